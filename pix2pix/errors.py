@@ -1,0 +1,84 @@
+"""Errors with a code: every bad input ends as one line `path: code: reason`.
+
+The command line prints that line, `--json` turns it into a record, the service into an HTTP answer.
+"""
+
+
+class PhotoError(Exception):
+    """A photo that cannot be read, colored or written. `code` names why, in one stable word."""
+
+    code = "error"
+
+    def __init__(self, reason: str, path: str | None = None):
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+
+    def __str__(self) -> str:
+        """`code: reason`, with the path in front when it is known."""
+        line = f"{self.code}: {self.reason}"
+        return line if self.path is None else f"{self.path}: {line}"
+
+
+class Unreadable(PhotoError):
+    """Empty, missing, vanished while reading, or no regular file."""
+
+    code = "unreadable"
+
+
+class Truncated(PhotoError):
+    """The file ends before the picture does."""
+
+    code = "truncated"
+
+
+class Corrupt(PhotoError):
+    """The format is known, its bytes are broken."""
+
+    code = "corrupt"
+
+
+class UnsupportedFormat(PhotoError):
+    """Not one of the picture formats that are read here."""
+
+    code = "unsupported_format"
+
+
+class UnsupportedMode(PhotoError):
+    """A known format in a pixel layout that is not read here."""
+
+    code = "unsupported_mode"
+
+
+class InvalidPixels(PhotoError):
+    """Pixel values that are no colors: NaN or infinity."""
+
+    code = "invalid_pixels"
+
+
+class TooLarge(PhotoError):
+    """More pixels or bytes than the limit; the reason names limit and flag."""
+
+    code = "too_large"
+
+
+class TookTooLong(PhotoError):
+    """Decoding or coloring went past its deadline."""
+
+    code = "timeout"
+
+
+class NotPermitted(PhotoError):
+    """The file system refused reading or writing."""
+
+    code = "permission"
+
+
+class NoSpace(PhotoError):
+    """The disk is full."""
+
+    code = "no_space"
+
+
+class DataError(ValueError):
+    """A training set that cannot be trained on: empty, all gray, or too many broken files."""
