@@ -1,0 +1,104 @@
+"""ICC profiles to sRGB, through LittleCMS, and only where the profile changes something.
+
+A profile that cannot be used (random bytes, absurdly large, made for another color space) is no
+reason to refuse a photo: it is read as sRGB, with a warning.
+"""
+
+import functools
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageCms
+
+# Real profiles end near 2.7 MB (CMYK printing conditions with fine tables); above is no profile.
+MAX_PROFILE_BYTES = 3 * 2**20
+_INTENT = ImageCms.Intent.PERCEPTUAL
+_SPACES = {"L": (b"GRAY", b"RGB "), "RGB": (b"RGB ",), "CMYK": (b"CMYK",)}
+
+ToSRGB = Callable[[Image.Image], Image.Image]
+
+
+@functools.cache
+def srgb_profile() -> ImageCms.ImageCmsProfile:
+    """The sRGB profile that everything is converted to."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def to_srgb(icc: bytes | None, *, mode: str, warnings: list[str]) -> ToSRGB | None:
+    """The function that turns a PIL image of `mode` (L, RGB, CMYK, LAB) into sRGB L or RGB.
+
+    None when nothing is to be done: no profile, or one that is sRGB within one level of 255.
+    Appends to `warnings` when the profile cannot be used.
+    """
+    if mode == "LAB":
+        return _lab_to_rgb()
+    if not icc:
+        return _no_profile(mode)
+    try:
+        return _transform(icc, mode)
+    except (ValueError, TypeError, OSError, ImageCms.PyCMSError) as error:
+        warnings.append(f"color profile ignored, read as sRGB: {error}")
+        return _no_profile(mode)
+
+
+def _no_profile(mode: str) -> ToSRGB | None:
+    return _naive_cmyk if mode == "CMYK" else None
+
+
+def _naive_cmyk(image: Image.Image) -> Image.Image:
+    return image.convert("RGB")
+
+
+@functools.lru_cache(maxsize=8)
+def _transform(icc: bytes, mode: str) -> ToSRGB | None:
+    """Raises ValueError, OSError or PyCMSError for a profile that cannot be used."""
+    space = _check(icc, mode)
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    if mode == "L":
+        return _gray_table(profile, "L" if space == b"GRAY" else "RGB")
+    transform = ImageCms.buildTransform(profile, srgb_profile(), mode, "RGB", _INTENT)
+    if mode == "RGB" and _is_identity(transform):
+        return None
+    return transform.apply
+
+
+def _check(icc: bytes, mode: str) -> bytes:
+    if len(icc) > MAX_PROFILE_BYTES:
+        raise ValueError(f"{len(icc):,} bytes, more than {MAX_PROFILE_BYTES:,}")
+    if len(icc) < 132 or icc[36:40] != b"acsp":
+        raise ValueError("no ICC profile")
+    space = icc[16:20]
+    if space not in _SPACES[mode]:
+        name = space.decode("latin-1").strip()
+        raise ValueError(f"made for {name!r} pixels, the picture has {mode}")
+    return space
+
+
+def _gray_table(profile: ImageCms.ImageCmsProfile, mode: str) -> ToSRGB | None:
+    """Gray stays gray: the profile acts through a table of the 256 levels.
+
+    An RGB profile on a gray picture acts through its neutral axis.
+    """
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    transform = ImageCms.buildTransform(profile, srgb_profile(), mode, "RGB", _INTENT)
+    rgb = np.asarray(transform.apply(ramp.convert(mode)), dtype=np.float32)[0]  # (256, 3)
+    table = np.rint(rgb.mean(axis=1)).astype(np.uint8)
+    if np.abs(table.astype(int) - np.arange(256)).max() <= 1:
+        return None
+    levels = table.tolist()
+    return lambda image: image.point(levels)
+
+
+def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether the transform moves no color of a 17x17x17 lattice by more than one level."""
+    steps = np.linspace(0, 255, 17).round().astype(np.uint8)
+    lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    after = np.asarray(transform.apply(Image.fromarray(lattice)), dtype=int)
+    return bool(np.abs(after - lattice).max() <= 1)
+
+
+@functools.cache
+def _lab_to_rgb() -> ToSRGB:
+    lab = ImageCms.createProfile("LAB")
+    return ImageCms.buildTransform(lab, srgb_profile(), "LAB", "RGB", _INTENT).apply

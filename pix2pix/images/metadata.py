@@ -1,0 +1,152 @@
+"""EXIF and XMP: what is kept, what is stale, and the statement that a model added the color.
+
+Nothing here carries the time: the same input gives the same bytes.
+"""
+
+import re
+from typing import Any
+from xml.dom import minidom
+from xml.parsers.expat import ExpatError
+
+from PIL import Image
+
+_ORIENTATION, _EXIF_IFD, _GPS_IFD = 0x0112, 0x8769, 0x8825
+_PIXEL_WIDTH, _PIXEL_HEIGHT, _COLOR_SPACE, _INTEROP = 0xA002, 0xA003, 0xA001, 0xA005
+_MAKER_NOTE = 0x927C
+# Descriptions of the photo. Tags that describe the old file (strips, photometry) stay behind.
+_KEPT = frozenset(
+    [269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 18246, 18249, 33432]
+    + [40091, 40092, 40093, 40094, 40095, _EXIF_IFD, _GPS_IFD]
+)
+_MAX_EXIF = 32 * 1024
+_MAX_XMP = 60 * 1024  # one JPEG segment
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_XMP = "http://ns.adobe.com/xap/1.0/"
+_XMP_NOTE = "http://ns.adobe.com/xmp/note/"
+_TIFF = "http://ns.adobe.com/tiff/1.0/"
+_EXIF = "http://ns.adobe.com/exif/1.0/"
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_EMPTY = (
+    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
+    '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def orientation(exif: Image.Exif) -> int:
+    """1 to 8; anything else that a file states counts as 1, upright."""
+    value = exif.get(_ORIENTATION, 1)
+    return value if value in range(1, 9) else 1
+
+
+def clean_exif(exif: Image.Exif, *, warnings: list[str]) -> bytes | None:
+    """EXIF bytes to carry on: descriptions, Exif and GPS; no thumbnail, orientation 1."""
+    try:
+        kept = Image.Exif()
+        for tag in sorted(_KEPT & set(exif)):
+            kept[tag] = _directory(exif, tag) if tag in (_EXIF_IFD, _GPS_IFD) else exif[tag]
+        if not len(kept):
+            return None
+        kept[_ORIENTATION] = 1
+        data = kept.tobytes()
+        if len(data) > _MAX_EXIF and _MAKER_NOTE in kept.get(_EXIF_IFD, {}):
+            del kept[_EXIF_IFD][_MAKER_NOTE]
+            data = kept.tobytes()
+    except Exception as error:  # Pillow raises a dozen kinds on broken EXIF
+        warnings.append(f"EXIF ignored: {error or type(error).__name__}")
+        return None
+    if len(data) > _MAX_EXIF:
+        warnings.append(f"EXIF ignored: {len(data):,} bytes")
+        return None
+    return data
+
+
+def _directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    directory = dict(exif.get_ifd(tag))
+    directory.pop(_INTEROP, None)
+    if _COLOR_SPACE in directory:
+        directory[_COLOR_SPACE] = 1  # sRGB, since the pixels are
+    return directory
+
+
+def final_exif(data: bytes, *, size: tuple[int, int], keep_gps: bool) -> bytes:
+    """The EXIF of the file to be written: its own width and height, GPS only if asked for."""
+    exif = Image.Exif()
+    exif.load(data)
+    directory = dict(exif.get_ifd(_EXIF_IFD))
+    for tag, value in zip((_PIXEL_WIDTH, _PIXEL_HEIGHT), size, strict=True):
+        if tag in directory:
+            directory[tag] = value
+    final = Image.Exif()
+    for tag in exif:
+        final[tag] = exif[tag]
+    if directory:
+        final[_EXIF_IFD] = directory
+    if _GPS_IFD in final:
+        if keep_gps:
+            final[_GPS_IFD] = exif.get_ifd(_GPS_IFD)
+        else:
+            del final[_GPS_IFD]
+    return final.tobytes()
+
+
+def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[str]) -> bytes:
+    """The input's XMP packet with the IPTC digital source type and the model's name put in."""
+    document = _parse(xmp, warnings)
+    for description in document.getElementsByTagNameNS(_RDF, "Description"):
+        _drop_stale(description, keep_gps=keep_gps)
+    description = document.getElementsByTagNameNS(_RDF, "Description")[0]
+    for prefix, uri in (("Iptc4xmpExt", _IPTC), ("xmp", _XMP)):
+        description.setAttribute(f"xmlns:{prefix}", uri)
+    description.setAttributeNS(_IPTC, "Iptc4xmpExt:DigitalSourceType", SOURCE_TYPE)
+    description.setAttributeNS(_IPTC, "Iptc4xmpExt:AISystemUsed", f"Pix2PixColor {model}")
+    if not document.getElementsByTagNameNS(_XMP, "CreatorTool"):
+        description.setAttributeNS(_XMP, "xmp:CreatorTool", f"Pix2PixColor {model}")
+    body = document.childNodes[0].toxml()
+    head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    return f'{head}{body}<?xpacket end="w"?>'.encode()
+
+
+def _parse(xmp: bytes | None, warnings: list[str]) -> minidom.Document:
+    if xmp:
+        try:
+            return _parse_packet(xmp)
+        except (ExpatError, ValueError, LookupError) as error:
+            warnings.append(f"XMP ignored: {error}")
+    return minidom.parseString(_EMPTY)
+
+
+def _parse_packet(xmp: bytes) -> minidom.Document:
+    if len(xmp) > _MAX_XMP:
+        raise ValueError(f"{len(xmp):,} bytes")
+    text = xmp.strip(b"\x00 \r\n\t")
+    if b"<!" in text:  # a DTD: entities, external files
+        raise ValueError("holds a document type")
+    document = minidom.parseString(re.sub(rb"<\?xpacket.*?\?>", b"", text, flags=re.DOTALL))
+    if not document.getElementsByTagNameNS(_RDF, "Description"):
+        raise ValueError("no rdf:Description")
+    return document
+
+
+def _is_stale(uri: str | None, name: str, keep_gps: bool) -> bool:
+    if uri == _EXIF and name.startswith("GPS"):
+        return not keep_gps
+    return (uri, name) in {
+        (_TIFF, "Orientation"),
+        (_XMP, "Thumbnails"),
+        (_XMP_NOTE, "HasExtendedXMP"),
+        (_IPTC, "DigitalSourceType"),
+        (_IPTC, "AISystemUsed"),
+    }
+
+
+def _drop_stale(description: minidom.Element, *, keep_gps: bool) -> None:
+    for attribute in list(description.attributes.values()):
+        if _is_stale(attribute.namespaceURI, attribute.localName, keep_gps):
+            description.removeAttributeNode(attribute)
+    for child in list(description.childNodes):
+        if child.nodeType == child.ELEMENT_NODE and _is_stale(
+            child.namespaceURI, child.localName, keep_gps
+        ):
+            description.removeChild(child)

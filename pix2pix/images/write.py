@@ -1,0 +1,137 @@
+"""Colors back into a file: the input's format, its metadata where it holds, all or nothing."""
+
+import io
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from pix2pix.errors import PhotoError, TooLarge
+from pix2pix.images import files, formats, metadata
+from pix2pix.images.read import Photo
+
+_ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
+_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383, "AVIF": 65535}
+_MIN_QUALITY = 92
+
+
+def write(
+    rgb: np.ndarray,
+    dest: str | Path | BinaryIO,
+    *,
+    like: Photo,
+    model: str,
+    format: str | None = None,
+    keep_gps: bool = False,
+) -> list[str]:
+    """rgb (H,W,3) uint8 sRGB -> a file at `dest`, atomically, or bytes into a stream; warnings.
+
+    The format is `format`, else the one `dest` is named for, else the one of `like`, which also
+    gives alpha and metadata. `model` is named in the provenance. Raises NoSpace, NotPermitted,
+    UnsupportedFormat and TooLarge, and leaves no file then.
+    """
+    path = dest if isinstance(dest, (str, Path)) else None
+    try:
+        if format is None and path is not None:
+            format = formats.EXTENSIONS.get(Path(path).suffix.lower())
+        buffer, warnings = _encode(rgb, like=like, model=model, format=format, keep_gps=keep_gps)
+        if path is not None:
+            files.write_bytes(buffer.getbuffer(), path)
+        else:
+            dest.write(buffer.getbuffer())  # type: ignore[union-attr]
+    except PhotoError as error:
+        error.path = error.path or (None if path is None else str(path))
+        raise
+    except OSError as error:
+        raise files.write_error(error) from error
+    return warnings
+
+
+def encode(
+    rgb: np.ndarray,
+    *,
+    like: Photo,
+    model: str,
+    format: str | None = None,
+    keep_gps: bool = False,
+) -> bytes:
+    """rgb (H,W,3) uint8 sRGB -> the bytes of a file, as `write` makes it."""
+    buffer, _ = _encode(rgb, like=like, model=model, format=format, keep_gps=keep_gps)
+    return buffer.getvalue()
+
+
+def _encode(
+    rgb: np.ndarray, *, like: Photo, model: str, format: str | None, keep_gps: bool
+) -> tuple[io.BytesIO, list[str]]:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ValueError(f"rgb must be (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
+    name = formats.writable_format(format or formats.output_format(like)[0])
+    height, width = rgb.shape[:2]
+    if max(width, height) > _MAX_SIDE.get(name, 2**31):
+        raise TooLarge(f"{name} holds at most {_MAX_SIDE[name]:,} pixels a side")
+    warnings: list[str] = []
+    image = _image(rgb, like.alpha, name, warnings)
+    options = _options(like, name)
+    options |= _metadata(like, name, (width, height), model, keep_gps, warnings)
+    buffer = io.BytesIO()
+    image.save(buffer, format=name, **options)
+    return buffer, warnings
+
+
+def _image(
+    rgb: np.ndarray, alpha: np.ndarray | None, name: str, warnings: list[str]
+) -> Image.Image:
+    if alpha is None:
+        return Image.fromarray(rgb)
+    if alpha.shape != rgb.shape[:2]:
+        raise ValueError(f"alpha {alpha.shape} does not fit rgb {rgb.shape}")
+    image = Image.fromarray(rgb)
+    mask = Image.fromarray(alpha)
+    if name in _ALPHA:
+        image.putalpha(mask)
+        return image
+    warnings.append(f"{name} has no transparency: flattened on white")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=mask)
+    return white
+
+
+def _options(like: Photo, name: str) -> dict[str, Any]:
+    quality = max(_MIN_QUALITY, like.encoding.get("quality", 0))
+    if name == "JPEG":
+        return {"quality": quality, "subsampling": like.encoding.get("subsampling", 2)}
+    if name == "WEBP":
+        lossless = like.encoding.get("lossless", like.format != "JPEG")
+        return {"quality": quality, "lossless": lossless, "exact": True, "alpha_quality": 100}
+    if name == "AVIF":
+        return {"quality": quality}
+    if name == "TIFF":
+        return {"compression": like.encoding.get("compression", "tiff_lzw")}
+    return {}
+
+
+def _metadata(
+    like: Photo,
+    name: str,
+    size: tuple[int, int],
+    model: str,
+    keep_gps: bool,
+    warnings: list[str],
+) -> dict[str, Any]:
+    options: dict[str, Any] = {"dpi": like.dpi} if like.dpi else {}
+    if name == "BMP":
+        warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
+        return options
+    xmp = metadata.provenance(like.xmp, model=model, keep_gps=keep_gps, warnings=warnings)
+    if name == "PNG":
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        options["pnginfo"] = info
+    elif name == "TIFF":
+        options["tiffinfo"] = {700: xmp}
+    else:
+        options["xmp"] = xmp
+    if like.exif:
+        options["exif"] = metadata.final_exif(like.exif, size=size, keep_gps=keep_gps)
+    return options
