@@ -1,0 +1,1 @@
+"""Hydra configuration: a package, so that the installed command finds it."""

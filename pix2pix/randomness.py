@@ -1,0 +1,45 @@
+"""Counter-based randomness: a draw depends on (seed, position, stream) and on nothing before it.
+
+So resuming is exact, and neither workers nor the number of processes change a crop.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """Scramble uint64 values. Source: splitmix64, Steele et al. 2014, "Fast splittable ..."."""
+    with np.errstate(over="ignore"):
+        x = x + _GOLDEN
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+def bits(seed: int, position: int | np.ndarray, stream: int) -> np.ndarray:
+    """uint64 noise of the shape of `position`; `stream` tells apart the uses of one position."""
+    key = _mix(np.asarray([seed & 0xFFFFFFFFFFFFFFFF], np.uint64))
+    key = _mix(key ^ np.asarray([stream], np.uint64))
+    return _mix(key ^ np.atleast_1d(np.asarray(position, np.uint64)))
+
+
+def uniform(seed: int, position: int | np.ndarray, stream: int) -> np.ndarray:
+    """float64 in [0, 1) of the shape of `position` (at least 1-d)."""
+    return (bits(seed, position, stream) >> np.uint64(11)) * 2.0**-53
+
+
+def normal_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Tensor:
+    """N(0, 1) of the shape of x (B, ...): sample b is drawn from (seed, positions[b], stream)."""
+    rows = []
+    for key in bits(seed, positions, stream):
+        generator = torch.Generator().manual_seed(int(key) & 0x7FFFFFFFFFFFFFFF)
+        rows.append(torch.randn(x.shape[1:], generator=generator))
+    return torch.stack(rows).to(x.device)
+
+
+def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
+    """The order (n,) in which epoch `epoch` visits n photos."""
+    return np.random.Generator(np.random.Philox(key=[seed & 0xFFFFFFFF, epoch])).permutation(n)
