@@ -40,6 +40,24 @@ def orientation(exif: Image.Exif) -> int:
     return value if value in range(1, 9) else 1
 
 
+def resolution(info: dict[Any, Any]) -> tuple[float, float] | None:
+    """Dots per inch, where the file states a possible figure."""
+    try:
+        x, y = (float(value) for value in info["dpi"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    # 1 is what Pillow says when a TIFF states nothing.
+    return (x, y) if 1 < x < 65536 and 1 < y < 65536 else None
+
+
+def xmp_packet(info: dict[Any, Any]) -> bytes | None:
+    """The XMP packet, from wherever the format keeps it."""
+    packet = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    if isinstance(packet, str):
+        packet = packet.encode()
+    return packet if isinstance(packet, bytes) else None
+
+
 def clean_exif(exif: Image.Exif, *, warnings: list[str]) -> bytes | None:
     """EXIF bytes to carry on: descriptions, Exif and GPS; no thumbnail, orientation 1."""
     try:

@@ -7,10 +7,11 @@ the way.
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pix2pix.errors import InvalidPixels, UnsupportedMode
 from pix2pix.images import icc as profiles
+from pix2pix.images.containers import Container
 
 _STRIP_PIXELS = 1_000_000
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -22,15 +23,18 @@ Strip = tuple[slice, Image.Image]
 
 
 def to_rgb(
-    image: Image.Image, *, icc: bytes | None, white: int | None = None, warnings: list[str]
+    image: Image.Image, container: Container, *, warnings: list[str]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """A decoded PIL image -> (rgb (H,W,3) uint8 sRGB, alpha (H,W) uint8 or None).
 
-    `white` is the value of white in layouts deeper than 8 bits, where the file states it. Raises
-    InvalidPixels for NaN and infinity, UnsupportedMode for a layout that has no reading here.
+    Raises InvalidPixels for NaN and infinity, UnsupportedMode for a layout that has no reading
+    here.
     """
+    icc = image.info.get("icc_profile")
     if image.mode in _DEEP:
-        return _from_deep(image, icc=icc, white=white, warnings=warnings)
+        return _from_deep(image, container, icc=icc, warnings=warnings)
+    if container.deep:
+        warnings.append("16-bit channels become 8 bit")
     transparent = image.mode in _ALPHA or "transparency" in image.info
     color = _COLOR.get(image.mode, "RGB")
     convert = profiles.to_srgb(icc, mode=color, warnings=warnings)
@@ -42,6 +46,8 @@ def to_rgb(
             alpha[rows] = np.asarray(strip.getchannel("A"))
         if strip.mode != color:
             strip = strip.convert(color)
+        if color == "CMYK" and container.inverted:
+            strip = ImageChops.invert(strip)
         if convert is not None:
             strip = convert(strip)
         if strip.mode != "RGB":
@@ -67,54 +73,52 @@ def _strips(image: Image.Image) -> Iterator[Strip]:
 
 
 def _from_deep(
-    image: Image.Image, *, icc: bytes | None, white: int | None, warnings: list[str]
+    image: Image.Image, container: Container, *, icc: bytes | None, warnings: list[str]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """16-bit, 32-bit integer and float gray through one table of 65,536 levels."""
-    scale = _scale(image, white, warnings)
-    convert = profiles.to_srgb(icc, mode="L", warnings=warnings)
-    table = _table(convert)
-    key = image.info.get("transparency") if image.mode.startswith("I;16") else None
+    white = _white(image, container, warnings)
+    table = _table(profiles.to_srgb(icc, mode="L", warnings=warnings))
+    if container.inverted:
+        table = table[::-1]
+    key = image.info.get("transparency")
     rgb = np.empty((image.height, image.width, 3), np.uint8)
     alpha = np.empty((image.height, image.width), np.uint8) if isinstance(key, int) else None
     for rows, strip in _strips(image):
         values = np.asarray(strip)
         if alpha is not None:
             alpha[rows] = np.where(values == key, 0, 255)
-        levels = np.clip(values * np.float32(65535 / scale) + 0.5, 0, 65535).astype(np.uint16)
-        rgb[rows] = table[levels][..., None]
+        if white != 65535 or values.dtype.itemsize != 2:
+            values = np.clip(values * np.float32(65535 / white) + 0.5, 0, 65535)
+        rgb[rows] = table[values.astype(np.uint16)][..., None]
     return rgb, alpha
 
 
-def _scale(image: Image.Image, white: int | None, warnings: list[str]) -> float:
-    """The value of white."""
-    low, high, finite = _extremes(image)
-    if not finite:
-        raise InvalidPixels("NaN or infinity among the pixel values")
+def _white(image: Image.Image, container: Container, warnings: list[str]) -> float:
+    """The value that becomes white: stated by the file, or the least that holds every pixel."""
+    low, high = _extremes(image)
     if image.mode == "F":
         warnings.append("float pixels become 8 bit")
         return next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
     if low < 0 or high > 65535:
         raise UnsupportedMode(f"32-bit integers from {low:,} to {high:,}; 0 to 65,535 is read")
-    if white is not None and high <= white:
-        bits = f"white is {white:,}"
-    elif high < 4096:
-        # Cameras and scanners store 12 bits in 16-bit words; such a file is black otherwise.
-        white, bits = 4095, "no value above 4,095: read as 12 bit"
+    if container.white is not None and high <= container.white:
+        white = container.white
     else:
-        white, bits = 65535, "16 bit"
-    warnings.append(f"deep pixels become 8 bit ({bits})")
+        # Cameras and scanners store 12 bits in 16-bit words; such a file looks black otherwise.
+        white = 4095 if 255 < high < 4096 else 65535
+    warnings.append(f"16-bit gray becomes 8 bit (white is {white:,})")
     return float(white)
 
 
-def _extremes(image: Image.Image) -> tuple[float, float, bool]:
-    lows, highs, finite = [], [], True
+def _extremes(image: Image.Image) -> tuple[float, float]:
+    lows, highs = [], []
     for _, strip in _strips(image):
         values = np.asarray(strip)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            return 0.0, 0.0, False
+            raise InvalidPixels("NaN or infinity among the pixel values")
         lows.append(values.min())
         highs.append(values.max())
-    return min(lows), max(highs), finite
+    return min(lows), max(highs)
 
 
 def _table(convert: Callable[[Image.Image], Image.Image] | None) -> np.ndarray:

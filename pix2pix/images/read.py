@@ -4,16 +4,16 @@ The order is what makes it safe: regular file, byte limit, signature on the allo
 the container, pixel limit, and only then a decoder.
 """
 
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, JpegImagePlugin
 
-from pix2pix.errors import Corrupt, PhotoError, TooLarge, Truncated
-from pix2pix.images import files, formats, metadata, modes
+from pix2pix.errors import PhotoError, Truncated
+from pix2pix.images import containers, decoder, files, formats, jpeg, metadata, modes
+from pix2pix.images.containers import Container
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,8 +41,10 @@ class Photo:
     xmp: bytes | None = None
     """The XMP packet as it came."""
     dpi: tuple[float, float] | None = None
+    profiled: bool = False
+    """Whether the file came with a color profile."""
     encoding: dict[str, Any] = field(default_factory=dict)
-    """How the file was compressed: quality, lossless, compression."""
+    """How the file was compressed: quality, subsampling, lossless, compression."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -72,50 +74,67 @@ def read(
 
 def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
     name = formats.sniff(data)
-    photo = Photo(np.empty((0, 0, 3), np.uint8), None, name)
+    container = containers.inspect(name, data)
+    if container.size is not None:
+        decoder.check_pixels(container.size, max_pixels)
+    warnings: list[str] = []
     try:
-        image = _open(data, name)
-        _check_pixels(image.size, max_pixels)
-        _load(image, truncated=allow_truncated)
-        _describe(image, photo)
-    except PhotoError:
-        raise
-    except Exception as error:
-        raise _typed(error, data, name) from error
-    icc = image.info.get("icc_profile")
-    turn = _TRANSPOSE.get(metadata.orientation(image.getexif()))
-    upright = image if turn is None else image.transpose(turn)
-    photo.rgb, photo.alpha = modes.to_rgb(upright, icc=icc, warnings=photo.warnings)
+        # Not named here: the undecoded picture must be gone once it is turned or converted.
+        return _photo(
+            decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings),
+            name,
+            container,
+            warnings,
+        )
+    except Truncated:
+        if not allow_truncated:
+            raise
+    warnings.clear()
+    image = decoder.decode_truncated(data, name, max_pixels=max_pixels, warnings=warnings)
+    return _photo(image, name, container, warnings)
+
+
+def _photo(image: Image.Image, name: str, container: Container, warnings: list[str]) -> Photo:
+    exif = image.getexif()
+    photo = Photo(
+        rgb=np.empty((0, 0, 3), np.uint8),
+        alpha=None,
+        format=name,
+        exif=metadata.clean_exif(exif, warnings=warnings),
+        xmp=metadata.xmp_packet(image.info),
+        dpi=metadata.resolution(image.info),
+        profiled=bool(image.info.get("icc_profile")),
+        encoding=_encoding(image, container),
+        warnings=warnings,
+    )
+    _warn_of_frames(image, container, warnings)
+    turn = _TRANSPOSE.get(metadata.orientation(exif))
+    if turn is not None:
+        info = image.info
+        image = image.transpose(turn)
+        image.info = info
+    photo.rgb, photo.alpha = modes.to_rgb(image, container, warnings=warnings)
     return photo
 
 
-def _open(data: bytes, name: str) -> ImageFile.ImageFile:
-    return Image.open(io.BytesIO(data), formats=[name])
+def _encoding(image: Image.Image, container: Container) -> dict[str, Any]:
+    found: dict[str, Any] = {"lossless": container.lossless}
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        tables = list(image.quantization.values())
+        if tables:
+            found["quality"] = jpeg.quality(tables[0])
+        if image.mode == "RGB" and (sampling := JpegImagePlugin.get_sampling(image)) >= 0:
+            found["subsampling"] = sampling
+    if "compression" in image.info:
+        found["compression"] = image.info["compression"]
+    return found
 
 
-def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise TooLarge(
-            f"{width:,} x {height:,} pixels, more than the limit of {max_pixels:,} (--max-pixels)"
-        )
-
-
-def _load(image: ImageFile.ImageFile, *, truncated: bool) -> None:
-    image.load()
-
-
-def _describe(image: ImageFile.ImageFile, photo: Photo) -> None:
-    photo.exif = metadata.clean_exif(image.getexif(), warnings=photo.warnings)
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    photo.xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    dpi = image.info.get("dpi")
-    photo.dpi = (float(dpi[0]), float(dpi[1])) if dpi else None
-
-
-def _typed(error: Exception, data: bytes, name: str) -> PhotoError:
-    if isinstance(error, MemoryError):
-        return TooLarge("not enough memory to decode it")
-    if "truncated" in str(error).lower():
-        return Truncated(str(error))
-    return Corrupt(f"broken {name}: {error}")
+def _warn_of_frames(image: Image.Image, container: Container, warnings: list[str]) -> None:
+    frames = container.frames
+    if image.format in ("AVIF", "HEIF"):  # their decoders know from the header
+        frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        least = "at least " if container.many else ""
+        plural = "" if frames == 2 else "s"
+        warnings.append(f"{least}{frames - 1:,} further frame{plural} ignored")
