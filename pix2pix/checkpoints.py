@@ -58,10 +58,13 @@ class Checkpoints:
     """The checkpoints of one run, in one folder.
 
     Raises CheckpointError at once when the folder cannot be written: better than after an epoch.
+    With `write=False` (any process but the first) nothing is touched.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, *, write: bool = True):
         self.folder = Path(folder)
+        if not write:
+            return
         probe = self.folder / f".probe.{os.getpid()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +120,7 @@ def _text(path: Path, text: str) -> None:
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """Read one checkpoint, tensors and plain values only, its hash checked where one is beside it."""
+    """Read one checkpoint, tensors and plain values only, after checking its hash."""
     path = Path(path)
     beside = path.with_suffix(".sha256")
     if not path.is_file():

@@ -20,16 +20,18 @@ from pix2pix.loggers import Loggers
 from pix2pix.recipes import recipe_class
 
 
-def schema(name: str, *sources: Callable, extra: dict[str, Any] | None = None) -> type:
+def schema(
+    name: str, *sources: Callable, skip: tuple[str, ...] = (), extra: dict[str, Any] | None = None
+) -> type:
     """A dataclass of the keyword-only parameters of `sources`, with their types and defaults.
 
-    `extra` adds string fields. Parameters without a default become mandatory.
+    `skip` leaves parameters out, `extra` adds fields. Those without a default are mandatory.
     """
     fields: dict[str, tuple] = {}
     for source in sources:
         hints = typing.get_type_hints(source.__init__ if inspect.isclass(source) else source)
         for p in inspect.signature(source).parameters.values():
-            if p.kind == p.KEYWORD_ONLY:
+            if p.kind == p.KEYWORD_ONLY and p.name not in skip:
                 fields[p.name] = (p.name, plain(hints[p.name]), as_field(p.default))
     for key, value in (extra or {}).items():
         fields[key] = (key, typing.Any if value is None else str, as_field(value))
@@ -60,7 +62,7 @@ def as_field(default: Any) -> Any:
 
 
 @dataclasses.dataclass
-class Run:
+class TrainConfig:
     """The whole of a training run's configuration."""
 
     run_dir: str = MISSING
@@ -73,7 +75,7 @@ class Run:
 def register(*trainer: Callable) -> None:
     """Put the schemas into Hydra's store; `trainer` are the functions that own the loop's."""
     store = ConfigStore.instance().store
-    store(name="schema_run", node=Run)
+    store(name="schema_run", node=TrainConfig)
     for name in recipes.names():
         target = recipes.read(name)["target"]
         node = schema(target, recipe_class(target), extra={"target": MISSING, "generator": None})
@@ -81,7 +83,9 @@ def register(*trainer: Callable) -> None:
     for name, net in nets.GENERATORS.items():
         node = schema(name, net, extra={"net": MISSING})
         store(group="recipe/generator", name=f"schema_{name}", node=node)
-    data = schema("Data", Photos, prepare, extra={"path": MISSING, "val": None})
+    # one seed rules a run, the trainer's; the split follows from whether `val` is given
+    extra = {"path": MISSING, "val": None}
+    data = schema("Data", Photos, prepare, skip=("seed", "split"), extra=extra)
     store(group="data", name="schema_photos", node=data)
     store(group="trainer", name="schema_fit", node=schema("Trainer", *trainer))
     store(group="logger", name="schema_loggers", node=schema("Logger", Loggers))

@@ -1,16 +1,17 @@
 """Photographs for training: a folder or zip of pictures -> an on-disk uint8 cache -> batches.
 
-Every picture is decoded once, scaled and stored raw; an epoch then costs a crop and a resize a photo.
-Color conversion and film augmentation happen batched, on the training device (`prepare`).
+Every picture is decoded once, scaled and stored raw; an epoch then costs a crop and a resize a
+photo. Color conversion and film augmentation happen batched, on the training device (`prepare`).
 """
 
 import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
+from tqdm import tqdm
 
 from pix2pix import film as film_module
 from pix2pix.color import rgb_to_net
@@ -61,23 +63,39 @@ def list_photos(source: str | Path) -> list[str]:
     return names
 
 
+@dataclass
+class Row:
+    """One photo of a cache: where its pixels lie, how colorful it is, a checksum to know it by."""
+
+    name: str
+    offset: int
+    height: int
+    width: int
+    colorfulness: float
+    crc: int
+
+
 def _decoded(
     source: Path, names: list[str], short_side: int
-) -> Iterator[tuple[str, np.ndarray | PhotoError]]:
-    """(name, rgb (H, W, 3) uint8 with the short side at most `short_side`) in the order of names."""
+) -> Iterator[tuple[Row, np.ndarray] | PhotoError]:
+    """Each picture (H, W, 3) uint8, its short side at most `short_side`, in the order of names."""
     archive = zipfile.ZipFile(source) if source.is_file() else None
 
-    def load(raw: tuple[str, bytes | Path]) -> tuple[str, np.ndarray | PhotoError]:
+    def load(name: str, raw: bytes | Path) -> tuple[Row, np.ndarray] | PhotoError:
         try:
-            return raw[0], _shrink(read(raw[1]).rgb, short_side)
+            rgb = np.ascontiguousarray(_shrink(read(raw).rgb, short_side))
         except PhotoError as error:
-            return raw[0], error
+            error.path = name
+            return error
+        color = float(colorfulness(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255))
+        h, w = rgb.shape[:2]
+        return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
             some = names[start : start + 64]
-            raw = [(n, archive.read(n) if archive else source / n) for n in some]
-            yield from pool.map(load, raw)
+            raw = [archive.read(n) if archive else source / n for n in some]
+            yield from pool.map(load, some, raw)
 
 
 def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
@@ -92,7 +110,7 @@ def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
 def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
     """A key for the cache: the same files at the same size give the same key."""
     source = Path(source)
-    digest = hashlib.sha256(f"v1 {source.resolve()} {short_side}".encode())
+    digest = hashlib.sha256(f"v2 {source.resolve()} {short_side}".encode())
     for name in names:
         path = source if source.is_file() else source / name
         stat = path.stat()
@@ -105,9 +123,9 @@ def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
 def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Path:
     """Decode every picture of `source` once into a folder under `cache`, and return that folder.
 
-    It holds `pixels.u8` (raw RGB, one picture after the other), `index.json` (name, offset, height,
-    width, colorfulness of each) and `bad_files.jsonl`. A cache that is there already is used.
-    Raises DataError when there are no pictures, more than 1 % cannot be read, or nearly all are gray.
+    It holds `pixels.u8` (raw RGB, one picture after the other), `index.json` (name, offset,
+    height, width, colorfulness of each) and `bad_files.jsonl`. One that is there already is used.
+    Raises DataError when there are no pictures or more than 1 % of them cannot be read.
     """
     source, names = Path(source), list_photos(source)
     folder = Path(cache) / fingerprint(source, names, short_side)
@@ -117,14 +135,14 @@ def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Pa
     index, bad, offset = [], [], 0
     part = folder / f"pixels.{os.getpid()}.part"
     with part.open("wb") as pixels:
-        for name, rgb in _decoded(source, names, short_side):
-            if isinstance(rgb, PhotoError):
-                bad.append({"path": name, "code": rgb.code, "reason": rgb.reason})
+        for item in tqdm(_decoded(source, names, short_side), "decode", len(names), disable=None):
+            if isinstance(item, PhotoError):
+                bad.append({"path": item.path, "code": item.code, "reason": item.reason})
                 continue
-            color = float(colorfulness(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255))
-            index.append([name, offset, rgb.shape[0], rgb.shape[1], round(color, 3)])
-            pixels.write(np.ascontiguousarray(rgb).tobytes())
-            offset += rgb.size
+            row, rgb = item
+            row.offset = offset
+            index.append(astuple(row))
+            offset += pixels.write(rgb.data)
     _write(folder / "bad_files.jsonl", "".join(json.dumps(b) + "\n" for b in bad))
     if len(bad) > max(1, len(names) // 100):
         part.unlink()
@@ -182,8 +200,8 @@ class Photos(Dataset):
         self.size, self.crop, self.aspect, self.flip, self.seed = size, crop, aspect, flip, seed
         side = cached_side or max(size, round(size * 1.25))
         self.folder = build_cache(source, cache, short_side=side)
-        everything = json.loads((self.folder / "index.json").read_text())
-        colored = [row for row in everything if row[4] >= min_colorfulness]
+        everything = [Row(*row) for row in json.loads((self.folder / "index.json").read_text())]
+        colored = [row for row in everything if row.colorfulness >= min_colorfulness]
         if len(colored) < 0.05 * len(everything) or not colored:
             share = 1 - len(colored) / max(1, len(everything))
             raise DataError(
@@ -193,12 +211,12 @@ class Photos(Dataset):
         self.rows = [
             row
             for row in colored
-            if split == "all" or in_validation(row[0], val_fraction) == (split == "val")
+            if split == "all" or in_validation(row.name, val_fraction) == (split == "val")
         ]
         if not self.rows:
             raise DataError(f"{source}: no photo in the {split} split of {len(colored)}")
         self.gray = len(everything) - len(colored)
-        self.small = sum(min(row[2:4]) < size for row in self.rows)
+        self.small = sum(min(row.height, row.width) < size for row in self.rows)
         self._pixels: np.ndarray | None = None
         self._order: tuple[int, np.ndarray] | None = None
 
@@ -209,8 +227,19 @@ class Photos(Dataset):
         """Photo i as stored: rgb (H, W, 3) uint8, a view into the cache."""
         if self._pixels is None:  # opened here, so that each worker maps the file itself
             self._pixels = np.memmap(self.folder / "pixels.u8", mode="r", dtype=np.uint8)
-        _, offset, h, w, _ = self.rows[i]
-        return self._pixels[offset : offset + h * w * 3].reshape(h, w, 3)
+        row = self.rows[i]
+        size = row.height * row.width * 3
+        return self._pixels[row.offset : row.offset + size].reshape(row.height, row.width, 3)
+
+    def shared_with(self, other: "Photos") -> list[str]:
+        """Names of the photos that are in `other` too, pixel for pixel."""
+        theirs = {(row.height, row.width, row.crc) for row in other.rows}
+        return [row.name for row in self.rows if (row.height, row.width, row.crc) in theirs]
+
+    def drop(self, names: list[str]) -> None:
+        """Leave out the photos of these names."""
+        gone = set(names)
+        self.rows = [row for row in self.rows if row.name not in gone]
 
     def _index(self, position: int) -> int:
         epoch, place = divmod(position, len(self))
@@ -220,7 +249,7 @@ class Photos(Dataset):
 
     def name(self, position: int) -> str:
         """The name of the photo that a position shows."""
-        return self.rows[self._index(position)][0]
+        return self.rows[self._index(position)].name
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
         rgb = self.picture(self._index(position))

@@ -19,7 +19,7 @@ RESPONSES = {
 
 
 def respond(rgb: Tensor, response: tuple[float, float, float] | Tensor) -> Tensor:
-    """Linearize sRGB (B, 3, H, W) in [0, 1], weigh it by (3,) or (B, 3), and give L (B, 1, H, W)."""
+    """Weigh linear light of sRGB (B, 3, H, W) in [0, 1] by (3,) or (B, 3) -> L (B, 1, H, W)."""
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
     weights = torch.as_tensor(response, dtype=rgb.dtype, device=rgb.device).reshape(-1, 3, 1, 1)
     Y = (linear * weights).sum(1, keepdim=True)  # the sum of the weights is 1: white stays white
@@ -28,7 +28,7 @@ def respond(rgb: Tensor, response: tuple[float, float, float] | Tensor) -> Tenso
 
 
 def fade(L: Tensor, lift: Tensor, contrast: Tensor) -> Tensor:
-    """Lift the blacks and lose contrast; `lift` and `contrast` (B,) in [0, 1]; L as for the nets."""
+    """Lift the blacks, lose contrast; `lift` and `contrast` (B,) in [0, 1]; L as for the nets."""
     lift, contrast = lift.view(-1, 1, 1, 1), contrast.view(-1, 1, 1, 1)
     return ((L + 1) * contrast + 2 * lift - 1).clamp(-1, 1)
 

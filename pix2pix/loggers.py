@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,22 +16,27 @@ class Loggers:
     after it. `grids/` holds the pictures; with `tensorboard` both go there too.
     """
 
-    def __init__(self, folder: str | Path, *, step: int = 0, tensorboard: bool = True):
+    def __init__(self, folder: str | Path, *, tensorboard: bool = True):
         self.folder = Path(folder)
-        (self.folder / "grids").mkdir(parents=True, exist_ok=True)
         self.csv = self.folder / "metrics.csv"
-        self.rows = self._read_before(step)
-        self.board = None
-        if tensorboard:
+        self.tensorboard = tensorboard
+        self.rows: list[dict[str, str]] = []
+        self.board: Any = None
+
+    def open(self, step: int) -> None:
+        """Begin to write, in a run that stands at `step`."""
+        (self.folder / "grids").mkdir(parents=True, exist_ok=True)
+        self.rows = self._read_up_to(step)
+        if self.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step)
+            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step + 1)
 
-    def _read_before(self, step: int) -> list[dict[str, str]]:
+    def _read_up_to(self, step: int) -> list[dict[str, str]]:
         if not self.csv.exists():
             return []
         with self.csv.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if int(row["step"]) < step]
+            return [row for row in csv.DictReader(file) if int(row["step"]) <= step]
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Log named numbers at a step; the same step again adds its columns to the same row."""

@@ -1,20 +1,14 @@
 """The training loop, on Lightning Fabric, configured by Hydra. It names no recipe.
 
-`main` composes the configuration and builds everything; `fit` is the loop; `train_step` is one step.
+`main` composes the configuration and builds everything; `fit` is the loop, `train_step` one step.
 """
 
-import fcntl
 import inspect
-import json
 import math
 import os
-import signal
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,56 +17,18 @@ import torch.distributed as dist
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from pix2pix import weights
-from pix2pix.checkpoints import CheckpointError, Checkpoints, load, write_atomically
+from pix2pix.checkpoints import CheckpointError, load
 from pix2pix.data import Batch, Photos, prepare
 from pix2pix.errors import DataError
 from pix2pix.loggers import Loggers
 from pix2pix.randomness import bits
-from pix2pix.recipes import assemble
+from pix2pix.recipes import assemble, config_of
 from pix2pix.recipes.base import Recipe
+from pix2pix.run import Diverged, Run, stop_signals
+from pix2pix.state import State, resume, update_average
 from pix2pix.validate import Validation
-
-
-class Diverged(RuntimeError):
-    """The loss was NaN or infinite three steps in a row."""
-
-
-@dataclass
-class State:
-    """What a run carries from step to step, and a checkpoint from run to run."""
-
-    recipe: Recipe
-    average: nn.Module  # exponential moving average of the generator
-    optimizers: tuple[Any, Any]
-    step: int = 0
-    best: float = -math.inf
-    config: dict[str, Any] = field(default_factory=dict)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values only."""
-        return {
-            "recipe": self.recipe.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizers": [o.state_dict() if o else None for o in self.optimizers],
-            "step": self.step,
-            "best": self.best,
-            "config": json.dumps(self.config, sort_keys=True, default=str),
-        }
-
-    def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take over a checkpoint; learning rates stay as configured now."""
-        self.recipe.load_state_dict(saved["recipe"])
-        self.average.load_state_dict(saved["average"])
-        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
-            if optimizer and state:
-                rates = [g["initial_lr"] for g in optimizer.param_groups]
-                optimizer.load_state_dict(state)
-                for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                    group["initial_lr"] = rate
-        self.step, self.best = saved["step"], saved["best"]
 
 
 def learning_rate(step: int, *, steps: int, warmup: int, schedule: str) -> float:
@@ -99,16 +55,6 @@ def native_precision(device: torch.device) -> str:
 PRECISIONS = {"bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}
 
 
-def update_average(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
-    """Move the average towards the generator; `decay` ramps up, so that early steps are forgotten."""
-    decay = min(decay, (1 + step) / (10 + step))
-    with torch.no_grad():
-        ours, theirs = list(average.parameters()), list(generator.parameters())
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
-        for mine, its in zip(average.buffers(), generator.buffers(), strict=True):
-            mine.copy_(its)
-
-
 def average_over_ranks(fabric: Fabric, tensors: list[Tensor]) -> None:
     """Replace each tensor by its mean over all processes, in one message."""
     if fabric.world_size == 1 or not tensors:
@@ -126,7 +72,7 @@ def running_statistics(net: nn.Module) -> list[Tensor]:
 
 
 def positions_of(step: int, *, batch: int, rank: int, world: int) -> list[int]:
-    """This process's share of the places that a step takes in the run's endless sequence of photos."""
+    """This process's share of the places that a step takes in the endless sequence of photos."""
     return list(range(step * batch + rank, (step + 1) * batch, world))
 
 
@@ -220,19 +166,6 @@ def batches_of(
             micro = []
 
 
-@contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGUSR1 instead of dying of them."""
-    caught: list[int] = []
-    kinds = (signal.SIGTERM, signal.SIGUSR1)
-    before = [signal.signal(kind, lambda number, frame: caught.append(number)) for kind in kinds]
-    try:
-        yield caught
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
-
-
 def launch(
     *,
     accelerator: str = "auto",
@@ -263,8 +196,7 @@ def launch(
 
 def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
     """The state at step 0: recipe on its device, channels last; optimizers; average."""
-    layout = torch.channels_last
-    recipe = recipe.to(fabric.device).to(memory_format=layout)  # type: ignore[call-overload]
+    recipe = recipe.to(fabric.device).to(memory_format=torch.channels_last)
     optimizers = recipe.optimizers()
     for optimizer in optimizers:
         for group in optimizer.param_groups if optimizer else []:
@@ -272,55 +204,6 @@ def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
     wrapped = tuple(fabric.setup_optimizers(o) if o else None for o in optimizers)
     average = deepcopy(recipe.generator).eval().requires_grad_(False)
     return State(recipe, average, wrapped, config=config)  # type: ignore[arg-type]
-
-
-def resume(state: State, saved: dict[str, Any], *, say: Any = print) -> None:
-    """Continue from a checkpoint; what differs in the configuration is said.
-
-    Raises CheckpointError, with the difference, when the networks are not the same.
-    """
-    before, now = flatten(json.loads(saved["config"])), flatten(state.config)
-    differ = [
-        f"{key}: {before.get(key)} -> {now.get(key)}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key) and not key.startswith(("trainer.ckpt_path", "run_dir"))
-    ]
-    mine = {k: tuple(v.shape) for k, v in state.recipe.state_dict().items()}
-    theirs = {k: tuple(v.shape) for k, v in saved["recipe"].items()}
-    if mine != theirs:
-        keys = sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
-        shown = [f"{k}: {theirs.get(k)} -> {mine.get(k)}" for k in keys[:8]]
-        raise CheckpointError(
-            "the checkpoint is of another net: "
-            + "; ".join([d for d in differ if d.startswith("recipe.")] or shown)
-        )
-    if differ:
-        say("resuming with other settings: " + "; ".join(differ))
-    state.load_state_dict(saved)
-
-
-def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        inner = isinstance(value, dict)
-        flat |= flatten(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return flat
-
-
-@contextmanager
-def only_run_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: a second run in it is refused with CheckpointError.
-
-    The lock is the kernel's: it goes with the process, however it ends.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CheckpointError(f"{folder}: another run is writing here") from error
-        yield
 
 
 def fit(
@@ -366,29 +249,22 @@ def fit(
             f"batch {batch}: not a multiple of {fabric.world_size} processes x {accumulate}"
         )
     learning_rate(0, steps=steps, warmup=warmup, schedule=schedule)  # a misspelt one fails now
-    run = Run(fabric, Path(run_dir), loggers, header or weights.Header(recipe.generator.config))
-    state = begin(fabric, recipe, config or {})
-    if init_from:
-        recipe.generator.load_state_dict(weights.load(init_from)[0].state_dict())
-        state.average.load_state_dict(recipe.generator.state_dict())
-    if ckpt_path:
-        saved = run.checkpoints.load(say=run.say) if ckpt_path == "last" else load(ckpt_path)
-        if saved:
-            resume(state, saved, say=run.say)
-    watched = (
-        Validation(val, count=val_photos) if val is not None and fabric.is_global_zero else None
-    )
-    feed = batches_of(
-        fabric,
-        photos,
-        first=state.step,
-        steps=steps,
-        batch=batch,
-        accumulate=accumulate,
-        workers=default_workers(fabric) if workers is None else workers,
-        augment={"seed": seed, **(augment or {})},
-    )
-    with run.lock(), stop_signals() as caught, run.bar(state.step, steps, batch) as bar:
+    header = header or weights.Header(config_of(recipe.generator))
+    with Run(fabric, Path(run_dir), loggers, header) as run, stop_signals() as caught:
+        state = begin(fabric, recipe, config or {})
+        start(state, run, init_from=init_from, ckpt_path=ckpt_path)
+        watched = Validation(val, count=val_photos) if val is not None and run.main else None
+        feed = batches_of(
+            fabric,
+            photos,
+            first=state.step,
+            steps=steps,
+            batch=batch,
+            accumulate=accumulate,
+            workers=default_workers(fabric) if workers is None else workers,
+            augment={"seed": seed, **(augment or {})},
+        )
+        bar = run.bar(state.step, steps, batch)
         for micro in feed:
             rate = learning_rate(state.step, steps=steps, warmup=warmup, schedule=schedule)
             for group in (g for o in state.optimizers if o for g in o.param_groups):
@@ -408,156 +284,60 @@ def fit(
     return state
 
 
+def start(state: State, run: Run, *, init_from: str | None, ckpt_path: str | None) -> None:
+    """Give the state its first weights: random, another run's, or a checkpoint to go on from."""
+    if init_from:
+        net = state.recipe.generator
+        net.load_state_dict(weights.load(init_from)[0].state_dict())
+        state.average.load_state_dict(net.state_dict())
+    if ckpt_path:
+        saved = run.checkpoints.load(say=run.say) if ckpt_path == "last" else load(ckpt_path)
+        if saved:
+            resume(state, saved, say=run.say)
+    if run.loggers:
+        run.loggers.open(state.step)
+
+
 def default_workers(fabric: Fabric) -> int:
     """Loader processes: none on CPU, whose cores the net needs; up to 12 beside a GPU."""
     return 0 if fabric.device.type == "cpu" else min(12, max(1, (os.cpu_count() or 2) - 2))
-
-
-class Run:
-    """What `fit` leaves behind it: the folder of one run, written by process 0 alone."""
-
-    def __init__(
-        self, fabric: Fabric, folder: Path, loggers: Loggers | None, header: weights.Header
-    ):
-        self.main = fabric.is_global_zero
-        self.fabric, self.folder, self.header = fabric, folder, header
-        self.loggers = loggers if self.main else None
-        self.checkpoints = Checkpoints(folder / "checkpoints")
-        self.not_finite = 0
-        self.saved_at = self.logged_at = time.monotonic()
-        self.logged_step: int | None = None
-
-    def say(self, text: str) -> None:
-        """One line for the user, from process 0."""
-        if self.main:
-            tqdm.write(text, file=sys.stderr)
-
-    def lock(self) -> AbstractContextManager[None]:
-        """The folder's lock, for process 0."""
-        return only_run_in(self.folder) if self.main else nullcontext()
-
-    def bar(self, step: int, steps: int, batch: int) -> tqdm:
-        """A progress bar in photos."""
-        return tqdm(
-            initial=step * batch,
-            total=steps * batch,
-            unit="img",
-            disable=not self.main,
-            mininterval=1,
-        )
-
-    def guard(
-        self, losses: dict[str, float], step: int, photos: Photos, micro: list[Batch]
-    ) -> None:
-        """Count non-finite losses in a row, note which photos they met; the third is the end."""
-        if all(math.isfinite(v) for v in losses.values()):
-            self.not_finite = 0
-            return
-        self.not_finite += 1
-        names = [photos.name(int(p)) for batch in micro for p in batch.positions]
-        record = {"step": step, "losses": {k: str(v) for k, v in losses.items()}, "photos": names}
-        with (self.folder / "not_finite.jsonl").open("a") as file:
-            file.write(json.dumps(record) + "\n")
-        self.say(f"step {step}: the loss is not finite; nothing was learned from it")
-        if self.not_finite >= 3:
-            raise Diverged(
-                f"step {step}: three losses in a row were not finite; their photos are in "
-                f"{self.folder / 'not_finite.jsonl'}, the last good checkpoint is kept"
-            )
-
-    def log(self, losses: dict[str, float], step: int, batch: int, bar: tqdm) -> None:
-        """Losses and speed, to the loggers and the bar."""
-        now = time.monotonic()
-        speed = {}
-        if self.logged_step is not None:
-            speed = {
-                "images_per_second": (step - self.logged_step) * batch / (now - self.logged_at)
-            }
-        self.logged_step, self.logged_at = step, now
-        bar.set_postfix({k: f"{v:.4f}" for k, v in losses.items()})
-        if self.loggers:
-            self.loggers.scalars(losses | speed, step)
-
-    def validate(self, watched: Validation, state: State) -> None:
-        """Score the averaged generator, keep it when it is the best so far, draw the grid."""
-        with self.fabric.autocast():
-            scores = watched.score(state.average, self.fabric.device)
-            picture = watched.grid(state.average, self.fabric.device)
-        self.say(f"step {state.step}: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items()))
-        if self.loggers:
-            self.loggers.scalars(scores, state.step)
-            self.loggers.picture("val", picture, state.step)
-        if scores["val_psnr"] > state.best:
-            state.best = scores["val_psnr"]
-            self.export(state, "best")
-        self.export(state, "last")
-        self.logged_step = None  # validation is no part of the speed
-
-    def export(self, state: State, name: str) -> None:
-        """Write the averaged generator as `name`.safetensors."""
-        self.header.steps = state.step
-        write_atomically(
-            self.folder / f"{name}.safetensors",
-            lambda part: weights.save(part, state.average, self.header),
-        )
-
-    def due(self, seconds: float) -> bool:
-        """Whether the last checkpoint is older than that."""
-        return time.monotonic() - self.saved_at > seconds
-
-    def save(self, state: State) -> None:
-        """Write a checkpoint."""
-        if self.main:
-            self.checkpoints.save(state.state_dict(), state.step)
-            self.saved_at = time.monotonic()
 
 
 def run(config: Any, *, recipe_name: str) -> State:
     """One configured run: data first (it fails before any device is touched), then the nets."""
     from omegaconf import OmegaConf
 
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    assert isinstance(plain, dict)
-    data, trainer = dict(plain["data"]), dict(plain["trainer"])
+    plain: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
+        config, resolve=True, throw_on_missing=True
+    )
+    trainer, data = dict(plain["trainer"]), {**plain["data"], "seed": plain["trainer"]["seed"]}
     path, val_path = data.pop("path"), data.pop("val")
-    augment = {k: data.pop(k) for k in parameters(prepare)}
-    data["seed"] = augment["seed"] = trainer["seed"]
-    fabric_settings = {k: trainer.pop(k) for k in parameters(launch)}
-    train_split = "all" if val_path else "train"
-    photos = Photos(path, **data | {"split": train_split})
-    val = Photos(val_path or path, **data | {"split": "all" if val_path else "val"})
-    if val_path and (both := {r[0] for r in photos.rows} & {r[0] for r in val.rows}):
-        if Path(val_path).resolve() == Path(path).resolve():
-            raise DataError(f"{val_path}: validation and training share {len(both)} photos")
-    fabric = launch(**fabric_settings)
+    augment = {k: data.pop(k) for k in parameters(prepare) if k != "seed"}
+    settings = {k: trainer.pop(k) for k in parameters(launch)}
+    photos = Photos(path, **data, split="all" if val_path else "train")
+    val = Photos(val_path or path, **data, split="all" if val_path else "val")
+    if (both := val.shared_with(photos)) and val_path:
+        raise DataError(
+            f"{val_path}: {len(both)} of {len(val)} validation photos are trained on too "
+            f"({', '.join(both[:3])}); scores on them would mean nothing"
+        )
+    val.drop(both)  # doubles within one folder
+    fabric = launch(**settings)
     torch.manual_seed(trainer["seed"])
     recipe = assemble(plain["recipe"])
-    loggers = Loggers(plain["run_dir"], **plain["logger"]) if fabric.is_global_zero else None
     header = weights.Header(
-        recipe.generator.config,  # type: ignore[arg-type]
+        config_of(recipe.generator),
         name=Path(plain["run_dir"]).name,
         recipe=recipe_name,
         arguments={k: v for k, v in plain["recipe"].items() if k != "generator"},
         data=f"{len(photos)} photos of {Path(path).name}",
     )
     if fabric.is_global_zero:
-        tqdm.write(f"{len(photos)} photos ({photos.gray} gray left out), {len(val)} to validate")
-    try:
-        return fit(
-            recipe,
-            photos,
-            plain["run_dir"],
-            val,
-            fabric,
-            loggers,
-            header,
-            augment,
-            plain,
-            **trainer,
-        )
-    finally:
-        if loggers:
-            loggers.close()
+        notes = f"{photos.gray} gray left out, {photos.small} enlarged"
+        print(f"{len(photos)} photos ({notes}), {len(val)} to validate", file=sys.stderr)
+    loggers = Loggers(plain["run_dir"], **plain["logger"])
+    folder = plain["run_dir"]
+    return fit(recipe, photos, folder, val, fabric, loggers, header, augment, plain, **trainer)
 
 
 def parameters(source: Any) -> list[str]:

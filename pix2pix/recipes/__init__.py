@@ -73,7 +73,7 @@ def recipe_class(path: str) -> type[Recipe]:
 
 
 def build_generator(config: dict[str, Any]) -> nn.Module:
-    """{"net": "UNet", "width": 32, ...} -> the net, with all its arguments in `net.config`.
+    """{"net": "UNet", "width": 32, ...} -> the net; `config_of` gives the dict back, completed.
 
     Raises ValueError for an unknown class, TypeError for an unknown argument.
     """
@@ -86,13 +86,19 @@ def build_generator(config: dict[str, Any]) -> nn.Module:
         k: p.default for k, p in inspect.signature(nets.GENERATORS[name]).parameters.items()
     }
     # where pretrained features came from is no property of the trained net
-    net.config = {"net": name, **defaults, **arguments}
-    net.config.pop("weights", None)
+    full = {"net": name, **defaults, **arguments}
+    full.pop("weights", None)
+    net.config = full
     return net
 
 
+def config_of(generator: nn.Module) -> dict[str, Any]:
+    """The dict from which `build_generator` makes this net again, every argument in it."""
+    return dict(generator.config)  # type: ignore[arg-type]
+
+
 def call(cls: Any, arguments: dict[str, Any], *first: Any) -> Any:
-    """Make `cls(*first, **arguments)`; a misspelt argument is a TypeError that lists those there."""
+    """Make `cls(*first, **arguments)`; an unknown argument is a TypeError that lists the known."""
     known = [p.name for p in inspect.signature(cls).parameters.values() if p.kind == p.KEYWORD_ONLY]
     for key in arguments:
         if key not in known:
