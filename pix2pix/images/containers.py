@@ -5,33 +5,13 @@ be silent or slow, and a file that ends early is told from one that is broken. J
 have a file each; the simpler containers are here.
 """
 
-from dataclasses import dataclass
-
 from pix2pix.errors import Corrupt
+from pix2pix.images import jpeg, png, tiff
+from pix2pix.images.formats import Container
 
 _MAX_FRAMES = 10_000
 _MAX_BLOCKS = 1_000_000
 _MAX_BLOCKS_BEFORE_PICTURE = 100_000
-
-
-@dataclass
-class Container:
-    """A file's own statements."""
-
-    size: tuple[int, int] | None = None
-    """(width, height), where it is cheap to know."""
-    frames: int = 1
-    """A lower bound when `many`."""
-    many: bool = False
-    deep: bool = False
-    """More than 8 bits a channel."""
-    white: int | None = None
-    """The value of white, where it is not the largest that the layout holds."""
-    inverted: bool = False
-    """0 is white."""
-    lossless: bool = False
-    cut: bool = False
-    """The bytes end before the structure does."""
 
 
 def inspect(name: str, data: bytes) -> Container:
@@ -40,19 +20,7 @@ def inspect(name: str, data: bytes) -> Container:
     Raises Corrupt for damage that a decoder would pass over, UnsupportedFormat and UnsupportedMode
     for kinds that are not decoded here, TookTooLong for files built to take minutes.
     """
-    from pix2pix.images import jpeg, png, tiff  # they import Container from here
-
-    inspectors = {
-        "JPEG": jpeg.inspect,
-        "PNG": png.inspect,
-        "TIFF": tiff.inspect,
-        "GIF": _inspect_gif,
-        "WEBP": _inspect_webp,
-        "BMP": _inspect_bmp,
-        "AVIF": _inspect_iso,
-        "HEIF": _inspect_iso,
-    }
-    container = inspectors[name](data)
+    container = _INSPECTORS[name](data)
     if container.size is not None and 0 in container.size and not container.cut:
         raise Corrupt("width or height is zero")
     return container
@@ -131,3 +99,15 @@ def _inspect_iso(data: bytes) -> Container:
 
 def _little(data: bytes) -> int:
     return int.from_bytes(data, "little")
+
+
+_INSPECTORS = {
+    "JPEG": jpeg.inspect,
+    "PNG": png.inspect,
+    "TIFF": tiff.inspect,
+    "GIF": _inspect_gif,
+    "WEBP": _inspect_webp,
+    "BMP": _inspect_bmp,
+    "AVIF": _inspect_iso,
+    "HEIF": _inspect_iso,
+}

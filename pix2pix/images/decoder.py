@@ -21,7 +21,7 @@ from pix2pix.errors import (
     UnsupportedMode,
 )
 from pix2pix.images import jpeg, png
-from pix2pix.images.containers import Container
+from pix2pix.images.formats import Container
 
 _LOCK = threading.RLock()
 _UNSUPPORTED = ("unknown pixel mode", "cannot handle", "unsupported", "unknown data organization")

@@ -1,5 +1,6 @@
 """The allowlist: picture formats that are read, told by their first bytes, and those written."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from pix2pix.errors import Truncated, Unreadable, UnsupportedFormat
@@ -67,6 +68,26 @@ _REFUSED = (
     (b"\xff\x0a", "JPEG XL"),
     (b"8BPS", "a Photoshop document"),
 )
+
+
+@dataclass
+class Container:
+    """What a file says about itself before its pixels are decoded."""
+
+    size: tuple[int, int] | None = None
+    """(width, height), where it is cheap to know."""
+    frames: int = 1
+    """A lower bound when `many`."""
+    many: bool = False
+    deep: bool = False
+    """More than 8 bits a channel."""
+    white: int | None = None
+    """The value of white, where it is not the largest that the layout holds."""
+    inverted: bool = False
+    """0 is white."""
+    lossless: bool = False
+    cut: bool = False
+    """The bytes end before the structure does."""
 
 
 class HasFormat(Protocol):

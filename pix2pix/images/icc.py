@@ -6,6 +6,7 @@ reason to refuse a photo: it is read as sRGB, with a warning.
 
 import functools
 import io
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +24,15 @@ ToSRGB = Callable[[Image.Image], Image.Image]
 def srgb_profile() -> ImageCms.ImageCmsProfile:
     """The sRGB profile that everything is converted to."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+@functools.cache
+def srgb_bytes() -> bytes:
+    """The sRGB profile as it is put into files, with a fixed date: same in, same bytes out."""
+    profile = bytearray(srgb_profile().tobytes())
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    profile[84:100] = bytes(16)  # a checksum over the old date, zero for none
+    return bytes(profile)
 
 
 def to_srgb(icc: bytes | None, *, mode: str, warnings: list[str]) -> ToSRGB | None:

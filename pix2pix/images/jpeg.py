@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pix2pix.errors import Corrupt, TookTooLong, UnsupportedFormat
 from pix2pix.images import tiff
-from pix2pix.images.containers import Container
+from pix2pix.images.formats import Container
 
 # Decoding a scan over a million pixels takes 0.1 to 0.3 ms even where it changes nothing.
 _MAX_PIXEL_SCANS = 30e9

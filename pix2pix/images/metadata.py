@@ -112,6 +112,8 @@ def final_exif(data: bytes, *, size: tuple[int, int], keep_gps: bool) -> bytes:
 def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[str]) -> bytes:
     """The input's XMP packet with the IPTC digital source type and the model's name put in."""
     document = _parse(xmp, warnings)
+    root = document.documentElement
+    assert root is not None
     for description in document.getElementsByTagNameNS(_RDF, "Description"):
         _drop_stale(description, keep_gps=keep_gps)
     description = document.getElementsByTagNameNS(_RDF, "Description")[0]
@@ -121,7 +123,7 @@ def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[
     description.setAttributeNS(_IPTC, "Iptc4xmpExt:AISystemUsed", f"Pix2PixColor {model}")
     if not document.getElementsByTagNameNS(_XMP, "CreatorTool"):
         description.setAttributeNS(_XMP, "xmp:CreatorTool", f"Pix2PixColor {model}")
-    body = document.childNodes[0].toxml()
+    body = root.toxml()
     head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     return f'{head}{body}<?xpacket end="w"?>'.encode()
 

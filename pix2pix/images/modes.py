@@ -11,9 +11,9 @@ from PIL import Image, ImageChops
 
 from pix2pix.errors import InvalidPixels, UnsupportedMode
 from pix2pix.images import icc as profiles
-from pix2pix.images.containers import Container
+from pix2pix.images.formats import Container
 
-_STRIP_PIXELS = 1_000_000
+_STRIP_PIXELS = 2**18  # a strip in all its forms stays in the cache
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 # What each layout is converted to first, with and without transparency.
 _COLOR = {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK", "LAB": "LAB"}
@@ -89,7 +89,9 @@ def _from_deep(
             alpha[rows] = np.where(values == key, 0, 255)
         if white != 65535 or values.dtype.itemsize != 2:
             values = np.clip(values * np.float32(65535 / white) + 0.5, 0, 65535)
-        rgb[rows] = table[values.astype(np.uint16)][..., None]
+        gray = table[values.astype(np.uint16)]
+        for channel in range(3):  # four times as fast as broadcasting over the last axis
+            rgb[rows, :, channel] = gray
     return rgb, alpha
 
 

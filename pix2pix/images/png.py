@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from pix2pix.errors import Corrupt
-from pix2pix.images.containers import Container
+from pix2pix.images.formats import Container
 
 _MAX_EXTRAS = 10_000
 _ESSENTIAL = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf"}

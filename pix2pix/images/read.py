@@ -13,7 +13,7 @@ from PIL import Image, JpegImagePlugin
 
 from pix2pix.errors import PhotoError, Truncated
 from pix2pix.images import containers, decoder, files, formats, jpeg, metadata, modes
-from pix2pix.images.containers import Container
+from pix2pix.images.formats import Container
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

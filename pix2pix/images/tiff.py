@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pix2pix.errors import TooLarge, UnsupportedMode
-from pix2pix.images.containers import Container
+from pix2pix.images.formats import Container
 
 MAX_PAGES = 10_000
 _DTYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
