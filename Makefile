@@ -1,0 +1,52 @@
+# make demo: color the sample photographs, then open the app. make test: everything that is checked.
+# The first command of any kind sets up .venv from the pinned requirements; later ones reuse it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamp-$(shell cat requirements.txt pyproject.toml | sha256sum | cut -c1-16)
+DATA ?=
+OUT ?= runs/bundled
+# -n 2: two test processes, each on one thread
+PYTEST := $(BIN)/python -m pytest -n 2
+
+.PHONY: setup demo app test lint quick train bench clean
+
+setup: $(STAMP)
+
+$(STAMP):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer, please")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/pix2pix colorize resources/samples -o demo --overwrite
+	@echo "Colored photographs are in demo/"
+ifndef NO_APP
+	$(BIN)/python app/app.py
+endif
+
+app: $(STAMP)
+	$(BIN)/python app/app.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(PYTEST)
+
+quick: lint
+	$(PYTEST) -m "not slow and not browser"
+
+train: $(STAMP)
+	@test -n "$(DATA)" || { echo "make train DATA=folder-or-zip-of-photos [OUT=runs/bundled]"; exit 1; }
+	scripts/train_bundled.sh "$(DATA)" "$(OUT)"
+
+bench: $(STAMP)
+	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+clean:
+	rm -rf .venv demo build dist *.egg-info .cache .pytest_cache .mypy_cache .ruff_cache
