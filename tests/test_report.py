@@ -1,0 +1,136 @@
+"""`evaluate` against figures computed by hand, on pictures that ship with skimage."""
+
+import json
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+from skimage.color import lab2rgb, rgb2gray, rgb2lab
+from skimage.metrics import peak_signal_noise_ratio
+
+from pix2pix import report
+from pix2pix.errors import DataError
+
+
+class Paint:
+    """A colorizer that knows the answer: the true colors at a share of their chroma."""
+
+    name = "paint"
+
+    def __init__(self, share: float):
+        self.share = share
+
+    def rgb(self, rgb: np.ndarray) -> np.ndarray:
+        lab = rgb2lab(rgb)
+        lab[..., 1:] *= self.share
+        return (lab2rgb(lab) * 255).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Ten photos, two in a folder below, and a broken file; all 64x64 but two."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "more").mkdir()
+    astronaut, coffee = skimage.data.astronaut(), skimage.data.coffee()
+    for i in range(5):
+        crop = astronaut[50 * i : 50 * i + 64, 200:264]
+        Image.fromarray(crop).save(folder / f"a{i}.png")
+        crop = coffee[50 * i : 50 * i + 64, 250:314]
+        Image.fromarray(crop).save(folder / ("more" if i > 2 else "") / f"c{i}.PNG")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_rows_are_those_computed_by_hand(photos):
+    result = report.evaluate(photos, Paint(1.0), size=64)
+    assert result["pictures"] == 10
+    assert [(s["path"], s["code"]) for s in result["skipped"]] == [
+        (str(photos / "broken.png"), result["skipped"][0]["code"])
+    ]
+    rows = result["rows"]
+    truth = [
+        np.asarray(Image.open(p)) for p in photos.rglob("*.[pP][nN][gG]") if "n.p" not in p.name
+    ]
+    for row, tint in (("gray", (0, 0)), ("sepia", (-2.4, 11.0))):
+        scores = []
+        for rgb in truth:
+            lab = rgb2lab(rgb)
+            lab[..., 1:] = tint
+            flat = (lab2rgb(lab) * 255).round().astype(np.uint8)
+            scores.append(peak_signal_noise_ratio(rgb, flat))
+        assert rows[row]["psnr"] == pytest.approx(np.mean(scores), abs=0.1)
+    assert rows["model"]["psnr"] > 50
+    assert rows["model"]["ssim"] > 0.999
+    assert rows["model"]["delta_e2000"] < 0.2
+    assert rows["model"]["colorfulness_ratio"] == pytest.approx(1, abs=0.01)
+    assert rows["model"]["colorfulness_error"] < 0.5
+    assert rows["gray"]["colorfulness"] < 1
+    assert "psnr" not in rows["truth"]
+
+
+def test_figures_tell_half_the_chroma(photos):
+    rows = report.evaluate(photos, Paint(0.5), size=64)["rows"]
+    true = rows["truth"]["colorfulness"]
+    assert rows["model"]["colorfulness_ratio"] == pytest.approx(0.5, abs=0.1)
+    assert rows["model"]["colorfulness_error"] == pytest.approx(0.5 * true, rel=0.2)
+    assert rows["gray"]["psnr"] < rows["model"]["psnr"] < 50
+    assert rows["gray"]["delta_e2000"] > rows["model"]["delta_e2000"] > 1
+
+
+def test_photos_are_resized_to_the_short_side_and_cropped(tmp_path):
+    wide = skimage.data.astronaut()[:200, :300]
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    seen = []
+
+    class Spy(Paint):
+        def rgb(self, rgb):
+            seen.append(rgb)
+            return super().rgb(rgb)
+
+    report.evaluate(tmp_path, Spy(1), size=50)
+    expected = Image.fromarray(wide).resize((75, 50), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(seen[0], np.asarray(expected)[:, 12:62])
+    report.evaluate(tmp_path, Spy(1), size=200)
+    np.testing.assert_array_equal(seen[1], wide[:, 50:250])
+
+
+def test_features_add_the_frechet_distance(photos, tmp_path):
+    from safetensors.torch import save_file
+    from torchvision.models import squeezenet1_1
+
+    torch.manual_seed(0)
+    state = squeezenet1_1(weights=None).state_dict()
+    weights = tmp_path / "squeeze.safetensors"
+    save_file({k: v for k, v in state.items() if k.startswith("features.")}, weights)
+    half = report.evaluate(photos, Paint(0.5), size=64, features=weights)["rows"]
+    full = report.evaluate(photos, Paint(1.0), size=64, features=weights)["rows"]
+    assert half["gray"]["share_closed"] == 0
+    assert 0.2 < half["model"]["share_closed"] < full["model"]["share_closed"]
+    assert full["model"]["share_closed"] > 0.98
+    assert half["gray"]["frechet"] > half["model"]["frechet"] > full["model"]["frechet"] >= 0
+
+
+def test_table_has_a_line_a_row_and_survives_json(photos):
+    result = report.evaluate(photos, Paint(0.5), size=64)
+    lines = report.format_table(json.loads(json.dumps(result))).splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == ["gray", "sepia", "model", "truth"]
+    assert f"{result['rows']['sepia']['psnr']:.2f}" in lines[2]
+    assert lines[5] == "10 photos at 64 px, model paint; 1 files skipped"
+
+
+def test_a_folder_without_photos_is_refused(tmp_path):
+    with pytest.raises(DataError, match="No photo"):
+        report.evaluate(tmp_path, Paint(1))
+    with pytest.raises(DataError, match="no folder"):
+        report.evaluate(tmp_path / "missing", Paint(1))
+
+
+def test_gray_photos_are_refused(tmp_path):
+    gray = (rgb2gray(skimage.data.astronaut()[:64, :64]) * 255).astype(np.uint8)
+    for i in range(2):
+        Image.fromarray(gray).save(tmp_path / f"{i}.png")
+    with pytest.raises(DataError, match="gray"):
+        report.evaluate(tmp_path, Paint(1), size=64)
