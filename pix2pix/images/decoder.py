@@ -4,11 +4,13 @@ Pillow raises a dozen kinds of exceptions on bad files and has switches and warn
 process-wide; both end here.
 """
 
+import contextlib
+import ctypes
+import functools
 import io
 import threading
 import warnings as python_warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from PIL import Image, ImageFile
 
@@ -94,6 +96,8 @@ def _open(data: bytes, name: str, warnings: list[str]) -> ImageFile.ImageFile:
     """The header only; EXIF is parsed here, so that its complaints are heard."""
     if name == "HEIF":
         _register_heif()
+    if name == "TIFF":
+        _silence_libtiff()
     with _pillow() as heard:
         try:
             image = Image.open(io.BytesIO(data), formats=[name])
@@ -118,6 +122,15 @@ def _preload_exif(image: ImageFile.ImageFile, warnings: list[str]) -> None:
         warnings.append("EXIF ignored: no entry can be read")
 
 
+@functools.cache
+def _silence_libtiff() -> None:
+    """libtiff writes its own lines to stderr about every broken strip; Pillow leaves it to."""
+    with contextlib.suppress(OSError, AttributeError):  # linked statically, as on Windows
+        library = ctypes.CDLL(Image.core.__file__)  # a symbol of its dependencies is found, too
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
 def _register_heif() -> None:
     try:
         import pillow_heif
@@ -128,7 +141,7 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _pillow(*, truncated: bool | None = None) -> Iterator[list[python_warnings.WarningMessage]]:
     """Pillow's process-wide switches set for one call: no pixel limit of its own, no warnings out.
 
