@@ -6,7 +6,8 @@ a matrix product would drop to bf16 or TF32 under autocast. Piecewise curves are
 halves, because torch.where alone costs more than the rest (2.7 ns a value against 0.1, CPU).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -31,8 +32,9 @@ _FROM_WHITE: _Matrix = tuple(
 )
 
 # Linear RGB this far outside [0, 1] counts as inside: rounding noise and, at the top, the 8e-5 by
-# which (100, 0, 0) misses sRGB white with these constants. Both are under 0.1 of an 8-bit level.
-_BELOW, _ABOVE = 2e-5, 2e-4
+# which (100, 0, 0) misses sRGB white with these constants. At black more would show: there red and
+# green a little below 0 leave room for four times as much blue.
+_BELOW, _ABOVE = 4e-6, 2e-4
 _BISECTIONS = 10  # a compressed color keeps all but 1/1024 of its chroma inside sRGB
 
 
@@ -82,7 +84,7 @@ def net_to_rgb(L: Tensor, ab: Tensor) -> Tensor:
     return lab_to_rgb(torch.cat((L.float() * 50 + 50, ab.float() * AB_SCALE), -3))
 
 
-def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[tuple[slice, slice]]:
+def strips(height: int, width: int, *, pixels: int = 2**15) -> Iterator[tuple[slice, slice]]:
     """Cut a picture into strips of at most `pixels` pixels: whole rows, or parts of a long row.
 
     Yields (rows, columns). Float Lab takes four times the memory of 8-bit RGB, and converting it
@@ -92,6 +94,23 @@ def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[tuple[sl
     for top in range(0, height, rows):
         for left in range(0, width, pixels):
             yield slice(top, min(top + rows, height)), slice(left, min(left + pixels, width))
+
+
+def for_strips(
+    work: Callable[[tuple[slice, slice]], None], height: int, width: int, *, pixels: int = 2**15
+) -> None:
+    """Call `work((rows, columns))` on every strip of a picture, on as many threads as torch uses.
+
+    Each call computes on one core. (Torch's own threads meet after every operation: a strip is too
+    small for that, and on a busy machine it took up to 100 times as long.)
+    """
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            for _ in pool.map(work, strips(height, width, pixels=pixels)):
+                pass
+        finally:
+            torch.set_num_threads(threads)  # the workers' 1 would be the next new thread's too
 
 
 @torch.no_grad()
