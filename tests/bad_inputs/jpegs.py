@@ -25,9 +25,9 @@ def frame(width: int, height: int, *, marker: int = 0xC0, bits: int = 8) -> byte
     return b"\xff\xd8" + tables + segment(marker, header) + scan + b"\xff\xd9"
 
 
-def arithmetic(width: int = 16, height: int = 16) -> bytes:
-    """An arithmetic-coded flat gray: code bytes of zero stand for the likelier choice."""
-    data = encoded(np.full((height, width), 128, np.uint8), "JPEG")
+def arithmetic() -> bytes:
+    """An arithmetic-coded gray block of 8x8: code bytes of zero say "no difference" and "end"."""
+    data = encoded(np.full((8, 8), 128, np.uint8), "JPEG")
     start = data.index(b"\xff\xda")
     head = data[:start].replace(b"\xff\xc0", b"\xff\xc9", 1)
     return head + data[start : start + 10] + b"\x00\x00\xff\xd9"

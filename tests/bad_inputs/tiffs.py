@@ -42,7 +42,8 @@ def tiff(
 ) -> bytes:
     """(H,W) samples in one uncompressed strip behind the directory.
 
-    `bits` overrides what is stated, `declared` (width, height) too, `more` are further entries.
+    `bits` overrides what is stated, `declared` (width, height) too; `more` are further entries,
+    or others in the place of these.
     """
     height, width = samples.shape[:2]
     if declared:
@@ -59,8 +60,9 @@ def tiff(
         long(278, height, order),
         long(279, len(pixels), order),
         short(339, sample_format, order=order),
-        *(more or []),
     ]
+    replaced = {entry[0] for entry in more or []}
+    entries = [entry for entry in entries if entry[0] not in replaced] + (more or [])
     start = 8 + 2 + 12 * len(entries) + 4
     entries = [long(273, start, order) if entry[0] == 273 else entry for entry in entries]
     entries.sort(key=lambda entry: entry[0])
