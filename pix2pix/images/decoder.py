@@ -105,7 +105,7 @@ def _open(data: bytes, name: str, warnings: list[str]) -> ImageFile.ImageFile:
         except Image.UnidentifiedImageError as error:
             reasons = [str(warning.message) for warning in heard]
             raise SyntaxError("; ".join(reasons) or "unreadable header") from error
-    if any("EXIF" in str(warning.message) for warning in heard):
+    if any("APNG" not in str(warning.message) for warning in heard):
         warnings.append("EXIF damaged: some of it ignored")
     return image
 

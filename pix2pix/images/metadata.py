@@ -10,13 +10,15 @@ from xml.parsers.expat import ExpatError
 
 from PIL import Image
 
-_ORIENTATION, _EXIF_IFD, _GPS_IFD = 0x0112, 0x8769, 0x8825
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+DIRECTORIES = (EXIF_IFD, GPS_IFD)
+_ORIENTATION = 0x0112
 _PIXEL_WIDTH, _PIXEL_HEIGHT, _COLOR_SPACE, _INTEROP = 0xA002, 0xA003, 0xA001, 0xA005
 _MAKER_NOTE = 0x927C
 # Descriptions of the photo. Tags that describe the old file (strips, photometry) stay behind.
 _KEPT = frozenset(
     [269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 18246, 18249, 33432]
-    + [40091, 40092, 40093, 40094, 40095, _EXIF_IFD, _GPS_IFD]
+    + [40091, 40092, 40093, 40094, 40095, *DIRECTORIES]
 )
 _MAX_EXIF = 32 * 1024
 _MAX_XMP = 60 * 1024  # one JPEG segment
@@ -26,8 +28,14 @@ _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _XMP = "http://ns.adobe.com/xap/1.0/"
 _XMP_NOTE = "http://ns.adobe.com/xmp/note/"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
-_EXIF = "http://ns.adobe.com/exif/1.0/"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_STALE = {
+    (_TIFF, "Orientation"),
+    (_XMP, "Thumbnails"),
+    (_XMP_NOTE, "HasExtendedXMP"),
+    (_IPTC, "DigitalSourceType"),
+    (_IPTC, "AISystemUsed"),
+}
 _EMPTY = (
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
     '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
@@ -63,13 +71,13 @@ def clean_exif(exif: Image.Exif, *, warnings: list[str]) -> bytes | None:
     try:
         kept = Image.Exif()
         for tag in sorted(_KEPT & set(exif)):
-            kept[tag] = _directory(exif, tag) if tag in (_EXIF_IFD, _GPS_IFD) else exif[tag]
+            kept[tag] = _directory(exif, tag) if tag in DIRECTORIES else exif[tag]
         if not len(kept):
             return None
         kept[_ORIENTATION] = 1
         data = kept.tobytes()
-        if len(data) > _MAX_EXIF and _MAKER_NOTE in kept.get(_EXIF_IFD, {}):
-            del kept[_EXIF_IFD][_MAKER_NOTE]
+        if len(data) > _MAX_EXIF and _MAKER_NOTE in kept.get(EXIF_IFD, {}):
+            del kept[EXIF_IFD][_MAKER_NOTE]
             data = kept.tobytes()
     except Exception as error:  # Pillow raises a dozen kinds on broken EXIF
         warnings.append(f"EXIF ignored: {error or type(error).__name__}")
@@ -82,31 +90,30 @@ def clean_exif(exif: Image.Exif, *, warnings: list[str]) -> bytes | None:
 
 def _directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
     directory = dict(exif.get_ifd(tag))
+    if EXIF_IFD in directory or GPS_IFD in directory:
+        raise ValueError("a directory that points at itself")
     directory.pop(_INTEROP, None)
     if _COLOR_SPACE in directory:
         directory[_COLOR_SPACE] = 1  # sRGB, since the pixels are
     return directory
 
 
-def final_exif(data: bytes, *, size: tuple[int, int], keep_gps: bool) -> bytes:
-    """The EXIF of the file to be written: its own width and height, GPS only if asked for."""
+def final_exif(data: bytes | None, *, size: tuple[int, int], keep_gps: bool) -> Image.Exif:
+    """The EXIF of the file to be written: its own width and height, GPS only if asked for.
+
+    The Exif and GPS directories in it are dicts.
+    """
     exif = Image.Exif()
-    exif.load(data)
-    directory = dict(exif.get_ifd(_EXIF_IFD))
-    for tag, value in zip((_PIXEL_WIDTH, _PIXEL_HEIGHT), size, strict=True):
-        if tag in directory:
-            directory[tag] = value
+    exif.load(data or b"")
     final = Image.Exif()
     for tag in exif:
-        final[tag] = exif[tag]
-    if directory:
-        final[_EXIF_IFD] = directory
-    if _GPS_IFD in final:
-        if keep_gps:
-            final[_GPS_IFD] = exif.get_ifd(_GPS_IFD)
-        else:
-            del final[_GPS_IFD]
-    return final.tobytes()
+        if tag != GPS_IFD or keep_gps:
+            final[tag] = dict(exif.get_ifd(tag)) if tag in DIRECTORIES else exif[tag]
+    details = final.get(EXIF_IFD, {})
+    for tag, value in zip((_PIXEL_WIDTH, _PIXEL_HEIGHT), size, strict=True):
+        if tag in details:
+            details[tag] = value
+    return final
 
 
 def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[str]) -> bytes:
@@ -114,8 +121,8 @@ def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[
     document = _parse(xmp, warnings)
     root = document.documentElement
     assert root is not None
-    for description in document.getElementsByTagNameNS(_RDF, "Description"):
-        _drop_stale(description, keep_gps=keep_gps)
+    for element in list(document.getElementsByTagName("*")):
+        _drop_stale(element, keep_gps=keep_gps)
     description = document.getElementsByTagNameNS(_RDF, "Description")[0]
     for prefix, uri in (("Iptc4xmpExt", _IPTC), ("xmp", _XMP)):
         description.setAttribute(f"xmlns:{prefix}", uri)
@@ -150,23 +157,18 @@ def _parse_packet(xmp: bytes) -> minidom.Document:
 
 
 def _is_stale(uri: str | None, name: str, keep_gps: bool) -> bool:
-    if uri == _EXIF and name.startswith("GPS"):
+    if name.upper().startswith("GPS"):  # of exif:, and of the makers of drones
         return not keep_gps
-    return (uri, name) in {
-        (_TIFF, "Orientation"),
-        (_XMP, "Thumbnails"),
-        (_XMP_NOTE, "HasExtendedXMP"),
-        (_IPTC, "DigitalSourceType"),
-        (_IPTC, "AISystemUsed"),
-    }
+    return (uri, name) in _STALE
 
 
-def _drop_stale(description: minidom.Element, *, keep_gps: bool) -> None:
-    for attribute in list(description.attributes.values()):
+def _drop_stale(element: minidom.Element, *, keep_gps: bool) -> None:
+    """Takes what no longer holds out of an element's attributes and children."""
+    for attribute in list(element.attributes.values()):
         if _is_stale(attribute.namespaceURI, attribute.localName, keep_gps):
-            description.removeAttributeNode(attribute)
-    for child in list(description.childNodes):
+            element.removeAttributeNode(attribute)
+    for child in list(element.childNodes):
         if child.nodeType == child.ELEMENT_NODE and _is_stale(
             child.namespaceURI, child.localName, keep_gps
         ):
-            description.removeChild(child)
+            element.removeChild(child)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from pix2pix.errors import PhotoError, TooLarge
-from pix2pix.images import files, formats, icc, metadata
+from pix2pix.images import files, formats, icc, metadata, tiff
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
@@ -72,10 +72,13 @@ def _encode(
         raise TooLarge(f"{name} holds at most {_MAX_SIDE[name]:,} pixels a side")
     warnings: list[str] = []
     image = _image(rgb, like.alpha, name, warnings)
-    options = _options(like, name)
-    options |= _metadata(like, name, (width, height), model, keep_gps, warnings)
+    xmp = metadata.provenance(like.xmp, model=model, keep_gps=keep_gps, warnings=warnings)
+    exif = metadata.final_exif(like.exif, size=image.size, keep_gps=keep_gps)
+    options = _options(like, name) | _metadata(like, name, xmp, exif, warnings)
     buffer = io.BytesIO()
     image.save(buffer, format=name, **options)
+    if name == "TIFF":
+        tiff.attach(buffer, {tag: exif[tag] for tag in metadata.DIRECTORIES if tag in exif})
     return buffer, warnings
 
 
@@ -111,50 +114,51 @@ def _options(like: Photo, name: str) -> dict[str, Any]:
     if name == "AVIF":
         return {"quality": quality}
     if name == "TIFF":
-        return _tiff_options(like, quality)
+        compression = _tiff_compression(like)
+        return {"compression": compression} | (
+            {"quality": quality} if compression == "jpeg" else {}
+        )
     return {}
 
 
-def _tiff_options(like: Photo, quality: int) -> dict[str, Any]:
+def _tiff_compression(like: Photo) -> str:
+    """The input's where color can have it, else LZW; JPEG inside TIFF knows no alpha."""
     compression = like.encoding.get("compression")
-    if compression == "jpeg" and like.alpha is None:
-        return {"compression": "jpeg", "quality": quality}
-    if compression not in ("raw", "packbits", "tiff_adobe_deflate"):
-        compression = "tiff_lzw"
-    return {"compression": compression}
+    if compression in ("raw", "packbits", "tiff_adobe_deflate"):
+        return compression
+    return "jpeg" if compression == "jpeg" and like.alpha is None else "tiff_lzw"
 
 
 def _metadata(
-    like: Photo,
-    name: str,
-    size: tuple[int, int],
-    model: str,
-    keep_gps: bool,
-    warnings: list[str],
+    like: Photo, name: str, xmp: bytes, exif: Image.Exif, warnings: list[str]
 ) -> dict[str, Any]:
     options: dict[str, Any] = {"dpi": like.dpi} if like.dpi else {}
     if name == "BMP":
         warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
         return options
-    xmp = metadata.provenance(like.xmp, model=model, keep_gps=keep_gps, warnings=warnings)
-    if name == "PNG":
-        info = PngImagePlugin.PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", xmp.decode())
-        options["pnginfo"] = info
-    elif name == "TIFF":
-        options["tiffinfo"] = _tiff_tags(xmp)
-    else:
-        options["xmp"] = xmp
-    if like.exif:
-        options["exif"] = metadata.final_exif(like.exif, size=size, keep_gps=keep_gps)
     if like.profiled:
         options["icc_profile"] = icc.srgb_bytes()
+    if name == "TIFF":
+        return options | {"tiffinfo": _tiff_tags(xmp, exif, _tiff_compression(like))}
+    if len(exif):
+        options["exif"] = exif.tobytes()
+    if name == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode())
+    else:
+        options["xmp"] = xmp
     return options
 
 
-def _tiff_tags(xmp: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+def _tiff_tags(
+    xmp: bytes, exif: Image.Exif, compression: str
+) -> TiffImagePlugin.ImageFileDirectory_v2:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag in exif:
+        if tag not in metadata.DIRECTORIES:
+            tags[tag] = exif[tag]
     tags[700] = xmp
     tags.tagtype[700] = 1  # BYTE
-    tags[317] = 2  # horizontal differencing: photographs take a third less
+    if compression in ("tiff_lzw", "tiff_adobe_deflate"):
+        tags[317] = 2  # horizontal differencing: photographs take a third less
     return tags

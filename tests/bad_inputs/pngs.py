@@ -72,3 +72,8 @@ def flat_bits(width: int, height: int) -> bytes:
     rows = [squeeze.compress(row * 100) for _ in range(height // 100)]
     rows += [squeeze.compress(row * (height % 100)), squeeze.flush()]
     return png(width, height, bits=1, compressed=b"".join(rows))
+
+
+def compressed_profile(profile: bytes) -> bytes:
+    """The content of an iCCP chunk."""
+    return b"icc\0\0" + zlib.compress(profile)
