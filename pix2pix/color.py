@@ -8,6 +8,7 @@ halves, because torch.where alone costs more than the rest (2.7 ns a value again
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -84,7 +85,7 @@ def net_to_rgb(L: Tensor, ab: Tensor) -> Tensor:
     return lab_to_rgb(torch.cat((L.float() * 50 + 50, ab.float() * AB_SCALE), -3))
 
 
-def strips(height: int, width: int, *, pixels: int = 2**15) -> Iterator[tuple[slice, slice]]:
+def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[tuple[slice, slice]]:
     """Cut a picture into strips of at most `pixels` pixels: whole rows, or parts of a long row.
 
     Yields (rows, columns). Float Lab takes four times the memory of 8-bit RGB, and converting it
@@ -97,7 +98,7 @@ def strips(height: int, width: int, *, pixels: int = 2**15) -> Iterator[tuple[sl
 
 
 def for_strips(
-    work: Callable[[tuple[slice, slice]], None], height: int, width: int, *, pixels: int = 2**15
+    work: Callable[[tuple[slice, slice]], None], height: int, width: int, *, pixels: int = 2**16
 ) -> None:
     """Call `work((rows, columns))` on every strip of a picture, on as many threads as torch uses.
 
@@ -122,6 +123,10 @@ def rgb8_to_lab(rgb: Tensor) -> Tensor:
 @torch.no_grad()
 def rgb8_to_L(rgb: Tensor) -> Tensor:
     """Lightness L* (1, H, W) float32 in [0, 100] of a strip of sRGB (H, W, 3) uint8."""
+    r, g, b = rgb.unbind(-1)
+    if torch.equal(r, g) and torch.equal(g, b):  # the usual old photo: six times as fast
+        levels = _gray_levels(rgb.device)
+        return levels.index_select(0, g.flatten().int()).view(1, *g.shape)
     return _lightness(_lab_curve(_mix(_TO_WHITE[1:2], _decode(_planes(rgb)))))
 
 
@@ -129,6 +134,13 @@ def rgb8_to_L(rgb: Tensor) -> Tensor:
 def lab_to_rgb8(lab: Tensor) -> Tensor:
     """Convert a strip of L*a*b* (3, H, W) to sRGB (H, W, 3) uint8, as `lab_to_rgb`, rounded."""
     return lab_to_rgb(lab).mul_(255).round_().to(torch.uint8).permute(1, 2, 0)
+
+
+@cache
+def _gray_levels(device: torch.device) -> Tensor:
+    """L* (256,) of the 8-bit grays."""
+    ramp = torch.arange(256, device=device).to(torch.uint8)
+    return rgb8_to_lab(ramp[None, :, None].expand(1, 256, 3))[0, 0]
 
 
 def _checked(image: Tensor, name: str) -> Tensor:
@@ -180,14 +192,19 @@ def _lightness(fy: Tensor) -> Tensor:
     return (116 * fy - 16).clamp(0, 100)
 
 
+def _xyz_curve(f: Tensor) -> Tensor:
+    """Invert `_lab_curve`: f(XYZ) -> XYZ relative to white."""
+    knee = 0.2068966
+    line = f.clamp(max=knee).sub_(knee).div_(7.787)
+    return line.add_(f.clamp(min=knee).pow(3))
+
+
 def _linear(lab: Tensor) -> Tensor:
     """L*a*b* (..., 3, H, W) -> linear RGB, outside [0, 1] where sRGB cannot show the color."""
     L, a, b = lab.unbind(-3)
     fy = (L + 16) / 116
     f = torch.stack((torch.add(fy, a, alpha=1 / 500), fy, torch.sub(fy, b, alpha=1 / 200)), -3)
-    knee = 0.2068966
-    line = f.clamp(max=knee).sub_(knee).div_(7.787)
-    return _mix(_FROM_WHITE, f.clamp(min=knee).pow(3).add_(line))
+    return _mix(_FROM_WHITE, _xyz_curve(f))
 
 
 def _outside(linear: Tensor) -> Tensor:
@@ -195,11 +212,13 @@ def _outside(linear: Tensor) -> Tensor:
     low, high = torch.aminmax(linear.detach())
     if low >= -_BELOW and high <= 1 + _ABOVE:
         return torch.empty(0, dtype=torch.long, device=linear.device)
-    return (~_inside(linear)).flatten().nonzero().flatten()
+    return (_room(linear.detach(), -3) < 0).flatten().nonzero().flatten()
 
 
-def _inside(linear: Tensor) -> Tensor:
-    return (linear.amin(-3) >= -_BELOW) & (linear.amax(-3) <= 1 + _ABOVE)
+def _room(linear: Tensor, axis: int, *, tolerance: float = 1.0) -> Tensor:
+    """Linear RGB -> how far it is inside sRGB, negative outside; `tolerance` scales the noise."""
+    below, above = tolerance * _BELOW, 1 + tolerance * _ABOVE
+    return torch.minimum(linear.amin(axis) + below, above - linear.amax(axis))
 
 
 def _pick(image: Tensor, where: Tensor) -> Tensor:
@@ -214,12 +233,27 @@ def _put(image: Tensor, where: Tensor, pixels: Tensor) -> Tensor:
 
 
 def _fit(colors: Tensor) -> Tensor:
-    """Shrink the chroma of colors (3, N, 1) outside sRGB to its boundary, by bisection."""
+    """Shrink the chroma of colors (3, N, 1) outside sRGB to its boundary."""
     L, ab = colors[:1].clamp(0, 100), colors[1:]
     with torch.no_grad():
-        scale = torch.zeros_like(L)
-        for step in range(1, _BISECTIONS + 1):
-            trial = scale + 0.5**step
-            fits = _inside(_linear(torch.cat((L, trial * ab))))
-            scale.add_(fits, alpha=0.5**step)
-    return torch.cat((L, scale * ab))
+        scale = _largest_scale(L.flatten(), ab.flatten(1))
+    return torch.cat((L, ab * scale[:, None]))
+
+
+def _largest_scale(L: Tensor, ab: Tensor) -> Tensor:
+    """The factor (N,) in [0, 1) by which ab (2, N) is just inside sRGB at L* (N,), by bisection.
+
+    `_linear` for one color at many scales: what depends on L* alone is computed once.
+    """
+    to_rgb = torch.tensor(_FROM_WHITE, device=L.device)[..., None]  # (3, 3, 1)
+    fy = (L + 16) / 116
+    step_xz = ab * ab.new_tensor([[1 / 500], [-1 / 200]])  # fx - fy and fz - fy at scale 1
+    of_y = to_rgb[:, 1] * _xyz_curve(fy)  # (3, N)
+    scale = torch.zeros_like(L)
+    for k in range(1, _BISECTIONS + 1):
+        trial = scale + 0.5**k
+        x, z = _xyz_curve(torch.addcmul(fy, step_xz, trial))
+        linear = torch.addcmul(of_y, to_rgb[:, 0], x).addcmul_(to_rgb[:, 2], z)
+        room = _room(linear, 0, tolerance=0.5)  # so that the result counts as inside
+        scale.add_(torch.ge(room, 0, out=room), alpha=0.5**k)
+    return scale
