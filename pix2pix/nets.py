@@ -4,11 +4,15 @@ Generators take L (B, in_channels, H, W) in [-1, 1] and give ab (B, 2, H, W) in 
 W multiples of `generator.multiple`. `PatchGAN` scores patches. Recipes decide how they are trained.
 """
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pix2pix.backbones import TAPS, build_backbone
+
+DEEPEST = 12  # levels: then a side is 4,096 pixels at least
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -31,12 +35,19 @@ def check_sides(x: Tensor, multiple: int) -> None:
         )
 
 
+def check_depth(depth: int) -> None:
+    """Raise ValueError unless 1 <= depth <= 12."""
+    if not 1 <= depth <= DEEPEST:
+        raise ValueError(f"depth={depth}: 1 to {DEEPEST}")
+
+
 class UNet(nn.Module):
     """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the pix2pix U-Net.
 
     `depth` 4x4 convolutions of stride 2 down, as many transposed ones up, skips between equal
-    sizes, affine InstanceNorm, dropout in the three steps after the innermost. `UNet()` holds
-    54,410,434 parameters. H and W are multiples of 2**depth (ValueError otherwise).
+    sizes (`skips=False` leaves them out), affine InstanceNorm, dropout in the three steps after the
+    innermost. The first level has `width` channels, each next one twice as many, up to 8 * width.
+    `UNet()` holds 54,410,434 parameters. H and W are multiples of 2**depth (ValueError otherwise).
     Source: Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.
     """
 
@@ -51,19 +62,20 @@ class UNet(nn.Module):
         skips: bool = True,
     ):
         super().__init__()
+        check_depth(depth)
         channels = [width * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
         self.multiple = 2**depth
         self.skips = skips
         self.down = nn.ModuleList()
-        for i, (c_in, c_out) in enumerate(zip([in_channels, *channels], channels, strict=False)):
+        for i, (c_in, c_out) in enumerate(pairwise([in_channels, *channels])):
             self.down.append(self._down(c_in, c_out, first=i == 0, last=i == depth - 1))
         self.up = nn.ModuleList()
         for i in reversed(range(depth)):
             # every step up but the first sees the skip beside what came from below
             c_in = channels[i] * (1 if i == depth - 1 or not skips else 2)
             c_out = channels[i - 1] if i else out_channels
-            drop = dropout if depth - 4 <= i < depth - 1 else 0.0  # the three after the innermost
-            self.up.append(self._up(c_in, c_out, drop, last=i == 0))
+            drops = depth - 4 <= i < depth - 1 and i > 0  # the three after the innermost, never ab
+            self.up.append(self._up(c_in, c_out, dropout if drops else 0.0, last=i == 0))
         init_normal(self)
 
     @staticmethod
@@ -110,11 +122,11 @@ class DoubleConvUNet(nn.Module):
         self, *, width: int = 64, depth: int = 4, in_channels: int = 1, out_channels: int = 2
     ):
         super().__init__()
+        check_depth(depth)
         channels = [width * 2**i for i in range(depth + 1)]  # 64 128 256 512 1024
         self.multiple = 2**depth
         self.down = nn.ModuleList(
-            double_conv(c_in, c_out)
-            for c_in, c_out in zip([in_channels, *channels], channels, strict=False)
+            double_conv(c_in, c_out) for c_in, c_out in pairwise([in_channels, *channels])
         )
         self.rise = nn.ModuleList(
             nn.ConvTranspose2d(c * 2, c, 2, 2) for c in reversed(channels[:-1])
@@ -142,42 +154,19 @@ def double_conv(c_in: int, c_out: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-# Where a torchvision encoder is tapped, from half size down: (index in `features`, channels).
-BACKBONES = {
-    "mobilenet_v2": ((1, 16), (3, 24), (6, 32), (13, 96), (18, 1280)),
-    "squeezenet1_1": ((1, 64), (4, 128), (7, 256), (12, 512)),
-}
-
-
-def load_features(encoder: str, weights: str | None) -> nn.Sequential:
-    """The `features` of a torchvision classifier; `weights`: "download", a .safetensors path, None.
-
-    A file may name its tensors `features.0.0.weight` or `0.0.weight`; it must fit strictly
-    (RuntimeError from load_state_dict otherwise, FileNotFoundError when it is not there).
-    """
-    from torchvision import models  # slow to import: only who builds one pays for it
-
-    pretrained = "DEFAULT" if weights == "download" else None
-    features: nn.Sequential = models.get_model(encoder, weights=pretrained).features
-    if encoder == "squeezenet1_1":
-        features[0].padding = (1, 1)  # type: ignore[assignment]  # so that sizes halve exactly
-    if weights not in (None, "download"):
-        state = load_file(str(weights))
-        features.load_state_dict(
-            {k.removeprefix("features."): v for k, v in state.items() if "classifier" not in k}
-        )
-    return features
-
-
 class BackboneUNet(nn.Module):
-    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W): a U-Net on a pretrained encoder.
+    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W): a U-Net on a pretrained classifier.
 
-    `encoder` is a torchvision classifier's feature stack; `weights` is "download" (torchvision's
-    own ImageNet weights), a .safetensors path in torchvision's layout, or None (random). Its first
-    `frozen` levels are not trained: edges are edges, and half of a step's time is theirs. Its
-    BatchNorm always runs on the pretrained statistics. The decoder stops at half size, where color
-    already lives, and upsamples ab by two: a full-size one takes twice the time.
-    H and W are multiples of `multiple` (ValueError otherwise). Unknown encoder: ValueError.
+    `encoder` is "mobilenet_v2" or "squeezenet1_1"; `weights` fills it with ImageNet's lessons:
+    "download", the path of a .safetensors file (see backbones.py), or None (random: then take
+    `frozen=0`). Its first `frozen` levels are not trained: edges are edges, and half of a step's
+    time is theirs. Its BatchNorm always runs on the pretrained statistics.
+
+    The decoder has two 3x3 convolutions a level, `decoder[0]` channels at half size, `decoder[1]`
+    at a quarter ... It stops at half size, because color is blurrier than lightness and a
+    full-size level would double the time; ab is then enlarged by two.
+
+    H and W are multiples of `multiple`: 32 or 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
     """
 
@@ -193,34 +182,33 @@ class BackboneUNet(nn.Module):
         in_channels: int = 1,
     ):
         super().__init__()
-        if encoder not in BACKBONES:
-            raise ValueError(f"encoder {encoder!r}: one of {', '.join(BACKBONES)}")
-        taps = BACKBONES[encoder]
-        self.tap_at = {index for index, _ in taps}
-        self.encoder = load_features(encoder, weights)
-        for block in self.encoder[: taps[frozen - 1][0] + 1 if frozen else 0]:
-            block.requires_grad_(False)
-        self.multiple = 2 ** len(taps)
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
-        # channels beyond L (hints) enter the encoder through a convolution that starts at zero
+        self.encoder = build_backbone(encoder, weights=weights)
+        *skips, deepest = TAPS[encoder]  # (index in the encoder, channels), from half size down
+        if not 0 <= frozen <= len(skips) + 1:
+            raise ValueError(f"frozen={frozen}: {encoder} has {len(skips) + 1} levels")
+        if len(decoder) < len(skips):
+            raise ValueError(f"decoder={decoder}: {encoder} needs {len(skips)} levels")
+        self.multiple = 2 ** len(TAPS[encoder])
+        self.tap_at = {index for index, _ in TAPS[encoder]}
+        if frozen:
+            last = TAPS[encoder][frozen - 1][0]
+            self.encoder[: last + 1].requires_grad_(False)
+        # channels beyond L (hints) enter the encoder through a convolution that starts at zero,
+        # so that a net trained without them gives what it gave
         self.extra = nn.Conv2d(in_channels - 1, 3, 3, 1, 1) if in_channels > 1 else None
         if self.extra is not None:
-            nn.init.zeros_(self.extra.weight)
-            nn.init.zeros_(self.extra.bias)  # type: ignore[arg-type]
+            init_normal(self.extra, std=0.0)
         self.squeeze = nn.Sequential(
-            nn.Conv2d(taps[-1][1], bottleneck, 1, bias=False),
+            nn.Conv2d(deepest[1], bottleneck, 1, bias=False),
             nn.BatchNorm2d(bottleneck),
             nn.ReLU(),
             nn.Dropout2d(dropout),
         )
         self.up = nn.ModuleList()
         c = bottleneck
-        for (_, c_skip), c_out in zip(reversed(taps[:-1]), reversed(decoder), strict=False):
-            self.up.append(double_conv(c + c_skip, c_out))
-            c = c_out
+        for level in reversed(range(len(skips))):
+            self.up.append(double_conv(c + skips[level][1], decoder[level]))
+            c = decoder[level]
         self.head = nn.Conv2d(c, 2, 1)
 
     def train(self, mode: bool = True) -> "BackboneUNet":
@@ -234,20 +222,30 @@ class BackboneUNet(nn.Module):
     def forward(self, L: Tensor) -> Tensor:
         """L (B, in_channels, H, W) -> ab (B, 2, H, W)."""
         check_sides(L, self.multiple)
-        rgb = ((L[:, :1] + 1) / 2 - self.mean) / self.std  # a gray's sRGB value is close to L*/100
+        x = gray_for_imagenet(L[:, :1])  # (B, 3, H, W)
         if self.extra is not None:
-            rgb = rgb + self.extra(L[:, 1:])
-        x, skips = rgb, []
+            x = x + self.extra(L[:, 1:])
+        skips = []
         for i, block in enumerate(self.encoder):
             x = block(x)
             if i in self.tap_at:
                 skips.append(x)
-        x = self.squeeze(skips.pop())
+        x = self.squeeze(skips.pop())  # (B, bottleneck, H / multiple, W / multiple)
         for up in self.up:
             skip = skips.pop()
             x = up(torch.cat([F.interpolate(x, size=skip.shape[-2:]), skip], 1))
         ab = torch.tanh(self.head(x))  # (B, 2, H/2, W/2)
         return F.interpolate(ab, size=L.shape[-2:], mode="bilinear")
+
+
+def gray_for_imagenet(L: Tensor) -> Tensor:
+    """L (B, 1, H, W) in [-1, 1] -> rgb (B, 3, H, W), normalized as ImageNet classifiers want it.
+
+    A gray's sRGB value is close to L*/100 (within 0.04): near enough to be recognized by.
+    """
+    gray = (L + 1) / 2
+    channels = zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)
+    return torch.cat([(gray - mean) / std for mean, std in channels], 1)
 
 
 class PatchGAN(nn.Module):
@@ -263,7 +261,7 @@ class PatchGAN(nn.Module):
         wrap = nn.utils.parametrizations.spectral_norm if spectral else lambda conv: conv
         widths = [in_channels, width, width * 2, width * 4, width * 8]
         layers: list[nn.Module] = []
-        for i, (c_in, c_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (c_in, c_out) in enumerate(pairwise(widths)):
             normed = i > 0 and not spectral
             conv = nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed)
             layers.append(wrap(conv))

@@ -1,0 +1,146 @@
+"""Backbones: the feature stacks of two image classifiers, in torchvision's layout.
+
+Layer for layer what torchvision builds, so that its pretrained tensors fit strictly; written out
+because importing torchvision takes as long again as importing torch, and every
+`pix2pix colorize` would pay for it.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+# Where each is tapped for skips, from half size down: (index in the stack, channels there).
+TAPS = {
+    "mobilenet_v2": ((1, 16), (3, 24), (6, 32), (13, 96), (18, 1280)),
+    "squeezenet1_1": ((1, 64), (4, 128), (7, 256), (12, 512)),
+}
+
+
+def build_backbone(encoder: str, *, weights: str | None = None) -> nn.Sequential:
+    """Build a feature stack: rgb (B, 3, H, W), normalized as for ImageNet -> its last map.
+
+    `encoder` is "mobilenet_v2" or "squeezenet1_1". `weights` is None (random), "download"
+    (torchvision's own, from its server), or a .safetensors file in torchvision's layout, with
+    names like `features.0.0.weight` or `0.0.weight`; a classifier in it is left out.
+    Raises ValueError for another encoder, or a file that does not fit in every tensor;
+    FileNotFoundError when it is not there.
+    """
+    if encoder not in TAPS:
+        raise ValueError(f"encoder {encoder!r}: one of {', '.join(TAPS)}")
+    features = mobilenet_v2() if encoder == "mobilenet_v2" else squeezenet1_1()
+    if weights == "download":
+        from torchvision.models import get_model
+
+        features.load_state_dict(get_model(encoder, weights="DEFAULT").features.state_dict())
+    elif weights is not None:
+        try:
+            features.load_state_dict(_features_only(load_file(weights)))
+        except (SafetensorError, RuntimeError) as error:
+            raise ValueError(f"{weights}: no weights of {encoder}: {error}") from error
+    return features
+
+
+def _features_only(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix("features."): tensor
+        for name, tensor in state.items()
+        if not name.startswith("classifier.")
+    }
+
+
+def mobilenet_v2() -> nn.Sequential:
+    """MobileNetV2's 19 blocks: (B, 3, H, W) -> (B, 1280, H/32, W/32), randomly initialized.
+
+    Source: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, table 2.
+    """
+    blocks: list[nn.Module] = [conv_norm_relu(3, 32, 3, stride=2)]
+    c_in = 32
+    for expansion, c_out, strides in (
+        (1, 16, (1,)),
+        (6, 24, (2, 1)),
+        (6, 32, (2, 1, 1)),
+        (6, 64, (2, 1, 1, 1)),
+        (6, 96, (1, 1, 1)),
+        (6, 160, (2, 1, 1)),
+        (6, 320, (1,)),
+    ):
+        for stride in strides:
+            blocks.append(InvertedResidual(c_in, c_out, expansion=expansion, stride=stride))
+            c_in = c_out
+    blocks.append(conv_norm_relu(c_in, 1280, 1))
+    return _init(nn.Sequential(*blocks))
+
+
+def conv_norm_relu(
+    c_in: int, c_out: int, kernel: int, *, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, H/stride, W/stride): convolution, BatchNorm, ReLU6."""
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(c_out), nn.ReLU6(inplace=True))
+
+
+class InvertedResidual(nn.Module):
+    """(B, c_in, H, W) -> (B, c_out, H/stride, W/stride): widen, filter each channel, narrow.
+
+    What comes in is added to what goes out where both have one shape.
+    """
+
+    def __init__(self, c_in: int, c_out: int, *, expansion: int, stride: int):
+        super().__init__()
+        wide = c_in * expansion
+        widen = [conv_norm_relu(c_in, wide, 1)] if expansion > 1 else []
+        self.conv = nn.Sequential(
+            *widen,
+            conv_norm_relu(wide, wide, 3, stride=stride, groups=wide),
+            nn.Conv2d(wide, c_out, 1, bias=False),
+            nn.BatchNorm2d(c_out),
+        )
+        self.residual = stride == 1 and c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c_in, H, W) -> (B, c_out, H/stride, W/stride)."""
+        return x + self.conv(x) if self.residual else self.conv(x)
+
+
+def squeezenet1_1() -> nn.Sequential:
+    """SqueezeNet 1.1's 13 layers: (B, 3, H, W) -> (B, 512, H/16, W/16), randomly initialized.
+
+    The first convolution is padded, which torchvision's is not: sizes halve exactly.
+    Source: Iandola et al. 2016, https://arxiv.org/abs/1602.07360, and its release 1.1.
+    """
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, stride=2, padding=1), nn.ReLU(inplace=True)]
+    c_in = 64
+    for narrow, wide in ((16, 64), (32, 128), (48, 192), (64, 256)):
+        if wide != 256:  # the last two share a size
+            layers.append(nn.MaxPool2d(3, stride=2, ceil_mode=True))
+        layers += [Fire(c_in, narrow, wide), Fire(2 * wide, narrow, wide)]
+        c_in = 2 * wide
+    return _init(nn.Sequential(*layers))
+
+
+class Fire(nn.Module):
+    """(B, c_in, H, W) -> (B, 2 * wide, H, W): `narrow` channels, then 1x1 and 3x3 in parallel."""
+
+    def __init__(self, c_in: int, narrow: int, wide: int):
+        super().__init__()
+        self.squeeze = nn.Conv2d(c_in, narrow, 1)
+        self.expand1x1 = nn.Conv2d(narrow, wide, 1)
+        self.expand3x3 = nn.Conv2d(narrow, wide, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c_in, H, W) -> (B, 2 * wide, H, W)."""
+        x = self.squeeze(x).relu_()
+        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu_()
+
+
+def _init(net: nn.Sequential) -> nn.Sequential:
+    """Weights for ReLU nets, zero biases, in place. Source: He et al. 2015."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return net
