@@ -1,7 +1,8 @@
 """Weights: one .safetensors file whose header says what net it belongs to.
 
-Nothing is ever unpickled. A name is looked up among the bundled weights, then as a file, then as a
-repo on the Hugging Face Hub.
+A name is looked up among the bundled weights, then as a file, then as a repo on the Hugging Face
+Hub. A file is data from strangers: nothing is ever unpickled, its header can name no class but the
+generators here, and memory is taken only once its tensors fit the net that it describes.
 """
 
 import dataclasses
@@ -11,16 +12,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from pix2pix import __version__
+from pix2pix.color import AB_SCALE
 from pix2pix.recipes import build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
 HUB_FILE = "model.safetensors"
+MOST_PIXELS = 4096 * 4096  # of a net's input; a header may not ask for more
 
 
 @dataclass
@@ -31,14 +35,17 @@ class Header:
     name: str = "unnamed"
     recipe: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)  # of the recipe
-    ab_scale: float = 110.0  # ab of the net times this is a*, b*
+    ab_scale: float = AB_SCALE  # ab of the net times this is a*, b*
     head: str = "ab"  # what the net predicts
-    in_channels: int = 1
+    in_channels: int = field(init=False)  # of the net's input, as `generator` has it
     area: int = 256 * 256  # pixels of the net's input at which it colors best
     saturation: float = 1.0  # calibration of the chroma, measured on held-out photos
     steps: int = 0
     data: str = ""
     version: str = __version__
+
+    def __post_init__(self) -> None:
+        self.in_channels = self.generator.get("in_channels", 1)
 
 
 class WeightsError(ValueError):
@@ -47,19 +54,35 @@ class WeightsError(ValueError):
 
 def bundled() -> list[str]:
     """Names of the weights that come with the package."""
-    return sorted(f.name[:-12] for f in BUNDLED.iterdir() if f.name.endswith(".safetensors"))
+    if not BUNDLED.is_dir():
+        return []
+    return sorted(
+        f.name.removesuffix(".safetensors")
+        for f in BUNDLED.iterdir()
+        if f.name.endswith(".safetensors")
+    )
 
 
 def save(
     path: str | Path, generator: nn.Module, header: Header, *, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write the net's tensors as `dtype` (integers stay integers), with the header inside."""
-    state = {
-        k: (v.to(dtype) if v.is_floating_point() else v).contiguous().cpu()
-        for k, v in generator.state_dict().items()
-    }
-    # one key: safetensors writes several in random order, and equal weights shall be equal files
-    save_file(state, path, {"pix2pix": json.dumps(dataclasses.asdict(header), sort_keys=True)})
+    """Write the net's tensors as `dtype`, with the header inside.
+
+    Integers stay integers, and a tensor with values too large for `dtype` stays float32. The same
+    weights give the same bytes. Raises OSError when the file cannot be written.
+    """
+    state = {name: _stored(tensor, dtype) for name, tensor in generator.state_dict().items()}
+    # one key: safetensors writes several in random order
+    metadata = {"pix2pix": json.dumps(dataclasses.asdict(header), sort_keys=True)}
+    Path(path).write_bytes(safetensors.torch.save(state, metadata))
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    if not tensor.is_floating_point():
+        return tensor
+    small = tensor.to(dtype)
+    return small if torch.equal(small.isfinite(), tensor.isfinite()) else tensor.float()
 
 
 def find(source: str | Path) -> Path:
@@ -74,10 +97,8 @@ def find(source: str | Path) -> Path:
         return Path(source)
     if text.count("/") == 1 and not text.startswith((".", "/")) and not text.endswith("tensors"):
         return _from_hub(text)
-    raise WeightsError(
-        f"{text}: no such weights; give one of {', '.join(bundled())}, a .safetensors file, "
-        "or a Hub repo id as owner/name"
-    )
+    names = ", ".join([*bundled(), "a .safetensors file"])
+    raise WeightsError(f"{text}: no such weights; give {names} or a Hub repo id, owner/name")
 
 
 def _from_hub(repo_id: str) -> Path:
@@ -87,23 +108,48 @@ def _from_hub(repo_id: str) -> Path:
     try:
         return Path(hf_hub_download(repo_id, HUB_FILE))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{repo_id}: not fetched from the Hub: {reason}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(
+            f"{repo_id}: no such file, and not fetched from the Hugging Face Hub: {reason}"
+        ) from error
 
 
 def read_header(path: str | Path) -> Header:
-    """The header of a weights file. Raises WeightsError when it is none of ours."""
+    """The header of a weights file; keys that this version does not know are passed over.
+
+    Raises WeightsError when the file is none of ours, or a value is none that can be meant.
+    """
     try:
         with safe_open(path, "pt") as file:
             raw = (file.metadata() or {}).get("pix2pix")
-        if raw is None:
-            raise WeightsError(f"{path}: a safetensors file, but without this package's header")
-        known = {f.name for f in dataclasses.fields(Header)}
-        return Header(**{k: v for k, v in json.loads(raw).items() if k in known})
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise WeightsError(f"{path}: not a weights file: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a safetensors file: {error}") from error
+    if raw is None:
+        raise WeightsError(f"{path}: a safetensors file, but without this package's header")
+    try:
+        given = json.loads(raw)
+        known = [f.name for f in dataclasses.fields(Header) if f.init]
+        header = Header(**{key: value for key, value in given.items() if key in known})
+    except (AttributeError, RecursionError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: its header cannot be read: {error}") from error
+    for key, value in vars(header).items():
+        if not _sensible(key, value):
+            raise WeightsError(f"{path}: its header says {key}={str(value)[:80]}")
+    return header
+
+
+def _sensible(key: str, value: Any) -> bool:
+    """Whether a header's value is of its type and within what the code that uses it can bear."""
+    if key in ("generator", "arguments"):
+        return isinstance(value, dict)
+    if key in ("steps", "in_channels", "area"):
+        least, most = (0, 10**12) if key == "steps" else (1, MOST_PIXELS)
+        return type(value) is int and least <= value <= most
+    if key == "saturation":
+        return type(value) in (int, float) and 0 < value <= 10
+    if key == "ab_scale":
+        return value == AB_SCALE  # the one scale that color.py joins ab to L with
+    return isinstance(value, str)
 
 
 def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]:
@@ -114,10 +160,48 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
     path = find(source)
     header = read_header(path)
     try:
-        generator = build_generator(header.generator)
+        if "weights" in header.generator:  # would fetch or open a file of the header's choice
+            raise ValueError("its header names other weights")
+        if header.head == "ab" and header.generator.get("out_channels", 2) != 2:
+            raise ValueError("a net for ab has 2 channels out")
+        with torch.device("meta"), _NoDraws():  # shapes without memory
+            generator = build_generator(header.generator)
         with safe_open(path, "pt") as file:
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        generator.load_state_dict(state)
-    except (ValueError, TypeError, RuntimeError, SafetensorError) as error:
+            names = list(file.keys())
+            check_shapes(generator, {name: file.get_slice(name).get_shape() for name in names})
+            state = {name: _loaded(file.get_tensor(name)) for name in names}
+        if not all(tensor.isfinite().all() for tensor in state.values()):
+            raise ValueError("NaN or infinity among its weights")
+        generator.load_state_dict(state, assign=True)
+    except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: does not fit its net: {error}") from error
-    return generator.float().eval().requires_grad_(False).to(device), header
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: cannot be read: {error}") from error
+    return generator.eval().requires_grad_(False).to(device), header
+
+
+def check_shapes(net: nn.Module, shapes: dict[str, list[int]]) -> None:
+    """Raise ValueError, naming up to three tensors, unless `shapes` are those of the net."""
+    expected = {name: list(tensor.shape) for name, tensor in net.state_dict().items()}
+    names = sorted(expected.keys() | shapes.keys())
+    differ = [name for name in names if expected.get(name) != shapes.get(name)]
+    if differ:
+        shown = "; ".join(f"{n}: {shapes.get(n)} for {expected.get(n)}" for n in differ[:3])
+        raise ValueError(f"{len(differ)} of {len(names)} tensors differ ({shown})")
+
+
+class _NoDraws(TorchFunctionMode):
+    """Nets built under it draw no random weights: on the meta device that would import sympy."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "").endswith(("normal_", "uniform_")):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+def _loaded(tensor: Tensor) -> Tensor:
+    # always a copy: the file may be replaced while the net is in use
+    return tensor.to(torch.float32, copy=True) if tensor.is_floating_point() else tensor.clone()
