@@ -43,12 +43,14 @@ def read(name: str) -> dict[str, Any]:
 def build(name: str, *, generator: dict[str, Any] | str | None = None, **overrides: Any) -> Recipe:
     """Build a recipe by name, its arguments overridden by keyword.
 
-    `generator` is the name of another generator, or a dict of arguments for the recipe's own:
+    `generator` is the name of another generator, or a dict of arguments for the recipe's own, or
+    for another class with `net` among them: `build("unet_l1", generator="mobilenet_v2")`,
     `build("pix2pix", generator={"width": 32}, l1=30)`. Raises ValueError for an unknown name,
     TypeError for an argument that the class does not take; both say what there is.
     """
     config = read(name)
-    default = next(d["generator"] for d in config.pop("defaults") if "generator" in d)
+    defaults = [d for d in config.pop("defaults") if isinstance(d, dict)]
+    default = next(d["generator"] for d in defaults if "generator" in d)
     chosen = generator if isinstance(generator, str) else default
     if chosen not in generators():
         raise ValueError(f"generator {chosen!r}: one of {', '.join(generators())}")
@@ -81,20 +83,26 @@ def build_generator(config: dict[str, Any]) -> nn.Module:
     name = arguments.pop("net", None)
     if name not in nets.GENERATORS:
         raise ValueError(f"generator class {name!r}: one of {', '.join(nets.GENERATORS)}")
-    net = call(nets.GENERATORS[name], arguments)
-    defaults = {
-        k: p.default for k, p in inspect.signature(nets.GENERATORS[name]).parameters.items()
-    }
-    # where pretrained features came from is no property of the trained net
-    full = {"net": name, **defaults, **arguments}
-    full.pop("weights", None)
-    net.config = full
+    cls = nets.GENERATORS[name]
+    net = call(cls, arguments)
+    defaults = {key: p.default for key, p in inspect.signature(cls).parameters.items()}
+    net.config = {"net": name, **defaults, **arguments}
+    net.config.pop("weights", None)  # where an encoder's came from is no property of the net
     return net
 
 
 def config_of(generator: nn.Module) -> dict[str, Any]:
-    """The dict from which `build_generator` makes this net again, every argument in it."""
-    return dict(generator.config)  # type: ignore[arg-type]
+    """The dict from which `build_generator` makes this net again, every argument in it.
+
+    Raises ValueError for a net that `build_generator` did not make: its arguments are not known.
+    """
+    config = getattr(generator, "config", None)
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"this {type(generator).__name__} does not know its arguments; make it by "
+            f'build_generator({{"net": "{type(generator).__name__}", ...}})'
+        )
+    return dict(config)
 
 
 def call(cls: Any, arguments: dict[str, Any], *first: Any) -> Any:

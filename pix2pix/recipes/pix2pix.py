@@ -19,6 +19,8 @@ class Pix2Pix(Recipe):
     https://arxiv.org/abs/1611.04076.
     """
 
+    critic: nn.Module
+
     def __init__(
         self,
         generator: nn.Module,
@@ -45,7 +47,6 @@ class Pix2Pix(Recipe):
 
     def score(self, batch: Batch, ab: Tensor) -> Tensor:
         """ab (B, 2, H, W) beside its L -> the critic's scores (B, 1, H/8 - 2, W/8 - 2)."""
-        assert self.critic is not None
         return self.critic(torch.cat([batch.L[:, :1], ab], 1)).float()
 
     def critic_loss(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
@@ -64,7 +65,6 @@ class Pix2Pix(Recipe):
 
     def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
         """AdamW for both, beta1 0.5 as the paper's Adam; `weight_decay` on the generator only."""
-        assert self.critic is not None
         betas = (self.beta1, 0.999)
         groups = list(param_groups(self.generator, lr=self.lr, encoder_lr=self.encoder_lr))
         return (
