@@ -11,33 +11,42 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    """Scramble uint64 values. Source: splitmix64, Steele et al. 2014, "Fast splittable ..."."""
-    with np.errstate(over="ignore"):
+    """One step of splitmix64 from the state x (uint64): equal inputs agree, others look unrelated.
+
+    Source: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", figure 17.
+    """
+    with np.errstate(over="ignore"):  # wrapping around is the point
         x = x + _GOLDEN
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return x ^ (x >> np.uint64(31))
 
 
-def bits(seed: int, position: int | np.ndarray, stream: int) -> np.ndarray:
-    """uint64 noise of the shape of `position`; `stream` tells apart the uses of one position."""
+def bits(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> np.ndarray:
+    """uint64 noise of the shape of `position` or `stream`, whichever is an array (at least 1-d).
+
+    `stream` tells apart the uses of one position: 0 to 4 crop, 10 to 12 `data.prepare`, 20 to 50
+    film, 60 dropout.
+    """
     key = _mix(np.asarray([seed & 0xFFFFFFFFFFFFFFFF], np.uint64))
-    key = _mix(key ^ np.asarray([stream], np.uint64))
-    return _mix(key ^ np.atleast_1d(np.asarray(position, np.uint64)))
+    key = _mix(key ^ np.asarray(stream, np.uint64))
+    return _mix(key ^ np.asarray(position, np.uint64))
 
 
-def uniform(seed: int, position: int | np.ndarray, stream: int) -> np.ndarray:
-    """float64 in [0, 1) of the shape of `position` (at least 1-d)."""
+def uniform(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> np.ndarray:
+    """float64 in [0, 1) of the shape of `position` or `stream` (at least 1-d)."""
     return (bits(seed, position, stream) >> np.uint64(11)) * 2.0**-53
 
 
 def normal_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Tensor:
-    """N(0, 1) of the shape of x (B, ...): sample b is drawn from (seed, positions[b], stream)."""
-    rows = []
-    for key in bits(seed, positions, stream):
-        generator = torch.Generator().manual_seed(int(key) & 0x7FFFFFFFFFFFFFFF)
-        rows.append(torch.randn(x.shape[1:], generator=generator))
-    return torch.stack(rows).to(x.device)
+    """N(0, 1) of the shape of x (B, ...): sample b is drawn from (seed, positions[b], stream).
+
+    Drawn on the CPU, so that it is the same on every device.
+    """
+    noise = torch.empty(x.shape)
+    for row, key in zip(noise, bits(seed, positions, stream), strict=True):
+        row.normal_(generator=torch.Generator().manual_seed(int(key) & 0x7FFFFFFFFFFFFFFF))
+    return noise.to(x.device)
 
 
 def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
