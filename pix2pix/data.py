@@ -1,35 +1,28 @@
-"""Photographs for training: a folder or zip of pictures -> an on-disk uint8 cache -> batches.
+"""Photographs for training: a folder or zip of pictures -> crops -> batches for the nets.
 
-Every picture is decoded once, scaled and stored raw; an epoch then costs a crop and a resize a
-photo. Color conversion and film augmentation happen batched, on the training device (`prepare`).
+`Photos` gives uint8 crops out of the cache. Color conversion and film augmentation happen batched,
+on the training device (`prepare`).
 """
 
 import hashlib
-import json
-import os
-import zipfile
-import zlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from pix2pix import film as film_module
+from pix2pix.cache import build_cache, read_index
 from pix2pix.color import rgb_to_net
-from pix2pix.errors import DataError, PhotoError
-from pix2pix.images import read
-from pix2pix.metrics import colorfulness
+from pix2pix.errors import DataError
 from pix2pix.randomness import permutation, uniform
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic"}
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
+_COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set
 
 
 @dataclass
@@ -44,140 +37,26 @@ class Batch:
     positions: np.ndarray
 
 
-def list_photos(source: str | Path) -> list[str]:
-    """Names of the picture files in a folder (recursive) or zip, sorted; by suffix, unopened.
-
-    Raises DataError when there is none or `source` is neither.
-    """
-    source = Path(source)
-    if source.is_dir():
-        names = [str(p.relative_to(source)) for p in source.rglob("*") if p.is_file()]
-    elif source.is_file() and zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            names = [i.filename for i in archive.infolist() if not i.is_dir()]
-    else:
-        raise DataError(f"{source}: neither a folder nor a zip of photos")
-    names = sorted(n for n in names if Path(n).suffix.lower() in SUFFIXES)
-    if not names:
-        raise DataError(f"{source}: no pictures in it (looked for {', '.join(sorted(SUFFIXES))})")
-    return names
-
-
-@dataclass
-class Row:
-    """One photo of a cache: where its pixels lie, how colorful it is, a checksum to know it by."""
-
-    name: str
-    offset: int
-    height: int
-    width: int
-    colorfulness: float
-    crc: int
-
-
-def _decoded(
-    source: Path, names: list[str], short_side: int
-) -> Iterator[tuple[Row, np.ndarray] | PhotoError]:
-    """Each picture (H, W, 3) uint8, its short side at most `short_side`, in the order of names."""
-    archive = zipfile.ZipFile(source) if source.is_file() else None
-
-    def load(name: str, raw: bytes | Path) -> tuple[Row, np.ndarray] | PhotoError:
-        try:
-            rgb = np.ascontiguousarray(_shrink(read(raw).rgb, short_side))
-        except PhotoError as error:
-            error.path = name
-            return error
-        color = float(colorfulness(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255))
-        h, w = rgb.shape[:2]
-        return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
-            some = names[start : start + 64]
-            raw = [archive.read(n) if archive else source / n for n in some]
-            yield from pool.map(load, some, raw)
-
-
-def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
-    scale = short_side / min(rgb.shape[:2])
-    if scale >= 1:
-        return rgb
-    size = [max(short_side, round(side * scale)) for side in rgb.shape[:2]]
-    picture = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None]
-    return F.interpolate(picture, size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
-
-
-def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
-    """A key for the cache: the same files at the same size give the same key."""
-    source = Path(source)
-    digest = hashlib.sha256(f"v2 {source.resolve()} {short_side}".encode())
-    for name in names:
-        path = source if source.is_file() else source / name
-        stat = path.stat()
-        digest.update(
-            f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape")
-        )
-    return digest.hexdigest()[:16]
-
-
-def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Path:
-    """Decode every picture of `source` once into a folder under `cache`, and return that folder.
-
-    It holds `pixels.u8` (raw RGB, one picture after the other), `index.json` (name, offset,
-    height, width, colorfulness of each) and `bad_files.jsonl`. One that is there already is used.
-    Raises DataError when there are no pictures or more than 1 % of them cannot be read.
-    """
-    source, names = Path(source), list_photos(source)
-    folder = Path(cache) / fingerprint(source, names, short_side)
-    if (folder / "index.json").exists():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    index, bad, offset = [], [], 0
-    part = folder / f"pixels.{os.getpid()}.part"
-    with part.open("wb") as pixels:
-        for item in tqdm(_decoded(source, names, short_side), "decode", len(names), disable=None):
-            if isinstance(item, PhotoError):
-                bad.append({"path": item.path, "code": item.code, "reason": item.reason})
-                continue
-            row, rgb = item
-            row.offset = offset
-            index.append(astuple(row))
-            offset += pixels.write(rgb.data)
-    _write(folder / "bad_files.jsonl", "".join(json.dumps(b) + "\n" for b in bad))
-    if len(bad) > max(1, len(names) // 100):
-        part.unlink()
-        worst = "; ".join(f"{b['path']}: {b['code']}" for b in bad[:5])
-        raise DataError(
-            f"{source}: {len(bad)} of {len(names)} pictures cannot be read ({worst}"
-            f"{', ...' if len(bad) > 5 else ''}); the whole list: {folder / 'bad_files.jsonl'}"
-        )
-    os.replace(part, folder / "pixels.u8")
-    _write(folder / "index.json", json.dumps(index))  # last: its presence says the cache is whole
-    return folder
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(text)
-    os.replace(part, path)
-
-
 def in_validation(name: str, fraction: float) -> bool:
     """Whether a photo belongs to the validation split: by hash of its name, so it never moves."""
-    return int(hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8], 16) < (
-        fraction * 2**32
-    )
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
+    return int(digest[:8], 16) < fraction * 2**32
 
 
 class Photos(Dataset):
     """Position in an endless sequence -> (crop (3, size, size) uint8, position).
 
-    Each epoch visits every photo once, in an order of its own; crop, aspect and flip depend on
-    (seed, position) alone. A photo whose short side is below `size` is enlarged.
+    Each epoch of `len(photos)` positions visits every photo once, in an order of its own; crop and
+    flip depend on (seed, position) alone. There is no last position: a sampler ends the sequence.
 
-    `source` is a folder or a zip. `split` is "train", "val" or "all"; photos with a colorfulness
-    below `min_colorfulness` are left out. Raises DataError when nothing is left, or, before any
-    step, when nearly all photos are gray.
+    `source` is a folder or a zip, decoded once into a folder under `cache`, with short sides of
+    `cached_side` (by default 1.25 * `size`). A crop's side is `crop` to 1 times the photo's short
+    side, its height and width differ by up to `aspect` times, and it is scaled to `size`: photos
+    that are smaller are enlarged, and counted in `small`. `split` is "train", "val" or "all".
+    Photos with a colorfulness below `min_colorfulness` are left out, and counted in `gray`.
+
+    Raises DataError when nothing is left or nearly all photos are gray, ValueError for arguments
+    out of range.
     """
 
     def __init__(
@@ -197,13 +76,18 @@ class Photos(Dataset):
     ):
         if split not in ("train", "val", "all"):
             raise ValueError(f"split {split!r}: train, val or all")
+        if size < 1 or not 0 < crop <= 1 or aspect < 1:
+            raise ValueError(
+                f"size={size}, crop={crop}, aspect={aspect}: size is 1 or more, "
+                "crop in (0, 1], aspect 1 or more"
+            )
         self.size, self.crop, self.aspect, self.flip, self.seed = size, crop, aspect, flip, seed
         side = cached_side or max(size, round(size * 1.25))
         self.folder = build_cache(source, cache, short_side=side)
-        everything = [Row(*row) for row in json.loads((self.folder / "index.json").read_text())]
+        everything = read_index(self.folder)
         colored = [row for row in everything if row.colorfulness >= min_colorfulness]
-        if len(colored) < 0.05 * len(everything) or not colored:
-            share = 1 - len(colored) / max(1, len(everything))
+        if not colored or len(colored) < _COLORED_AT_LEAST * len(everything):
+            share = 1 - len(colored) / len(everything)
             raise DataError(
                 f"{source}: {share:.0%} of images have colorfulness < {min_colorfulness:g}; "
                 "there is no color to learn from"
@@ -214,7 +98,10 @@ class Photos(Dataset):
             if split == "all" or in_validation(row.name, val_fraction) == (split == "val")
         ]
         if not self.rows:
-            raise DataError(f"{source}: no photo in the {split} split of {len(colored)}")
+            raise DataError(
+                f"{source}: none of {len(colored)} photos is in the {split} split; with "
+                f"val_fraction={val_fraction:g} that is chance, another fraction helps"
+            )
         self.gray = len(everything) - len(colored)
         self.small = sum(min(row.height, row.width) < size for row in self.rows)
         self._pixels: np.ndarray | None = None
@@ -223,13 +110,16 @@ class Photos(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pixels": None}  # a pickled memory map would be all its bytes
+
     def picture(self, i: int) -> np.ndarray:
         """Photo i as stored: rgb (H, W, 3) uint8, a view into the cache."""
         if self._pixels is None:  # opened here, so that each worker maps the file itself
             self._pixels = np.memmap(self.folder / "pixels.u8", mode="r", dtype=np.uint8)
         row = self.rows[i]
-        size = row.height * row.width * 3
-        return self._pixels[row.offset : row.offset + size].reshape(row.height, row.width, 3)
+        raw = self._pixels[row.offset : row.offset + row.bytes]
+        return raw.reshape(row.height, row.width, 3)
 
     def shared_with(self, other: "Photos") -> list[str]:
         """Names of the photos that are in `other` too, pixel for pixel."""
@@ -240,8 +130,11 @@ class Photos(Dataset):
         """Leave out the photos of these names."""
         gone = set(names)
         self.rows = [row for row in self.rows if row.name not in gone]
+        self._order = None
 
     def _index(self, position: int) -> int:
+        if position < 0:
+            raise IndexError(f"position {position}: the sequence starts at 0")
         epoch, place = divmod(position, len(self))
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, permutation(len(self), self.seed, epoch)
@@ -253,14 +146,15 @@ class Photos(Dataset):
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
         rgb = self.picture(self._index(position))
-        draw = [float(uniform(self.seed, position, stream)[0]) for stream in range(5)]
+        scale, shape, down, right, mirror = uniform(self.seed, position, np.arange(5))
         h, w = rgb.shape[:2]
-        side = min(h, w) * (self.crop + (1 - self.crop) * draw[0])
-        stretch = self.aspect ** (draw[1] - 0.5)  # height to width from aspect**-1/2 to aspect**1/2
-        ch, cw = min(h, round(side * stretch)), min(w, round(side / stretch))
-        top, left = int(draw[2] * (h - ch + 1)), int(draw[3] * (w - cw + 1))
-        piece = _resize(rgb[top : top + ch, left : left + cw], self.size)
-        if self.flip and draw[4] < 0.5:
+        side = min(h, w) * (self.crop + (1 - self.crop) * scale)
+        stretch = self.aspect ** (shape - 0.5)  # its square is the crop's height over width
+        crop_h = max(1, min(h, round(side * stretch)))
+        crop_w = max(1, min(w, round(side / stretch)))
+        top, left = int(down * (h - crop_h + 1)), int(right * (w - crop_w + 1))
+        piece = _resize(rgb[top : top + crop_h, left : left + crop_w], self.size)
+        if self.flip and mirror < 0.5:
             piece = piece.flip(2)
         return piece, position
 
@@ -300,11 +194,12 @@ def prepare(
     L, ab = rgb_to_net(picture)
 
     def draw(stream: int) -> Tensor:
+        """(B, 1, 1, 1) in [-1, 1)."""
         u = torch.as_tensor(uniform(seed, positions, stream), dtype=L.dtype) * 2 - 1
         return u.to(L.device).view(-1, 1, 1, 1)
 
     if color:
-        ab = ab * (1 + color * draw(10))
+        ab = (ab * (1 + color * draw(10))).clamp(-1, 1)
     if film:
         L = film_module.age(picture, L, seed, positions, film)
     if exposure:

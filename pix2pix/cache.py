@@ -1,0 +1,235 @@
+"""The photo cache: every picture of a folder or zip, decoded once, scaled and stored raw.
+
+Decoding costs more than a training step has time for; a crop out of raw pixels costs nearly none.
+A cache is a folder: `pixels.u8` (RGB bytes, one picture after the other), `index.json` (a `Row` for
+each) and `bad_files.jsonl` (what could not be read). It is whole when the index is there.
+"""
+
+import contextlib
+import hashlib
+import json
+import lzma
+import os
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from pix2pix.errors import Corrupt, DataError, PhotoError
+from pix2pix.images import read
+from pix2pix.images.formats import EXTENSIONS
+from pix2pix.metrics import colorfulness
+
+MAX_BYTES = 2**28  # of one picture file; a zip may claim any size
+_ABANDONED = 3600  # seconds after which a half-written file is nobody's
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    RuntimeError,  # encrypted, or a compression that is not known
+)
+
+
+@dataclass
+class Row:
+    """One photo of a cache: where its pixels lie, how colorful it is, a checksum to know it by."""
+
+    name: str
+    offset: int  # [bytes]
+    height: int
+    width: int
+    colorfulness: float
+    crc: int
+
+    @property
+    def bytes(self) -> int:
+        """Length of its pixels: H * W * 3."""
+        return self.height * self.width * 3
+
+
+def list_photos(source: str | Path) -> list[str]:
+    """Names of the picture files in a folder (recursive) or zip, sorted; by suffix, unopened.
+
+    Hidden files and folders are passed over, as are the `__MACOSX` copies in zips from a Mac.
+    Raises DataError when there is none or `source` is neither.
+    """
+    source = Path(source)
+    if source.is_dir():
+        names = [p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()]
+    elif zipfile.is_zipfile(source):
+        with _open_zip(source) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    else:
+        missing = "" if source.exists() else " (there is nothing of this name)"
+        raise DataError(f"{source}: neither a folder nor a zip of photos{missing}")
+    names = sorted({n for n in names if Path(n).suffix.lower() in EXTENSIONS and not _hidden(n)})
+    if not names:
+        raise DataError(f"{source}: no pictures in it (looked for {', '.join(sorted(EXTENSIONS))})")
+    return names
+
+
+def _hidden(name: str) -> bool:
+    parts = Path(name).parts
+    return "__MACOSX" in parts or any(p.startswith(".") and p != ".." for p in parts)
+
+
+def _open_zip(source: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{source}: the zip cannot be read: {error}") from error
+
+
+def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
+    """A key for the cache: the same files at the same size give the same key."""
+    source = Path(source)
+    whole = source.stat() if source.is_file() else None
+    digest = hashlib.sha256()
+    digest.update(f"v2 {source.resolve()} {short_side}".encode(errors="surrogateescape"))
+    for name in names:
+        stat = whole or (source / name).stat()
+        line = f"{name} {stat.st_size} {stat.st_mtime_ns}\n"
+        digest.update(line.encode(errors="surrogateescape"))  # a name may be any bytes
+    return digest.hexdigest()[:16]
+
+
+def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Path:
+    """Decode every picture of `source` once into a folder under `cache`, and return that folder.
+
+    Short sides longer than `short_side` are scaled down to it. A cache that is there is used; an
+    interrupted one is built anew. Raises DataError when there are no pictures, when more than 1 %
+    of them (and more than one) cannot be read, or when the cache cannot be written.
+    """
+    source, names = Path(source), list_photos(source)
+    folder = Path(cache) / fingerprint(source, names, short_side)
+    if (folder / "index.json").exists():
+        return folder
+    part = folder / f"pixels.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        with part.open("wb") as pixels:
+            rows, bad = _store(_decoded(source, names, short_side), pixels, len(names))
+        _write(folder / "bad_files.jsonl", "".join(json.dumps(b) + "\n" for b in bad))
+        _judge(source, folder, bad, len(names))
+        os.replace(part, folder / "pixels.u8")
+        _write(folder / "index.json", json.dumps([astuple(row) for row in rows]))  # last
+    except OSError as error:
+        raise DataError(f"{folder}: the cache cannot be written: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+    return folder
+
+
+def read_index(folder: Path) -> list[Row]:
+    """The rows of a cache. Raises DataError when its pixels are not all there."""
+    rows = [Row(*row) for row in json.loads((folder / "index.json").read_text())]
+    pixels = folder / "pixels.u8"
+    if not pixels.is_file() or pixels.stat().st_size != sum(row.bytes for row in rows):
+        raise DataError(f"{folder}: this photo cache is damaged; delete it to have it built anew")
+    return rows
+
+
+def _decoded(
+    source: Path, names: list[str], short_side: int
+) -> Iterator[tuple[Row, np.ndarray] | PhotoError]:
+    """Each picture (H, W, 3) uint8, its short side at most `short_side`, in the order of names."""
+    with contextlib.ExitStack() as held:
+        archive = held.enter_context(_open_zip(source)) if source.is_file() else None
+
+        def load(name: str) -> tuple[Row, np.ndarray] | PhotoError:
+            try:
+                rgb = _read(source, archive, name)
+            except PhotoError as error:
+                error.path = name
+                return error
+            rgb = np.ascontiguousarray(_shrink(rgb, short_side))
+            color = float(colorfulness(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255))
+            h, w = rgb.shape[:2]
+            return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
+
+        # one core a picture: torch's own threads would wait for each other after every operation
+        threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        held.enter_context(pool)
+        held.callback(torch.set_num_threads, threads)  # the workers' 1 is the next thread's too
+        for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
+            yield from pool.map(load, names[start : start + 64])
+
+
+def _read(source: Path, archive: zipfile.ZipFile | None, name: str) -> np.ndarray:
+    if archive is None:
+        return read(source / name, max_bytes=MAX_BYTES).rgb
+    try:
+        with archive.open(name) as member:  # a member is read, never extracted: its name is a label
+            return read(member, max_bytes=MAX_BYTES).rgb  # type: ignore[arg-type]
+    except _ZIP_ERRORS as error:
+        raise Corrupt(f"broken in the zip: {error}") from error
+
+
+def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
+    """(H, W, 3) uint8 -> the same with a short side of at most `short_side`, antialiased."""
+    scale = short_side / min(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    size = [max(short_side, round(side * scale)) for side in rgb.shape[:2]]
+    picture = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None]
+    return F.interpolate(picture, size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
+
+
+def _store(
+    items: Iterator[tuple[Row, np.ndarray] | PhotoError], pixels: BinaryIO, count: int
+) -> tuple[list[Row], list[dict[str, str | None]]]:
+    """Write the pictures' pixels -> their rows, and a record of each that could not be read."""
+    rows: list[Row] = []
+    bad: list[dict[str, str | None]] = []
+    offset = 0
+    for item in tqdm(items, "decode", count, unit="img", disable=None):
+        if isinstance(item, PhotoError):
+            bad.append({"path": item.path, "code": item.code, "reason": item.reason})
+            continue
+        row, rgb = item
+        row.offset = offset
+        rows.append(row)
+        offset += pixels.write(rgb.data)
+    return rows, bad
+
+
+def _judge(source: Path, folder: Path, bad: list[dict[str, str | None]], count: int) -> None:
+    """Tell of the pictures that could not be read; raise DataError when they are too many."""
+    if not bad:
+        return
+    shown = "; ".join(f"{b['path']}: {b['code']}" for b in bad[:5]) + "; ..." * (len(bad) > 5)
+    said = f"{source}: {len(bad)} of {count} pictures cannot be read ({shown})"
+    said += f"; the whole list: {folder / 'bad_files.jsonl'}"
+    if len(bad) == count or len(bad) > max(1, count // 100):
+        raise DataError(said)
+    tqdm.write(said, file=sys.stderr)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed builds left; a living one writes to its file all the time."""
+    for part in folder.glob("*.part"):
+        with contextlib.suppress(OSError):  # another process may sweep, too
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
