@@ -1,0 +1,311 @@
+"""The command line: `pix2pix colorize | evaluate | train`.
+
+Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
+what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
+failed or the usage is wrong, 130 after Ctrl-C.
+"""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pix2pix import __version__
+from pix2pix.errors import PhotoError
+
+if TYPE_CHECKING:
+    from pix2pix.colorize import Colorizer
+    from pix2pix.folders import Record
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # rich takes a tenth of a second to import
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Color for black-and-white photographs.",
+)
+_ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings its own click
+
+Weights = Annotated[
+    str, typer.Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line (`sys.argv` by default) and return the exit status."""
+    try:
+        status = app(arguments, prog_name="pix2pix", standalone_mode=False)
+        sys.stdout.flush()
+        return status or 0
+    except _ClickError as error:
+        error.show()
+        return 1
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:  # `pix2pix ... | head`: what reads us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"pix2pix {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def colorize(
+    photos: Annotated[
+        list[str],
+        typer.Argument(metavar="PHOTO|FOLDER|GLOB|- ...", help="`-` reads one photo from a pipe."),
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", help="A folder, a file for one photo, or - for a pipe."),
+    ] = None,
+    weights: Weights = "default",
+    saturation: Annotated[float, typer.Option(min=0, help="0 is gray, 1 as predicted.")] = 1.0,
+    device: Device = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo what is there.")] = False,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N parts.")] = "1/1",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON record a photo on stdout.")
+    ] = False,
+    every_file: Annotated[
+        bool, typer.Option("--all", help="In folders, also files without extension.")
+    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow links out of a folder.")] = False,
+    keep_metadata: Annotated[
+        bool, typer.Option("--keep-metadata", help="Keep the GPS position too.")
+    ] = False,
+    allow_truncated: Annotated[
+        bool, typer.Option("--allow-truncated", help="Color what is there of a cut file.")
+    ] = False,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos.")] = 100_000_000,
+    skip_color: Annotated[
+        bool, typer.Option("--skip-color", help="Leave photos alone that are in color.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep running and color what appears.")
+    ] = False,
+) -> None:
+    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
+
+    Put -- before names that begin with a dash.
+    """
+    from pix2pix import folders
+
+    reading: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated}
+    part = _part(shard)
+    piped = "-" in photos or out == "-"
+    if piped and (len(photos) > 1 or os.path.isdir(photos[0]) or watch or as_json):
+        raise typer.BadParameter("- takes one photo, without --json or --watch")
+
+    def load() -> "Colorizer":
+        return _load(weights, device)
+
+    def scan() -> Iterable[folders.Job | folders.Record]:
+        return folders.find(photos, out=out, every_file=every_file, follow=follow, shard=part)
+
+    if piped:
+        records = _pipe(photos[0], out or "-", load, saturation, overwrite, keep_metadata, reading)
+    else:
+        records = folders.run(
+            folders.watch(scan) if watch else scan(),
+            load,
+            saturation=saturation,
+            overwrite=overwrite,
+            skip_color=skip_color,
+            keep_gps=keep_metadata,
+            **reading,
+        )
+    bar = sys.stderr.isatty() and not piped
+    total = sum(isinstance(job, folders.Job) for job in scan()) if bar and not watch else None
+    raise typer.Exit(_report(records, as_json=as_json, bar=bar, total=total, summary=not piped))
+
+
+@app.command()
+def evaluate(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of color photos.")],
+    weights: Weights = "default",
+    features: Annotated[
+        str | None, typer.Option(metavar="PATH", help="SqueezeNet 1.1 for a Fréchet distance.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=16, help="Side of the center crops.")] = 256,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the figures there.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Compare a model with the true colors of DATA, beside gray and constant sepia."""
+    from safetensors import SafetensorError
+
+    from pix2pix import folders, report
+    from pix2pix.errors import DataError
+    from pix2pix.images.files import write_bytes
+
+    colorizer = _load(weights, device)
+    try:
+        result = report.evaluate(data, colorizer, size=size, features=features)
+        print(report.format_table(result))
+        if json_file is not None:
+            write_bytes(json.dumps(result, indent=2).encode() + b"\n", json_file)
+    except DataError as error:
+        raise _stop(folders.Record(data, "failed", code="unreadable", reason=str(error))) from error
+    except PhotoError as error:
+        raise _stop(folders.failure(json_file or data, error)) from error
+    except (OSError, RuntimeError, SafetensorError) as error:  # of the features
+        reason = str(error).splitlines()[0]
+        source = features or data
+        raise _stop(folders.Record(source, "failed", code="weights", reason=reason)) from error
+    for skipped in result["skipped"]:
+        _print_lines(folders.Record(status="failed", **skipped))
+    raise typer.Exit(2 if result["skipped"] else 0)
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def train(context: typer.Context) -> None:
+    """Train a recipe; the arguments are Hydra's (`pix2pix train --help` lists them)."""
+    from pix2pix.train import main as train_main
+
+    raise typer.Exit(train_main(context.args))
+
+
+def _load(weights: str, device: str) -> "Colorizer":
+    """The model, or one line on stderr and exit status 1."""
+    from pix2pix.colorize import Colorizer
+    from pix2pix.folders import Record
+
+    try:
+        return Colorizer.from_pretrained(weights, device=device)
+    except ValueError as error:  # WeightsError, or a head that is not ab
+        reason = str(error).removeprefix(f"{weights}: ")
+        raise _stop(Record(weights, "failed", code="weights", reason=reason)) from error
+    except (RuntimeError, AssertionError) as error:  # torch without that device
+        reason = str(error).splitlines()[0]
+        raise _stop(Record(device, "failed", code="device", reason=reason)) from error
+
+
+def _pipe(
+    source: str,
+    dest: str,
+    load: Callable[[], "Colorizer"],
+    saturation: float,
+    overwrite: bool,
+    keep_gps: bool,
+    reading: dict[str, Any],
+) -> Iterator["Record"]:
+    """Color one photo from stdin, to stdout, or both; `-` stands for them."""
+    from pix2pix import folders, images
+
+    if dest == "-" and sys.stdout.isatty():
+        raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
+    if dest != "-" and os.path.exists(dest) and not overwrite:
+        yield folders.Record(source, "skipped", output=dest)
+        return
+    try:
+        photo = images.read(sys.stdin.buffer if source == "-" else source, **reading)
+        model = load()
+        rgb = model.rgb(photo.rgb, saturation=saturation)
+        where = sys.stdout.buffer if dest == "-" else dest
+        warnings = images.write(rgb, where, like=photo, model=model.name, keep_gps=keep_gps)
+        yield folders.Record(source, "colored", dest, warnings=photo.warnings + warnings)
+    except PhotoError as error:
+        yield folders.failure(source, error)
+
+
+def _report(
+    records: Iterable["Record"], *, as_json: bool, bar: bool, total: int | None, summary: bool
+) -> int:
+    """Print the records as they come and the counts at last; the exit status."""
+    from tqdm import tqdm
+
+    counts: Counter[str] = Counter()
+    stopped = False
+    try:
+        with tqdm(total=total, unit="photo", disable=not bar, file=sys.stderr) as progress:
+            for record in records:
+                counts[record.status] += 1
+                progress.update()
+                if as_json:
+                    print(_json(record), flush=True)
+                _print_lines(record)
+    except KeyboardInterrupt:
+        stopped = True
+    colored, skipped, failed = (counts[k] for k in ("colored", "skipped", "failed"))
+    if summary:
+        ignored = f", {counts['ignored']} ignored" if counts["ignored"] else ""
+        print(
+            f"{colored} colored, {skipped} skipped (already there), {failed} failed{ignored}",
+            file=sys.stderr,
+        )
+    if stopped:
+        return 130
+    return 0 if not failed else 2 if colored or skipped else 1
+
+
+def _print_lines(record: "Record") -> None:
+    """Print what a person should know, one line each on stderr."""
+    from tqdm import tqdm
+
+    lines = [f"warning: {text}" for text in record.warnings]
+    if record.status == "failed":
+        lines.append(f"{record.code}: {record.reason}")
+    for line in lines:
+        tqdm.write(_escape(f"{record.path}: {line}"), file=sys.stderr)
+
+
+def _escape(text: str) -> str:
+    """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
+    return "".join(
+        c
+        if c.isprintable()
+        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
+        if "\udc80" <= c <= "\udcff"
+        else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def _json(record: "Record") -> str:
+    return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
+
+
+def _stop(record: "Record") -> typer.Exit:
+    _print_lines(record)
+    return typer.Exit(1)
+
+
+def _part(shard: str) -> tuple[int, int]:
+    """Parse "I/N" -> (i, n) with 1 <= i <= n."""
+    part, _, parts = shard.partition("/")
+    if part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
+        return int(part), int(parts)
+    raise typer.BadParameter(f"--shard is I/N such as 2/8, not {shard}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

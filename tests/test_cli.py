@@ -1,0 +1,434 @@
+"""The command line as people and scripts meet it: outputs, lines, records, exit status."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from test_folders import ODD_NAMES
+
+import pix2pix
+from pix2pix import cli
+
+HEAVY = ("torch", "lightning", "gradio", "torchvision", "torchmetrics", "PIL", "numpy", "hydra")
+COMMAND = [sys.executable, "-m", "pix2pix.cli"]
+PHOTO = skimage.data.astronaut()[:120, 180:300]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> str:
+    """A tiny random net that takes a moment a photo."""
+    import torch
+
+    from pix2pix.recipes import build_generator
+    from pix2pix.weights import Header, save
+
+    torch.manual_seed(0)
+    net = build_generator({"net": "UNet", "width": 4, "depth": 3})
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save(path, net, Header(name="tiny", generator=net.config, area=32 * 32))
+    return str(path)
+
+
+def photo(path: Path, size: tuple[int, int] = (40, 30)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(PHOTO).convert("L").resize(size).save(path)
+    return path
+
+
+def colorize(weights: str, *arguments: str | Path) -> int:
+    return cli.main(["colorize", "--weights", weights, "--device", "cpu", *map(str, arguments)])
+
+
+def tidy(captured: str) -> list[str]:
+    return captured.splitlines()
+
+
+@pytest.mark.parametrize("module", ["pix2pix", "pix2pix.cli"])
+def test_importing_loads_nothing_heavy(module):
+    code = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_and_version_answer_at_once():
+    for arguments in (["--help"], ["--version"], ["colorize", "--help"]):
+        start = time.perf_counter()
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=True)
+        assert time.perf_counter() - start < 5  # 0.2 s, with a margin for a busy machine
+        assert done.stdout
+    assert pix2pix.__version__ in subprocess.check_output([*COMMAND, "--version"], text=True)
+
+
+def test_colorize_a_file(weights, tmp_path, capsys):
+    source = photo(tmp_path / "a.jpg")
+    assert colorize(weights, source) == 0
+    with Image.open(tmp_path / "a.color.jpg") as image:
+        assert image.size == (40, 30)
+        assert b"compositeWithTrainedAlgorithmicMedia" in image.info["xmp"]
+        assert b"tiny" in image.info["xmp"]
+    out, err = capsys.readouterr()
+    assert (out, tidy(err)) == ("", ["1 colored, 0 skipped (already there), 0 failed"])
+
+
+def test_colorize_is_what_the_colorizer_does(weights, tmp_path):
+    from pix2pix.colorize import Colorizer
+
+    source = photo(tmp_path / "a.png")
+    rgb = np.asarray(Image.open(source).convert("RGB"))
+    for saturation in (1.0, 0.0, 2.0):
+        assert colorize(weights, source, "--overwrite", "--saturation", str(saturation)) == 0
+        expected = Colorizer.from_pretrained(weights, device="cpu").rgb(rgb, saturation=saturation)
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.color.png")), expected)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "there", "status"),
+    [(2, 0, 0, 0), (1, 1, 0, 2), (0, 2, 0, 1), (0, 1, 1, 2), (0, 0, 2, 0), (0, 0, 0, 0)],
+)
+def test_exit_status(weights, tmp_path, capsys, good, bad, there, status):
+    for i in range(good):
+        photo(tmp_path / f"good{i}.png")
+    for i in range(bad):
+        (tmp_path / f"bad{i}.png").write_bytes(b"")
+    for i in range(there):
+        photo(tmp_path / f"there{i}.png")
+        photo(tmp_path / f"there{i}.color.png")
+    assert colorize(weights, tmp_path) == status
+    lines = tidy(capsys.readouterr().err)
+    assert lines[-1] == f"{good} colored, {there} skipped (already there), {bad} failed"
+    assert len(lines) == 1 + bad
+
+
+def test_rerun_does_no_work_and_overwrite_does(weights, tmp_path, capsys):
+    photo(tmp_path / "a.png")
+    for arguments, expected in (
+        ([], "1 colored, 0 skipped"),
+        ([], "0 colored, 1 skipped"),
+        (["--overwrite"], "1 colored, 0 skipped"),
+    ):
+        assert colorize(weights, tmp_path, *arguments) == 0
+        assert capsys.readouterr().err.startswith(expected)
+    assert colorize("no such weights", tmp_path) == 0  # none is loaded
+
+
+@pytest.mark.parametrize("name", ODD_NAMES.values(), ids=ODD_NAMES)
+def test_odd_name_is_one_line_and_one_record(weights, tmp_path, capsys, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(b"no picture")
+    assert colorize(weights, "--json", "--", name) == 1
+    out, err = capsys.readouterr()
+    lines = tidy(err)
+    assert len(lines) == 2
+    assert ": unsupported_format: " in lines[0]
+    assert lines[0].isprintable()
+    (record,) = map(json.loads, tidy(out))
+    assert record["path"] == name
+    assert record["code"] == "unsupported_format"
+    assert out.isascii()
+    photo(tmp_path / "good.png").replace(name)
+    assert colorize(weights, "--", name) == 0
+    assert len(os.listdir()) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("a\nb\t", r"a\nb\t"),
+        ("\x1b[31m", r"\x1b[31m"),
+        ("a\u202egnp", r"a\u202egnp"),
+        (os.fsdecode(b"a\xff"), r"a\xff"),
+        ("写真 é 'x' \"y\" \\", "写真 é 'x' \"y\" \\"),
+        ("\u2028\x85\u200b", r"\u2028\x85\u200b"),
+    ],
+)
+def test_control_characters_are_escaped(path, line):
+    assert cli._escape(path) == line
+
+
+def test_json_gives_a_record_for_every_photo(weights, tmp_path, capsys):
+    photo(tmp_path / "a.gif")
+    photo(tmp_path / "b.png")
+    photo(tmp_path / "b.color.png")
+    (tmp_path / "c.png").write_bytes(b"\xff")
+    assert colorize(weights, tmp_path, "--json") == 2
+    records = {
+        os.path.basename(r["path"]): r for r in map(json.loads, tidy(capsys.readouterr().out))
+    }
+    assert records["a.gif"]["status"] == "colored"
+    assert records["a.gif"]["output"] == str(tmp_path / "a.gif.color.png")
+    assert records["b.png"]["status"] == "skipped"
+    assert (records["c.png"]["status"], records["c.png"]["code"]) == ("failed", "unreadable")
+    assert records["c.png"]["reason"]
+    assert len(records) == 3
+
+
+def test_warnings_are_lines_too(weights, tmp_path, capsys):
+    frames = [Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert colorize(weights, tmp_path / "a.gif") == 0
+    assert f"{tmp_path}/a.gif: warning: 1 further frame" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--no-such-option", "a.png"],
+        ["a.png", "--shard", "3/2"],
+        ["a.png", "--shard", "0/2"],
+        ["a.png", "--shard", "x"],
+        ["a.png", "--saturation", "-1"],
+        ["a.png", "b.png", "-o", "-"],
+        ["-", "b.png"],
+        ["-", "--json"],
+        [".", "-o", "-"],
+    ],
+)
+def test_wrong_usage_is_exit_1(arguments, capsys):
+    assert cli.main(["colorize", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Error: " in err
+
+
+def test_unknown_command_and_no_command_are_exit_1(capsys):
+    assert cli.main(["colorise"]) == 1
+    assert cli.main([]) == 1
+    assert "colorize" in "".join(capsys.readouterr())
+
+
+def test_bad_weights_and_devices_are_one_line(weights, tmp_path, capsys):
+    photo(tmp_path / "a.png")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"rubbish")
+    for source in (str(tmp_path / "missing.safetensors"), str(broken)):
+        assert colorize(source, tmp_path) == 1
+        (line,) = tidy(capsys.readouterr().err)
+        assert line.startswith(f"{source}: weights: ")
+    assert cli.main(["colorize", str(tmp_path), "--weights", weights, "--device", "abacus"]) == 1
+    (line,) = tidy(capsys.readouterr().err)
+    assert line.startswith("abacus: device: ")
+    assert not (tmp_path / "a.color.png").exists()
+
+
+def test_options_reach_reader_and_writer(weights, tmp_path, capsys):
+    whole = photo(tmp_path / "a.jpg", (200, 100)).read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    assert colorize(weights, tmp_path) == 1
+    assert ": truncated: " in capsys.readouterr().err
+    assert colorize(weights, tmp_path, "--max-pixels", "100", "--allow-truncated") == 1
+    assert ": too_large: " in capsys.readouterr().err
+    assert colorize(weights, tmp_path, "--allow-truncated") == 0
+    assert "warning" in capsys.readouterr().err
+
+
+def test_gps_is_kept_only_with_keep_metadata(weights, tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "a street"
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.fromarray(PHOTO).save(tmp_path / "a.jpg", exif=exif)
+    for arguments, kept in (([], False), (["--keep-metadata"], True)):
+        assert colorize(weights, tmp_path / "a.jpg", "--overwrite", *arguments) == 0
+        found = Image.open(tmp_path / "a.color.jpg").getexif()
+        assert found[0x010E] == "a street"
+        assert bool(found.get_ifd(0x8825)) is kept
+
+
+def test_out_all_follow_shard_and_skip_color(weights, tmp_path, capsys):
+    photo(tmp_path / "in/b/a.png")
+    shutil.copy(photo(tmp_path / "scan.png"), tmp_path / "in/scan")
+    (tmp_path / "in/link.png").symlink_to(tmp_path / "scan.png")
+    Image.fromarray(PHOTO).save(tmp_path / "in/color.png")
+    arguments = [tmp_path / "in", "-o", tmp_path / "out", "--all", "--follow", "--skip-color"]
+    for part in ("1/2", "2/2"):
+        assert colorize(weights, *arguments, "--shard", part) == 0
+    found = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.png")}
+    assert found == {"b/a.color.png", "scan.color.png", "link.color.png"}
+    assert "1 ignored" in capsys.readouterr().err
+
+
+def test_pipes(weights, tmp_path, capsysbinary, monkeypatch):
+    source = photo(tmp_path / "a.jpg")
+    assert colorize(weights, source) == 0
+    capsysbinary.readouterr()
+    expected = (tmp_path / "a.color.jpg").read_bytes()
+    assert colorize(weights, source, "-o", "-") == 0
+    assert capsysbinary.readouterr() == (expected, b"")
+    for arguments in (["-"], ["-", "-o", "-"], ["-", "-o", tmp_path / "b.jpg"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(source.read_bytes())))
+        assert colorize(weights, *arguments) == 0
+        assert capsysbinary.readouterr().out == (
+            expected if len(arguments) < 3 or arguments[2] == "-" else b""
+        )
+    assert (tmp_path / "b.jpg").read_bytes() == expected
+    for data, code in ((b"", b"unreadable"), (b"no picture", b"unsupported_format")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert colorize(weights, "-") == 1
+        out, err = capsysbinary.readouterr()
+        assert out == b""
+        assert err.startswith(b"-: " + code + b": ")
+
+
+def test_a_picture_is_not_written_to_a_terminal(weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert colorize(weights, photo(tmp_path / "a.png"), "-o", "-") == 1
+    assert "terminal" in capsys.readouterr().err
+
+
+def test_bar_only_on_a_terminal(weights, tmp_path, capsys, monkeypatch):
+    for name in "abc":
+        photo(tmp_path / f"{name}.png")
+    assert colorize(weights, tmp_path) == 0
+    assert "photo" not in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert colorize(weights, tmp_path, "--overwrite") == 0
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_evaluate_prints_the_table_and_writes_json(weights, tmp_path, capsys):
+    for i in range(3):
+        crop = skimage.data.astronaut()[60 * i : 60 * i + 64, 180:244]
+        (tmp_path / "data").mkdir(exist_ok=True)
+        Image.fromarray(crop).save(tmp_path / f"data/{i}.png")
+    figures = tmp_path / "figures.json"
+    arguments = ["evaluate", str(tmp_path / "data"), "--weights", weights, "--size", "64"]
+    assert cli.main([*arguments, "--json", str(figures)]) == 0
+    out, _ = capsys.readouterr()
+    assert [line.split()[0] for line in tidy(out)[1:]] == ["gray", "sepia", "model", "truth", "3"]
+    result = json.loads(figures.read_text())
+    assert result["model"] == "tiny"
+    assert f"{result['rows']['model']['psnr']:.2f}" in tidy(out)[3]
+    (tmp_path / "data/bad.png").write_bytes(b"")
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert tidy(err) == [f"{tmp_path}/data/bad.png: unreadable: the file is empty"]
+
+
+def test_evaluate_ends_in_one_line(weights, tmp_path, capsys, monkeypatch):
+    (tmp_path / "data").mkdir()
+    Image.fromarray(PHOTO).save(tmp_path / "data/a.png")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for arguments, start in {
+        ("empty",): "empty: unreadable: ",
+        ("missing",): "missing: unreadable: ",
+        ("data", "--features", "missing.safetensors"): "missing.safetensors: weights: ",
+        ("data", "--features", weights): f"{weights}: weights: ",
+        ("data", "--json", "no/folder.json"): "no/folder.json: permission: ",
+        ("data", "--weights", "nothing"): "nothing: weights: ",
+    }.items():
+        status = cli.main(["evaluate", "--size", "32", "--weights", weights, *arguments])
+        (line,) = tidy(capsys.readouterr().err)
+        assert (status, line[: len(start)]) == (1, start)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["recipe=unet_l1", "recipe.l1=30", "+trainer.x='a b'"],
+        ["--multirun", "recipe=pix2pix,unet_l1"],
+        ["--cfg", "job", "-m", "data=x"],
+        ["--help"],
+        ["-h"],
+        ["x=1", "--config-name", "other", "-cn=y", "--version", "~data.z"],
+    ],
+)
+def test_train_passes_everything_through(arguments, monkeypatch):
+    given = []
+    train = type(sys)("pix2pix.train")
+    train.main = lambda overrides: given.append(overrides) or 7
+    monkeypatch.setitem(sys.modules, "pix2pix.train", train)
+    monkeypatch.setattr(pix2pix, "train", train, raising=False)
+    assert cli.main(["train", *arguments]) == 7
+    assert given == [arguments]
+
+
+def start(weights: str, folder: Path, *arguments: str) -> subprocess.Popen:
+    command = [*COMMAND, "colorize", str(folder), "--weights", weights, "--device", "cpu"]
+    return subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True)
+
+
+def outputs(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.color.*"))
+
+
+def assert_whole(paths: list[Path], size: tuple[int, int]) -> None:
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+            assert image.size == size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "ctrl-c"])
+def test_a_killed_run_leaves_no_truncated_output_and_is_continued(weights, tmp_path, sign):
+    size, count = (640, 480), 40
+    first = photo(tmp_path / "in/000.png", size)
+    for i in range(1, count):
+        shutil.copy(first, tmp_path / f"in/{i:03}.png")
+    out = tmp_path / "out"
+    for done in (1, 6, 18):
+        process = start(weights, tmp_path / "in", "-o", str(out))
+        until = time.monotonic() + 120
+        while len(outputs(out)) < done and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(sign)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == (-9 if sign == signal.SIGKILL else 130)
+        assert "Traceback" not in err
+        assert done <= len(outputs(out)) < count
+        assert_whole(outputs(out), size)
+        if sign == signal.SIGINT:
+            assert not list(out.rglob("*.tmp"))
+            assert "colored" in err
+    before = len(outputs(out))
+    process = start(weights, tmp_path / "in", "-o", str(out))
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert err.startswith(f"{count - before} colored, {before} skipped")
+    assert len(outputs(out)) == count
+    assert_whole(outputs(out), size)
+
+
+@pytest.mark.slow
+def test_a_thousand_good_and_a_hundred_bad(weights, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    good = [photo(tmp_path / f"seed.{kind}").read_bytes() for kind in ("jpg", "png", "webp", "tif")]
+    bad = [b"", b"\xff\xd8", b"no picture", good[0][:300], good[1][:200], rng.bytes(4096)]
+    (tmp_path / "in").mkdir()
+    for i in range(1000):
+        folder = tmp_path / "in" / str(i % 7)
+        folder.mkdir(exist_ok=True)
+        (folder / f"{i:04}.{('jpg', 'png', 'webp', 'tif')[i % 4]}").write_bytes(good[i % 4])
+    for i in range(100):
+        (tmp_path / f"in/bad{i:03}.jpg").write_bytes(bad[i % len(bad)])
+    out = tmp_path / "out"
+    begin = time.perf_counter()
+    assert colorize(weights, tmp_path / "in", "-o", out, "--json") == 2
+    first = time.perf_counter() - begin
+    records = [json.loads(line) for line in tidy(capsys.readouterr().out)]
+    assert [r["status"] for r in records].count("colored") == 1000
+    assert sum("code" in r for r in records) == 100
+    assert len(outputs(out)) == len(list(out.rglob("*.*"))) == 1000
+    assert_whole(outputs(out), (40, 30))
+    stamps = {p: p.stat().st_mtime_ns for p in outputs(out)}
+    begin = time.perf_counter()
+    assert colorize(weights, tmp_path / "in", "-o", out) == 2
+    again = time.perf_counter() - begin
+    err = tidy(capsys.readouterr().err)
+    assert err[-1] == "0 colored, 1000 skipped (already there), 100 failed"
+    assert len(err) == 101
+    assert stamps == {p: p.stat().st_mtime_ns for p in outputs(out)}
+    with capsys.disabled():
+        print(f"\n1,000 good and 100 bad photos: {first:.1f} s, again {again:.1f} s")
