@@ -4,12 +4,14 @@ import gzip
 import io
 import pickle
 import random
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from bad_inputs import jpegs, pictures, pngs
+from bad_inputs import exifs, jpegs, pictures, pngs, tiffs
 from bad_inputs.outcomes import outcome
 from PIL import Image
 
@@ -199,3 +201,28 @@ def test_an_error_names_its_path_in_one_line(tmp_path):
         read(path)
     assert str(caught.value).startswith(f"{path}: truncated: ")
     assert "\n" not in str(caught.value)
+
+
+READER = """
+import sys
+from pix2pix.errors import PhotoError
+from pix2pix.images import read
+for path in sys.argv[1:]:
+    try:
+        read(path)
+    except PhotoError as error:
+        print(error.code)
+"""
+
+
+def test_broken_files_print_nothing_of_their_own(tmp_path):
+    """Pillow logs and libtiff prints where nobody has set up logging, as in a plain script."""
+    lzw = bytearray(pictures.encoded(GRAY, "TIFF", compression="tiff_lzw"))
+    lzw[100:140] = bytes(range(40))
+    (tmp_path / "lzw.tif").write_bytes(lzw)
+    (tmp_path / "samples.tif").write_bytes(tiffs.tiff(GRAY, more=[tiffs.short(277, 60_000)]))
+    exif = jpegs.with_segment(JPEG, 0xE1, exifs.endless_count())
+    (tmp_path / "exif.jpg").write_bytes(exif)
+    command = [sys.executable, "-W", "always", "-c", READER, *map(str, sorted(tmp_path.iterdir()))]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.stdout.split() == ["corrupt", "corrupt"] and found.stderr == ""

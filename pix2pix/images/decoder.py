@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import functools
 import io
+import logging
 import threading
 import warnings as python_warnings
 from collections.abc import Iterator
@@ -22,10 +23,13 @@ from pix2pix.errors import (
     UnsupportedFormat,
     UnsupportedMode,
 )
-from pix2pix.images import jpeg, png
+from pix2pix.images import jpeg, metadata, png
 from pix2pix.images.formats import Container
 
 _LOCK = threading.RLock()
+# Without a handler anywhere, Pillow's log of broken files would go to stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+_DAMAGED_EXIF = "EXIF damaged: some of it ignored"
 _UNSUPPORTED = ("unknown pixel mode", "cannot handle", "unsupported", "unknown data organization")
 
 
@@ -38,7 +42,7 @@ def decode(
     UnsupportedMode.
     """
     try:
-        return _decode(data, name, max_pixels, warnings)
+        return _decode(data, name, max_pixels, warnings, cut=container.cut)
     except PhotoError:
         raise
     except Exception as error:
@@ -80,20 +84,25 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _decode(data: bytes, name: str, max_pixels: int, warnings: list[str]) -> ImageFile.ImageFile:
+def _decode(
+    data: bytes, name: str, max_pixels: int, warnings: list[str], *, cut: bool = False
+) -> ImageFile.ImageFile:
     image = _open(data, name, warnings)
     check_pixels(image.size, max_pixels)
+    if name != "PNG":  # where EXIF may follow the pixels, and asking for it decodes them
+        _parse_exif(image, warnings)
     limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and image.width * image.height > limit:
-        with _pillow():  # the caller's limit holds, not Pillow's
-            image.load()
-    else:
+    above = limit is not None and image.width * image.height > limit
+    # The caller's limit holds, not Pillow's; and another thread may just be reading leniently.
+    with _pillow() if above or cut else contextlib.nullcontext():
         image.load()
+    if name == "PNG":
+        _parse_exif(image, warnings)
     return image
 
 
 def _open(data: bytes, name: str, warnings: list[str]) -> ImageFile.ImageFile:
-    """The header only; EXIF is parsed here, so that its complaints are heard."""
+    """The header only. Raises SyntaxError with the plugin's reason."""
     if name == "HEIF":
         _register_heif()
     if name == "TIFF":
@@ -101,24 +110,29 @@ def _open(data: bytes, name: str, warnings: list[str]) -> ImageFile.ImageFile:
     with _pillow() as heard:
         try:
             image = Image.open(io.BytesIO(data), formats=[name])
-            _preload_exif(image, warnings)
         except Image.UnidentifiedImageError as error:
             reasons = [str(warning.message) for warning in heard]
             raise SyntaxError("; ".join(reasons) or "unreadable header") from error
     if any("APNG" not in str(warning.message) for warning in heard):
-        warnings.append("EXIF damaged: some of it ignored")
+        warnings.append(_DAMAGED_EXIF)
     return image
 
 
-def _preload_exif(image: ImageFile.ImageFile, warnings: list[str]) -> None:
-    try:
-        exif = image.getexif()
-    except Exception as error:  # Pillow raises many kinds here
-        warnings.append(f"EXIF ignored: {error or type(error).__name__}")
-        image.info.pop("exif", None)
-        image.getexif().clear()
-        return
-    if image.info.get("exif") and not len(exif):
+def _parse_exif(image: ImageFile.ImageFile, warnings: list[str]) -> None:
+    """Has Pillow parse EXIF, which it keeps, while its complaints can be heard."""
+    with _pillow() as heard:
+        try:
+            exif = image.getexif()
+            for tag in metadata.DIRECTORIES:
+                exif.get_ifd(tag)
+        except Exception as error:  # Pillow raises many kinds here
+            warnings.append(f"EXIF ignored: {error or type(error).__name__}")
+            image.info.pop("exif", None)
+            image.getexif().clear()
+            return
+    if heard and _DAMAGED_EXIF not in warnings:
+        warnings.append(_DAMAGED_EXIF)
+    elif image.info.get("exif") and not len(exif):
         warnings.append("EXIF ignored: no entry can be read")
 
 

@@ -1,5 +1,12 @@
 """Pixel layouts: whatever Pillow decodes (1, L, P, CMYK, I;16, F, ...) to 8-bit sRGB and alpha.
 
+Gray deeper than 8 bits is scaled, never clipped. White is what the file states (BitsPerSample of 9
+to 15, MaxSampleValue); else 4,095 where no value is above it, as cameras and scanners put 12 bits
+into 16-bit words; else 65,535. In float files white is 1, 255 or 65,535, the least of them that no
+value exceeds, or the highest value; negative values are black. Both are taken as gamma-coded.
+16-bit color keeps its upper 8 bits. CIELab is relative to D50. CMYK without a profile is converted
+plainly. A sepia or toned scan stays as it is: its lightness is what gets colored.
+
 Strips keep the memory at one decoded picture plus one 8-bit result, whatever the layout costs on
 the way.
 """
@@ -88,7 +95,7 @@ def _from_deep(
         if alpha is not None:
             alpha[rows] = np.where(values == key, 0, 255)
         if white != 65535 or values.dtype.itemsize != 2:
-            values = np.clip(values * np.float32(65535 / white) + 0.5, 0, 65535)
+            values = np.clip(values, 0, white) * np.float32(65535 / white) + np.float32(0.5)
         gray = table[values.astype(np.uint16)]
         for channel in range(3):  # four times as fast as broadcasting over the last axis
             rgb[rows, :, channel] = gray
