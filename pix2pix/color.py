@@ -36,7 +36,7 @@ _FROM_WHITE: _Matrix = tuple(
 # which (100, 0, 0) misses sRGB white with these constants. At black more would show: there red and
 # green a little below 0 leave room for four times as much blue.
 _BELOW, _ABOVE = 4e-6, 2e-4
-_BISECTIONS = 10  # a compressed color keeps all but 1/1024 of its chroma inside sRGB
+_BISECTIONS = 9  # a compressed color loses at most 1/512 of its chroma more than it must
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def compress_chroma(lab: Tensor) -> Tensor:
     """
     lab = _checked(lab, "lab")
     outside = _outside(_linear(lab))
-    return _put(lab, outside, _fit(_pick(lab, outside))) if len(outside) else lab
+    return _put(lab.clone(), outside, _fit(_pick(lab, outside))) if len(outside) else lab
 
 
 def rgb_to_net(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,13 +171,13 @@ def _decode(rgb: Tensor) -> Tensor:
     """SRGB in [0, 1] -> linear RGB in [0, 1]."""
     knee = 0.0404482  # where the two pieces meet: 12.92 * 0.00313067
     line = rgb.clamp(max=knee).sub_(knee).div_(12.92)
-    return line.add_(_power(rgb.clamp(min=knee).add_(0.055).div_(1.055), 2.4))
+    return line.add_(_power(rgb.clamp(min=knee).add_(0.055), 2.4), alpha=1.055**-2.4)
 
 
 def _encode(linear: Tensor) -> Tensor:
     """Linear RGB -> sRGB in [0, 1]; rounding noise outside [0, 1] is cut."""
     knee = 0.0031306684
-    line = linear.clamp(max=knee).sub_(knee).mul_(12.92).sub_(0.055)
+    line = linear.clamp(max=knee).mul_(12.92).sub_(12.92 * knee + 0.055)
     return line.add_(_power(linear.clamp(min=knee), 1 / 2.4), alpha=1.055).clamp(0, 1)
 
 
@@ -195,8 +195,7 @@ def _lightness(fy: Tensor) -> Tensor:
 def _xyz_curve(f: Tensor) -> Tensor:
     """Invert `_lab_curve`: f(XYZ) -> XYZ relative to white."""
     knee = 0.2068966
-    line = f.clamp(max=knee).sub_(knee).div_(7.787)
-    return line.add_(f.clamp(min=knee).pow(3))
+    return f.clamp(min=knee).pow(3).add_(f.clamp(max=knee).sub_(knee), alpha=1 / 7.787)
 
 
 def _linear(lab: Tensor) -> Tensor:
@@ -209,16 +208,12 @@ def _linear(lab: Tensor) -> Tensor:
 
 def _outside(linear: Tensor) -> Tensor:
     """Flat positions (N,) of the pixels whose linear RGB (..., 3, H, W) sRGB cannot show."""
-    low, high = torch.aminmax(linear.detach())
+    linear = linear.detach()
+    low, high = torch.aminmax(linear)
     if low >= -_BELOW and high <= 1 + _ABOVE:
         return torch.empty(0, dtype=torch.long, device=linear.device)
-    return (_room(linear.detach(), -3) < 0).flatten().nonzero().flatten()
-
-
-def _room(linear: Tensor, axis: int, *, tolerance: float = 1.0) -> Tensor:
-    """Linear RGB -> how far it is inside sRGB, negative outside; `tolerance` scales the noise."""
-    below, above = tolerance * _BELOW, 1 + tolerance * _ABOVE
-    return torch.minimum(linear.amin(axis) + below, above - linear.amax(axis))
+    inside = torch.minimum(linear.amin(-3) + _BELOW, 1 + _ABOVE - linear.amax(-3))
+    return (inside < 0).flatten().nonzero().flatten()
 
 
 def _pick(image: Tensor, where: Tensor) -> Tensor:
@@ -227,9 +222,10 @@ def _pick(image: Tensor, where: Tensor) -> Tensor:
 
 
 def _put(image: Tensor, where: Tensor, pixels: Tensor) -> Tensor:
-    """Replace the pixels at flat positions (N,) by (3, N, 1)."""
-    flat = image.movedim(-3, 0)
-    return flat.flatten(1).index_copy(1, where, pixels[..., 0]).view(flat.shape).movedim(0, -3)
+    """Return `image` with (3, N, 1) at flat positions (N,); it may be overwritten."""
+    planes = image.movedim(-3, 0)
+    flat = planes.flatten(1).index_copy_(1, where, pixels[..., 0])
+    return flat.view(planes.shape).movedim(0, -3)
 
 
 def _fit(colors: Tensor) -> Tensor:
@@ -243,17 +239,19 @@ def _fit(colors: Tensor) -> Tensor:
 def _largest_scale(L: Tensor, ab: Tensor) -> Tensor:
     """The factor (N,) in [0, 1) by which ab (2, N) is just inside sRGB at L* (N,), by bisection.
 
-    `_linear` for one color at many scales: what depends on L* alone is computed once.
+    `_linear` for one color at many scales: what depends on L* alone is computed once, and linear
+    RGB is taken about the middle of the gamut, where one comparison tests both sides.
     """
     to_rgb = torch.tensor(_FROM_WHITE, device=L.device)[..., None]  # (3, 3, 1)
     fy = (L + 16) / 116
     step_xz = ab * ab.new_tensor([[1 / 500], [-1 / 200]])  # fx - fy and fz - fy at scale 1
-    of_y = to_rgb[:, 1] * _xyz_curve(fy)  # (3, N)
+    # half the tolerance, so that the result counts as inside
+    middle, radius = (1 + (_ABOVE - _BELOW) / 2) / 2, (1 + (_ABOVE + _BELOW) / 2) / 2
+    of_y = to_rgb[:, 1] * _xyz_curve(fy) - middle  # (3, N)
     scale = torch.zeros_like(L)
     for k in range(1, _BISECTIONS + 1):
-        trial = scale + 0.5**k
-        x, z = _xyz_curve(torch.addcmul(fy, step_xz, trial))
-        linear = torch.addcmul(of_y, to_rgb[:, 0], x).addcmul_(to_rgb[:, 2], z)
-        room = _room(linear, 0, tolerance=0.5)  # so that the result counts as inside
-        scale.add_(torch.ge(room, 0, out=room), alpha=0.5**k)
+        x, z = _xyz_curve(torch.addcmul(fy, step_xz, scale + 0.5**k))
+        centered = torch.addcmul(of_y, to_rgb[:, 0], x).addcmul_(to_rgb[:, 2], z)
+        distance = centered.abs_().amax(0)
+        scale.add_(torch.le(distance, radius, out=distance), alpha=0.5**k)
     return scale

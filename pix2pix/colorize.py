@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix import images
-from pix2pix.color import AB_SCALE, for_strips, lab_to_rgb8, rgb8_to_L
+from pix2pix.color import for_strips, lab_to_rgb8, rgb8_to_L
 from pix2pix.images import modes
 from pix2pix.images.formats import Container
 from pix2pix.weights import Header, load
@@ -122,8 +122,8 @@ class Colorizer:
         if not 0 <= saturation < math.inf:
             raise ValueError(f"saturation is {saturation}; it must be 0 or more")
         source = torch.from_numpy(np.require(rgb, requirements=["C", "W"]))
-        ab = self.predict(source, seed=seed) * (AB_SCALE * self.header.saturation * saturation)
-        upsampled = Upsampled(ab, *rgb.shape[:2])
+        scale = self.header.ab_scale * self.header.saturation * saturation
+        upsampled = Upsampled(self.predict(source, seed=seed) * scale, *rgb.shape[:2])
         result = torch.empty_like(source)
 
         @torch.no_grad()

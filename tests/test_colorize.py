@@ -1,0 +1,337 @@
+"""The Colorizer on every size and kind of picture, with small nets of known answers."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2lab
+from torch import nn
+
+from pix2pix import colorize, nets, recipes, weights
+from pix2pix.color import strips
+from pix2pix.colorize import Colorizer, Upsampled, net_size
+from pix2pix.errors import PhotoError
+from pix2pix.weights import Header
+
+
+class Constant(nn.Module):
+    """The same ab everywhere; remembers what it was shown."""
+
+    def __init__(self, a: float = 0.0, b: float = 0.0, multiple: int = 32):
+        super().__init__()
+        self.ab, self.multiple = (a, b), multiple
+
+    def forward(self, L):
+        self.L = L
+        return torch.tensor(self.ab).view(1, 2, 1, 1).expand(1, 2, *L.shape[2:])
+
+
+def constant(a: float = 0.2, b: float = 0.1, generator: dict | None = None, **header) -> Colorizer:
+    return Colorizer(Constant(a, b), Header(generator=generator or {}, name="constant", **header))
+
+
+@pytest.fixture(scope="module")
+def unet() -> Colorizer:
+    torch.manual_seed(0)
+    net = nets.UNet(width=8, depth=5)
+    for parameter in net.parameters():
+        parameter.data.mul_(3)  # a fresh net colors next to nothing
+    return Colorizer(net, Header(generator={}, name="random", area=64 * 64))
+
+
+def photo(height: int, width: int) -> np.ndarray:
+    """A gray photograph (H, W, 3) uint8 of any size."""
+    gray = Image.fromarray(data.camera()).resize((width, height))
+    return np.asarray(gray.convert("RGB"))
+
+
+def lightness(rgb: np.ndarray) -> np.ndarray:
+    return rgb2lab(rgb)[..., 0]
+
+
+@pytest.mark.parametrize("kind", ["gray", "color"])
+def test_lightness_is_the_inputs(unet, kind):
+    rgb = photo(200, 300) if kind == "gray" else data.chelsea()
+    colored = unet.rgb(rgb, saturation=3)
+    close = np.abs(lightness(colored) - lightness(rgb)) <= 1
+    assert np.abs(rgb2lab(colored)[..., 1:]).mean() > 3  # it did color
+    assert close.mean() >= 0.999
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 2), (2, 1), (3, 7), (1, 500), (1, 65500), (4000, 1), (31, 33), (255, 257)]
+)
+def test_any_size(unet, size):
+    rgb = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    colored = unet.rgb(rgb)
+    assert colored.shape == rgb.shape and colored.dtype == np.uint8
+    assert np.abs(lightness(colored) - lightness(rgb)).max() <= 1
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_black_and_white_stay(level):
+    rgb = np.full((50, 60, 3), level, np.uint8)
+    assert (constant(0.9, -0.9).rgb(rgb) == level).all()
+
+
+def test_color_is_the_nets():
+    rgb = np.full((40, 70, 3), 128, np.uint8)
+    for scale, header, saturation in ((1, 1, 1), (0.5, 1, 0.5), (1.5, 0.75, 2), (0, 1, 0)):
+        colored = constant(0.2, -0.1, saturation=header).rgb(rgb, saturation=saturation)
+        np.testing.assert_allclose(rgb2lab(colored)[..., 1], 22 * scale, atol=0.5)
+        np.testing.assert_allclose(rgb2lab(colored)[..., 2], -11 * scale, atol=0.5)
+
+
+def test_deterministic_and_in_threads(unet):
+    from concurrent.futures import ThreadPoolExecutor
+
+    rgb = photo(90, 120)
+    once = unet.rgb(rgb)
+    with ThreadPoolExecutor(4) as pool:
+        seeds = [None, 1, None, 2, None, None]
+        results = list(pool.map(lambda seed: unet.rgb(rgb, seed=seed), seeds))
+    for seed, result in zip(seeds, results, strict=True):
+        assert np.array_equal(result, once) == (seed is None)
+
+
+def test_seed_draws_variants_and_leaves_the_global_state(unet):
+    rgb = photo(64, 64)
+    before = torch.get_rng_state()
+    variants = [unet.rgb(rgb, seed=seed) for seed in (1, 2, 1)]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(variants[0], variants[2])
+    assert not np.array_equal(variants[0], variants[1])
+    assert not any(module.training for module in unet.generator.modules())
+
+
+def test_seed_spares_the_norms():
+    net = nets.DoubleConvUNet(width=4, depth=2)
+    colorizer = Colorizer(net, Header(generator={}, area=32 * 32))
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    rgb = photo(30, 30)
+    assert np.array_equal(colorizer.rgb(rgb, seed=3), colorizer.rgb(rgb))  # it has no dropout
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
+@pytest.mark.parametrize("size", [(100, 100), (37, 1000), (1000, 37), (5, 3), (300, 7)])
+def test_strips_of_the_upsampled_are_the_whole(size):
+    small = torch.randn(2, 24, 40)
+    upsampled = Upsampled(small, *size)
+    whole = upsampled[:, :]
+    pieces = torch.full_like(whole, math.nan)
+    for strip in strips(*size, pixels=211):
+        pieces[(slice(None), *strip)] = upsampled[strip]
+    assert torch.equal(pieces, whole)
+
+
+@pytest.mark.parametrize("size", [(100, 131), (24, 40), (25, 400)])
+def test_upsampling_is_bicubic(size):
+    small = torch.randn(2, 24, 40)
+    expected = F.interpolate(small[None], size, mode="bicubic")[0]
+    torch.testing.assert_close(Upsampled(small, *size)[:, :], expected, atol=5e-5, rtol=0)
+
+
+def test_no_seams_between_strips(unet, monkeypatch):
+    rgb = photo(257, 255)
+    whole = unet.rgb(rgb)
+    original = colorize.for_strips
+    monkeypatch.setattr(colorize, "for_strips", lambda *a: original(*a, pixels=1000))
+    assert np.array_equal(unet.rgb(rgb), whole)
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "expected"),
+    [
+        ((256, 256), 256, (256, 256)),
+        ((3000, 4000), 256, (256, 256)),
+        ((3000, 4000), 32, (224, 288)),
+        ((4000, 3000), 32, (288, 224)),
+        ((1080, 1920), 16, (192, 336)),
+        ((1, 65500), 32, (32, 2048)),
+        ((65500, 1), 16, (4096, 16)),
+        ((1, 1), 128, (256, 256)),
+    ],
+)
+def test_net_size(size, multiple, expected):
+    assert net_size(*size, area=256 * 256, multiple=multiple) == expected
+
+
+def test_net_size_keeps_area_and_aspect():
+    for height, width in np.random.default_rng(0).integers(200, 800, (200, 2)):
+        h, w = net_size(height, width, area=256 * 256, multiple=16)
+        assert h % 16 == w % 16 == 0
+        assert 0.9 < h * w / 256**2 < 1.1
+        assert 0.9 < (h / w) / (height / width) < 1.1
+
+
+def test_net_sees_the_photos_lightness():
+    colorizer = constant()
+    colorizer.rgb(data.chelsea())  # 300x451, color
+    L = colorizer.generator.L[0, 0].numpy() * 50 + 50
+    small = np.asarray(Image.fromarray(data.chelsea()).resize(L.shape[::-1], Image.BILINEAR))
+    assert L.shape == (224, 320)
+    assert np.abs(L - lightness(small)).max() < 1
+
+
+def test_a_net_for_hints_sees_none():
+    colorizer = constant(generator={"in_channels": 4})
+    colorizer.rgb(photo(50, 50))
+    assert colorizer.generator.L.shape[1] == 4
+    assert colorizer.generator.L[:, 0].any() and not colorizer.generator.L[:, 1:].any()
+
+
+MODES = ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "YCbCr"]
+
+
+def in_mode(mode: str) -> Image.Image:
+    gray = Image.fromarray(data.camera()).resize((60, 40))
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
+    if mode in ("RGBA", "LA"):
+        image = gray.convert(mode)
+        image.putalpha(gray.rotate(180))
+        return image
+    if mode == "P":
+        return gray.convert(mode)
+    return gray.convert("RGB").convert(mode)
+
+
+@pytest.mark.filterwarnings("ignore:16-bit")
+@pytest.mark.parametrize("mode", MODES)
+def test_pil_modes(mode):
+    image = in_mode(mode)
+    colored = constant()(image)
+    assert colored.size == image.size
+    assert colored.mode == ("RGBA" if mode in ("RGBA", "LA") else "RGB")
+    if colored.mode == "RGBA":
+        assert colored.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+    gray = in_mode("1" if mode == "1" else "L")
+    distance = np.abs(lightness(np.asarray(colored.convert("RGB"))) - lightness_of_gray(gray))
+    assert distance.mean() < 1.5
+    if mode != "1":  # black and white have no room for color
+        assert rgb2lab(np.asarray(colored.convert("RGB")))[..., 1].mean() > 10
+
+
+def lightness_of_gray(gray: Image.Image) -> np.ndarray:
+    return lightness(np.asarray(gray.convert("RGB")))
+
+
+def test_16_bits_warn_and_are_not_white():
+    with pytest.warns(UserWarning, match="16-bit"):
+        colored = constant()(in_mode("I;16"))
+    assert 60 < np.asarray(colored).mean() < 200
+
+
+def test_pil_profile_is_used_and_no_longer_attached():
+    from PIL import ImageCms
+
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = in_mode("RGB")
+    image.info["icc_profile"] = lab
+    assert "icc_profile" not in constant()(image).info
+
+
+@pytest.mark.parametrize("given", ["path", "str", "bytes", "stream"])
+def test_files(given, tmp_path):
+    path = tmp_path / "photo.png"
+    image = in_mode("RGBA")
+    exif = Image.Exif()
+    exif[274] = 6  # lies on its side
+    image.save(path, exif=exif)
+    content = path.read_bytes()
+    source = {"path": path, "str": str(path), "bytes": content, "stream": io.BytesIO(content)}
+    colored = constant()(source[given])
+    assert colored.size == image.size[::-1] and colored.mode == "RGBA"
+    upright = image.transpose(Image.Transpose.ROTATE_270)
+    assert colored.getchannel("A").tobytes() == upright.getchannel("A").tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("channels", [None, 1, 3, 4])
+def test_arrays(dtype, channels):
+    white = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
+    gray = np.asarray(in_mode("L"))
+    shape = gray.shape if channels is None else (*gray.shape, channels)
+    values = gray if channels is None else np.repeat(gray[..., None], channels, 2)
+    image = (values * (white / 255)).astype(dtype)
+    colored = constant()(image)
+    assert colored.dtype == image.dtype
+    assert colored.shape == (*shape[:2], 4 if channels == 4 else 3)
+    if channels == 4:
+        assert np.array_equal(colored[..., 3], image[..., 3])
+    expected = constant().rgb(np.repeat(gray[..., None], 3, 2))
+    np.testing.assert_allclose(colored[..., :3] * (255 / white), expected, atol=0.51)
+    assert 0 <= colored.min() and colored.max() <= white
+
+
+def test_array_views_and_read_only_arrays():
+    rgb = photo(40, 60)
+    assert not rgb.flags.writeable
+    expected = constant().rgb(rgb.copy())
+    assert np.array_equal(constant()(rgb), expected)
+    assert np.array_equal(constant()(rgb[::-1])[::-1], expected)
+    assert np.array_equal(constant()(np.asfortranarray(rgb)), expected)
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "words"),
+    [
+        (None, TypeError, "NoneType"),
+        (torch.zeros(3, 8, 8), TypeError, "Tensor"),
+        (np.zeros((8, 8), bool), TypeError, "bool"),
+        (np.zeros((8, 8), np.int64), TypeError, "int64"),
+        (np.zeros((3, 8, 8), np.uint8), ValueError, r"\(3, 8, 8\)"),
+        (np.zeros((8, 8, 2), np.uint8), ValueError, r"\(8, 8, 2\)"),
+        (np.zeros((0, 8, 3), np.uint8), ValueError, r"\(0, 8, 3\)"),
+        (np.full((8, 8), 37.0), ValueError, "37"),
+        (np.full((8, 8), np.nan), ValueError, "nan"),
+        (b"no picture", PhotoError, "unsupported_format"),
+        ("missing.jpg", PhotoError, "missing.jpg"),
+    ],
+)
+def test_no_picture_is_named(image, error, words):
+    with pytest.raises(error, match=words):
+        constant()(image)
+
+
+def test_wrong_arguments_are_named():
+    rgb = photo(8, 8)
+    with pytest.raises(ValueError, match="hints"):
+        constant()(rgb, hints=[(1, 1, (255, 0, 0))])
+    for saturation in (-1, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"saturation is {saturation}"):
+            constant()(rgb, saturation=saturation)
+    with pytest.raises(TypeError, match="float64"):
+        constant().rgb(rgb / 255)
+    with pytest.raises(ValueError, match=r"\(8, 8\)"):
+        constant().rgb(rgb[..., 0])
+    with pytest.raises(ValueError, match="rgb"):
+        constant(head="rgb")
+
+
+def test_saved_weights_color_alike(tmp_path):
+    torch.manual_seed(1)
+    net = recipes.build_generator({"net": "UNet", "width": 4, "depth": 3})
+    header = Header(generator=recipes.config_of(net), name="tiny", area=32 * 32)
+    path = tmp_path / "tiny.safetensors"
+    weights.save(path, net, header, dtype=torch.float32)
+    colorizer = Colorizer.from_pretrained(path, device="cpu")
+    rgb = photo(40, 50)
+    assert colorizer.name == "tiny" and colorizer.header.area == 32 * 32
+    assert np.array_equal(colorizer.rgb(rgb), Colorizer(net, header).rgb(rgb))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu_colors_as_the_cpu(unet):
+    net = nets.UNet(width=8, depth=5)
+    net.load_state_dict(unet.generator.state_dict())
+    on_gpu = Colorizer(net, unet.header, "auto")
+    rgb = data.chelsea()
+    assert on_gpu.device.type == "cuda"
+    assert np.abs(on_gpu.rgb(rgb).astype(int) - unet.rgb(rgb)).max() <= 3
+    assert np.array_equal(on_gpu.rgb(rgb, seed=1), on_gpu.rgb(rgb, seed=1))
