@@ -1,79 +1,93 @@
 """Checkpoints that survive a kill at any moment: written beside, synced, then renamed into place.
 
-`step-N.ckpt` holds everything a resumed run needs, with its sha256 beside it; the two newest stay.
-`last.safetensors` and `best.safetensors` hold the averaged generator for use.
+`step-N.ckpt` holds everything that a resumed run needs, and its sha256 lies beside it. The two
+newest are kept, so that one damaged by the disk leaves another to go on from.
 """
 
 import errno
 import hashlib
+import io
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 KEPT = 2
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be written or read; the message says which and what to do."""
+    """A checkpoint that cannot be written, read or used; the message says which and why."""
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` on a temporary file beside `path`, sync it to disk, rename it into place.
+@contextmanager
+def replacing(path: Path, *, size: int) -> Iterator[Path]:
+    """A temporary file to write in a `with` block; when the block ends it becomes `path`.
 
-    The temporary file is in the target's own folder: a rename across file systems is a copy, and a
-    copy can be cut. A full disk raises CheckpointError with the path and the bytes it needed.
+    Whatever happens, `path` holds its old bytes or all the new ones. The temporary file is in the
+    target's own folder: a rename across file systems is a copy, and a copy can be cut. `size` is
+    the number of bytes to be written, which a full disk's message states. Raises CheckpointError
+    when the file system refuses.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.part")
     try:
-        write(part)
+        yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except (OSError, RuntimeError) as error:
-        # torch's writer turns a full disk into a RuntimeError
-        wanted = part.stat().st_size if part.exists() else 0
+        sync_folder(path.parent)
+    except OSError as error:
         part.unlink(missing_ok=True)
-        why = "the disk is full" if getattr(error, "errno", 0) == errno.ENOSPC else str(error)
-        raise CheckpointError(f"{path}: not written ({wanted} bytes were): {why}") from error
+        why = error.strerror or str(error)
+        if error.errno in FULL:
+            free = shutil.disk_usage(path.parent).free
+            why = f"the disk is full: {size:,} bytes needed, {free:,} free"
+        raise CheckpointError(f"{path}: not written: {why}") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
-def digest(path: Path) -> str:
-    """sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sync_folder(folder: Path) -> None:
+    """Put a folder's entries on the disk: a rename is only safe after that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
+    """Make `data` the content of `path`, all of it or not at all. Raises CheckpointError."""
+    with replacing(path, size=len(data)) as part:
+        part.write_bytes(data)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make a folder that can be written, without the temporary files of a killed run.
+
+    Raises CheckpointError at once when it cannot: better than after an hour.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stale in folder.glob(".*.part"):
+            stale.unlink()
+        probe = folder / ".probe.part"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 class Checkpoints:
-    """The checkpoints of one run, in one folder.
+    """The checkpoints of one run, in one folder."""
 
-    Raises CheckpointError at once when the folder cannot be written: better than after an epoch.
-    With `write=False` (any process but the first) nothing is touched.
-    """
-
-    def __init__(self, folder: str | Path, *, write: bool = True):
+    def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        if not write:
-            return
-        probe = self.folder / f".probe.{os.getpid()}"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"x")
-            probe.unlink()
-            for stale in self.folder.glob(".*.part"):
-                stale.unlink()
-        except OSError as error:
-            raise CheckpointError(f"{self.folder}: cannot be written: {error.strerror}") from error
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints that are there, oldest first."""
@@ -84,18 +98,25 @@ class Checkpoints:
         return self.folder / f"step-{step:08d}.ckpt"
 
     def save(self, state: dict[str, Any], step: int) -> Path:
-        """Write the checkpoint of a step, then drop all but the two newest."""
+        """Write the checkpoint of a step, then drop all but the two newest up to this step.
+
+        Later ones, of a course that was left by resuming an earlier checkpoint, go too.
+        Raises CheckpointError; the older checkpoints are intact then.
+        """
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        data = buffer.getbuffer()
         path = self.path(step)
-
-        def write(part: Path) -> None:
-            torch.save(state, part)
-            hashed = f"{digest(part)}  {path.name}\n"  # first the hash: no whole file lacks one
-            write_atomically(path.with_suffix(".sha256"), lambda p: _text(p, hashed))
-
-        write_atomically(path, write)
-        for old in self.steps()[:-KEPT]:
+        # first the hash: a checkpoint is never there without it
+        hashed = f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
+        write_atomically(path.with_suffix(".sha256"), hashed.encode())
+        write_atomically(path, data)
+        kept = [known for known in self.steps() if known <= step][-KEPT:]
+        for old in set(self.steps()) - set(kept):
             self.path(old).unlink()
-            self.path(old).with_suffix(".sha256").unlink(missing_ok=True)
+        for orphan in self.folder.glob("step-*.sha256"):
+            if not orphan.with_suffix(".ckpt").exists():
+                orphan.unlink()
         return path
 
     def load(self, *, say: Callable[[str], None] = print) -> dict[str, Any] | None:
@@ -115,16 +136,29 @@ class Checkpoints:
         return None
 
 
-def _text(path: Path, text: str) -> None:
-    path.write_text(text)
-
-
 def load(path: str | Path) -> dict[str, Any]:
-    """Read one checkpoint, tensors and plain values only, after checking its hash."""
+    """Read one checkpoint, tensors and plain values only, after checking its hash.
+
+    Nothing in the file is ever executed. Raises CheckpointError when it is missing, damaged, or
+    not one of ours.
+    """
     path = Path(path)
     beside = path.with_suffix(".sha256")
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint")
-    if not beside.is_file() or beside.read_text().split()[:1] != [digest(path)]:
-        raise CheckpointError(f"{path}: truncated or changed (its sha256 does not fit)")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        data = path.read_bytes()  # read once: what is hashed is what is loaded
+        expected = beside.read_text().split()[:1]
+    except (OSError, UnicodeDecodeError) as error:
+        missing = getattr(error, "filename", None) or beside
+        why = getattr(error, "strerror", None) or "not a checksum"
+        raise CheckpointError(f"{path}: not read: {missing}: {why}") from error
+    if expected != [hashlib.sha256(data).hexdigest()]:
+        raise CheckpointError(f"{path}: truncated or changed: it does not fit its sha256")
+    try:
+        saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        wanted = {"recipe", "average", "optimizers", "step", "best", "config"} - saved.keys()
+    except Exception as error:  # a foreign file can make the reader raise anything
+        why = str(error).splitlines()[0]
+        raise CheckpointError(f"{path}: not a checkpoint of a training run: {why}") from error
+    if wanted:
+        raise CheckpointError(f"{path}: not a checkpoint of a training run: no {min(wanted)!r}")
+    return saved

@@ -6,59 +6,21 @@ in one place, an override needs no `++`, and a misspelt key or a wrong type name
 
 import dataclasses
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
+from torch import nn
 
 from pix2pix import nets, recipes
 from pix2pix.data import Photos, prepare
+from pix2pix.errors import DataError
 from pix2pix.loggers import Loggers
-from pix2pix.recipes import recipe_class
-
-
-def schema(
-    name: str, *sources: Callable, skip: tuple[str, ...] = (), extra: dict[str, Any] | None = None
-) -> type:
-    """A dataclass of the keyword-only parameters of `sources`, with their types and defaults.
-
-    `skip` leaves parameters out, `extra` adds fields. Those without a default are mandatory.
-    """
-    fields: dict[str, tuple] = {}
-    for source in sources:
-        hints = typing.get_type_hints(source.__init__ if inspect.isclass(source) else source)
-        for p in inspect.signature(source).parameters.values():
-            if p.kind == p.KEYWORD_ONLY and p.name not in skip:
-                fields[p.name] = (p.name, plain(hints[p.name]), as_field(p.default))
-    for key, value in (extra or {}).items():
-        fields[key] = (key, typing.Any if value is None else str, as_field(value))
-    return dataclasses.make_dataclass(name, fields.values())
-
-
-def plain(hint: Any) -> Any:
-    """The OmegaConf type for a signature's: tuples are lists, a path is a string."""
-    origin = typing.get_origin(hint)
-    if origin in (types.UnionType, typing.Union):
-        inner = [plain(h) for h in typing.get_args(hint) if h is not type(None)]
-        first = str if str in inner else inner[0]
-        return first | None if type(None) in typing.get_args(hint) else first
-    if origin is tuple:
-        return list[typing.get_args(hint)[0]]  # type: ignore[misc]
-    return hint
-
-
-def as_field(default: Any) -> Any:
-    """A dataclass field for a default; mutable ones are copied."""
-    if default is inspect.Parameter.empty:
-        return dataclasses.field(default=MISSING)
-    if isinstance(default, (tuple, list)):
-        return dataclasses.field(default_factory=lambda: list(default))
-    if isinstance(default, dict):
-        return dataclasses.field(default_factory=lambda: dict(default))
-    return dataclasses.field(default=default)
+from pix2pix.processes import SettingError
 
 
 @dataclasses.dataclass
@@ -72,20 +34,123 @@ class TrainConfig:
     logger: Any = None
 
 
-def register(*trainer: Callable) -> None:
-    """Put the schemas into Hydra's store; `trainer` are the functions that own the loop's."""
+def parameters(source: Callable) -> list[str]:
+    """Names of the keyword-only parameters of a function or class: its settings."""
+    found = inspect.signature(source).parameters.values()
+    return [p.name for p in found if p.kind == p.KEYWORD_ONLY]
+
+
+def schema(
+    name: str,
+    *sources: Callable,
+    skip: tuple[str, ...] = (),
+    extra: dict[str, tuple[Any, Any]] | None = None,
+) -> type:
+    """A dataclass of the settings of `sources`, with their types and defaults.
+
+    `skip` leaves some out, `extra` adds or replaces some, as {name: (type, default)}. Those without
+    a default are mandatory.
+    """
+    fields: dict[str, tuple] = {}
+    for source in sources:
+        hints = typing.get_type_hints(source.__init__ if inspect.isclass(source) else source)
+        for key in parameters(source):
+            default = inspect.signature(source).parameters[key].default
+            if key not in skip:
+                fields[key] = (key, field_type(hints[key]), field_of(default))
+    for key, (hint, default) in (extra or {}).items():
+        fields[key] = (key, hint, field_of(default))
+    return dataclasses.make_dataclass(name, fields.values())
+
+
+def field_type(hint: Any) -> Any:
+    """The OmegaConf type for a signature's: tuples are lists, a path is a string."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        known = [field_type(a) for a in arguments if a is not types.NoneType]
+        chosen = str if str in known else known[0]
+        return chosen | None if types.NoneType in arguments else chosen
+    if typing.get_origin(hint) is tuple:
+        return list[arguments[0]]  # type: ignore[valid-type]
+    return hint
+
+
+def field_of(default: Any) -> Any:
+    """A dataclass field for a default; mutable ones are copied."""
+    if default is inspect.Parameter.empty:
+        return dataclasses.field(default=MISSING)
+    if isinstance(default, (tuple, list)):
+        return dataclasses.field(default_factory=lambda: list(default))
+    return dataclasses.field(default=default)
+
+
+def register(*trainer: Callable, skip: tuple[str, ...]) -> None:
+    """Put the schemas into Hydra's store.
+
+    `trainer` are the functions whose settings are trainer.*, but for those in `skip`.
+    """
     store = ConfigStore.instance().store
     store(name="schema_run", node=TrainConfig)
     for name in recipes.names():
         target = recipes.read(name)["target"]
-        node = schema(target, recipe_class(target), extra={"target": MISSING, "generator": None})
+        more = {"target": (str, MISSING), "generator": (Any, None)}
+        node = schema(target, recipes.recipe_class(target), extra=more)
         store(group="recipe", name=f"schema_{target}", node=node)
     for name, net in nets.GENERATORS.items():
-        node = schema(name, net, extra={"net": MISSING})
+        node = schema(name, net, extra={"net": (str, MISSING)})
         store(group="recipe/generator", name=f"schema_{name}", node=node)
-    # one seed rules a run, the trainer's; the split follows from whether `val` is given
-    extra = {"path": MISSING, "val": None}
-    data = schema("Data", Photos, prepare, skip=("seed", "split"), extra=extra)
+    # one seed rules a run, the trainer's; the split follows from whether `val` is given; a size
+    # that is not given follows from the net
+    chosen = {"path": (str, MISSING), "val": (str | None, None), "size": (int | None, None)}
+    data = schema("Data", Photos, prepare, skip=("seed", "split"), extra=chosen)
     store(group="data", name="schema_photos", node=data)
-    store(group="trainer", name="schema_fit", node=schema("Trainer", *trainer))
+    store(group="trainer", name="schema_fit", node=schema("Trainer", *trainer, skip=skip))
     store(group="logger", name="schema_loggers", node=schema("Logger", Loggers))
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A composed configuration as dicts; SettingError when something mandatory is not given."""
+    if missing := sorted(OmegaConf.missing_keys(config)):
+        raise SettingError(f"{missing[0]}: not given, such as in: {missing[0]}=...")
+    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+
+
+def fitting_size(size: int | None, generator: nn.Module) -> int:
+    """The side of the crops: as given, or the default, enlarged to what the net can take.
+
+    Raises SettingError when the given one does not fit.
+    """
+    multiple = int(generator.multiple)  # type: ignore[arg-type]
+    wanted = inspect.signature(Photos).parameters["size"].default if size is None else size
+    fitting = max(1, math.ceil(wanted / multiple)) * multiple
+    if size not in (None, fitting):
+        raise SettingError(
+            f"data.size={size}: this {type(generator).__name__} takes multiples of {multiple}, "
+            f"such as {fitting}"
+        )
+    return fitting
+
+
+def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | None]:
+    """The photos to train on and those to validate on, of the settings data.*.
+
+    Without a folder of their own, some are held back for validation; None when there are too few.
+    Raises DataError when there is nothing to train on, or when a photo is in both.
+    """
+    settings = {key: data[key] for key in parameters(Photos) if key in data} | {"seed": seed}
+    path, val_path = data["path"], data["val"]
+    photos = Photos(path, **settings, split="all" if val_path else "train")
+    try:
+        val = Photos(val_path or path, **settings, split="all" if val_path else "val")
+    except DataError:
+        if val_path:
+            raise
+        return photos, None
+    both = val.shared_with(photos)
+    if both and val_path:
+        raise DataError(
+            f"{val_path}: {len(both)} of {len(val)} validation photos are trained on too "
+            f"({', '.join(both[:3])}); scores on them would mean nothing"
+        )
+    val.drop(both)  # doubles within one folder
+    return photos, val if len(val) else None

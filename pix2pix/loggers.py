@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,49 +21,54 @@ class Loggers:
         self.folder = Path(folder)
         self.csv = self.folder / "metrics.csv"
         self.tensorboard = tensorboard
+        self.columns: list[str] = ["step"]
         self.rows: list[dict[str, str]] = []
         self.board: Any = None
 
     def open(self, step: int) -> None:
         """Begin to write, in a run that stands at `step`."""
         (self.folder / "grids").mkdir(parents=True, exist_ok=True)
-        self.rows = self._read_up_to(step)
+        if self.csv.exists():
+            self._read(up_to=step)
+        self._write_all()
         if self.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step + 1)
 
-    def _read_up_to(self, step: int) -> list[dict[str, str]]:
-        if not self.csv.exists():
-            return []
-        with self.csv.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+    def _read(self, *, up_to: int) -> None:
+        text = self.csv.read_text()
+        whole = text[: text.rfind("\n") + 1]  # a kill can have cut the last row
+        reader = csv.DictReader(io.StringIO(whole, newline=""))
+        self.rows = [row for row in reader if int(row["step"]) <= up_to]
+        self.columns = list(reader.fieldnames or self.columns)
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Log named numbers at a step; the same step again adds its columns to the same row."""
-        new = {"step": str(step), **{k: f"{v:.9g}" for k, v in values.items()}}
-        columns = list(self.rows[0]) if self.rows else []
-        if self.rows and self.rows[-1]["step"] == str(step):
-            self.rows[-1] |= new
+        row = {"step": str(step), **{name: f"{value:.9g}" for name, value in values.items()}}
+        new_columns = [name for name in row if name not in self.columns]
+        self.columns += new_columns
+        same_step = bool(self.rows) and self.rows[-1]["step"] == row["step"]
+        if same_step:
+            self.rows[-1] |= row
         else:
-            self.rows.append(new)
-        fresh = [k for k in new if k not in columns]
-        if fresh or self.rows[-1] is not new:  # the header grows: write the whole again
-            self.rows[0] |= {k: self.rows[0].get(k, "") for k in fresh}
+            self.rows.append(row)
+        if same_step or new_columns:
             self._write_all()
         else:
             with self.csv.open("a", newline="") as file:
-                csv.DictWriter(file, columns, restval="").writerow(new)
+                csv.DictWriter(file, self.columns).writerow(row)
         if self.board:
             for name, value in values.items():
                 self.board.add_scalar(name, value, step)
 
     def _write_all(self) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(self.rows[0]), restval="")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        self.csv.write_text(text.getvalue(), newline="")
+        part = self.csv.with_name(f".{self.csv.name}.part")
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        os.replace(part, self.csv)
 
     def picture(self, name: str, rgb: np.ndarray, step: int) -> None:
         """Log a picture (H, W, 3) uint8."""

@@ -5,30 +5,46 @@ import json
 import math
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import yaml
 from lightning.fabric import Fabric
+from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix import weights
-from pix2pix.checkpoints import CheckpointError, Checkpoints, write_atomically
+from pix2pix.checkpoints import (
+    CheckpointError,
+    Checkpoints,
+    prepare_folder,
+    replacing,
+    write_atomically,
+)
 from pix2pix.data import Batch, Photos
 from pix2pix.loggers import Loggers
+from pix2pix.processes import end_others, gather
 from pix2pix.state import State
 from pix2pix.validate import Validation
 
+PATIENCE = 3  # steps in a row without a finite loss and gradient after which a run gives up
+
 
 class Diverged(RuntimeError):
-    """The loss was NaN or infinite three steps in a row."""
+    """The loss or its gradient was NaN or infinite three steps in a row."""
 
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGUSR1 instead of dying of them."""
+    """Collect SIGTERM and SIGUSR1 instead of dying of them, so that the step can be finished."""
     caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught  # Python lets only the main thread handle signals
+        return
     kinds = (signal.SIGTERM, signal.SIGUSR1)
     before = [signal.signal(kind, lambda number, frame: caught.append(number)) for kind in kinds]
     try:
@@ -42,38 +58,76 @@ def stop_signals() -> Iterator[list[int]]:
 def only_run_in(folder: Path) -> Iterator[None]:
     """Hold the folder's lock: a second run in it is refused with CheckpointError.
 
-    The lock is the kernel's: it goes with the process, however it ends.
+    The lock is the kernel's: it goes with the process, however that ends, and knows no clock.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise CheckpointError(f"{folder}: another run is writing here") from error
         yield
 
 
 class Run:
-    """What `fit` leaves behind it: the folder of one run, written by process 0 alone."""
+    """What `fit` leaves behind: the folder of one run, written by process 0 alone.
+
+    Entering raises CheckpointError, in every process, when the folder is another run's or cannot be
+    written; or when it holds checkpoints and `fresh` says that they are not to be gone on from.
+    """
 
     def __init__(
-        self, fabric: Fabric, folder: Path, loggers: Loggers | None, header: weights.Header
+        self,
+        fabric: Fabric,
+        folder: str | Path,
+        *,
+        loggers: Loggers | None,
+        header: weights.Header,
+        config: dict[str, Any],
+        fresh: bool,
     ):
         self.main = fabric.is_global_zero
-        self.fabric, self.folder, self.header = fabric, folder, header
+        self.fabric, self.folder, self.header = fabric, Path(folder), header
+        self.config, self.fresh = config, fresh
         self.loggers = loggers if self.main else None
+        self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.not_finite = 0
         self.saved_at = self.logged_at = time.monotonic()
         self.logged_step: int | None = None
         self.held = ExitStack()
 
     def __enter__(self) -> "Run":
+        refused: CheckpointError | None = None
         if self.main:
-            self.held.enter_context(only_run_in(self.folder))
-        self.checkpoints = Checkpoints(self.folder / "checkpoints", write=self.main)
+            try:
+                self._take()
+            except CheckpointError as error:
+                self.held.close()
+                refused = error
+        if refused := self.fabric.broadcast(refused):  # or the others would wait for process 0
+            raise refused
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def _take(self) -> None:
+        """Take the folder: lock it, try it, write down what will run there."""
+        self.held.enter_context(only_run_in(self.folder))
+        prepare_folder(self.folder)
+        prepare_folder(self.checkpoints.folder)
+        if self.fresh and (steps := self.checkpoints.steps()):
+            raise CheckpointError(
+                f"{self.folder}: holds a run of {steps[-1]} steps; go on from there with "
+                "trainer.ckpt_path=last, or give another run_dir"
+            )
+        text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+        write_atomically(self.folder / "config.yaml", text.encode())
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error and self.main:
+            end_others(self.fabric)
         if self.loggers:
             self.loggers.close()
         self.held.close()
@@ -84,52 +138,58 @@ class Run:
             tqdm.write(text, file=sys.stderr)
 
     def bar(self, step: int, steps: int, batch: int) -> tqdm:
-        """A progress bar in photos."""
+        """A progress bar in photos; in a log file, where lines add up, one every half minute."""
+        live = sys.stderr.isatty() or "ipykernel" in sys.modules
         return tqdm(
             initial=step * batch,
             total=steps * batch,
             unit="img",
             disable=not self.main,
-            mininterval=1,
+            mininterval=0.5 if live else 30,
         )
 
     def guard(
         self, losses: dict[str, float], step: int, photos: Photos, micro: list[Batch]
     ) -> None:
         """Count non-finite losses in a row, note which photos they met; the third is the end."""
-        if all(math.isfinite(v) for v in losses.values()):
+        if all(math.isfinite(value) for value in losses.values()):
             self.not_finite = 0
             return
         self.not_finite += 1
-        names = [photos.name(int(p)) for batch in micro for p in batch.positions]
-        record = {"step": step, "losses": {k: str(v) for k, v in losses.items()}, "photos": names}
-        with (self.folder / "not_finite.jsonl").open("a") as file:
-            file.write(json.dumps(record) + "\n")
-        self.say(f"step {step}: the loss is not finite; nothing was learned from it")
-        if self.not_finite >= 3:
+        names = gather(self.fabric, [photos.name(int(p)) for b in micro for p in b.positions])
+        notes = self.folder / "not_finite.jsonl"
+        if self.main:
+            shown = {name: str(value) for name, value in losses.items()}
+            with notes.open("a") as file:
+                file.write(json.dumps({"step": step, "losses": shown, "photos": names}) + "\n")
+        self.say(f"step {step}: the loss is not finite ({losses}); nothing was learned from it")
+        if self.not_finite == PATIENCE:
             raise Diverged(
-                f"step {step}: three losses in a row were not finite; their photos are in "
-                f"{self.folder / 'not_finite.jsonl'}, the last good checkpoint is kept"
+                f"step {step}: {PATIENCE} losses in a row were not finite; their photos are in "
+                f"{notes}, the last good checkpoint in {self.checkpoints.folder}"
             )
 
     def log(self, losses: dict[str, float], step: int, batch: int, bar: tqdm) -> None:
-        """Losses and speed, to the loggers and the bar."""
+        """Losses and speed since the last time, to the loggers and the bar."""
         now = time.monotonic()
         speed = {}
         if self.logged_step is not None:
-            speed = {
-                "images_per_second": (step - self.logged_step) * batch / (now - self.logged_at)
-            }
+            seconds = now - self.logged_at
+            speed["images_per_second"] = (step - self.logged_step) * batch / seconds
         self.logged_step, self.logged_at = step, now
-        bar.set_postfix({k: f"{v:.4f}" for k, v in losses.items()})
+        bar.set_postfix({name: f"{value:.4f}" for name, value in losses.items()}, refresh=False)
         if self.loggers:
             self.loggers.scalars(losses | speed, step)
 
     def validate(self, watched: Validation, state: State) -> None:
         """Score the averaged generator, keep it when it is the best so far, draw the grid."""
-        with self.fabric.autocast():
-            scores = watched.score(state.average, self.fabric.device)
-            picture = watched.grid(state.average, self.fabric.device)
+
+        def net(L: Tensor) -> Tensor:
+            with self.fabric.autocast():
+                return state.average(L).float()
+
+        scores = watched.score(net, self.fabric.device)
+        picture = watched.grid(net, self.fabric.device)
         self.say(f"step {state.step}: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items()))
         if self.loggers:
             self.loggers.scalars(scores, state.step)
@@ -137,23 +197,22 @@ class Run:
         if scores["val_psnr"] > state.best:
             state.best = scores["val_psnr"]
             self.export(state, "best")
-        self.export(state, "last")
         self.logged_step = None  # validation is no part of the speed
+
+    def due(self, seconds: float) -> bool:
+        """Whether it is time for a checkpoint; never while losses are not finite."""
+        return time.monotonic() - self.saved_at > seconds and not self.not_finite
+
+    def save(self, state: State) -> None:
+        """Write a checkpoint, and the averaged generator as `last.safetensors`."""
+        if self.main:
+            self.checkpoints.save(state.state_dict(), state.step)
+            self.export(state, "last")
+            self.saved_at = time.monotonic()
 
     def export(self, state: State, name: str) -> None:
         """Write the averaged generator as `name`.safetensors."""
         self.header.steps = state.step
-        write_atomically(
-            self.folder / f"{name}.safetensors",
-            lambda part: weights.save(part, state.average, self.header),
-        )
-
-    def due(self, seconds: float) -> bool:
-        """Whether the last checkpoint is older than that."""
-        return time.monotonic() - self.saved_at > seconds
-
-    def save(self, state: State) -> None:
-        """Write a checkpoint."""
-        if self.main:
-            self.checkpoints.save(state.state_dict(), state.step)
-            self.saved_at = time.monotonic()
+        size = sum(2 * tensor.numel() for tensor in state.average.state_dict().values())
+        with replacing(self.folder / f"{name}.safetensors", size=size) as part:
+            weights.save(part, state.average, self.header)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
 
 from pix2pix.checkpoints import CheckpointError
 from pix2pix.recipes.base import Recipe
@@ -15,73 +17,103 @@ from pix2pix.recipes.base import Recipe
 
 @dataclass
 class State:
-    """Networks, their average, optimizers and the step; `config` is what they were made from."""
+    """Networks, their average, optimizers and the step; `config` is what they were made from.
+
+    `scaler` is there with fp16 alone. `best` is the highest validation PSNR so far [dB].
+    """
 
     recipe: Recipe
     average: nn.Module  # exponential moving average of the generator
-    optimizers: tuple[Any, Any]
+    optimizers: tuple[Optimizer, Optimizer | None]  # the generator's, the critic's
+    scaler: GradScaler | None = None
     step: int = 0
     best: float = -math.inf
     config: dict[str, Any] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values only."""
+        """Tensors and plain values only, so that reading them back can execute nothing."""
         return {
             "recipe": self.recipe.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [o.state_dict() if o else None for o in self.optimizers],
+            "scaler": self.scaler.state_dict() if self.scaler else None,
             "step": self.step,
             "best": self.best,
             "config": json.dumps(self.config, sort_keys=True, default=str),
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take over a checkpoint; learning rates stay as configured now."""
+        """Take over a checkpoint; rates and other settings of the optimizers stay as they are."""
         self.recipe.load_state_dict(saved["recipe"])
         self.average.load_state_dict(saved["average"])
-        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
-            if optimizer and state:
-                rates = [g["initial_lr"] for g in optimizer.param_groups]
-                optimizer.load_state_dict(state)
-                for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                    group["initial_lr"] = rate
+        for optimizer, old in zip(self.optimizers, saved["optimizers"], strict=True):
+            if optimizer and old:
+                groups = optimizer.state_dict()["param_groups"]
+                optimizer.load_state_dict({"state": old["state"], "param_groups": groups})
+        if self.scaler and saved.get("scaler"):
+            self.scaler.load_state_dict(saved["scaler"])
         self.step, self.best = saved["step"], saved["best"]
 
 
+@torch.no_grad()
 def update_average(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
-    """Move the average towards the generator; `decay` ramps up, so that the start is forgotten."""
+    """Move the average towards the generator: average = decay * average + (1 - decay) * generator.
+
+    `decay` ramps up from 0.1 at step 0, so that the random start is soon forgotten. Buffers
+    (BatchNorm's statistics) are averages already, and are copied.
+    """
     decay = min(decay, (1 + step) / (10 + step))
-    with torch.no_grad():
-        ours: list[Tensor] = list(average.parameters())
-        theirs: list[Tensor] = list(generator.parameters())
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
-        for mine, its in zip(average.buffers(), generator.buffers(), strict=True):
-            mine.copy_(its)
+    for mine, its in zip(average.parameters(), generator.parameters(), strict=True):
+        mine.lerp_(its, 1 - decay)
+    for kept, new in zip(average.buffers(), generator.buffers(), strict=True):
+        kept.copy_(new)
 
 
 def resume(state: State, saved: dict[str, Any], *, say: Callable[[str], None] = print) -> None:
-    """Continue from a checkpoint; what differs in the configuration is said.
+    """Continue from a checkpoint; `say` is told what differs in the configuration.
 
-    Raises CheckpointError, with the difference, when the networks are not the same.
+    Raises CheckpointError, with the differences, when the checkpoint is of other networks.
     """
-    before, now = flatten(json.loads(saved["config"])), flatten(state.config)
-    differ = [
-        f"{key}: {before.get(key)} -> {now.get(key)}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key) and not key.startswith(("trainer.ckpt_path", "run_dir"))
-    ]
-    mine = {k: tuple(v.shape) for k, v in state.recipe.state_dict().items()}
-    theirs = {k: tuple(v.shape) for k, v in saved["recipe"].items()}
-    if mine != theirs:
-        keys = sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
-        shown = [f"{k}: {theirs.get(k)} -> {mine.get(k)}" for k in keys[:8]]
+    changed = differences(json.loads(saved["config"]), state.config)
+    if mismatch := other_tensors(state.state_dict(), saved):
+        settings = [line for line in changed if line.startswith("recipe.")]
         raise CheckpointError(
-            "the checkpoint is of another net: "
-            + "; ".join([d for d in differ if d.startswith("recipe.")] or shown)
+            "the checkpoint is of another net: " + "; ".join([*settings, *mismatch])
         )
-    if differ:
-        say("resuming with other settings: " + "; ".join(differ))
+    if changed:
+        say("resuming with other settings: " + "; ".join(changed))
     state.load_state_dict(saved)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """["trainer.batch: 32 -> 16", ...]: what changed between two configurations.
+
+    Where a run is and what it resumes from is not counted.
+    """
+    old, new = flatten(before), flatten(json.loads(json.dumps(now, default=str)))
+    return [
+        f"{key}: {old.get(key)} -> {new.get(key)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and key not in ("run_dir", "trainer.ckpt_path")
+    ]
+
+
+def other_tensors(mine: dict[str, Any], saved: dict[str, Any], *, shown: int = 4) -> list[str]:
+    """["generator.x.weight: (16, 1, 4, 4) -> (32, 1, 4, 4)", ...]; empty when a checkpoint fits."""
+    new = {key: tuple(tensor.shape) for key, tensor in mine["recipe"].items()}
+    old = {key: tuple(tensor.shape) for key, tensor in saved["recipe"].items()}
+    keys = [key for key in old | new if old.get(key) != new.get(key)]
+    lines = [f"{key}: {old.get(key)} -> {new.get(key)}" for key in keys[:shown]]
+    if len(keys) > shown:
+        lines.append(f"and {len(keys) - shown} more tensors")
+    if not keys and trained(mine) != trained(saved):
+        lines.append(f"trained tensors: {trained(saved)} -> {trained(mine)}")
+    return lines
+
+
+def trained(state: dict[str, Any]) -> list[list[int]]:
+    """How many tensors each parameter group of each optimizer of a `state_dict` trains."""
+    return [[len(g["params"]) for g in o["param_groups"]] for o in state["optimizers"] if o]
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

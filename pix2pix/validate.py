@@ -1,8 +1,10 @@
 """The numbers and pictures that a training run watches: fixed photos, center crops."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.data import Photos
@@ -10,41 +12,43 @@ from pix2pix.metrics import colorfulness, psnr
 
 
 class Validation:
-    """Fixed photos, evenly spread over a data set, and how well a generator colors them."""
+    """Fixed photos, evenly spread over a data set, and how well a net colors them.
 
-    def __init__(self, photos: Photos, *, count: int, multiple: int = 1):
-        count = min(count, len(photos))
-        chosen = np.linspace(0, len(photos) - 1, count).astype(int)
+    `net` below is any function L (B, 1, S, S) -> ab (B, 2, S, S), on `device`.
+    """
+
+    def __init__(self, photos: Photos, *, count: int):
+        chosen = np.linspace(0, len(photos) - 1, min(count, len(photos))).astype(int)
         self.rgb = torch.stack([photos.center(int(i)) for i in chosen])  # (N, 3, S, S) uint8
 
     @torch.no_grad()
-    def score(self, generator: nn.Module, device: torch.device) -> dict[str, float]:
+    def score(self, net: Callable[[Tensor], Tensor], device: torch.device) -> dict[str, float]:
         """PSNR [dB] beside gray's, L1 of ab, and colorfulness as a share of the truth's."""
-        generator.eval()
         sums: dict[str, float] = {}
         for rgb in self.rgb.split(32):
             real = rgb.to(device).float() / 255
             L, ab = rgb_to_net(real)
-            fake_ab = generator(L).float()
+            fake_ab = net(L)
             fake = net_to_rgb(L, fake_ab)
-            for name, value in {
+            for name, values in {  # each (B,)
                 "val_psnr": psnr(fake, real),
                 "val_psnr_gray": psnr(net_to_rgb(L, torch.zeros_like(ab)), real),
                 "val_l1": (fake_ab - ab).abs().mean((1, 2, 3)),
                 "colorfulness": colorfulness(fake),
                 "truth": colorfulness(real),
             }.items():
-                sums[name] = sums.get(name, 0.0) + value.sum().item()
+                sums[name] = sums.get(name, 0.0) + values.sum().item()
         share = sums.pop("colorfulness") / max(sums.pop("truth"), 1e-9)
         return {k: v / len(self.rgb) for k, v in sums.items()} | {"val_colorfulness": share}
 
     @torch.no_grad()
-    def grid(self, generator: nn.Module, device: torch.device, *, columns: int = 8) -> np.ndarray:
+    def grid(
+        self, net: Callable[[Tensor], Tensor], device: torch.device, *, columns: int = 8
+    ) -> np.ndarray:
         """Rows of gray, colored and true pictures, (3 * S, columns * S, 3) uint8."""
-        generator.eval()
         real = self.rgb[:columns].to(device).float() / 255
         L, ab = rgb_to_net(real)
-        rows = [net_to_rgb(L, torch.zeros_like(ab)), net_to_rgb(L, generator(L).float()), real]
+        rows = [net_to_rgb(L, torch.zeros_like(ab)), net_to_rgb(L, net(L)), real]
         return to_picture(torch.cat([torch.cat(list(row), 2) for row in rows], 1))
 
 

@@ -1,0 +1,71 @@
+"""From photos to the batches of each step, on the device, the next one ready in time."""
+
+import os
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lightning.fabric import Fabric
+from torch.utils.data import DataLoader
+
+from pix2pix.data import Batch, Photos, prepare
+
+
+def positions_of(step: int, *, batch: int, rank: int, world: int) -> list[int]:
+    """This process's share of the places that a step takes in the endless sequence of photos."""
+    return list(range(step * batch + rank, (step + 1) * batch, world))
+
+
+def default_workers(fabric: Fabric) -> int:
+    """Loader processes: none on CPU, whose cores the net needs; up to 12 beside a GPU."""
+    return 0 if fabric.device.type == "cpu" else min(12, max(1, (os.cpu_count() or 2) - 2))
+
+
+def batches(
+    fabric: Fabric,
+    photos: Photos,
+    *,
+    first: int,
+    steps: int,
+    batch: int,
+    accumulate: int,
+    workers: int,
+    augment: dict[str, Any],
+) -> Iterator[list[Batch]]:
+    """Each step's micro-batches, from step `first` up to `steps`, on the device.
+
+    `augment` are the arguments of `data.prepare`.
+    """
+    size = batch // fabric.world_size // accumulate
+
+    def micro_batches() -> Iterator[list[int]]:
+        for step in range(first, steps):
+            share = positions_of(
+                step, batch=batch, rank=fabric.global_rank, world=fabric.world_size
+            )
+            for i in range(0, len(share), size):
+                yield share[i : i + size]
+
+    loader = DataLoader(
+        photos,
+        batch_sampler=micro_batches(),
+        num_workers=workers,
+        pin_memory=fabric.device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+    )
+    micro: list[Batch] = []
+    for rgb, positions in loader:
+        rgb = rgb.to(fabric.device, non_blocking=True)  # (size, 3, H, W) uint8
+        micro.append(prepare(rgb, positions.numpy(), **augment))
+        if len(micro) == accumulate:
+            yield micro
+            micro = []
+
+
+def ahead(items: Iterator[list[Batch]]) -> Generator[list[Batch]]:
+    """The same items, each made in a thread while the one before is in use."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
