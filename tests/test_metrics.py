@@ -208,7 +208,7 @@ def test_color_spread_tells_color_from_gray_and_toning(pair):
     curves = [gray**0.8, gray, gray**1.4]  # a strong sepia: color is a function of lightness
     sepia = (torch.cat(curves, 1) * 255).round() / 255
     assert (metrics.color_spread(real) > 8).all()
-    assert (metrics.colorfulness(sepia) > 20).all()
+    assert (metrics.colorfulness(sepia) > 15).all()
     assert (metrics.color_spread(sepia) < 2.5).all()
     assert (metrics.color_spread(gray.expand(-1, 3, -1, -1)) < 1e-3).all()
 
