@@ -20,7 +20,7 @@ from pix2pix.errors import PhotoError
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
-    from pix2pix.folders import Record
+    from pix2pix.jobs import Record
 
 app = typer.Typer(
     add_completion=False,
@@ -109,7 +109,7 @@ def colorize(
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix import folders
+    from pix2pix import folders, jobs
 
     reading: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated}
     part = _part(shard)
@@ -120,14 +120,14 @@ def colorize(
     def load() -> "Colorizer":
         return _load(weights, device)
 
-    def scan() -> Iterable[folders.Job | folders.Record]:
-        return folders.find(photos, out=out, every_file=every_file, follow=follow, shard=part)
+    def scan() -> Iterable[jobs.Job | jobs.Record]:
+        return jobs.find(photos, out=out, every_file=every_file, follow=follow, shard=part)
 
     if piped:
         records = _pipe(photos[0], out or "-", load, saturation, overwrite, keep_metadata, reading)
     else:
         records = folders.run(
-            folders.watch(scan) if watch else scan(),
+            jobs.watch(scan) if watch else scan(),
             load,
             saturation=saturation,
             overwrite=overwrite,
@@ -136,7 +136,7 @@ def colorize(
             **reading,
         )
     bar = sys.stderr.isatty() and not piped
-    total = sum(isinstance(job, folders.Job) for job in scan()) if bar and not watch else None
+    total = sum(isinstance(job, jobs.Job) for job in scan()) if bar and not watch else None
     raise typer.Exit(_report(records, as_json=as_json, bar=bar, total=total, summary=not piped))
 
 
@@ -156,7 +156,7 @@ def evaluate(
     """Compare a model with the true colors of DATA, beside gray and constant sepia."""
     from safetensors import SafetensorError
 
-    from pix2pix import folders, report
+    from pix2pix import jobs, report
     from pix2pix.errors import DataError
     from pix2pix.images.files import write_bytes
 
@@ -167,15 +167,15 @@ def evaluate(
         if json_file is not None:
             write_bytes(json.dumps(result, indent=2).encode() + b"\n", json_file)
     except DataError as error:
-        raise _stop(folders.Record(data, "failed", code="unreadable", reason=str(error))) from error
+        raise _stop(jobs.Record(data, "failed", code="unreadable", reason=str(error))) from error
     except PhotoError as error:
-        raise _stop(folders.failure(json_file or data, error)) from error
+        raise _stop(jobs.failure(json_file or data, error)) from error
     except (OSError, RuntimeError, SafetensorError) as error:  # of the features
         reason = str(error).splitlines()[0]
         source = features or data
-        raise _stop(folders.Record(source, "failed", code="weights", reason=reason)) from error
+        raise _stop(jobs.Record(source, "failed", code="weights", reason=reason)) from error
     for skipped in result["skipped"]:
-        _print_lines(folders.Record(status="failed", **skipped))
+        _print_lines(jobs.Record(status="failed", **skipped))
     raise typer.Exit(2 if result["skipped"] else 0)
 
 
@@ -197,7 +197,7 @@ def train(context: typer.Context) -> None:
 def _load(weights: str, device: str) -> "Colorizer":
     """The model, or one line on stderr and exit status 1."""
     from pix2pix.colorize import Colorizer
-    from pix2pix.folders import Record
+    from pix2pix.jobs import Record
 
     try:
         return Colorizer.from_pretrained(weights, device=device)
@@ -219,12 +219,12 @@ def _pipe(
     reading: dict[str, Any],
 ) -> Iterator["Record"]:
     """Color one photo from stdin, to stdout, or both; `-` stands for them."""
-    from pix2pix import folders, images
+    from pix2pix import images, jobs
 
     if dest == "-" and sys.stdout.isatty():
         raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
     if dest != "-" and os.path.exists(dest) and not overwrite:
-        yield folders.Record(source, "skipped", output=dest)
+        yield jobs.Record(source, "skipped", output=dest)
         return
     try:
         photo = images.read(sys.stdin.buffer if source == "-" else source, **reading)
@@ -232,9 +232,9 @@ def _pipe(
         rgb = model.rgb(photo.rgb, saturation=saturation)
         where = sys.stdout.buffer if dest == "-" else dest
         warnings = images.write(rgb, where, like=photo, model=model.name, keep_gps=keep_gps)
-        yield folders.Record(source, "colored", dest, warnings=photo.warnings + warnings)
+        yield jobs.Record(source, "colored", dest, warnings=photo.warnings + warnings)
     except PhotoError as error:
-        yield folders.failure(source, error)
+        yield jobs.failure(source, error)
 
 
 def _report(

@@ -9,14 +9,13 @@ import sys
 import tempfile
 import threading
 import time
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix import folders, images
+from pix2pix import folders, images, jobs
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (32, 1, 1)).repeat(
     3, 2
@@ -59,16 +58,16 @@ def photo(path: Path) -> Path:
     return path
 
 
-def color(*inputs: str | Path, model: Tint | None = None, **options) -> list[folders.Record]:
+def color(*inputs: str | Path, model: Tint | None = None, **options) -> list[jobs.Record]:
     """Find and run; the records, those of photos in the order of their paths."""
     finding = {k: options.pop(k) for k in ("every_file", "follow", "shard") if k in options}
     out = options.pop("out", None)
-    jobs = folders.find(map(str, inputs), out=out and str(out), **finding)
-    records = list(folders.run(jobs, lambda: model or Tint(), **options))
+    found = jobs.find(map(str, inputs), out=out and str(out), **finding)
+    records = list(folders.run(found, lambda: model or Tint(), **options))
     return sorted(records, key=lambda record: record.path)
 
 
-def outcomes(records: list[folders.Record]) -> list[tuple[str, str]]:
+def outcomes(records: list[jobs.Record]) -> list[tuple[str, str]]:
     return [(os.path.basename(r.path), r.code or r.status) for r in records]
 
 
@@ -96,31 +95,6 @@ def unprivileged():
             yield Path(name)
         finally:
             os.seteuid(0)
-
-
-@pytest.mark.parametrize(
-    ("name", "output"),
-    [
-        ("scan.tif", "scan.color.tif"),
-        ("a.JPG", "a.color.JPG"),
-        ("a.gif", "a.gif.color.png"),
-        ("a.heic", "a.heic.color.jpg"),
-        ("a.b.webp", "a.b.color.webp"),
-        ("scan", "scan.color.png"),
-        ("scan.bak", "scan.bak.color.png"),
-        ("a.color.jpg", "a.color.color.jpg"),
-    ],
-)
-def test_output_name(name, output):
-    assert folders.output_name(name) == output
-    assert folders.is_output(output)
-
-
-def test_is_output_only_with_a_picture_s_extension():
-    assert folders.is_output("a.color.JPG")
-    assert not folders.is_output("a.jpg")
-    assert not folders.is_output("color.jpg")
-    assert not folders.is_output("a.color.txt")
 
 
 @pytest.mark.parametrize("name", ODD_NAMES.values(), ids=ODD_NAMES)
@@ -245,9 +219,7 @@ def test_existing_outputs_are_skipped_unless_overwrite(tmp_path):
 def test_a_run_with_nothing_to_do_loads_no_model(tmp_path):
     photo(tmp_path / "a.png")
     color(tmp_path)
-    assert [r.status for r in folders.run(folders.find([str(tmp_path)]), lambda: 1 / 0)] == [
-        "skipped"
-    ]
+    assert [r.status for r in folders.run(jobs.find([str(tmp_path)]), lambda: 1 / 0)] == ["skipped"]
 
 
 @pytest.mark.parametrize("way", ["path", "symlink", "hardlink"])
@@ -374,8 +346,8 @@ def test_a_read_only_output_folder_is_one_error_before_the_model_loads(unprivile
     ):
         readonly.mkdir(exist_ok=True)
         readonly.chmod(0o500)
-        jobs = folders.find([str(unprivileged / "in")], out=out and str(out))
-        (record,) = folders.run(jobs, lambda: 1 / 0)
+        found = jobs.find([str(unprivileged / "in")], out=out and str(out))
+        (record,) = folders.run(found, lambda: 1 / 0)
         assert (record.path, record.code) == (str(readonly), "permission")
         readonly.chmod(0o700)
 
@@ -422,30 +394,14 @@ def test_a_full_disk_is_no_space_and_leaves_no_partial_file(tmp_path, monkeypatc
 def test_a_file_deleted_before_it_is_read_is_unreadable(tmp_path):
     for name in "abc":
         photo(tmp_path / f"{name}.png")
-    jobs = list(folders.find([str(tmp_path)]))
+    found = list(jobs.find([str(tmp_path)]))
     (tmp_path / "b.png").unlink()
-    records = sorted(folders.run(jobs, Tint), key=lambda r: r.path)
+    records = sorted(folders.run(found, Tint), key=lambda r: r.path)
     assert outcomes(records) == [
         ("a.png", "colored"),
         ("b.png", "unreadable"),
         ("c.png", "colored"),
     ]
-
-
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_memory_is_flat_in_the_number_of_files(tmp_path, count):
-    def peak(folder: Path, count: int) -> int:
-        folder.mkdir()
-        for i in range(count):
-            (folder / f"{i}.png").touch()
-        tracemalloc.start()
-        assert sum(1 for _ in folders.find([str(folder)])) == count
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return peak
-
-    few = peak(tmp_path / "few", 50)
-    assert peak(tmp_path / "many", count) < few + 50_000
 
 
 def test_one_bad_file_never_stops_a_run(tmp_path):
@@ -479,22 +435,6 @@ def test_files_without_extension_need_all(tmp_path):
     assert outcomes(color(tmp_path / "other")) == [("other", "skipped")]
 
 
-def test_shards_share_a_folder_out_whole_and_stably(tmp_path):
-    for i in range(30):
-        photo(tmp_path / f"in/{i}.png")
-    parts = [
-        {j.source for j in folders.find([str(tmp_path / "in")], shard=(i, 3))} for i in (1, 2, 3)
-    ]
-    assert sum(map(len, parts)) == 30
-    assert len(set.union(*parts)) == 30
-    assert min(map(len, parts)) >= 3
-    (tmp_path / "in").rename(tmp_path / "moved")
-    moved = {
-        os.path.basename(j.source) for j in folders.find([str(tmp_path / "moved")], shard=(1, 3))
-    }
-    assert moved == {os.path.basename(p) for p in parts[0]}
-
-
 def test_skip_color_leaves_color_photos_alone(tmp_path):
     photo(tmp_path / "gray.png")
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
@@ -520,6 +460,7 @@ def test_warnings_come_with_the_record(tmp_path):
 def test_decoding_coloring_and_encoding_overlap(tmp_path, monkeypatch):
     for i in range(8):
         photo(tmp_path / f"{i}.png")
+    monkeypatch.setattr(folders, "_WORKERS", 1)
     read, write, pause = images.read, images.write, 0.1
     threads = set()
 
@@ -564,24 +505,9 @@ def test_large_photos_are_not_held_ahead(tmp_path, monkeypatch):
     assert most[0] == 1
 
 
-def test_watch_colors_what_appears_once_it_is_stable(tmp_path):
-    photo(tmp_path / "first.png")
-    events = folders.watch(lambda: folders.find([str(tmp_path)]), seconds=0)
-    assert next(events) is None  # seen once: it may still grow
-    assert next(events).source == str(tmp_path / "first.png")
-    assert next(events) is None
-    late = tmp_path / "late.png"
-    late.write_bytes(b"part")
-    assert next(events) is None
-    photo(late)
-    assert next(events) is None  # has grown meanwhile
-    assert next(events).source == str(late)
-    assert [next(events) for _ in range(3)] == [None] * 3  # each comes once
-
-
 def test_watch_and_run_together(tmp_path):
     photo(tmp_path / "a.png")
-    events = folders.watch(lambda: folders.find([str(tmp_path)]), seconds=0)
+    events = jobs.watch(lambda: jobs.find([str(tmp_path)]), seconds=0)
     records = folders.run(events, Tint)
     assert next(records).status == "colored"  # not held back until more photos come
     assert_colored(tmp_path / "a.color.png")
