@@ -258,19 +258,18 @@ class PatchGAN(nn.Module):
 
     def __init__(self, *, width: int = 64, in_channels: int = 3, spectral: bool = False):
         super().__init__()
-        wrap = nn.utils.parametrizations.spectral_norm if spectral else lambda conv: conv
-        widths = [in_channels, width, width * 2, width * 4, width * 8]
+        widths = [in_channels, width, width * 2, width * 4, width * 8, 1]
         layers: list[nn.Module] = []
         for i, (c_in, c_out) in enumerate(pairwise(widths)):
-            normed = i > 0 and not spectral
-            conv = nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed)
-            layers.append(wrap(conv))
+            first, last = i == 0, i == 4
+            normed = not (first or last or spectral)
+            conv = init_normal(nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed))
+            layers.append(nn.utils.parametrizations.spectral_norm(conv) if spectral else conv)
             if normed:
                 layers.append(nn.InstanceNorm2d(c_out, affine=True))
-            layers.append(nn.LeakyReLU(0.2))
-        layers.append(wrap(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
+            if not last:
+                layers.append(nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers)
-        init_normal(self)
 
     def forward(self, lab: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 1, H/8 - 2, W/8 - 2)."""

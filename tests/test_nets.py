@@ -1,0 +1,401 @@
+"""The networks against published parameter counts, torchvision, and their own documentation."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torchvision import models
+
+from pix2pix import backbones, nets
+from pix2pix.backbones import TAPS
+from pix2pix.nets import BackboneUNet, DoubleConvUNet, PatchGAN, UNet
+
+CONVS = (nn.Conv2d, nn.ConvTranspose2d)
+NORMS = (nn.InstanceNorm2d, nn.BatchNorm2d)
+ENCODERS = list(TAPS)
+SMALL = {
+    "UNet": lambda **kw: UNet(width=4, depth=3, **kw),
+    "DoubleConvUNet": lambda **kw: DoubleConvUNet(width=4, depth=2, **kw),
+    "BackboneUNet": lambda **kw: BackboneUNet(decoder=(4, 4, 4, 4), bottleneck=4, **kw),
+    "BackboneUNet, squeezenet1_1": lambda **kw: BackboneUNet(
+        encoder="squeezenet1_1", decoder=(4, 4, 4), bottleneck=4, **kw
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def count(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def gray(*shape):
+    return torch.rand(*shape) * 2 - 1
+
+
+def set_statistics(net):
+    """Running statistics that a wrong norm would not agree with."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+    return net
+
+
+# ---- every generator
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("steps", [(1, 1), (2, 1), (1, 3), (3, 2)])
+@pytest.mark.parametrize("in_channels", [1, 4])
+def test_ab_has_the_size_of_the_input_at_every_multiple(name, steps, in_channels):
+    net = SMALL[name](in_channels=in_channels).eval()
+    h, w = (net.multiple * s for s in steps)
+    with torch.no_grad():
+        ab = net(gray(2, in_channels, h, w))
+    assert ab.shape == (2, 2, h, w)
+    assert ab.abs().max() <= 1
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("delta", [(1, 0), (0, 1), (-1, 0), (0, -2)])
+def test_other_sides_are_refused_naming_size_and_multiple(name, delta):
+    net = SMALL[name]()
+    h, w = net.multiple * 2 + delta[0], net.multiple * 2 + delta[1]
+    with pytest.raises(ValueError, match=rf"{h}x{w}.* multiples of {net.multiple}\b"):
+        net(gray(1, 1, h, w))
+
+
+def test_sides_of_zero_are_refused():
+    with pytest.raises(ValueError, match="0x8"):
+        nets.check_sides(torch.empty(1, 1, 0, 8), 8)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: UNet(width=2),
+        lambda: DoubleConvUNet(width=2),
+        lambda: PatchGAN(width=2),
+        lambda: PatchGAN(width=2, spectral=True),
+        lambda: BackboneUNet(),
+    ],
+)
+def test_only_convolutions_without_a_norm_behind_have_a_bias(make):
+    net = make()
+    layers = [m for m in net.modules() if isinstance(m, CONVS + NORMS)]
+    for layer, behind in zip(layers, [*layers[1:], None], strict=True):
+        if isinstance(layer, CONVS):
+            assert (layer.bias is None) == isinstance(behind, NORMS)
+
+
+# ---- UNet
+
+
+def test_parameter_counts_are_those_published():
+    assert count(UNet()) == 54_410_434
+    assert count(PatchGAN()) == 2_765_633
+    assert count(DoubleConvUNet()) == 31_036_546
+
+
+def test_width_scales_channels_and_depth_the_multiple():
+    narrow, wide = UNet(width=4, depth=5), UNet(width=8, depth=5)
+    assert [d[-2 if i in (1, 2, 3) else -1].out_channels for i, d in enumerate(narrow.down)] == [
+        4, 8, 16, 32, 32,
+    ]  # fmt: skip
+    assert 3.9 < count(wide) / count(narrow) < 4
+    assert (narrow.multiple, UNet(width=2, depth=7).multiple) == (32, 128)
+    assert DoubleConvUNet(width=2, depth=5).multiple == 32
+    assert len(DoubleConvUNet(width=2, depth=5).up) == 5
+
+
+@pytest.mark.parametrize("net", [UNet, DoubleConvUNet])
+@pytest.mark.parametrize("depth", [0, -1, 13, 10**6])
+def test_depth_has_bounds(net, depth):
+    with pytest.raises(ValueError, match=f"depth={depth}: 1 to 12"):
+        net(depth=depth)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 6])
+def test_unets_of_any_depth_train(depth):
+    for net in (UNet(width=2, depth=depth), DoubleConvUNet(width=2, depth=depth)):
+        side = 2 * net.multiple
+        net(gray(2, 1, side, side)).sum().backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_the_innermost_map_may_be_one_pixel():
+    net = UNet(width=2, depth=4)
+    assert net(gray(1, 1, 16, 16)).isfinite().all()
+
+
+def test_skips_join_equal_sizes_and_can_be_left_out():
+    with_skips = UNet(width=4, depth=3).eval()
+    without = UNet(width=4, depth=3, skips=False).eval()
+    L = gray(1, 1, 32, 32)
+    state = with_skips.state_dict()
+    for up in with_skips.up[1:]:
+        below = up[1].weight.shape[0] // 2  # (c_in, c_out, 4, 4): what comes from below is first
+        assert up[1].weight[below:].any()
+    blind = {k: v[: without.state_dict()[k].shape[0]] for k, v in state.items()}
+    without.load_state_dict(blind)
+    assert not torch.allclose(with_skips(L), without(L), atol=1e-4)
+    for up in with_skips.up[1:]:
+        with torch.no_grad():
+            up[1].weight[up[1].weight.shape[0] // 2 :] = 0  # blind to the skips
+    assert torch.allclose(with_skips(L), without(L), atol=1e-6)
+
+
+def test_dropout_is_on_in_training_and_off_in_eval():
+    net, L = UNet(width=4, depth=5), gray(1, 1, 32, 32)
+    net.train()
+    assert not torch.equal(net(L), net(L))
+    net.eval()
+    assert torch.equal(net(L), net(L))
+    assert sum(isinstance(m, nn.Dropout) for m in net.modules()) == 3
+    assert not any(isinstance(m, nn.Dropout) for m in UNet(width=4, depth=5, dropout=0).modules())
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_dropout_never_falls_on_ab(depth):
+    net = UNet(width=4, depth=depth, dropout=0.9).train()
+    assert (net(gray(1, 1, 32, 32)) == 0).float().mean() < 0.01
+
+
+def test_instance_norms_are_affine():
+    for net in (UNet(width=2), PatchGAN(width=2)):
+        norms = [m for m in net.modules() if isinstance(m, nn.InstanceNorm2d)]
+        assert norms and all(m.affine and not m.track_running_stats for m in norms)
+
+
+def test_initial_weights_are_those_of_the_paper():
+    for net in (UNet(width=16), PatchGAN(width=32), PatchGAN(width=32, spectral=True)):
+        for conv in (m for m in net.modules() if isinstance(m, CONVS)):
+            raw = getattr(conv, "parametrizations", None)
+            weight = raw.weight.original if raw else conv.weight
+            assert abs(weight.std() - 0.02) < 0.002
+            assert abs(weight.mean()) < 0.002
+            assert conv.bias is None or not conv.bias.any()
+
+
+# ---- PatchGAN
+
+
+@pytest.mark.parametrize(("h", "w"), [(256, 256), (128, 64), (32, 40)])
+def test_patchgan_scores_one_patch_in_eight_pixels(h, w):
+    assert PatchGAN(width=2)(gray(1, 3, h, w)).shape == (1, 1, h // 8 - 2, w // 8 - 2)
+
+
+def test_a_score_sees_70_by_70_pixels():
+    critic = PatchGAN(width=2)
+    for i, layer in enumerate(critic.layers):
+        if isinstance(layer, nn.InstanceNorm2d):  # it looks at the whole map
+            critic.layers[i] = nn.Identity()
+        elif isinstance(layer, nn.Conv2d):
+            nn.init.ones_(layer.weight)  # nothing can cancel out
+    x = torch.rand(1, 3, 256, 256).requires_grad_()
+    critic(x)[0, 0, 15, 15].backward()
+    seen = x.grad[0].abs().sum(0) > 0
+    rows, columns = seen.any(1).nonzero().flatten(), seen.any(0).nonzero().flatten()
+    assert len(rows) == rows[-1] - rows[0] + 1 == 70
+    assert len(columns) == columns[-1] - columns[0] + 1 == 70
+    assert seen.sum() == 70 * 70
+
+
+def test_spectral_norm_bounds_every_layer_instead_of_normalizing_activations():
+    critic = PatchGAN(width=8, spectral=True)
+    assert not any(isinstance(m, NORMS) for m in critic.modules())
+    for _ in range(30):  # the power iteration runs in training
+        critic(gray(1, 3, 32, 32))
+    for conv in (m for m in critic.modules() if isinstance(m, nn.Conv2d)):
+        norm = torch.linalg.matrix_norm(conv.weight.flatten(1), 2).item()
+        assert norm == pytest.approx(1, abs=0.05)
+
+
+def test_scores_are_unbounded():
+    critic = PatchGAN(width=2)
+    nn.init.constant_(critic.layers[-1].bias, 5.0)
+    assert critic(gray(1, 3, 32, 32)).max() > 1
+
+
+# ---- the encoders against torchvision
+
+
+def reference(encoder):
+    features = set_statistics(models.get_model(encoder, weights=None)).features.eval()
+    if encoder == "squeezenet1_1":
+        features[0].padding = (1, 1)
+    return features
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_encoders_are_torchvisions(encoder):
+    theirs, ours = reference(encoder), backbones.build_backbone(encoder).eval()
+    ours.load_state_dict(theirs.state_dict())
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for h, w in ((32, 32), (64, 96)):
+        x = torch.randn(2, 3, h, w)
+        for mine, its in zip(ours, theirs, strict=True):
+            a, x = mine(x), its(x)
+            assert torch.equal(a, x)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("steps", [(1, 1), (2, 3), (5, 1)])
+def test_taps_halve_the_size_level_by_level(encoder, steps):
+    net = SMALL["BackboneUNet" + ", squeezenet1_1" * (encoder == "squeezenet1_1")]()
+    h, w = (net.multiple * s for s in steps)
+    x, found = torch.randn(1, 3, h, w), []
+    for i, block in enumerate(net.encoder.eval()):
+        x = block(x)
+        if i in net.tap_at:
+            found.append(tuple(x.shape[1:]))
+    wanted = [(c, h >> i, w >> i) for i, (_, c) in enumerate(TAPS[encoder], 1)]
+    assert found == wanted and net.multiple == 2 ** len(wanted)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("prefix", ["features.", ""])
+def test_weights_come_from_a_file_in_either_naming(encoder, prefix, tmp_path):
+    theirs = reference(encoder)
+    state = {prefix + k: v for k, v in theirs.state_dict().items()}
+    if prefix:
+        state["classifier.1.weight"] = torch.zeros(3, 3)  # as in a whole classifier
+    save_file(state, tmp_path / "w.safetensors")
+    net = BackboneUNet(encoder=encoder, weights=str(tmp_path / "w.safetensors")).eval()
+    x = torch.randn(1, 3, 32, 32)
+    assert torch.equal(net.encoder(x), theirs(x))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_weights_come_from_torchvision(encoder, monkeypatch):
+    theirs = models.get_model(encoder, weights=None)
+    asked = []
+
+    def get_model(name, weights):
+        asked.append((name, weights))
+        return theirs
+
+    monkeypatch.setattr(models, "get_model", get_model)
+    net = BackboneUNet(encoder=encoder, weights="download")
+    assert asked == [(encoder, "DEFAULT")]
+    state = theirs.features.state_dict()
+    assert all(torch.equal(v, state[k]) for k, v in net.encoder.state_dict().items())
+
+
+def break_state(state, how):
+    first = next(iter(state))
+    if how == "missing":
+        del state[first]
+    elif how == "unexpected":
+        state["features.99.weight"] = torch.zeros(1)
+    else:
+        state[first] = torch.zeros(1, 2, 3)
+    return state
+
+
+@pytest.mark.parametrize("how", ["missing", "unexpected", "shape"])
+def test_weights_that_do_not_fit_are_refused(how, tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file(break_state(dict(reference("squeezenet1_1").state_dict()), how), path)
+    with pytest.raises(ValueError, match=r"other\.safetensors: no weights of squeezenet1_1"):
+        BackboneUNet(encoder="squeezenet1_1", weights=str(path))
+
+
+def test_weights_that_are_no_safetensors_are_refused(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"\x80\x04 a pickle, say")
+    with pytest.raises(ValueError, match=r"w\.safetensors: no weights of mobilenet_v2"):
+        BackboneUNet(weights=str(tmp_path / "w.safetensors"))
+    with pytest.raises(FileNotFoundError, match=r"missing\.safetensors"):
+        BackboneUNet(weights=str(tmp_path / "missing.safetensors"))
+
+
+def test_unknown_encoders_and_levels_are_refused():
+    with pytest.raises(ValueError, match="'resnet18': one of mobilenet_v2, squeezenet1_1"):
+        BackboneUNet(encoder="resnet18")
+    with pytest.raises(ValueError, match="frozen=6: mobilenet_v2 has 5 levels"):
+        BackboneUNet(frozen=6)
+    with pytest.raises(ValueError, match=r"decoder=\(8, 8\): mobilenet_v2 needs 4 levels"):
+        BackboneUNet(decoder=(8, 8))
+
+
+# ---- BackboneUNet
+
+
+@pytest.mark.parametrize("name", ["BackboneUNet", "BackboneUNet, squeezenet1_1"])
+def test_ab_is_predicted_at_half_size(name):
+    net = SMALL[name]().eval()
+    sizes = []
+    net.head.register_forward_hook(lambda *call: sizes.append(tuple(call[2].shape)))
+    net(gray(1, 1, 64, 96))
+    assert sizes == [(1, 2, 32, 48)]
+
+
+def test_decoder_widths_count_from_half_size():
+    for encoder in ENCODERS:
+        net = BackboneUNet(encoder=encoder, decoder=(5, 6, 7, 8), bottleneck=9)
+        widths = [up[0].out_channels for up in net.up]
+        assert widths == [8, 7, 6, 5][-len(widths) :] and net.head.in_channels == 5
+        assert net.squeeze[0].out_channels == 9
+
+
+def test_the_encoders_norms_keep_their_statistics_in_training():
+    net = set_statistics(SMALL["BackboneUNet"]())
+    outer = nn.Sequential(net).train()  # as a recipe holds it
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    outer(gray(2, 1, 32, 32))
+    changed = {k for k, v in net.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed and not any(k.startswith("encoder.") for k in changed)
+    assert any("running_mean" in k for k in changed)  # the decoder's do learn
+    norms = [m for m in net.encoder.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms and not any(m.training for m in norms)
+    assert net.training and all(up[1].training for up in net.up)
+    assert not any(m.training for m in net.eval().modules())
+
+
+@pytest.mark.parametrize("name", ["BackboneUNet", "BackboneUNet, squeezenet1_1"])
+@pytest.mark.parametrize("frozen", [0, 1, 2, 4])
+def test_only_levels_beyond_the_frozen_train(name, frozen):
+    net = SMALL[name](frozen=frozen).train()
+    net(gray(2, 1, 64, 64)).square().sum().backward()
+    taps = TAPS["squeezenet1_1" if "squeeze" in name else "mobilenet_v2"]
+    last = taps[frozen - 1][0] if frozen else -1
+    for i, block in enumerate(net.encoder):
+        for parameter in block.parameters():
+            assert (parameter.grad is not None) == (i > last)
+    assert all(p.grad is not None for m in (net.squeeze, net.up, net.head) for p in m.parameters())
+
+
+def test_channels_beyond_L_start_as_a_no_op_and_learn():
+    plain, hinted = SMALL["BackboneUNet"]().eval(), SMALL["BackboneUNet"](in_channels=4).eval()
+    missing = hinted.load_state_dict(plain.state_dict(), strict=False)
+    assert missing.missing_keys == ["extra.weight", "extra.bias"] and not missing.unexpected_keys
+    x = gray(1, 4, 64, 64)
+    assert torch.equal(hinted(x), plain(x[:, :1]))
+    hinted(x).square().sum().backward()
+    assert hinted.extra.weight.grad.abs().sum() > 0
+
+
+def test_the_encoder_sees_gray_normalized_for_imagenet():
+    weights = models.MobileNet_V2_Weights.DEFAULT.transforms()
+    rgb = nets.gray_for_imagenet(torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3))
+    assert rgb.shape == (1, 3, 1, 3)
+    mean, std = torch.tensor(weights.mean), torch.tensor(weights.std)
+    for i, level in enumerate((0.0, 0.5, 1.0)):
+        torch.testing.assert_close(rgb[0, :, 0, i], (level - mean) / std)
+
+
+def test_dropout_of_the_bottleneck():
+    net, L = SMALL["BackboneUNet"](dropout=0.5), gray(1, 1, 64, 64)
+    net.train()
+    assert not torch.equal(net(L), net(L))
+    net.eval()
+    assert torch.equal(net(L), net(L))
+
+
+def test_the_registry_holds_every_generator():
+    assert set(nets.GENERATORS) == {name.split(",")[0] for name in SMALL}
+    assert all(nets.GENERATORS[name].__name__ == name for name in nets.GENERATORS)
