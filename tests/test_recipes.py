@@ -1,0 +1,279 @@
+"""Recipes: the registry, overrides and their messages, losses against hand-computed values."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pix2pix import nets, recipes
+from pix2pix.data import Batch
+from pix2pix.recipes import build, build_generator, config_of
+from pix2pix.recipes.base import Recipe, param_groups
+from pix2pix.recipes.pix2pix import Pix2Pix
+from pix2pix.recipes.unet_l1 import UNetL1
+
+# What makes each generator of the registry small; one without an entry is built as it is.
+SMALL = {
+    "unet": {"net": "UNet", "width": 2, "depth": 5},
+    "double_conv": {"net": "DoubleConvUNet", "width": 2, "depth": 3},
+    "mobilenet_v2": {"net": "BackboneUNet", "decoder": [4, 4, 4, 4], "bottleneck": 4},
+    "squeezenet1_1": {"net": "BackboneUNet", "encoder": "squeezenet1_1", "decoder": [4, 4, 4]},
+}
+
+
+class Echo(nn.Module):
+    """A critic whose scores are one channel of what it is shown."""
+
+    def __init__(self, channel):
+        super().__init__()
+        self.channel, self.shown = channel, []
+
+    def forward(self, x):
+        self.shown.append(x)
+        return x[:, self.channel : self.channel + 1]
+
+
+def constant(L=0.1, ab=0.5, *, channels=1, side=32):
+    hints = torch.full((2, channels - 1, side, side), 0.7)
+    L = torch.cat([torch.full((2, 1, side, side), L), hints], 1)
+    return Batch(L, torch.full((2, 2, side, side), ab), np.arange(2))
+
+
+def random_batch(side=32):
+    torch.manual_seed(0)
+    L, ab = torch.rand(2, 1, side, side) * 2 - 1, torch.rand(2, 2, side, side) - 0.5
+    return Batch(L, ab, np.arange(2))
+
+
+# ---- the registry
+
+
+def test_the_yaml_files_are_the_registry():
+    assert {"pix2pix", "unet_l1"} <= set(recipes.names())
+    assert {"unet", "double_conv", "mobilenet_v2", "squeezenet1_1"} <= set(recipes.generators())
+    assert recipes.names() == sorted(recipes.names())
+
+
+@pytest.mark.parametrize("generator", recipes.generators())
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_trains_with_every_generator(name, generator):
+    recipe = build(name, generator=SMALL.get(generator, generator))
+    batch = random_batch()
+    optimizer, critic_optimizer = recipe.optimizers()
+    assert (critic_optimizer is None) == (recipe.critic is None)
+    first = {k: v.clone() for k, v in recipe.generator.named_parameters() if v.requires_grad}
+
+    fake = recipe.train()(batch)
+    assert fake.shape == batch.ab.shape
+    if recipe.critic is not None:
+        terms = recipe.critic_loss(batch, fake.detach())
+        sum(terms.values()).backward()
+        assert all(p.grad is not None for p in recipe.critic.parameters())
+        assert all(p.grad is None for p in recipe.generator.parameters())
+        critic_optimizer.step()
+    terms = recipe.generator_loss(batch, fake, adversarial=recipe.critic is not None)
+    assert terms and all(v.ndim == 0 and v.isfinite() and v >= 0 for v in terms.values())
+    sum(terms.values()).backward()
+    optimizer.step()
+    moved = [
+        k for k, v in recipe.generator.named_parameters() if k in first and (v != first[k]).any()
+    ]
+    assert len(moved) > 0.8 * len(first)
+
+
+@pytest.mark.parametrize("name", recipes.generators())
+def test_every_generator_of_the_registry_builds_by_name(name):
+    recipe = build("unet_l1", generator=name)
+    assert recipe.generator.multiple in (16, 32, 256)
+    assert isinstance(recipe.generator, nets.GENERATORS[recipe.generator.config["net"]])
+
+
+def test_defaults_are_the_courses():
+    recipe = build("pix2pix")
+    assert isinstance(recipe, Pix2Pix)
+    count = [sum(p.numel() for p in n.parameters()) for n in (recipe.generator, recipe.critic)]
+    assert count == [54_410_434, 2_765_633]
+    assert (recipe.l1, recipe.gan, recipe.gan_start) == (25.0, 1.0, 0)
+    assert isinstance(build("unet_l1").generator, nets.DoubleConvUNet)
+
+
+def test_overrides_reach_recipe_generator_and_critic():
+    recipe = build(
+        "pix2pix", generator={"width": 2, "depth": 3}, l1=30, critic_width=4, critic_spectral=True
+    )
+    assert recipe.l1 == 30 and recipe.generator.multiple == 8
+    assert recipe.generator.down[0][0].out_channels == 2
+    assert [m.out_channels for m in recipe.critic.modules() if isinstance(m, nn.Conv2d)][0] == 4
+    assert not any(isinstance(m, nn.InstanceNorm2d) for m in recipe.critic.modules())
+    other = build("unet_l1", generator={"net": "UNet", "width": 2, "depth": 3})
+    assert isinstance(other.generator, nets.UNet) and isinstance(other, UNetL1)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: build("pix2pixel"), ValueError, "'pix2pixel': one of .*pix2pix, unet_l1"),
+        (lambda: build("pix2pix", generator="vgg"), ValueError, "'vgg': one of double_conv, mobi"),
+        (lambda: build("pix2pix", l2=3), TypeError, "Pix2Pix takes no 'l2'; it takes l1, gan, "),
+        (lambda: build("unet_l1", l1=3), TypeError, "UNetL1 takes no 'l1'; it takes lr, "),
+        (
+            lambda: build("pix2pix", generator={"wdth": 3}),
+            TypeError,
+            "UNet takes no 'wdth'; it takes width, depth, in_channels",
+        ),
+        (
+            lambda: build_generator({"net": "os.system", "command": "ls"}),
+            ValueError,
+            "'os.system': one of UNet, DoubleConvUNet, BackboneUNet",
+        ),
+        (lambda: build_generator({"width": 3}), ValueError, "None: one of UNet"),
+        (lambda: config_of(nets.UNet(width=2)), ValueError, 'build_generator.*"net": "UNet"'),
+    ],
+)
+def test_misspelt_names_are_told_what_there_is(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_generators_configuration_builds_it_again(name):
+    net = build_generator(SMALL[name])
+    config = json.loads(json.dumps(config_of(net)))  # as a header carries it
+    again = build_generator(config)
+    shapes = [{k: v.shape for k, v in n.state_dict().items()} for n in (net, again)]
+    assert shapes[0] == shapes[1]
+    assert json.loads(json.dumps(config_of(again))) == config
+    assert config["net"] == SMALL[name]["net"] and config["in_channels"] == 1
+
+
+def test_where_an_encoders_weights_came_from_is_no_property_of_the_net(tmp_path):
+    from safetensors.torch import save_file
+
+    from pix2pix.backbones import build_backbone
+
+    save_file(build_backbone("squeezenet1_1").state_dict(), tmp_path / "w.safetensors")
+    net = build_generator(
+        {**SMALL["squeezenet1_1"], "weights": str(tmp_path / "w.safetensors")},
+    )
+    assert "weights" not in config_of(net)
+
+
+# ---- losses
+
+
+def test_l1_alone_by_hand():
+    recipe = UNetL1(nn.Identity())
+    batch = constant(ab=0.5)
+    terms = recipe.generator_loss(batch, torch.full_like(batch.ab, 0.1), adversarial=False)
+    assert set(terms) == {"l1"} and terms["l1"].item() == pytest.approx(0.4)
+    assert recipe.critic is None
+    assert not any(recipe.adversarial(step) for step in (0, 1, 10**6))
+    with pytest.raises(ValueError, match="UNetL1 has no critic"):
+        recipe.critic_loss(batch, batch.ab)
+
+
+def test_least_squares_by_hand():
+    recipe = Pix2Pix(nn.Identity(), l1=25, gan=2, critic_width=1)
+    recipe.critic = Echo(channel=1)
+    batch = constant(ab=0.5)
+    fake = torch.full_like(batch.ab, 0.1)
+    terms = {k: v.item() for k, v in recipe.critic_loss(batch, fake).items()}
+    # the critic echoes a: (0.5 - 1)^2 / 2 on the photo, 0.1^2 / 2 on the fake
+    assert terms == pytest.approx({"critic_real": 0.125, "critic_fake": 0.005})
+    terms = recipe.generator_loss(batch, fake, adversarial=True)
+    # 25 |0.5 - 0.1|, 2 (0.1 - 1)^2
+    assert {k: v.item() for k, v in terms.items()} == pytest.approx({"l1": 10.0, "lsgan": 1.62})
+    assert set(recipe.generator_loss(batch, fake, adversarial=False)) == {"l1"}
+
+
+def test_the_critic_is_shown_L_beside_ab_and_no_hints():
+    recipe = Pix2Pix(nn.Identity(), critic_width=1)
+    recipe.critic = Echo(channel=0)
+    batch = constant(L=0.1, ab=0.5, channels=4)
+    recipe.critic_loss(batch, torch.full_like(batch.ab, -0.3))
+    real, fake = recipe.critic.shown
+    assert real.shape == fake.shape == (2, 3, 32, 32)
+    assert real[0, :, 0, 0].tolist() == pytest.approx([0.1, 0.5, 0.5])
+    assert fake[0, :, 0, 0].tolist() == pytest.approx([0.1, -0.3, -0.3])
+
+
+def test_the_adversary_enters_at_gan_start():
+    recipe = Pix2Pix(nn.Identity(), gan_start=100, critic_width=1)
+    assert [recipe.adversarial(step) for step in (0, 99, 100, 101)] == [False, False, True, True]
+    assert Pix2Pix(nn.Identity(), critic_width=1).adversarial(0)
+
+
+@pytest.mark.parametrize("make", [UNetL1, lambda g: Pix2Pix(g, critic_width=1)])
+def test_losses_are_float32_under_autocast(make):
+    recipe, batch = make(nn.Conv2d(1, 2, 1)), random_batch()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        fake = recipe(batch)
+        assert fake.dtype == torch.bfloat16
+        terms = recipe.generator_loss(batch, fake, adversarial=recipe.critic is not None)
+        if recipe.critic is not None:
+            terms |= recipe.critic_loss(batch, fake.detach())
+    assert all(v.dtype == torch.float32 for v in terms.values())
+
+
+def test_the_generator_learns_to_please_the_critic():
+    torch.manual_seed(0)
+    recipe = build("pix2pix", generator={"width": 2, "depth": 3}, critic_width=2, l1=0, lr=1e-2)
+    batch = random_batch()
+    optimizer, _ = recipe.optimizers()
+    scores = []
+    for _ in range(5):
+        terms = recipe.generator_loss(batch, recipe(batch), adversarial=True)
+        optimizer.zero_grad()
+        terms["lsgan"].backward()
+        optimizer.step()
+        scores.append(terms["lsgan"].item())
+    assert scores[-1] < scores[0]
+
+
+# ---- optimizers
+
+
+def test_an_encoder_learns_at_its_share_of_the_rate():
+    net = build_generator({**SMALL["mobilenet_v2"], "frozen": 2})
+    rest, slow = param_groups(net, lr=1e-3, encoder_lr=0.2)
+    assert (rest["lr"], slow["lr"]) == (1e-3, pytest.approx(2e-4))
+    trained = {id(p) for p in net.parameters() if p.requires_grad}
+    inside = {id(p) for p in net.encoder.parameters()}
+    assert {id(p) for p in slow["params"]} == trained & inside
+    assert {id(p) for p in rest["params"]} == trained - inside
+    assert trained & inside and len(trained) < len(list(net.parameters()))
+
+
+@pytest.mark.parametrize("config", [SMALL["unet"], {**SMALL["mobilenet_v2"], "frozen": 5}])
+def test_without_a_training_encoder_there_is_one_group(config):
+    net = build_generator(config)
+    (group,) = param_groups(net, lr=1e-3, encoder_lr=0.2)
+    assert len(group["params"]) == sum(p.requires_grad for p in net.parameters())
+
+
+def test_optimizers_take_the_recipes_settings():
+    small = SMALL["mobilenet_v2"]
+    rates = {"lr": 3e-4, "critic_lr": 1e-4, "encoder_lr": 0.5}
+    recipe = build("pix2pix", generator=small, beta1=0.6, weight_decay=0.1, **rates)
+    generator, critic = recipe.optimizers()
+    assert [g["lr"] for g in generator.param_groups] == [3e-4, 1.5e-4]
+    assert [g["weight_decay"] for g in generator.param_groups] == [0.1, 0.1]
+    (group,) = critic.param_groups
+    assert (group["lr"], group["weight_decay"], group["betas"]) == (1e-4, 0.0, (0.6, 0.999))
+    assert generator.param_groups[0]["betas"] == (0.6, 0.999)
+    assert len(group["params"]) == len(list(recipe.critic.parameters()))
+    plain, none = build("unet_l1", generator=small, lr=1e-2, weight_decay=0.3).optimizers()
+    assert none is None
+    assert [g["lr"] for g in plain.param_groups] == [1e-2, 2e-3]
+    assert plain.param_groups[0]["weight_decay"] == 0.3
+
+
+def test_the_contract_names_what_a_recipe_must_write():
+    recipe = Recipe(nn.Conv2d(1, 2, 1))
+    with pytest.raises(NotImplementedError):
+        recipe.generator_loss(random_batch(), torch.zeros(1), adversarial=False)
+    with pytest.raises(NotImplementedError):
+        recipe.optimizers()
+    assert set(recipe.state_dict()) == {"generator.weight", "generator.bias"}
