@@ -1,0 +1,97 @@
+"""The README's commands and code run as they stand, on small stand-ins for the reader's files."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+# Training commands stop after two tiny steps; their other arguments are the README's own.
+SHORT = [
+    "trainer.steps=2",
+    "trainer.batch=2",
+    "trainer.val_photos=2",
+    "data.size=128",
+    "data.val_fraction=0.5",
+]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = "\n".join(blocks("bash")).splitlines()
+    return [line.split("  #")[0].strip() for line in lines if line.startswith("pix2pix ")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A reader's folder: old.jpg, scans/ and photos/."""
+    gray = Image.fromarray(skimage.data.camera()).resize((96, 64))
+    gray.save(tmp_path / "old.jpg")
+    (tmp_path / "scans").mkdir()
+    gray.save(tmp_path / "scans" / "a.png")
+    (tmp_path / "photos").mkdir()
+    astronaut = skimage.data.astronaut()
+    for i in range(6):
+        piece = np.roll(astronaut, 60 * i, axis=1)[:300, :300]
+        Image.fromarray(piece).save(tmp_path / "photos" / f"{i}.jpg")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "weights=download" in command:  # no network in tests: the same net, from random features
+        command = command.replace("weights=download", "weights=null")
+    if command.startswith("pix2pix train"):
+        command = " ".join([command, *map(shlex.quote, SHORT)])
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    if "-o -" in command:
+        assert Image.open(folder / "new.jpg").size == (96, 64)
+
+
+def test_there_are_commands_to_test() -> None:
+    found = {c.split()[1] for c in commands()}
+    assert {"colorize", "evaluate", "train"} <= found
+
+
+def test_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    assert Image.open(folder / "old.color.jpg").size == (96, 64)
+
+
+def test_file_tree_names_what_is_there() -> None:
+    tree = next(b for b in blocks("") if b.startswith("pix2pix/\n"))
+    names = re.findall(r"([\w/]+\.py|^\s*[\w/]+/)(?=\s|$)", tree, re.MULTILINE)
+    for name in names:
+        name = name.strip()
+        assert (ROOT / name).exists() or (ROOT / "pix2pix" / name).exists(), name
+    assert len(names) > 15
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"`(?:NO_APP=1 )?make (\w+)|^make (\w+)", README, re.MULTILINE))
+    targets = {one or other for one, other in named}
+    assert {"demo", "test", "train", "bench"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
