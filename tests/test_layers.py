@@ -1,0 +1,113 @@
+"""Imports point down one list, and the light entry points load nothing heavy."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pix2pix
+
+PACKAGE = Path(pix2pix.__file__).parent
+
+# From the bottom up: a module may import those of earlier lines, and nothing of its own line or
+# later ones. A folder is one module. A new file gets its place here.
+LAYERS = """
+    errors
+    color randomness
+    backbones images
+    nets download metrics film show
+    cache
+    data
+    recipes
+    weights checkpoints
+    colorize
+    jobs export report
+    folders page
+    serve
+    loggers processes feed validate state
+    config step run
+    train
+    cli
+"""
+LEVEL = {
+    name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()
+}
+DATA_ONLY = {"configs", "pretrained"}  # no code but their __init__.py
+HEAVY = ("torch", "lightning", "gradio", "torchvision", "torchmetrics", "hydra", "matplotlib")
+
+
+def modules():
+    """(name, path) of every source file; those of a folder by the folder's name."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        if name not in DATA_ONLY | {"__init__", "__main__"}:
+            yield name, path
+
+
+def imported(path):
+    """Names of this package's modules that a file imports, at its top or inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "pix2pix" and len(parts) > 1 and is_module(parts[1]):
+                yield parts[1], node.lineno
+
+
+def is_module(name):
+    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in modules()}))
+def test_every_module_has_its_place(name):
+    assert name in LEVEL, f"{name}: give it a line in LAYERS of {Path(__file__).name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [pytest.param(*m, id=str(m[1].relative_to(PACKAGE))) for m in modules()]
+)
+def test_imports_point_down(name, path):
+    for other, line in imported(path):
+        if other != name and {other, name} <= LEVEL.keys():
+            assert LEVEL[other] < LEVEL[name], f"{path}:{line}: {name} may not import {other}"
+
+
+def test_this_test_sees_imports_wherever_they_stand(tmp_path):
+    (tmp_path / "a.py").write_text(
+        "import pix2pix.data\nfrom pix2pix import nets, __version__\n"
+        "def f():\n    from pix2pix.recipes.base import Recipe\n    from os import path\n"
+    )
+    assert [name for name, _ in imported(tmp_path / "a.py")] == ["data", "nets", "recipes"]
+
+
+def loaded_by(code):
+    """Heavy packages that a fresh Python has loaded after running `code`."""
+    report = f"import sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
+    assert loaded_by("import pix2pix, pix2pix.cli, pix2pix.errors") == []
+
+
+def test_importing_what_colors_and_trains_loads_torch_alone():
+    modules = "nets, recipes, data, weights, metrics, film, color, images, colorize"
+    assert loaded_by(f"from pix2pix import {modules}") == ["torch"]
+
+
+def test_the_public_names_are_there():
+    assert set(pix2pix.__all__) <= set(dir(pix2pix))
+    assert all(getattr(pix2pix, name) is not None for name in pix2pix.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Colouriser'"):
+        pix2pix.Colouriser  # noqa: B018
