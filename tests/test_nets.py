@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from pix2pix import backbones, nets
+from pix2pix import nets
 from pix2pix.backbones import TAPS
 from pix2pix.nets import BackboneUNet, DoubleConvUNet, PatchGAN, UNet
 
@@ -221,26 +220,7 @@ def test_scores_are_unbounded():
     assert critic(gray(1, 3, 32, 32)).max() > 1
 
 
-# ---- the encoders against torchvision
-
-
-def reference(encoder):
-    features = set_statistics(models.get_model(encoder, weights=None)).features.eval()
-    if encoder == "squeezenet1_1":
-        features[0].padding = (1, 1)
-    return features
-
-
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_encoders_are_torchvisions(encoder):
-    theirs, ours = reference(encoder), backbones.build_backbone(encoder).eval()
-    ours.load_state_dict(theirs.state_dict())
-    assert list(ours.state_dict()) == list(theirs.state_dict())
-    for h, w in ((32, 32), (64, 96)):
-        x = torch.randn(2, 3, h, w)
-        for mine, its in zip(ours, theirs, strict=True):
-            a, x = mine(x), its(x)
-            assert torch.equal(a, x)
+# ---- BackboneUNet
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -257,62 +237,6 @@ def test_taps_halve_the_size_level_by_level(encoder, steps):
     assert found == wanted and net.multiple == 2 ** len(wanted)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("prefix", ["features.", ""])
-def test_weights_come_from_a_file_in_either_naming(encoder, prefix, tmp_path):
-    theirs = reference(encoder)
-    state = {prefix + k: v for k, v in theirs.state_dict().items()}
-    if prefix:
-        state["classifier.1.weight"] = torch.zeros(3, 3)  # as in a whole classifier
-    save_file(state, tmp_path / "w.safetensors")
-    net = BackboneUNet(encoder=encoder, weights=str(tmp_path / "w.safetensors")).eval()
-    x = torch.randn(1, 3, 32, 32)
-    assert torch.equal(net.encoder(x), theirs(x))
-
-
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_weights_come_from_torchvision(encoder, monkeypatch):
-    theirs = models.get_model(encoder, weights=None)
-    asked = []
-
-    def get_model(name, weights):
-        asked.append((name, weights))
-        return theirs
-
-    monkeypatch.setattr(models, "get_model", get_model)
-    net = BackboneUNet(encoder=encoder, weights="download")
-    assert asked == [(encoder, "DEFAULT")]
-    state = theirs.features.state_dict()
-    assert all(torch.equal(v, state[k]) for k, v in net.encoder.state_dict().items())
-
-
-def break_state(state, how):
-    first = next(iter(state))
-    if how == "missing":
-        del state[first]
-    elif how == "unexpected":
-        state["features.99.weight"] = torch.zeros(1)
-    else:
-        state[first] = torch.zeros(1, 2, 3)
-    return state
-
-
-@pytest.mark.parametrize("how", ["missing", "unexpected", "shape"])
-def test_weights_that_do_not_fit_are_refused(how, tmp_path):
-    path = tmp_path / "other.safetensors"
-    save_file(break_state(dict(reference("squeezenet1_1").state_dict()), how), path)
-    with pytest.raises(ValueError, match=r"other\.safetensors: no weights of squeezenet1_1"):
-        BackboneUNet(encoder="squeezenet1_1", weights=str(path))
-
-
-def test_weights_that_are_no_safetensors_are_refused(tmp_path):
-    (tmp_path / "w.safetensors").write_bytes(b"\x80\x04 a pickle, say")
-    with pytest.raises(ValueError, match=r"w\.safetensors: no weights of mobilenet_v2"):
-        BackboneUNet(weights=str(tmp_path / "w.safetensors"))
-    with pytest.raises(FileNotFoundError, match=r"missing\.safetensors"):
-        BackboneUNet(weights=str(tmp_path / "missing.safetensors"))
-
-
 def test_unknown_encoders_and_levels_are_refused():
     with pytest.raises(ValueError, match="'resnet18': one of mobilenet_v2, squeezenet1_1"):
         BackboneUNet(encoder="resnet18")
@@ -320,9 +244,6 @@ def test_unknown_encoders_and_levels_are_refused():
         BackboneUNet(frozen=6)
     with pytest.raises(ValueError, match=r"decoder=\(8, 8\): mobilenet_v2 needs 4 levels"):
         BackboneUNet(decoder=(8, 8))
-
-
-# ---- BackboneUNet
 
 
 @pytest.mark.parametrize("name", ["BackboneUNet", "BackboneUNet, squeezenet1_1"])
