@@ -272,6 +272,23 @@ def test_named_pipe_is_unreadable_at_once(tmp_path: Path):
     assert code(tmp_path / "pipe.jpg") == "unreadable"
 
 
+def test_odd_files_are_not_even_opened(tmp_path: Path, monkeypatch):
+    """Opening a tape rewinds it, opening a pipe wakes its writer."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    monkeypatch.setattr(os, "open", lambda *args: pytest.fail("opened"))
+    assert code(tmp_path / "pipe.jpg") == "unreadable"
+
+
+def test_a_pipe_put_in_a_files_place_at_the_last_moment(tmp_path: Path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "file.jpg").write_bytes(pictures.encoded(RGB, "JPEG"))
+    original = os.stat
+    monkeypatch.setattr(os, "stat", lambda *args, **options: original(tmp_path / "file.jpg"))
+    with pytest.raises(PhotoError) as caught:
+        read(tmp_path / "pipe.jpg")
+    assert caught.value.code == "unreadable"
+
+
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/tty"])
 def test_device_is_unreadable(device: str):
     if not os.path.exists(device):

@@ -22,7 +22,7 @@ from pix2pix.images.formats import Container
 
 _STRIP_PIXELS = 2**18  # a strip in all its forms stays in the cache
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-# What each layout is converted to first, with and without transparency.
+# What each layout is converted to before its profile acts; RGB where not named.
 _COLOR = {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK", "LAB": "LAB"}
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
