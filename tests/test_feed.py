@@ -1,0 +1,78 @@
+"""Which photos a step sees, in which process, and when they are made."""
+
+import threading
+
+import pytest
+import torch
+from tiny_runs import make_photos, open_photos
+
+from pix2pix.feed import ahead, batches, positions_of
+from pix2pix.processes import launch
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return open_photos(make_photos(tmp_path_factory.mktemp("feed") / "photos", count=10), size=16)
+
+
+def collect(photos, **settings):
+    arguments = {"first": 0, "steps": 4, "batch": 4, "accumulate": 1, "workers": 0, "augment": {}}
+    fabric = launch(accelerator="cpu", precision="fp32")
+    return list(batches(fabric, photos, **(arguments | settings)))
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_the_processes_share_a_step_out_whatever_their_number(world):
+    shares = [positions_of(3, batch=8, rank=rank, world=world) for rank in range(world)]
+    assert {len(share) for share in shares} == {8 // world}
+    assert sorted(sum(shares, [])) == list(range(24, 32))
+
+
+def test_micro_batches_cut_the_step_and_nothing_else(photos):
+    whole = collect(photos)
+    assert [len(micro) for micro in whole] == [1, 1, 1, 1]
+    cut = collect(photos, accumulate=2)
+    assert [len(micro) for micro in cut] == [2, 2, 2, 2]
+    for (batch,), (one, other) in zip(whole, cut, strict=True):
+        assert torch.equal(batch.ab, torch.cat([one.ab, other.ab]))
+        assert batch.positions.tolist() == [*one.positions, *other.positions]
+
+
+def test_beginning_later_gives_the_same_batches(photos):
+    late, whole = collect(photos, first=2), collect(photos)
+    assert len(late) == 2
+    assert all(torch.equal(a[0].L, b[0].L) for a, b in zip(late, whole[2:], strict=True))
+
+
+def test_a_loader_process_gives_the_same_batches(photos):
+    alone, helped = collect(photos), collect(photos, workers=1)
+    assert all(torch.equal(a[0].L, b[0].L) for a, b in zip(alone, helped, strict=True))
+
+
+def test_the_augmentation_reaches_the_input_alone(photos):
+    plain, aged = collect(photos)[0][0], collect(photos, augment={"film": 1.0})[0][0]
+    assert torch.equal(plain.ab, aged.ab) and not torch.equal(plain.L, aged.L)
+
+
+def test_ahead_makes_the_next_while_this_one_is_in_use():
+    made = [threading.Event() for _ in range(3)]
+
+    def items():
+        for event in made:
+            event.set()
+            yield event
+
+    for i, event in enumerate(ahead(items())):
+        assert event is made[i]
+        assert made[min(i + 1, 2)].wait(10)
+
+
+def test_ahead_passes_errors_on():
+    def items():
+        yield [1]
+        raise OSError("the disk is gone")
+
+    coming = ahead(items())
+    assert next(coming) == [1]
+    with pytest.raises(OSError, match="gone"):
+        next(coming)

@@ -1,0 +1,58 @@
+"""The watched photos: their scores for nets whose scores are known, and their grid."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import make_photos, open_photos
+
+from pix2pix.color import rgb_to_net
+from pix2pix.validate import Validation
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    folder = make_photos(tmp_path_factory.mktemp("validate") / "photos", count=40)
+    return Validation(open_photos(folder, size=16), count=35)
+
+
+def truth(watched):
+    """A net that gives each L its own photo's ab."""
+    L, ab = rgb_to_net(watched.rgb.float() / 255)
+
+    def net(some):
+        places = [int((L - one).abs().amax((1, 2, 3)).argmin()) for one in some]
+        return ab[places]
+
+    return net
+
+
+def test_the_truth_scores_perfectly(watched):
+    scores = watched.score(truth(watched), CPU)
+    assert scores["val_psnr"] > 45 and scores["val_l1"] == 0
+    assert scores["val_colorfulness"] == pytest.approx(1, abs=0.01)
+
+
+def test_gray_scores_as_gray(watched):
+    scores = watched.score(lambda L: torch.zeros(len(L), 2, 16, 16), CPU)
+    assert scores["val_psnr"] == pytest.approx(scores["val_psnr_gray"])
+    assert scores["val_colorfulness"] < 0.02
+    _, ab = rgb_to_net(watched.rgb.float() / 255)
+    assert scores["val_l1"] == pytest.approx(ab.abs().mean().item(), rel=1e-4)
+
+
+def test_they_are_spread_over_the_photos_and_no_more_than_there_are(watched, tmp_path):
+    photos = open_photos(make_photos(tmp_path / "photos", count=4), size=16)
+    assert len(Validation(photos, count=9).rgb) == 4
+    first_and_last = Validation(photos, count=2).rgb
+    assert torch.equal(first_and_last[1], photos.center(3))
+
+
+def test_the_grid_is_gray_colored_true(watched):
+    grid = watched.grid(truth(watched), CPU, columns=5)
+    assert grid.shape == (3 * 16, 5 * 16, 3) and grid.dtype == np.uint8
+    gray, colored, true = grid[:16], grid[16:32], grid[32:]
+    assert np.abs(np.diff(gray.astype(int), axis=-1)).max() <= 1
+    assert np.abs(colored.astype(int) - true).max() <= 2
+    assert np.array_equal(true[:, 16:32], watched.rgb[1].permute(1, 2, 0).numpy())
