@@ -70,18 +70,15 @@ def ciede2000(lab_1: Tensor, lab_2: Tensor) -> Tensor:
     a1, a2 = a1 * (1 + g), a2 * (1 + g)
     C1, C2 = torch.hypot(a1, b1), torch.hypot(a2, b2)
     h1, h2 = (torch.atan2(b, a) % (2 * math.pi) for a, b in ((a1, b1), (a2, b2)))  # [rad]
-    both = (C1 * C2) > 0
 
     turn = h2 - h1
     half = math.pi + 1e-6  # opposite hues do not wrap, however the last bit falls
     turn = torch.where(turn > half, turn - 2 * math.pi, turn)
     turn = torch.where(turn < -half, turn + 2 * math.pi, turn)
     dL, dC = L2 - L1, C2 - C1
-    dH = 2 * (C1 * C2).sqrt() * torch.sin(torch.where(both, turn, 0.0) / 2)
+    dH = 2 * (C1 * C2).sqrt() * torch.sin(turn / 2)  # 0 where a color has no hue
 
-    L, C = (L1 + L2) / 2, (C1 + C2) / 2
-    # An achromatic color has no hue: the mean is then the other's.
-    h = torch.where(both, h1 + turn / 2, torch.where(C1 > 0, h1, h2))
+    L, C, h = (L1 + L2) / 2, (C1 + C2) / 2, h1 + turn / 2
     T = 1 - 0.17 * torch.cos(h - math.radians(30)) + 0.24 * torch.cos(2 * h)
     T = T + 0.32 * torch.cos(3 * h + math.radians(6)) - 0.20 * torch.cos(4 * h - math.radians(63))
     SL = 1 + 0.015 * (L - 50).square() / (20 + (L - 50).square()).sqrt()

@@ -286,6 +286,16 @@ def test_symlinks_out_of_the_tree_are_left_unless_follow(tmp_path):
 
 
 @pytest.mark.parametrize("follow", [False, True])
+def test_links_to_folders_inside_the_tree_add_nothing(tmp_path, follow):
+    photo(tmp_path / "in/b/a.png")
+    (tmp_path / "in/again").symlink_to(tmp_path / "in/b")
+    for source in (tmp_path / "in", tmp_path / "in/**"):
+        records = color(source, out=tmp_path / "out", follow=follow, overwrite=True)
+        assert outcomes(records) == [("a.png", "colored")]
+    assert files(tmp_path / "out") == ["b/a.color.png"]
+
+
+@pytest.mark.parametrize("follow", [False, True])
 def test_symlink_loops_terminate(tmp_path, follow):
     photo(tmp_path / "in/b/a.png")
     (tmp_path / "in/b/up").symlink_to(tmp_path / "in")
@@ -315,6 +325,12 @@ def test_what_is_no_file_is_unreadable_at_once(tmp_path, kind, how, monkeypatch)
     ]
     assert time.monotonic() - start < 5
     listener.close()
+
+
+def test_a_pipe_without_extension_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert color(tmp_path, every_file=True) == []
+    assert outcomes(color(tmp_path / "pipe")) == [("pipe", "unreadable")]
 
 
 def test_a_directory_named_like_a_picture_is_no_picture(tmp_path):
