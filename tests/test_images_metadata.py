@@ -3,11 +3,12 @@
 import io
 import random
 import re
+import struct
 import time
 
 import numpy as np
 import pytest
-from bad_inputs import exifs, jpegs, pictures, profiles
+from bad_inputs import exifs, jpegs, pictures, profiles, tiffs
 from bad_inputs.outcomes import outcome
 from PIL import Image, ImageOps
 
@@ -154,6 +155,18 @@ def test_bad_exif_is_ignored_with_a_warning(name: str):
     assert len(copy_of(photo).info.get("exif", b"")) < 2000
 
 
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_megabytes_of_exif_are_not_parsed(format: str):
+    exif = (
+        exifs.HEAD
+        + tiffs.header()
+        + tiffs.directory([(exifs.MAKER_NOTE, 3, 900_000, struct.pack("<I", 26))])
+        + bytes(1_800_000)
+    )
+    photo = ok(pictures.encoded(RGB, format, exif=exif))
+    assert photo.warnings == ["EXIF ignored: more than 1,048,576 bytes"]
+
+
 def test_a_large_maker_note_does_not_cost_the_date():
     exif = exifs.whole(more={exifs.MAKER_NOTE: bytes(50_000)})
     found = copy_of(ok(pictures.encoded(RGB, "JPEG", exif=exif))).getexif()
@@ -174,10 +187,10 @@ def test_provenance_names_source_type_and_model(format: str):
 
 def test_a_models_name_cannot_break_the_packet():
     photo = ok(pictures.encoded(RGB, "JPEG"))
-    data = encode(photo.rgb, like=photo, model='a"/><evil>&')
+    data = encode(photo.rgb, like=photo, model='a"/>\0\n<evil>&')
     with Image.open(io.BytesIO(data)) as image:
         packet = xmp_of(image)
-    assert "a&quot;/&gt;&lt;evil&gt;&amp;" in packet
+    assert '"Pix2PixColor a&quot;/&gt;&lt;evil&gt;&amp;"' in packet
 
 
 def _with_xmp(format: str, packet: bytes) -> bytes:
@@ -212,6 +225,7 @@ BAD_XMP = {
     "garbage": random.Random(7).randbytes(300),
     "billion laughs": b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><x>&b;</x>',
     "external entity": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
+    "external entity in UTF-16": '<!DOCTYPE x [<!ENTITY a "ha">]><x>&a;</x>'.encode("utf-16"),
     "no RDF": b"<x/>",
     "too long": CAMERA.replace("Grandmother", "x" * 61_000).encode(),
     "cut": CAMERA.encode()[:300],

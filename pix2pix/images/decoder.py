@@ -120,6 +120,9 @@ def _open(data: bytes, name: str, warnings: list[str]) -> ImageFile.ImageFile:
 
 def _parse_exif(image: ImageFile.ImageFile, warnings: list[str]) -> None:
     """Has Pillow parse EXIF, which it keeps, while its complaints can be heard."""
+    if len(image.info.get("exif") or b"") > jpeg.MAX_EXIF:
+        del image.info["exif"]
+        warnings.append(f"EXIF ignored: more than {jpeg.MAX_EXIF:,} bytes")
     with _pillow() as heard:
         try:
             exif = image.getexif()
@@ -164,7 +167,7 @@ def _pillow(*, truncated: bool | None = None) -> Iterator[list[python_warnings.W
     with _LOCK, python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
         before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        verbose = Image.WARN_POSSIBLE_FORMATS
+        verbose = getattr(Image, "WARN_POSSIBLE_FORMATS", False)  # not in every version
         Image.MAX_IMAGE_PIXELS, Image.WARN_POSSIBLE_FORMATS = None, True
         if truncated is not None:
             ImageFile.LOAD_TRUNCATED_IMAGES = truncated
@@ -183,8 +186,8 @@ def _typed(error: Exception, data: bytes, name: str, container: Container) -> Ph
         return Truncated(f"the {name} ends early")
     if name == "JPEG" and jpeg.is_arithmetic(data):
         return UnsupportedFormat("arithmetic-coded JPEG that this decoder cannot read")
+    if "support not installed" in reason or name not in Image.OPEN:
+        return UnsupportedFormat(f"this Pillow was built without {name}")
     if any(words in reason.lower() for words in _UNSUPPORTED):
         return UnsupportedMode(f"{name}: {reason}")
-    if isinstance(error, KeyError) and name not in Image.OPEN:
-        return UnsupportedFormat(f"this Pillow was built without {name}")
     return Corrupt(f"broken {name}: {reason}")

@@ -114,6 +114,14 @@ def write_bytes(data: bytes | memoryview, dest: str | Path) -> None:
         raise write_error(error) from error
 
 
+def write_stream(data: bytes | memoryview, stream: BinaryIO) -> None:
+    """Put `data` into an open stream. Raises NoSpace and NotPermitted."""
+    try:
+        stream.write(data)
+    except OSError as error:
+        raise write_error(error) from error
+
+
 def write_error(error: OSError) -> PhotoError:
     """The typed error for a write that the file system refused."""
     reason = error.strerror or str(error)

@@ -12,6 +12,9 @@ from pix2pix.images.formats import Container
 
 # Decoding a scan over a million pixels takes 0.1 to 0.3 ms even where it changes nothing.
 _MAX_PIXEL_SCANS = 30e9
+# One segment holds 64 KB; Pillow joins them one by one, and parses every number there is.
+MAX_EXIF = 2**20
+_MAX_SEGMENTS = 10_000
 _REFUSED = {
     0xC3: "lossless",
     0xC5: "hierarchical",
@@ -23,7 +26,7 @@ _REFUSED = {
     0xCF: "lossless hierarchical arithmetic-coded",
 }
 _FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
-_APP2, _APP14, _START_OF_SCAN, _END = 0xE2, 0xEE, 0xDA, 0xD9
+_APP1, _APP2, _APP14, _START_OF_SCAN, _END = 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
 # In scan data FF is followed by 00, a restart marker, or FF as fill.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 # The luminance table of T.81, annex K.1, by rows: what a quality of 50 uses.
@@ -41,8 +44,10 @@ def inspect(data: bytes) -> Container:
     Raises UnsupportedFormat for lossless, hierarchical and 12-bit JPEG, Corrupt and TookTooLong.
     """
     container = Container(cut=True)
-    components, adobe = 0, False
-    for marker, start, end in _segments(data):
+    components, adobe, exif_bytes = 0, False, 0
+    for number, (marker, start, end) in enumerate(_segments(data)):
+        if number > _MAX_SEGMENTS:
+            raise Corrupt(f"more than {_MAX_SEGMENTS:,} JPEG segments before the picture")
         if marker in _REFUSED:
             raise UnsupportedFormat(f"{_REFUSED[marker]} JPEG")
         if marker in _FRAME_HEADERS and end - start >= 5:
@@ -52,6 +57,10 @@ def inspect(data: bytes) -> Container:
             components = data[start + 5] if end > start + 5 else 0
         elif marker == _APP14 and data[start : start + 5] == b"Adobe":
             adobe = True
+        elif marker == _APP1 and data[start : start + 6] == b"Exif\0\0":
+            exif_bytes += end - start
+            if exif_bytes > MAX_EXIF:
+                raise Corrupt(f"more than {MAX_EXIF:,} bytes of EXIF")
         elif marker == _APP2 and data[start : start + 4] == b"MPF\x00":
             container.frames = _pictures(data[start + 4 : end])
         elif marker == _START_OF_SCAN:
@@ -103,11 +112,11 @@ def _check_scans(data: bytes, first: int, size: tuple[int, int] | None) -> None:
     if data.count(b"\xff\xda", first) < most:  # an upper bound, and nearly always enough
         return
     scans = 1
-    for marker, _, _ in _segments(b"\xff\xd8" + data[first:]):
+    for number, (marker, _, _) in enumerate(_segments(b"\xff\xd8" + data[first:])):
         if marker == _END:
             return
         scans += marker == _START_OF_SCAN
-        if scans > most:
+        if scans > most or number > most + 100 * _MAX_SEGMENTS:
             raise TookTooLong(f"a JPEG of {width:,} x {height:,} pixels in over {most:,} scans")
 
 

@@ -118,6 +118,7 @@ def final_exif(data: bytes | None, *, size: tuple[int, int], keep_gps: bool) -> 
 
 def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[str]) -> bytes:
     """The input's XMP packet with the IPTC digital source type and the model's name put in."""
+    system = "Pix2PixColor " + "".join(filter(str.isprintable, model))
     document = _parse(xmp, warnings)
     root = document.documentElement
     assert root is not None
@@ -127,9 +128,9 @@ def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[
     for prefix, uri in (("Iptc4xmpExt", _IPTC), ("xmp", _XMP)):
         description.setAttribute(f"xmlns:{prefix}", uri)
     description.setAttributeNS(_IPTC, "Iptc4xmpExt:DigitalSourceType", SOURCE_TYPE)
-    description.setAttributeNS(_IPTC, "Iptc4xmpExt:AISystemUsed", f"Pix2PixColor {model}")
+    description.setAttributeNS(_IPTC, "Iptc4xmpExt:AISystemUsed", system)
     if not document.getElementsByTagNameNS(_XMP, "CreatorTool"):
-        description.setAttributeNS(_XMP, "xmp:CreatorTool", f"Pix2PixColor {model}")
+        description.setAttributeNS(_XMP, "xmp:CreatorTool", system)
     body = root.toxml()
     head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     return f'{head}{body}<?xpacket end="w"?>'.encode()
@@ -148,7 +149,7 @@ def _parse_packet(xmp: bytes) -> minidom.Document:
     if len(xmp) > _MAX_XMP:
         raise ValueError(f"{len(xmp):,} bytes")
     text = xmp.strip(b"\x00 \r\n\t")
-    if b"<!" in text:  # a DTD: entities, external files
+    if b"<!" in text or b"\0" in text:  # a DTD (entities, external files), or one in UTF-16
         raise ValueError("holds a document type")
     document = minidom.parseString(re.sub(rb"<\?xpacket.*?\?>", b"", text, flags=re.DOTALL))
     if not document.getElementsByTagNameNS(_RDF, "Description"):

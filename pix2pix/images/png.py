@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pix2pix.errors import Corrupt
 from pix2pix.images.formats import Container
 
+_MAX_CHUNKS = 200_000
 _MAX_EXTRAS = 10_000
 _ESSENTIAL = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf"}
 
@@ -17,7 +18,9 @@ def inspect(data: bytes) -> Container:
     """Walks all chunks. Raises Corrupt for a bad checksum, which Pillow does not check in IDAT."""
     container = Container(cut=True, lossless=True)
     extras, frames, first_is_frame, pixels = 0, 1, False, False
-    for kind, start, end in _chunks(data):
+    for number, (kind, start, end) in enumerate(_chunks(data)):
+        if number > _MAX_CHUNKS:
+            raise Corrupt(f"more than {_MAX_CHUNKS:,} PNG chunks")
         if kind[0] & 0x20 == 0:  # a capital: critical
             if zlib.crc32(data[start - 4 : end]) != _big(data[end : end + 4]):
                 raise Corrupt(f"bad checksum in the PNG chunk {kind.decode('latin-1')!r}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import TiffImagePlugin
 
-from pix2pix.errors import TooLarge, UnsupportedMode
+from pix2pix.errors import Corrupt, TooLarge, UnsupportedMode
 from pix2pix.images.formats import Container
 
 MAX_PAGES = 10_000
@@ -24,6 +24,8 @@ _TAGS = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _MAX_SAMPLE, _SAMPL
 _TAGS |= {_STRIP_OFFSETS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
 _COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000, 50001}
 _LOSSY = {6, 7, 50001}
+_BYTES = {1, 2, 7}  # types that stay one object
+_MAX_ENTRIES, _MAX_NUMBERS = 65_535, 1_000_000
 # A tile is decoded whole, however little of it is picture.
 _MAX_TILE = 2**26
 
@@ -46,12 +48,14 @@ class Header:
 def inspect(data: bytes) -> Container:
     """The first page's layout and the number of pages.
 
-    Raises UnsupportedMode for a compression not known here, TooLarge for absurd tiles.
+    Raises UnsupportedMode for a compression not known here, TooLarge for absurd tiles, Corrupt for
+    absurd directories.
     """
     try:
         head = header(data)
     except ValueError:
         return Container(cut=True)
+    _check_counts(data, head)
     entries = directory(data, head, head.first, _TAGS)
     compression = _first(entries, _COMPRESSION, 1)
     if compression not in _COMPRESSIONS:
@@ -142,6 +146,18 @@ def _extent(data: bytes | memoryview, head: Header, offset: int) -> tuple[int, i
     field, size = (8, 20) if head.big else (2, 12)
     start = offset + field
     return start, start + size * head.number(data[offset:start]), size
+
+
+def _check_counts(data: bytes, head: Header) -> None:
+    """Pillow turns each number of a directory into an object, however many there are."""
+    start, stop, size = _extent(data, head, head.first)
+    if stop - start > _MAX_ENTRIES * size:
+        raise Corrupt(f"more than {_MAX_ENTRIES:,} entries in a TIFF directory")
+    for position in range(start, min(stop, len(data) - size + 1), size):
+        kind = head.number(data[position + 2 : position + 4])
+        count = head.number(data[position + 4 : position + 4 + (8 if head.big else 4)])
+        if kind not in _BYTES and _MAX_NUMBERS < count <= len(data):
+            raise Corrupt(f"more than {_MAX_NUMBERS:,} numbers in a TIFF entry")
 
 
 def _values(data: bytes, head: Header, position: int) -> np.ndarray | None:

@@ -41,12 +41,10 @@ def write(
         if path is not None:
             files.write_bytes(buffer.getbuffer(), path)
         else:
-            dest.write(buffer.getbuffer())  # type: ignore[union-attr]
+            files.write_stream(buffer.getbuffer(), dest)  # type: ignore[arg-type]
     except PhotoError as error:
         error.path = error.path or (None if path is None else str(path))
         raise
-    except OSError as error:
-        raise files.write_error(error) from error
     return warnings
 
 
@@ -78,7 +76,10 @@ def _encode(
     exif = metadata.final_exif(like.exif, size=image.size, keep_gps=keep_gps)
     options = _options(like, name, width * height) | _metadata(like, name, xmp, exif, warnings)
     buffer = io.BytesIO()
-    image.save(buffer, format=name, **options)
+    try:
+        image.save(buffer, format=name, **options)
+    except MemoryError as error:
+        raise TooLarge(f"not enough memory to write {name}") from error
     if name == "TIFF":
         tiff.attach(buffer, {tag: exif[tag] for tag in metadata.DIRECTORIES if tag in exif})
     return buffer, warnings
