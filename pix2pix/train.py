@@ -241,8 +241,9 @@ def main(overrides: list[str]) -> int:
 
 
 def call(compose: Callable[[], None], overrides: list[str]) -> int:
-    """Let Hydra run `compose` with these overrides; its exit status, or 130 after Ctrl-C."""
-    before, program = sys.argv, sys.modules["__main__"]
+    """Let Hydra run `compose` with these overrides; the exit status, which is 130 after Ctrl-C."""
+    program = sys.modules["__main__"]
+    before = sys.argv, program.__spec__
     sys.argv = [__file__, *overrides]
     if program.__spec__ is None:
         # data-parallel runs start their other processes as `python -m` of what this names
@@ -251,11 +252,11 @@ def call(compose: Callable[[], None], overrides: list[str]) -> int:
         compose()
         return 0
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        return 143 if stop.code == 143 else int(bool(stop.code))  # argparse's 2 is 1 here
     except KeyboardInterrupt:
         return 130
     finally:
-        sys.argv = before
+        sys.argv, program.__spec__ = before
 
 
 if __name__ == "__main__":
