@@ -111,6 +111,16 @@ def test_descriptions_are_kept_and_brought_up_to_date(format: str):
     assert details[exifs.COLOR_SPACE] == 1
 
 
+def test_tags_of_a_tiff_ascend():
+    """As TIFF 6.0 demands; strict readers stop at one out of order."""
+    photo = ok(pictures.encoded(RGB, "TIFF", exif=exifs.whole().tobytes()))
+    data = encode(photo.rgb, like=photo, model="default", keep_gps=True)
+    start = struct.unpack_from("<I", data, 4)[0]
+    count = struct.unpack_from("<H", data, start)[0]
+    tags = [struct.unpack_from("<H", data, start + 2 + 12 * i)[0] for i in range(count)]
+    assert tags == sorted(set(tags)) and {exifs.EXIF_IFD, exifs.GPS_IFD} <= set(tags)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_gps_stays_behind_unless_asked_for(format: str):
     photo = ok(pictures.encoded(RGB, format, exif=exifs.whole().tobytes(), **_lossless(format)))

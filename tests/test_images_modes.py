@@ -90,6 +90,12 @@ def test_12_bit_is_scaled_by_4095(name: str):
     assert np.abs(photo.rgb.astype(int) - GRAY[..., None]).max() <= 1
 
 
+def test_white_is_what_the_file_states():
+    samples = np.rint(GRAY / 255 * 1023).astype(np.uint16)
+    photo = ok(tiffs.tiff(samples, more=[tiffs.short(281, 1023)]))
+    assert np.abs(photo.rgb.astype(int) - GRAY[..., None]).max() <= 1
+
+
 def test_a_dark_16_bit_picture_stays_dark():
     photo = ok(tiffs.tiff(GRAY.astype(np.uint16) * 60))  # up to 15,300: no 12-bit file
     assert photo.rgb.max() <= 60
