@@ -55,7 +55,8 @@ footer { display: none !important; }
 #before-after, #upload { border-radius: 14px; }
 #controls > * { align-self: stretch; }
 #upload { height: min(54vh, 460px) !important; border-color: var(--neutral-400) !important; }
-#page:has(#before-after img) #upload { height: 84px !important; }
+#page:has(#before-after img) #upload { height: 64px !important; }
+#page:has(#before-after img) #upload .icon-wrap { display: none; }
 #upload button { height: 100% !important; }
 #upload [data-testid=upload-text] { font-size: 0; }
 #upload [data-testid=upload-text] > .or { display: none; }
@@ -77,10 +78,11 @@ footer { display: none !important; }
 _JS = """() => {
   const field = () => document.querySelector('#upload input[type=file]');
   const take = (event, files) => {
-    const input = field();
-    if (!input || !files || !files.length) return;
-    event.preventDefault();
+    if (!files || !files.length) return;
+    event.preventDefault();  // else the browser leaves the page for the file
     event.stopPropagation();
+    const input = field();
+    if (!input) return;  // one is on its way
     const one = new DataTransfer();
     one.items.add(files[0]);
     input.files = one.files;
@@ -100,9 +102,16 @@ _JS = """() => {
       event.target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
     else if (event.key === 'Enter') event.target.blur();
   });
-  document.querySelectorAll('#samples button').forEach(
-    (sample, i) => { sample.ariaLabel = `Sample photo ${i + 1}`; });
+  // the samples come a little later than this runs
+  const name_samples = (patience) => {
+    const samples = document.querySelectorAll('#samples button:has(img)');
+    samples.forEach((sample, i) => { sample.ariaLabel = `Sample photo ${i + 1}`; });
+    if (!samples.length && patience) setTimeout(name_samples, 200, patience - 1);
+  };
+  name_samples(100);
 }"""
+
+_NOTHING = "() => null"
 
 LOOK: dict[str, Any] = {
     "theme": gr.themes.Default(
@@ -147,9 +156,16 @@ def build_page(
         sources = [(upload, upload.upload)] + ([(gallery, gallery.click)] if gallery else [])
         for source, ask in sources:
             inputs, outputs = [source, saturation], [opened, controls, *shown]
-            asked = ask(do.open, inputs, outputs, show_progress_on=[upload, slider], **_EVENT)
-            for ended in (asked.success, asked.failure):  # the next photo may come
-                ended(None, js="() => null", outputs=upload)
+            asked = ask(
+                do.open,
+                inputs,
+                outputs,
+                trigger_mode="multiple",
+                show_progress_on=[upload, slider],
+                **_EVENT,
+            )
+            asked.failure(None, js=_NOTHING, outputs=upload)
+        slider.change(None, js=_NOTHING, outputs=upload)  # the next photo may come
         released = {"trigger_mode": "always_last", "show_progress": "minimal"} | _EVENT
         saturation.release(do.color, [opened, saturation], shown, **released)
     return page.queue(max_size=32, default_concurrency_limit=1)
@@ -215,6 +231,7 @@ def _upload() -> gr.File:
     gr.Image would open it first, and re-encode or refuse it. gr.File leaves an empty temporary file
     behind for each one, and both fetch an address that is sent in place of a file.
     """
+    # Cleared by the browser alone: as the output of a function gradio would make it anew.
     upload = gr.File(elem_id="upload", label="Photo", show_label=False)
     move = upload.async_move_resource_to_block_cache
 
