@@ -37,7 +37,7 @@ def by_skimage(rgb: np.ndarray) -> np.ndarray:
 def by_strips(rgb: np.ndarray) -> np.ndarray:
     import torch
 
-    from pix2pix.color import for_strips, lab_to_rgb8, rgb8_to_lab
+    from pix2pix.color import lab_to_rgb8, parallel, rgb8_to_lab, strips
 
     source = torch.from_numpy(rgb)
     result = torch.empty_like(source)
@@ -45,7 +45,7 @@ def by_strips(rgb: np.ndarray) -> np.ndarray:
     def there_and_back(strip: tuple[slice, slice]) -> None:
         result[strip] = lab_to_rgb8(rgb8_to_lab(source[strip]))
 
-    for_strips(there_and_back, *rgb.shape[:2])
+    parallel(there_and_back, strips(*rgb.shape[:2]))
     return result.numpy()
 
 

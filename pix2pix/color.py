@@ -6,9 +6,9 @@ a matrix product would drop to bf16 or TF32 under autocast. Piecewise curves are
 halves, because torch.where alone costs more than the rest (2.7 ns a value against 0.1, CPU).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -24,18 +24,22 @@ _XYZ_FROM_RGB = (
 )
 _WHITE = (0.95047, 1.0, 1.08883)
 
+Item = TypeVar("Item")
+Strip = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
 _Matrix = tuple[tuple[float, ...], ...]
-_TO_WHITE: _Matrix = tuple(  # linear RGB -> XYZ relative to white
+TO_WHITE: _Matrix = tuple(  # linear RGB -> XYZ relative to white
     tuple(v / w for v in row) for row, w in zip(_XYZ_FROM_RGB, _WHITE, strict=True)
 )
 _FROM_WHITE: _Matrix = tuple(
-    map(tuple, torch.tensor(_TO_WHITE, dtype=torch.float64).inverse().tolist())
+    map(tuple, torch.tensor(TO_WHITE, dtype=torch.float64).inverse().tolist())
 )
 
 # Linear RGB this far outside [0, 1] counts as inside: rounding noise and, at the top, the 8e-5 by
 # which (100, 0, 0) misses sRGB white with these constants. At black more would show: there red and
 # green a little below 0 leave room for four times as much blue.
-_BELOW, _ABOVE = 4e-6, 2e-4
+_BOTTOM, _TOP = -4e-6, 1 + 2e-4
 _BISECTIONS = 9  # a compressed color loses at most 1/512 of its chroma more than it must
 
 
@@ -45,7 +49,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     L* is in [0, 100], a* and b* within about +-108 (D65, 2 deg observer). Raises ValueError when
     the channel axis is not 3, TypeError on integers. Source: IEC 61966-2-1, CIE 15:2004.
     """
-    fx, fy, fz = _lab_curve(_mix(_TO_WHITE, _decode(_checked(rgb, "rgb")))).unbind(-3)
+    fx, fy, fz = _lab_curve(_mix(TO_WHITE, decode(_checked(rgb, "rgb")))).unbind(-3)
     return torch.stack((_lightness(fy), 500 * (fx - fy), 200 * (fy - fz)), -3)
 
 
@@ -57,10 +61,10 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     """
     lab = _checked(lab, "lab")
     linear = _linear(lab)
-    outside = _outside(linear)
-    if len(outside):
-        linear = _put(linear, outside, _linear(_fit(_pick(lab, outside))))
-    return _encode(linear)
+    where = _outside(linear)
+    if len(where):
+        linear = _put(linear, where, _linear(_fit(_pick(lab, where))))
+    return encode(linear)
 
 
 def compress_chroma(lab: Tensor) -> Tensor:
@@ -70,8 +74,8 @@ def compress_chroma(lab: Tensor) -> Tensor:
     takes the scale as a constant.
     """
     lab = _checked(lab, "lab")
-    outside = _outside(_linear(lab))
-    return _put(lab.clone(), outside, _fit(_pick(lab, outside))) if len(outside) else lab
+    where = _outside(_linear(lab))
+    return _put(lab.clone(), where, _fit(_pick(lab, where))) if len(where) else lab
 
 
 def rgb_to_net(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,7 +89,7 @@ def net_to_rgb(L: Tensor, ab: Tensor) -> Tensor:
     return lab_to_rgb(torch.cat((L.float() * 50 + 50, ab.float() * AB_SCALE), -3))
 
 
-def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[tuple[slice, slice]]:
+def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[Strip]:
     """Cut a picture into strips of at most `pixels` pixels: whole rows, or parts of a long row.
 
     Yields (rows, columns). Float Lab takes four times the memory of 8-bit RGB, and converting it
@@ -97,10 +101,8 @@ def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[tuple[sl
             yield slice(top, min(top + rows, height)), slice(left, min(left + pixels, width))
 
 
-def for_strips(
-    work: Callable[[tuple[slice, slice]], None], height: int, width: int, *, pixels: int = 2**16
-) -> None:
-    """Call `work((rows, columns))` on every strip of a picture, on as many threads as torch uses.
+def parallel(work: Callable[[Item], None], items: Iterable[Item]) -> None:
+    """Call `work` on every item, such as a strip, on as many threads as torch uses.
 
     Each call computes on one core. (Torch's own threads meet after every operation: a strip is too
     small for that, and on a busy machine it took up to 100 times as long.)
@@ -108,7 +110,7 @@ def for_strips(
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
-            for _ in pool.map(work, strips(height, width, pixels=pixels)):
+            for _ in pool.map(work, items):
                 pass
         finally:
             torch.set_num_threads(threads)  # the workers' 1 would be the next new thread's too
@@ -121,26 +123,9 @@ def rgb8_to_lab(rgb: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def rgb8_to_L(rgb: Tensor) -> Tensor:
-    """Lightness L* (1, H, W) float32 in [0, 100] of a strip of sRGB (H, W, 3) uint8."""
-    r, g, b = rgb.unbind(-1)
-    if torch.equal(r, g) and torch.equal(g, b):  # the usual old photo: six times as fast
-        levels = _gray_levels(rgb.device)
-        return levels.index_select(0, g.flatten().int()).view(1, *g.shape)
-    return _lightness(_lab_curve(_mix(_TO_WHITE[1:2], _decode(_planes(rgb)))))
-
-
-@torch.no_grad()
 def lab_to_rgb8(lab: Tensor) -> Tensor:
     """Convert a strip of L*a*b* (3, H, W) to sRGB (H, W, 3) uint8, as `lab_to_rgb`, rounded."""
     return lab_to_rgb(lab).mul_(255).round_().to(torch.uint8).permute(1, 2, 0)
-
-
-@cache
-def _gray_levels(device: torch.device) -> Tensor:
-    """L* (256,) of the 8-bit grays."""
-    ramp = torch.arange(256, device=device).to(torch.uint8)
-    return rgb8_to_lab(ramp[None, :, None].expand(1, 256, 3))[0, 0]
 
 
 def _checked(image: Tensor, name: str) -> Tensor:
@@ -167,14 +152,14 @@ def _power(x: Tensor, exponent: float) -> Tensor:
     return x.log2().mul_(exponent).exp2_()  # twice as fast as torch.pow
 
 
-def _decode(rgb: Tensor) -> Tensor:
+def decode(rgb: Tensor) -> Tensor:
     """SRGB in [0, 1] -> linear RGB in [0, 1]."""
     knee = 0.0404482  # where the two pieces meet: 12.92 * 0.00313067
     line = rgb.clamp(max=knee).sub_(knee).div_(12.92)
     return line.add_(_power(rgb.clamp(min=knee).add_(0.055), 2.4), alpha=1.055**-2.4)
 
 
-def _encode(linear: Tensor) -> Tensor:
+def encode(linear: Tensor) -> Tensor:
     """Linear RGB -> sRGB in [0, 1]; rounding noise outside [0, 1] is cut."""
     knee = 0.0031306684
     line = linear.clamp(max=knee).mul_(12.92).sub_(12.92 * knee + 0.055)
@@ -210,10 +195,10 @@ def _outside(linear: Tensor) -> Tensor:
     """Flat positions (N,) of the pixels whose linear RGB (..., 3, H, W) sRGB cannot show."""
     linear = linear.detach()
     low, high = torch.aminmax(linear)
-    if low >= -_BELOW and high <= 1 + _ABOVE:
+    if low >= _BOTTOM and high <= _TOP:
         return torch.empty(0, dtype=torch.long, device=linear.device)
-    inside = torch.minimum(linear.amin(-3) + _BELOW, 1 + _ABOVE - linear.amax(-3))
-    return (inside < 0).flatten().nonzero().flatten()
+    room = torch.minimum(linear.amin(-3) - _BOTTOM, _TOP - linear.amax(-3))
+    return (room < 0).flatten().nonzero().flatten()
 
 
 def _pick(image: Tensor, where: Tensor) -> Tensor:
@@ -232,23 +217,24 @@ def _fit(colors: Tensor) -> Tensor:
     """Shrink the chroma of colors (3, N, 1) outside sRGB to its boundary."""
     L, ab = colors[:1].clamp(0, 100), colors[1:]
     with torch.no_grad():
-        scale = _largest_scale(L.flatten(), ab.flatten(1))
-    return torch.cat((L, ab * scale[:, None]))
+        fy = (L.flatten() + 16) / 116
+        step_xz = ab.flatten(1) * ab.new_tensor([[1 / 500], [-1 / 200]])
+        scale = _largest_scale(fy, step_xz)[:, None]
+    return torch.cat((L, ab * scale))
 
 
-def _largest_scale(L: Tensor, ab: Tensor) -> Tensor:
-    """The factor (N,) in [0, 1) by which ab (2, N) is just inside sRGB at L* (N,), by bisection.
+def _largest_scale(fy: Tensor, step_xz: Tensor) -> Tensor:
+    """Find by bisection how far colors outside sRGB may go from gray: a factor (N,) in [0, 1).
 
-    `_linear` for one color at many scales: what depends on L* alone is computed once, and linear
-    RGB is taken about the middle of the gamut, where one comparison tests both sides.
+    fy (N,) is f(Y), step_xz (2, N) what is added to it for f(X) and f(Z) at full chroma. What
+    depends on fy alone is computed once, and linear RGB is taken about the middle of the gamut,
+    where one comparison tests both sides.
     """
-    to_rgb = torch.tensor(_FROM_WHITE, device=L.device)[..., None]  # (3, 3, 1)
-    fy = (L + 16) / 116
-    step_xz = ab * ab.new_tensor([[1 / 500], [-1 / 200]])  # fx - fy and fz - fy at scale 1
+    to_rgb = torch.tensor(_FROM_WHITE, device=fy.device)[..., None]  # (3, 3, 1)
     # half the tolerance, so that the result counts as inside
-    middle, radius = (1 + (_ABOVE - _BELOW) / 2) / 2, (1 + (_ABOVE + _BELOW) / 2) / 2
+    middle, radius = (1 + _TOP + _BOTTOM) / 4, (1 + _TOP - _BOTTOM) / 4
     of_y = to_rgb[:, 1] * _xyz_curve(fy) - middle  # (3, N)
-    scale = torch.zeros_like(L)
+    scale = torch.zeros_like(fy)
     for k in range(1, _BISECTIONS + 1):
         x, z = _xyz_curve(torch.addcmul(fy, step_xz, scale + 0.5**k))
         centered = torch.addcmul(of_y, to_rgb[:, 0], x).addcmul_(to_rgb[:, 2], z)

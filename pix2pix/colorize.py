@@ -19,13 +19,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix import images
-from pix2pix.color import for_strips, lab_to_rgb8, rgb8_to_L
+from pix2pix.color import rgb8_to_lab
 from pix2pix.images import modes
 from pix2pix.images.formats import Container
+from pix2pix.recolor import recolor
 from pix2pix.weights import Header, load
 
 _WHITE = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
-_GPU_STRIP = 2**22  # pixels; there is no cache to stay in
 
 
 class Colorizer:
@@ -121,21 +121,9 @@ class Colorizer:
             raise ValueError(f"rgb has shape {rgb.shape}; it must be (H, W, 3)")
         if not 0 <= saturation < math.inf:
             raise ValueError(f"saturation is {saturation}; it must be 0 or more")
-        source = torch.from_numpy(np.require(rgb, requirements=["C", "W"]))
-        scale = self.header.ab_scale * self.header.saturation * saturation
-        upsampled = Upsampled(self.predict(source, seed=seed) * scale, *rgb.shape[:2])
-        result = torch.empty_like(source)
-
-        @torch.no_grad()
-        def color(strip: tuple[slice, slice]) -> None:
-            L = rgb8_to_L(source[strip].to(self.device))
-            result[strip] = lab_to_rgb8(torch.cat((L, upsampled[strip])))
-
-        if self.device.type == "cpu":
-            for_strips(color, *rgb.shape[:2])
-        else:
-            for_strips(color, *rgb.shape[:2], pixels=_GPU_STRIP)
-        return result.numpy()
+        rgb = np.require(rgb, requirements=["C", "W"])  # for torch
+        ab = self.predict(torch.from_numpy(rgb), seed=seed).cpu()
+        return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * saturation))
 
     @torch.no_grad()
     def predict(self, rgb: Tensor, *, seed: int | None = None) -> Tensor:
@@ -147,7 +135,8 @@ class Colorizer:
         small = rgb.permute(2, 0, 1)[None]
         if small.shape[-2:] != size:
             small = F.interpolate(small, size, mode="bilinear", antialias=True)
-        L = rgb8_to_L(small[0].permute(1, 2, 0).to(self.device))[None] / 50 - 1  # (1, 1, h, w)
+        lab = rgb8_to_lab(small[0].permute(1, 2, 0).to(self.device))
+        L = lab[None, :1] / 50 - 1  # (1, 1, h, w)
         # further channels carry hints; zeros say that there are none
         L = F.pad(L, (0, 0, 0, 0, 0, self.header.in_channels - 1))
         with self._lock, _dropout(self.generator, seed):
@@ -176,50 +165,6 @@ def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int,
 
     h, w = min(pairs, key=error)
     return h * multiple, w * multiple
-
-
-class Upsampled:
-    """A small picture (C, h, w), bicubically upsampled to (C, H, W) one strip at a time.
-
-    `upsampled[rows, columns]` equals that part of the whole, because every output row is computed
-    from its own four input rows, wherever the strip ends. Only a picture h rows high is held at
-    full width. Same kernel as F.interpolate(mode="bicubic"), a = -0.75.
-    """
-
-    def __init__(self, small: Tensor, height: int, width: int):
-        size = min(small.shape[1], height), min(small.shape[2], width)
-        if size != tuple(small.shape[1:]):  # a picture smaller than the net's input: average
-            small = F.interpolate(small[None], size, mode="bilinear", antialias=True)[0]
-        index, weight = _cubic_taps(size[1], width, small.device)
-        taps = [small[:, :, index[k]] * weight[k] for k in range(4)]
-        self.wide = taps[0] + taps[1] + taps[2] + taps[3]  # (C, h, W)
-        self.index, self.weight = _cubic_taps(size[0], height, small.device)
-
-    def __getitem__(self, strip: tuple[slice, slice]) -> Tensor:
-        """Upsample the pixels at (rows, columns) -> (C, rows, columns)."""
-        rows, columns = strip
-        wide = self.wide[:, :, columns]
-        index, weight = self.index[:, rows], self.weight[:, rows, None]
-        out = wide[:, index[0]] * weight[0]
-        for k in range(1, 4):
-            out.addcmul_(wide[:, index[k]], weight[k])
-        return out
-
-
-def _cubic_taps(size: int, new: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The four input positions and weights (4, new) of each output, for one axis.
-
-    Source: Keys 1981, cubic convolution, with a = -0.75.
-    """
-    a = -0.75
-    position = (torch.arange(new, dtype=torch.float64) + 0.5) * (size / new) - 0.5
-    first = position.floor()
-    t = (position - first).unsqueeze(0)
-    x = torch.cat((t + 1, t, 1 - t, 2 - t))  # distances of the taps
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((x - 5) * x + 8) * x * a - 4 * a
-    index = (first.long() + torch.arange(-1, 3)[:, None]).clamp(0, size - 1)
-    return index.to(device), torch.where(x <= 1, near, far).float().to(device)
 
 
 @contextmanager

@@ -6,15 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 from torch import nn
 
-from pix2pix import colorize, nets, recipes, weights
-from pix2pix.color import strips
-from pix2pix.colorize import Colorizer, Upsampled, net_size
+from pix2pix import nets, recipes, weights
+from pix2pix.colorize import Colorizer, net_size
 from pix2pix.errors import PhotoError
 from pix2pix.weights import Header
 
@@ -116,32 +114,6 @@ def test_seed_spares_the_norms():
     rgb = photo(30, 30)
     assert np.array_equal(colorizer.rgb(rgb, seed=3), colorizer.rgb(rgb))  # it has no dropout
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
-
-
-@pytest.mark.parametrize("size", [(100, 100), (37, 1000), (1000, 37), (5, 3), (300, 7)])
-def test_strips_of_the_upsampled_are_the_whole(size):
-    small = torch.randn(2, 24, 40)
-    upsampled = Upsampled(small, *size)
-    whole = upsampled[:, :]
-    pieces = torch.full_like(whole, math.nan)
-    for strip in strips(*size, pixels=211):
-        pieces[(slice(None), *strip)] = upsampled[strip]
-    assert torch.equal(pieces, whole)
-
-
-@pytest.mark.parametrize("size", [(100, 131), (24, 40), (25, 400)])
-def test_upsampling_is_bicubic(size):
-    small = torch.randn(2, 24, 40)
-    expected = F.interpolate(small[None], size, mode="bicubic")[0]
-    torch.testing.assert_close(Upsampled(small, *size)[:, :], expected, atol=5e-5, rtol=0)
-
-
-def test_no_seams_between_strips(unet, monkeypatch):
-    rgb = photo(257, 255)
-    whole = unet.rgb(rgb)
-    original = colorize.for_strips
-    monkeypatch.setattr(colorize, "for_strips", lambda *a: original(*a, pixels=1000))
-    assert np.array_equal(unet.rgb(rgb), whole)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ PACKAGE = Path(pix2pix.__file__).parent
 LAYERS = """
     errors
     color randomness
-    backbones images
-    nets download metrics film show
+    backbones images recolor
+    nets download metrics film recolor show
     cache
     data
     recipes
