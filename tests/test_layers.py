@@ -16,7 +16,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 LAYERS = """
     errors
     color randomness
-    backbones images recolor
+    backbones images
     nets download metrics film recolor show
     cache
     data
