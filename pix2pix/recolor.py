@@ -6,6 +6,7 @@ a table, and a pixel costs one look-up. Where the chroma is too wide for that to
 goes all the way, which takes five times as long.
 """
 
+import math
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 from pix2pix import color
 
 _STRIP = 2**17  # pixels: threads of Python get along when their operations are long
-_STEP = 0.5  # of a* and b* in the table: at most a quarter off, as much as 8-bit RGB is
+_FINE, _COARSE = 0.5, 1.0  # steps of a*, b*: off by a quarter to a half, as 8-bit RGB itself
 _WHITE = 65535  # Y is counted in 65535ths
 
 
@@ -28,13 +29,13 @@ def recolor(rgb: np.ndarray, ab: Tensor) -> np.ndarray:
     no such color, chroma is compressed as in color.lab_to_rgb. On CPU.
     """
     source, result = torch.from_numpy(rgb), torch.from_numpy(np.empty_like(rgb))
-    flat = ab.flatten(1) / _STEP
-    low, high = flat.amin(1).floor().int(), flat.amax(1).ceil().int()
-    sides = (high - low + 1).tolist()
-    if 4 * 256 * sides[0] * sides[1] > source[..., 0].numel():
+    spread = ab.flatten(1).amax(1) - ab.flatten(1).amin(1)
+    # with this step, the table has a quarter as many entries as the picture has pixels
+    step = max(_FINE, math.sqrt(4 * 256 * float(spread.prod()) / source[..., 0].numel()))
+    if step > _COARSE:
         _by_pixel(source, ab, result)
     else:
-        _by_table(source, ab / _STEP - low.view(2, 1, 1), color_table(low, sides), result)
+        _by_table(source, ab, step, result)
     return result.numpy()
 
 
@@ -48,10 +49,13 @@ def _by_pixel(source: Tensor, ab: Tensor, result: Tensor) -> None:
     color.parallel(work, color.strips(*source.shape[:2]))
 
 
-def _by_table(source: Tensor, steps: Tensor, table: Tensor, result: Tensor) -> None:
-    """Look up every pixel; `steps` (2, h, w) is ab as a position in the table."""
-    upsampled = Upsampled(steps + 0.5, *source.shape[:2])  # + 0.5, as integers cut
-    sides = table.shape[1:]
+def _by_table(source: Tensor, ab: Tensor, step: float, result: Tensor) -> None:
+    low, high = ab.flatten(1).amin(1), ab.flatten(1).amax(1)  # (2,)
+    low = (low / step).floor() * step  # so that zero is among the steps
+    sides = [int(n) for n in ((high - low) / step).ceil() + 1]
+    table = color_table(low, sides, step)
+    position = (ab - low.view(2, 1, 1)) / step + 0.5  # as integers cut
+    upsampled = Upsampled(position, *source.shape[:2])
     flat = table.flatten()
     pixels = result.numpy()
 
@@ -67,15 +71,15 @@ def _by_table(source: Tensor, steps: Tensor, table: Tensor, result: Tensor) -> N
     color.parallel(work, color.strips(*source.shape[:2], pixels=_STRIP))
 
 
-def color_table(low: Tensor, sides: list[int]) -> Tensor:
-    """8-bit colors (256, A, B) int32, packed as R + 256 G + 65536 B, of every gray and step.
+def color_table(low: Tensor, sides: list[int], step: float) -> Tensor:
+    """8-bit colors (256, A, B) int32, packed as R + 256 G + 65536 B, of every gray, a* and b*.
 
-    Steps of a* and b* begin at `low` (2,) and are _STEP apart.
+    The A and B values of a* and b* begin at `low` (2,) and are `step` apart.
     """
     table = torch.empty(256, sides[0] * sides[1], dtype=torch.int32)
     ramp = torch.arange(256).to(torch.uint8)[:, None, None].expand(256, 1, 3)
     L = color.rgb8_to_lab(ramp)[0]  # (256, 1)
-    a, b = ((torch.arange(n) + start) * _STEP for n, start in zip(sides, low, strict=True))
+    a, b = (torch.arange(n) * step + start for n, start in zip(sides, low, strict=True))
     ab = torch.stack(torch.meshgrid(a, b, indexing="ij")).flatten(1)[:, None]  # (2, 1, A * B)
 
     def work(strip: color.Strip) -> None:
