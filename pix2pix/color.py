@@ -50,7 +50,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     the channel axis is not 3, TypeError on integers. Source: IEC 61966-2-1, CIE 15:2004.
     """
     fx, fy, fz = _lab_curve(_mix(TO_WHITE, decode(_checked(rgb, "rgb")))).unbind(-3)
-    return torch.stack((_lightness(fy), 500 * (fx - fy), 200 * (fy - fz)), -3)
+    return torch.stack((116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)), -3)
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
@@ -173,10 +173,6 @@ def _lab_curve(xyz: Tensor) -> Tensor:
     return line.add_(_power(xyz.clamp(min=knee), 1 / 3))
 
 
-def _lightness(fy: Tensor) -> Tensor:
-    return (116 * fy - 16).clamp(0, 100)
-
-
 def _xyz_curve(f: Tensor) -> Tensor:
     """Invert `_lab_curve`: f(XYZ) -> XYZ relative to white."""
     knee = 0.2068966
@@ -215,7 +211,7 @@ def _put(image: Tensor, where: Tensor, pixels: Tensor) -> Tensor:
 
 def _fit(colors: Tensor) -> Tensor:
     """Shrink the chroma of colors (3, N, 1) outside sRGB to its boundary."""
-    L, ab = colors[:1].clamp(0, 100), colors[1:]
+    L, ab = colors[:1], colors[1:]
     with torch.no_grad():
         fy = (L.flatten() + 16) / 116
         step_xz = ab.flatten(1) * ab.new_tensor([[1 / 500], [-1 / 200]])

@@ -1,5 +1,7 @@
 """Lab against skimage, every 8-bit color there and back, and the gamut rule."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -99,7 +101,7 @@ def test_net_scaling_and_back():
 
 def test_nets_ranges_hold_at_the_corners():
     L, ab = color.rgb_to_net(edge_colors()[None])
-    assert -1 <= L.min() < -0.99999 and 0.99999 < L.max() <= 1
+    assert abs(L.min() + 1) < 1e-6 and abs(L.max() - 1) < 1e-6
     assert ab.abs().max() < 1
 
 
@@ -148,8 +150,20 @@ def test_strips_cover_every_pixel_once(size, pixels):
     assert (seen == 1).all()
 
 
-def test_parallel_keeps_the_number_of_threads_and_passes_errors_on():
+@pytest.fixture
+def two_threads():
     threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+def threads_of_a_new_thread() -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
+
+
+def test_parallel_computes_on_one_core_each_and_leaves_torch_its_threads(two_threads):
     seen, inside = [], []
 
     def work(item):
@@ -158,13 +172,16 @@ def test_parallel_keeps_the_number_of_threads_and_passes_errors_on():
 
     color.parallel(work, range(50))
     assert sorted(seen) == list(range(50)) and set(inside) == {1}
+    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
 
+
+def test_parallel_passes_errors_on(two_threads):
     def fail(item):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         color.parallel(fail, range(50))
-    assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
 
 
 def test_8_bit_strips_are_the_float_functions():

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from bad_inputs import profiles
 from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
@@ -199,13 +200,12 @@ def test_16_bits_warn_and_are_not_white():
     assert 60 < np.asarray(colored).mean() < 200
 
 
-def test_pil_profile_is_used_and_no_longer_attached():
-    from PIL import ImageCms
-
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    image = in_mode("RGB")
-    image.info["icc_profile"] = lab
-    assert "icc_profile" not in constant()(image).info
+def test_pil_profile_is_applied_and_not_passed_on():
+    image = Image.new("L", (20, 20), 128)
+    image.info["icc_profile"] = profiles.gray_profile(1.0)  # half the light: L* 76, not 54
+    colored = constant()(image)
+    assert abs(lightness(np.asarray(colored)).mean() - 76) < 1
+    assert "icc_profile" not in colored.info
 
 
 @pytest.mark.parametrize("given", ["path", "str", "bytes", "stream"])

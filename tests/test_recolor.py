@@ -104,6 +104,12 @@ def test_upsampling_is_bicubic(size):
     torch.testing.assert_close(Upsampled(small, *size)[:, :], expected, atol=5e-5, rtol=0)
 
 
+def test_a_picture_smaller_than_the_nets_input_gets_the_average():
+    small = torch.randn(2, 24, 40)
+    expected = F.interpolate(small[None], (2, 5), mode="bilinear", antialias=True)[0]
+    torch.testing.assert_close(Upsampled(small, 2, 5)[:, :], expected)
+
+
 @pytest.mark.parametrize("size", [(100, 100), (37, 1000), (1000, 37), (5, 3), (300, 7)])
 def test_strips_of_the_upsampled_are_the_whole(size):
     small = torch.randn(2, 24, 40)
