@@ -6,9 +6,9 @@
 #   ENCODER  MobileNetV2 features as .safetensors in torchvision's layout, or "download" (default)
 #
 # Stops and goes on: run it again with the same OUT and every stage resumes where it was. STEPS
-# scales the length (100 = as published on two CPU cores); a GPU affords 1000 and BATCH=64.
-# Every figure of docs/training-log.md comes from these stages. MORE is appended to every stage
-# (MORE="trainer.workers=12").
+# scales the length: 100 takes two CPU cores about two hours, a GPU affords 1000 and BATCH=64. MORE
+# is appended to every stage (MORE="trainer.workers=12"). docs/training-log.md says which runs the
+# weights that are bundled now came from.
 set -euo pipefail
 data=${1:?DATA: folder or zip of photographs} out=${2:?OUT: a folder} encoder=${3:-download}
 scale=${STEPS:-100} batch=${BATCH:-32}
@@ -23,17 +23,17 @@ stage() { # NAME STEPS OVERRIDES...
     "$@" ${MORE:-}
 }
 
-# The best colorizer: a pretrained encoder, L1, small pictures first, larger ones to finish.
+# The best colorizer: a pretrained encoder, L1 on small pictures, then Huber on larger ones.
 mobilenet=(recipe=unet_l1 recipe/generator=mobilenet_v2 data.film=0.25 data.exposure=0.1)
 stage default-128 5500 "${mobilenet[@]}" recipe.generator.weights="$encoder" data.size=128
-stage default-192 800 "${mobilenet[@]}" data.size=192 recipe.lr=3e-4 trainer.warmup=50 \
-  trainer.init_from="$out/default-128/last.safetensors"
+stage default-192 600 "${mobilenet[@]}" recipe.beta=0.1 recipe.lr=3e-4 trainer.warmup=30 \
+  data.size=192 data.cached_side=208 trainer.init_from="$out/default-128/last.safetensors"
 "$python" "$root/scripts/bundle.py" "$out/default-192/last.safetensors" "$data" \
   "$out/default.safetensors"
 
 # The course's U-Net from scratch: L1 until color is there, then the PatchGAN joins.
-stage pix2pix-128 3000 recipe=pix2pix recipe.generator.width=32 recipe.generator.depth=7 \
-  recipe.generator.dropout=0.1 recipe.gan_start=$((2700 * scale / 100)) recipe.lr=5e-4 \
+stage pix2pix-128 5000 recipe=pix2pix recipe.generator.width=32 recipe.generator.depth=7 \
+  recipe.generator.dropout=0.1 recipe.gan_start=$((4800 * scale / 100)) recipe.lr=5e-4 \
   data.size=128
 "$python" "$root/scripts/bundle.py" "$out/pix2pix-128/last.safetensors" "$data" \
   "$out/pix2pix.safetensors"

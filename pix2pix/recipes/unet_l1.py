@@ -9,7 +9,11 @@ from pix2pix.recipes.base import Recipe, param_groups
 
 
 class UNetL1(Recipe):
-    """Mean absolute error between ab and fake: the median color, safe and a little sepia."""
+    """Mean absolute error between ab and fake: the median color, safe and a little sepia.
+
+    With `beta` above 0 errors smaller than it count squared (Huber): between median and mean, the
+    color hedges where two are likely instead of taking the likelier one.
+    """
 
     def __init__(
         self,
@@ -18,13 +22,15 @@ class UNetL1(Recipe):
         lr: float = 1e-3,
         encoder_lr: float = 0.2,
         weight_decay: float = 1e-2,
+        beta: float = 0.0,
     ):
         super().__init__(generator)
+        self.beta = beta
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
 
     def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab."""
-        return {"l1": F.l1_loss(fake.float(), batch.ab)}
+        """L1 to the photo's ab; below `beta` (in units of ab) squared, as Huber's."""
+        return {"l1": F.smooth_l1_loss(fake.float(), batch.ab, beta=self.beta)}
 
     def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
         """AdamW; a pretrained encoder learns at `encoder_lr` times the rate."""
