@@ -133,8 +133,10 @@ class Colorizer:
         """
         size = net_size(*rgb.shape[:2], area=self.header.area, multiple=self._multiple)
         small = rgb.permute(2, 0, 1)[None]
-        if small.shape[-2:] != size:
-            small = F.interpolate(small, size, mode="bilinear", antialias=True)
+        least = min(size[0], rgb.shape[0]), min(size[1], rgb.shape[1])
+        for step in (least, size):  # smaller first: a line of pixels must not swell before
+            if small.shape[-2:] != step:
+                small = F.interpolate(small, step, mode="bilinear", antialias=True)
         lab = rgb8_to_lab(small[0].permute(1, 2, 0).to(self.device))
         L = lab[None, :1] / 50 - 1  # (1, 1, h, w)
         # further channels carry hints; zeros say that there are none

@@ -137,31 +137,34 @@ class Upsampled:
         size = min(small.shape[1], height), min(small.shape[2], width)
         if size != tuple(small.shape[1:]):  # a picture smaller than the net's input: average
             small = F.interpolate(small[None], size, mode="bilinear", antialias=True)[0]
-        index, weight = _cubic_taps(size[1], width)
+        self.sides = small.shape[1], height
         columns = small.permute(2, 0, 1).flatten(1)  # (w, C * h): columns are gathered as rows
-        wide = columns[index[0]] * weight[0][:, None]
-        for k in range(1, 4):
-            wide.addcmul_(columns[index[k]], weight[k][:, None])
-        self.wide = wide.T.reshape(small.shape[0], size[0], width)
-        self.index, self.weight = _cubic_taps(size[0], height)
+        self.wide = torch.empty(small.shape[0], size[0], width)
+        for _, part in color.strips(1, width):
+            index, weight = _cubic_taps(size[1], width, part)
+            piece = columns[index[0]] * weight[0][:, None]
+            for k in range(1, 4):
+                piece.addcmul_(columns[index[k]], weight[k][:, None])
+            self.wide[:, :, part] = piece.T.view(*self.wide.shape[:2], -1)
 
     def __getitem__(self, strip: color.Strip) -> Tensor:
         """Upsample the pixels at (rows, columns) -> (C, rows, columns)."""
         rows, columns = strip
-        index = self.index[:, rows]
+        index, taps = _cubic_taps(*self.sides, rows)
         first, last = int(index[0, 0]), int(index[3, -1])
         weight = torch.zeros(index.shape[1], last - first + 1)  # dense: a handful of input rows
-        weight.scatter_add_(1, (index - first).T, self.weight[:, rows].T)
+        weight.scatter_add_(1, (index - first).T, taps.T)
         return weight @ self.wide[:, first : last + 1, columns]
 
 
-def _cubic_taps(size: int, new: int) -> tuple[Tensor, Tensor]:
-    """The four input positions and weights (4, new) of each output, for one axis.
+def _cubic_taps(size: int, new: int, part: slice) -> tuple[Tensor, Tensor]:
+    """The four input positions and weights (4, N) of N among `new` outputs, for one axis.
 
     Source: Keys 1981, cubic convolution, with a = -0.75.
     """
     a = -0.75
-    position = (torch.arange(new, dtype=torch.float64) + 0.5) * (size / new) - 0.5
+    outputs = torch.arange(*part.indices(new), dtype=torch.float64)
+    position = (outputs + 0.5) * (size / new) - 0.5
     first = position.floor()
     t = (position - first).unsqueeze(0)
     x = torch.cat((t + 1, t, 1 - t, 2 - t))  # distances of the taps
