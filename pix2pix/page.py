@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it while it is imported
 
-import gradio as gr
+try:
+    import gradio as gr
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("the page needs: pip install 'pix2pix-color[demo]'") from error
 import numpy as np
 from PIL import Image
 
@@ -302,7 +305,11 @@ class _Handlers:
         pair = (opened.before, self._preview(after, "after"))
         wait = gr.update(label="Preparing ...", interactive=False)
         yield gr.update(value=pair, visible=True), wait
-        path = self._save(opened.path, saturation)
+        try:
+            path = self._save(opened.path, saturation)
+        except gr.Error:
+            yield gr.skip(), gr.update(label="Download", interactive=False)
+            raise
         yield gr.skip(), gr.update(value=path, label="Download", interactive=True)
 
     def _save(self, source: str, saturation: float) -> str:

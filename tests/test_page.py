@@ -126,8 +126,11 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def colorizer(app: App) -> Colorizer:
-    return Colorizer.from_pretrained(app.weights, device="cpu")
+def colorizer(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
+    """What the app should do, in this process: the same weights."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    _tiny_weights(path)
+    return Colorizer.from_pretrained(path, device="cpu")
 
 
 # --- the browser ----------------------------------------------------------------------------------
@@ -413,6 +416,24 @@ def test_upload_fetches_no_address() -> None:
 def test_download_name(name: str, format: str, expected: str) -> None:
     photo = images.Photo(rgb=np.zeros((1, 1, 3), np.uint8), alpha=None, format=format)
     assert page._download_name(name, photo) == expected
+
+
+def test_download_that_fails_is_not_offered(colorizer: Colorizer, tmp_path: Path) -> None:
+    handlers = page._Handlers(colorizer, 10**6, str(tmp_path / "cache"))
+    photo = tmp_path / "scan.png"
+    photo.write_bytes(a_photo("PNG"))
+    steps = handlers.open(str(photo), 1.0)
+    assert next(steps)[-1]["interactive"] is False
+    photo.unlink()
+    assert next(steps)[-1] == gr.update(label="Download", interactive=False)
+    with pytest.raises(gr.Error, match="could not be opened"):
+        next(steps)
+
+
+def test_missing_gradio_names_the_extra() -> None:
+    code = "import sys; sys.modules['gradio'] = None; import pix2pix.page"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "pix2pix-color[demo]" in done.stderr
 
 
 def test_page_without_samples(tmp_path: Path, colorizer: Colorizer) -> None:
