@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pix2pix import color
 
-_STRIP = 2**17  # pixels: threads of Python get along when their operations are long
+_STRIP = 2**18  # pixels: threads of Python get along when their operations are long
 _FINE, _COARSE = 0.5, 1.0  # steps of a*, b*: off by a quarter to a half, as 8-bit RGB itself
 _WHITE = 65535  # Y is counted in 65535ths
 
