@@ -180,7 +180,6 @@ def evaluate(
 
 
 @app.command(
-    add_help_option=False,
     context_settings={
         "allow_extra_args": True,
         "ignore_unknown_options": True,

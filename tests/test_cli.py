@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -61,10 +62,14 @@ def test_importing_loads_nothing_heavy(module):
 
 
 def test_help_and_version_answer_at_once():
+    def processor_seconds() -> float:  # which other work on the machine does not stretch
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
     for arguments in (["--help"], ["--version"], ["colorize", "--help"]):
-        start = time.perf_counter()
+        start = processor_seconds()
         done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=True)
-        assert time.perf_counter() - start < 5  # 0.2 s, with a margin for a busy machine
+        assert processor_seconds() - start < 1  # the bar is 0.5 s; 0.15 s measured
         assert done.stdout
     assert pix2pix.__version__ in subprocess.check_output([*COMMAND, "--version"], text=True)
 
@@ -215,6 +220,7 @@ def test_bad_weights_and_devices_are_one_line(weights, tmp_path, capsys):
         assert colorize(source, tmp_path) == 1
         (line,) = tidy(capsys.readouterr().err)
         assert line.startswith(f"{source}: weights: ")
+        assert f"weights: {source}" not in line
     assert cli.main(["colorize", str(tmp_path), "--weights", weights, "--device", "abacus"]) == 1
     (line,) = tidy(capsys.readouterr().err)
     assert line.startswith("abacus: device: ")
@@ -355,8 +361,13 @@ def test_train_passes_everything_through(arguments, monkeypatch):
 
 
 def start(weights: str, folder: Path, *arguments: str) -> subprocess.Popen:
+    def hear_ctrl_c() -> None:  # which shells silence for what runs in the background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     command = [*COMMAND, "colorize", str(folder), "--weights", weights, "--device", "cpu"]
-    return subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*command, *arguments], stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    )
 
 
 def outputs(folder: Path) -> list[Path]:
@@ -373,18 +384,18 @@ def assert_whole(paths: list[Path], size: tuple[int, int]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "ctrl-c"])
 def test_a_killed_run_leaves_no_truncated_output_and_is_continued(weights, tmp_path, sign):
-    size, count = (640, 480), 40
+    size, count = (640, 480), 30
     first = photo(tmp_path / "in/000.png", size)
     for i in range(1, count):
         shutil.copy(first, tmp_path / f"in/{i:03}.png")
     out = tmp_path / "out"
-    for done in (1, 6, 18):
+    for done in (1, 5, 14):
         process = start(weights, tmp_path / "in", "-o", str(out))
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while len(outputs(out)) < done and process.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
         process.send_signal(sign)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == (-9 if sign == signal.SIGKILL else 130)
         assert "Traceback" not in err
         assert done <= len(outputs(out)) < count
