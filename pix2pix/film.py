@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pix2pix.color import decode, encode, rgb_to_net
 from pix2pix.randomness import normal_like, uniform
 
 # Relative response to linear red, green, blue; each sums to 1, so that white stays white.
@@ -76,11 +77,9 @@ def age(rgb: Tensor, L: Tensor, seed: int, positions: np.ndarray, probability: f
 
 def respond(rgb: Tensor, response: tuple[float, float, float]) -> Tensor:
     """Weigh the linear light of sRGB (B, 3, H, W) in [0, 1] by `response` -> L (B, 1, H, W)."""
-    linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
     weights = torch.tensor(response, dtype=rgb.dtype, device=rgb.device).view(3, 1, 1)
-    Y = (linear * weights).sum(1, keepdim=True)
-    L = torch.where(Y > 0.008856, 116 * Y.clamp(min=1e-6) ** (1 / 3) - 16, 903.3 * Y)  # L*
-    return L / 50 - 1
+    gray = encode((decode(rgb) * weights).sum(1, keepdim=True))  # the print of such a negative
+    return rgb_to_net(gray.expand_as(rgb))[0]
 
 
 def blur(L: Tensor) -> Tensor:
