@@ -174,6 +174,15 @@ def test_l1_alone_by_hand():
         recipe.critic_loss(batch, batch.ab)
 
 
+def test_huber_by_hand():
+    """Below beta the error counts squared: 0.4^2 / (2 * 0.8); above it less than L1 by beta / 2."""
+    batch = constant(ab=0.5)
+    for beta, wanted in ((0.8, 0.1), (0.2, 0.3), (0.0, 0.4)):
+        recipe = UNetL1(nn.Identity(), beta=beta)
+        terms = recipe.generator_loss(batch, torch.full_like(batch.ab, 0.1), adversarial=False)
+        assert terms["l1"].item() == pytest.approx(wanted)
+
+
 def test_least_squares_by_hand():
     recipe = Pix2Pix(nn.Identity(), l1=25, gan=2, critic_width=1)
     recipe.critic = Echo(channel=1)
