@@ -122,8 +122,9 @@ def test_an_epoch_visits_every_photo_once_in_an_order_of_its_own(photos, tmp_pat
     assert len({tuple(names) for names in epochs}) == 3
     backwards = [found.name(p) for p in reversed(range(36))]
     assert backwards[::-1] == sum(epochs, [])
-    found.drop([found.rows[0].name])
-    assert sorted(found.name(i) for i in range(11)) == sorted(row.name for row in found.rows)
+    assert found.name(11)  # an order of twelve is at hand
+    found.drop([row.name for row in found.rows[:5]])
+    assert sorted(found.name(i) for i in range(7)) == sorted(row.name for row in found.rows)
     with pytest.raises(IndexError, match="position -1"):
         found[-1]
 

@@ -9,7 +9,7 @@ from bad_inputs import pictures, pngs, profiles
 from bad_inputs.outcomes import outcome
 from PIL import Image, ImageCms
 
-from pix2pix.images import Photo, encode, read
+from pix2pix.images import Photo, encode, icc, read
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -72,6 +72,8 @@ def test_srgb_profiles_change_nothing():
     assert (ok(pictures.encoded(RGB, "PNG", icc_profile=_srgb())).rgb == RGB).all()
     gray = ok(pictures.encoded(GRAY, "PNG", icc_profile=_srgb()))
     assert (gray.rgb == GRAY[..., None]).all() and gray.warnings == []
+    for mode in ("L", "RGB"):  # and cost nothing
+        assert icc.to_srgb(_srgb(), mode=mode, warnings=[]) is None
 
 
 CURVES = {
@@ -131,6 +133,8 @@ def test_useless_profiles_warn_and_are_read_as_srgb(name: str, format: str):
     photo = ok(pictures.encoded(RGB, format, icc_profile=BAD[name], **options))
     assert (photo.rgb == plain.rgb).all()
     assert len(photo.warnings) == 1 and "profile" in photo.warnings[0]
+    if name == "gray profile on RGB data":
+        assert "made for 'GRAY' pixels, the picture has RGB" in photo.warnings[0]
 
 
 @pytest.mark.parametrize("chunks", ["gAMA", "cHRM", "both"])

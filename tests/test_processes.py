@@ -12,6 +12,7 @@ from tiny_runs import (
     losses_of,
     make_photos,
     train_and_return,
+    train_from_other_weights,
     train_on_a_full_disk,
     train_until_told,
     train_with_bad_losses,
@@ -48,6 +49,13 @@ def test_with_batch_norm_both_hold_the_same_weights_and_statistics(photos, tmp_p
         train_and_return, BATCH_NORM, photos, tmp_path, processes=2, accumulate=2, steps=3
     )
     assert any("running_mean" in key for key in both[0])
+    assert distance(*both) == 0
+
+
+def test_both_begin_with_the_weights_of_the_first(photos, tmp_path):
+    both = in_two_processes(
+        train_from_other_weights, NO_DROPOUT, photos, tmp_path, processes=2, steps=1
+    )
     assert distance(*both) == 0
 
 

@@ -66,7 +66,7 @@ def train(config, photos, run_dir, *, steps=6, processes=1, **settings):
     defaults = {"batch": 4, "warmup": 2, "log_every": 1, "workers": 0}
     trainer = {**defaults, **settings}
     return fit(
-        trainer.pop("recipe", None) or make_recipe(config),
+        trainer.pop("recipe", None) or make_recipe(config, seed=trainer.pop("weights_seed", 0)),
         photos=photos if isinstance(photos, Photos) else open_photos(photos),
         run_dir=run_dir,
         fabric=fabric,
@@ -142,6 +142,11 @@ def train_and_return(*arguments, **settings):
     """The recipe's tensors at the end of `train`, as numpy arrays, which a queue can carry."""
     state = train(*arguments, **settings)
     return {k: v.numpy() for k, v in state.recipe.state_dict().items()}
+
+
+def train_from_other_weights(*arguments, **settings):
+    """`train_and_return`, where each process has drawn weights of its own."""
+    return train_and_return(*arguments, weights_seed=int(os.environ["LOCAL_RANK"]), **settings)
 
 
 def train_until_told(*arguments, rank, **settings):
