@@ -4,16 +4,15 @@ They come out of packages that the project depends on anyway (scikit-image, matp
 is downloaded. Run it again after a new release of those: `python scripts/make_samples.py`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.cbook import get_sample_data
 from PIL import Image
 from skimage import data
 
+from pix2pix import samples
 from pix2pix.color import lab_to_rgb, rgb_to_lab
 
 SAMPLES = Path(__file__).resolve().parent.parent / "resources" / "samples"
@@ -27,14 +26,9 @@ class Sample:
 
     name: str
     title: str
-    load: Callable[[], np.ndarray]  # (H, W, 3) or (H, W) uint8
     package: str
     credit: str
     license: str
-
-
-def _hopper() -> np.ndarray:
-    return np.asarray(Image.open(get_sample_data("grace_hopper.jpg")))
 
 
 CC0 = "[CC0](https://creativecommons.org/publicdomain/zero/1.0/)"
@@ -42,7 +36,6 @@ PHOTOS = (
     Sample(
         "hopper",
         "Grace Hopper, 1984",
-        _hopper,
         "matplotlib `grace_hopper.jpg`",
         "James S. Davis, US Navy, "
         "[Wikimedia Commons](https://commons.wikimedia.org/wiki/File:Grace_Hopper.jpg)",
@@ -51,7 +44,6 @@ PHOTOS = (
     Sample(
         "cat",
         "Chelsea the cat",
-        data.cat,
         "skimage `data.cat`",
         "Stefan van der Walt",
         CC0,
@@ -59,7 +51,6 @@ PHOTOS = (
     Sample(
         "astronaut",
         "Eileen Collins, 1992",
-        data.astronaut,
         "skimage `data.astronaut`",
         "NASA, [Great Images](https://flic.kr/p/r9qvLn)",
         "public domain (no known copyright restrictions)",
@@ -67,7 +58,6 @@ PHOTOS = (
     Sample(
         "coffee",
         "A cup of coffee",
-        data.coffee,
         "skimage `data.coffee`",
         "Rachel Michetti, courtesy of Pikolo Espresso Bar",
         CC0,
@@ -75,7 +65,6 @@ PHOTOS = (
     Sample(
         "rocket",
         "Falcon 9 with DSCOVR, 2015",
-        data.rocket,
         "skimage `data.rocket`",
         "SpaceX, [photo 16511594820](https://www.flickr.com/photos/spacexphotos/16511594820/)",
         "public domain (released by SpaceX)",
@@ -83,7 +72,6 @@ PHOTOS = (
     Sample(
         "camera",
         "A man with a camera (gray in the original)",
-        data.camera,
         "skimage `data.camera`",
         "Lav Varshney",
         CC0,
@@ -111,7 +99,8 @@ def to_gray(rgb: np.ndarray) -> np.ndarray:
 
 def load(sample: Sample) -> Image.Image:
     """The photograph as its package ships it, at most MAX_SIDE pixels a side."""
-    image = Image.fromarray(sample.load())
+    gray_one = sample.name not in samples.NAMES
+    image = Image.fromarray(data.camera() if gray_one else samples.photo(sample.name))
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return image
 

@@ -15,7 +15,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
     errors
-    color randomness
+    color randomness samples
     backbones images
     nets download metrics film recolor show
     cache
