@@ -1,0 +1,203 @@
+"""Run a notebook top to bottom in a fresh kernel of this Python, from the repository's root.
+
+`python scripts/run_notebook.py Pix2PixColor.ipynb --mode tiny` only tells whether it runs, and
+where its time goes. `--write` stores the outputs in it, cleaned; `--html` makes a static page;
+`--checks` also fills in every check cell, rightly and wrongly.
+"""
+
+import argparse
+import copy
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import notebook_checks
+import notebook_outputs
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode, v4
+
+ROOT = Path(__file__).resolve().parent.parent
+MODES = ("tiny", "laptop", "full")
+_COLORS = re.compile(r"\x1b\[[\d;]*m")
+_REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="(https?:[^"]+)""")
+# The template loads these from a CDN; a page without widgets and diagrams needs none of them.
+_UNUSED = re.compile(
+    r'<script src="">\s*</script>|<script type="module">(?:(?!</script>).)*mermaid.*?</script>',
+    re.DOTALL,
+)
+
+
+class Failed(Exception):
+    """A cell that failed: the message holds its place, source and traceback."""
+
+
+class ThisPython(AsyncKernelManager):
+    """Starts `python3` as the interpreter that runs this, whatever kernels are registered."""
+
+    def __init__(self, **kwargs):
+        super().__init__(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]), **kwargs)
+
+
+def with_parameters(nb: NotebookNode, **values: str) -> NotebookNode:
+    """A copy with a cell after the one tagged `parameters` that sets `values`, as papermill does.
+
+    Raises ValueError without exactly one such cell, or for a name that it does not set.
+    """
+    nb = copy.deepcopy(nb)
+    places = [i for i, cell in enumerate(nb.cells) if notebook_checks.tagged(cell, "parameters")]
+    if len(places) != 1:
+        raise ValueError(f"{len(places)} cells are tagged `parameters`, one should be")
+    for name in values:
+        if not re.search(rf"^{name} = ", nb.cells[places[0]].source, re.MULTILINE):
+            raise ValueError(f"the cell tagged `parameters` sets no {name}")
+    if values:
+        source = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+        injected = v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+        nb.cells.insert(places[0] + 1, injected)
+    return nb
+
+
+def without_parameters(nb: NotebookNode) -> NotebookNode:
+    """A copy without the cells that `with_parameters` put in."""
+    nb = copy.deepcopy(nb)
+    nb.cells = [c for c in nb.cells if not notebook_checks.tagged(c, "injected-parameters")]
+    return nb
+
+
+def execute(nb: NotebookNode, *, timeout: float | None = None) -> dict[int, float]:
+    """Run all cells in place; seconds by cell index. `timeout` is for one cell, in seconds.
+
+    Raises Failed at the first cell that fails without being tagged `raises-exception`.
+    """
+    started: dict[int, float] = {}
+    seconds: dict[int, float] = {}
+
+    def begin(cell: NotebookNode, cell_index: int) -> None:
+        started[cell_index] = time.perf_counter()
+
+    def end(cell: NotebookNode, cell_index: int, **_: object) -> None:
+        seconds[cell_index] = time.perf_counter() - started[cell_index]
+
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        nb,
+        timeout=timeout,
+        kernel_name="python3",
+        kernel_manager_class=ThisPython,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(ROOT)}},
+        store_widget_state=False,
+        record_timing=False,
+        on_cell_execute=begin,
+        on_cell_executed=end,
+    )
+    # Another backend of the caller's would leave the plots out.
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    try:
+        client.execute(env=env)
+    except CellExecutionError as error:
+        index = max(started)
+        raise Failed(_told(nb, index, error.traceback)) from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise Failed(_told(nb, max(started, default=0), str(error))) from None
+    return seconds
+
+
+def timings(nb: NotebookNode, seconds: dict[int, float]) -> str:
+    """The ten slowest cells and the total, one line each."""
+    slowest = sorted(seconds, key=lambda index: -seconds[index])[:10]
+    lines = [f"{seconds[i]:7.1f} s  {notebook_outputs.place(nb, i)}" for i in slowest]
+    total = sum(seconds.values())
+    return "\n".join([*lines, f"{total:7.1f} s  all {len(seconds)} code cells"])
+
+
+def static_page(nb: NotebookNode, title: str) -> tuple[str, list[str]]:
+    """(HTML, addresses that it still loads): pictures, styles and fonts are inside.
+
+    Formulas come from MathJax, over the network; all else reads without one.
+    """
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="lab", embed_images=True)
+    exporter.require_js_url = exporter.jquery_url = exporter.mermaid_js_url = ""
+    resources = {"metadata": {"name": title, "path": str(ROOT)}}
+    html, _ = exporter.from_notebook_node(nb, resources)
+    html = _UNUSED.sub("", html)
+    return html, sorted(set(_REMOTE.findall(html)))
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+
+
+def _told(nb: NotebookNode, index: int, traceback: str) -> str:
+    traceback = traceback if sys.stderr.isatty() else _COLORS.sub("", traceback)
+    source = nb.cells[index].source
+    return f"{notebook_outputs.place(nb, index)} failed:\n\n{source}\n\n{traceback}"
+
+
+def _from_root(path: str | None) -> str | None:
+    """A path as the kernel, which runs in the root, has to name it."""
+    return path and (path if Path(path).is_absolute() else os.path.relpath(path, ROOT))
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--mode", choices=MODES, help="MODE; default: the notebook's own")
+    parser.add_argument("--data", metavar="FOLDER", help="DATA: a folder or zip of photographs")
+    parser.add_argument("--out", metavar="FOLDER", help="OUT: where the course writes")
+    parser.add_argument("--write", action="store_true", help="store the outputs in the notebook")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a static page")
+    parser.add_argument("--checks", action="store_true", help="fill in the check cells, too")
+    parser.add_argument("--timeout", type=float, metavar="S", help="seconds for one cell")
+    args = parser.parse_args(argv)
+    if args.checks and (args.write or args.html):
+        parser.error("--checks adds cells to the notebook: neither --write nor --html with it")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, or 1 when a cell failed, a check does not hold or the outputs do not fit."""
+    args = _arguments(argv)
+    given = {"MODE": args.mode, "DATA": _from_root(args.data), "OUT": _from_root(args.out)}
+    original = nbformat.read(args.notebook, as_version=4)
+    nb = notebook_checks.expanded(original) if args.checks else original
+    nb = with_parameters(nb, **{name: value for name, value in given.items() if value})
+    try:
+        seconds = execute(nb, timeout=args.timeout)
+        print(timings(nb, seconds))
+        if args.checks and (wrong := notebook_checks.failures(nb)):
+            raise Failed("\n".join(wrong))
+        if args.write or args.html:
+            nb = without_parameters(nb)
+            notebook_outputs.clean(nb)
+    except (Failed, notebook_outputs.NotFit) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if args.write:
+        save(args.notebook, nbformat.writes(nb) + "\n")
+        print(f"{args.notebook}: {args.notebook.stat().st_size / 1e6:.2f} MB")
+    if args.html:
+        html, remote = static_page(nb, args.notebook.stem)
+        save(args.html, html)
+        loads = ", ".join(remote) or "nothing"
+        print(f"{args.html}: {len(html) / 1e6:.2f} MB; loads from elsewhere: {loads}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
