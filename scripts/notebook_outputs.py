@@ -19,8 +19,9 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
-# Homes and scratch folders of Linux, macOS, Windows, Colab and Kaggle, whoever ran the notebook.
-ANYWHERE = r"/home/\w|/Users/\w|/root/|/tmp/|/var/folders/|/content/|/kaggle/|[A-Z]:\\+Users\\"
+# Homes and scratch folders of Linux, macOS and Windows, whoever ran the notebook.
+HOMES = r"/home/\w|/Users/\w|/root/|/tmp/|/var/folders/|[A-Z]:\\+Users\\"
+HOSTS = r"/content/|/kaggle/"  # Colab's and Kaggle's; prose and code may speak of them
 _MOVES = re.compile(r"\x1b\[\d*[A-DK]")  # cursor moves; colors stay
 _EMBEDDED = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
 
@@ -55,7 +56,7 @@ def clean(nb: NotebookNode) -> None:
 
 def refuse_paths(nb: NotebookNode) -> None:
     """Raise NotFit when an output names a folder of the machine that ran the notebook."""
-    pattern = paths_pattern()
+    pattern = paths_pattern(HOMES, HOSTS)
     for index, cell in enumerate(nb.cells):
         for text in output_texts(cell):
             if found := pattern.search(text):
@@ -73,11 +74,11 @@ def refuse_size(nb: NotebookNode, limit: int = MAX_BYTES) -> None:
     raise NotFit(f"{size / 1e6:.2f} MB, more than {limit / 1e6:.2f} MB; largest: {largest}")
 
 
-def paths_pattern() -> re.Pattern[str]:
-    """What matches folders of people's machines, and this one's checkout, home and temporary."""
+def paths_pattern(*anywhere: str) -> re.Pattern[str]:
+    """What matches the patterns, and this machine's checkout, home and temporary folder."""
     own = [ROOT, Path.home(), Path(tempfile.gettempdir()).resolve(), Path(tempfile.gettempdir())]
     names = {re.escape(str(p)) + r"(?![\w.-])" for p in own if len(p.parts) > 1}
-    return re.compile(rf"(?<![\w.~])(?:{'|'.join([ANYWHERE, *sorted(names)])})")
+    return re.compile(rf"(?<![\w.~])(?:{'|'.join([*anywhere, *sorted(names)])})")
 
 
 def output_texts(cell: NotebookNode) -> Iterator[str]:

@@ -156,7 +156,7 @@ def fit_to_commit(nb: NotebookNode) -> Iterator[str]:
             refuse(nb)
         except NotFit as error:
             yield str(error)
-    pattern = notebook_outputs.paths_pattern()
+    pattern = notebook_outputs.paths_pattern(notebook_outputs.HOMES)
     for index, cell in enumerate(nb.cells):
         if found := pattern.search(cell.source):
             yield f"{place(nb, index)}: an absolute path: {found.group()}"

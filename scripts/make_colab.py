@@ -1,0 +1,253 @@
+"""Make notebook-colab.ipynb, the course as Colab and Kaggle run it, out of Pix2PixColor.ipynb.
+
+`python scripts/make_colab.py` writes it; `--check` exits with 1 when the file is not current.
+"""
+
+import argparse
+import copy
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import notebook_checks
+from nbformat import NotebookNode, v4
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK = ROOT / "Pix2PixColor.ipynb"
+TWIN = ROOT / "notebook-colab.ipynb"
+BRANCH = "main"
+# Colab selects the GPU and shows the contents by these.
+METADATA = {
+    "accelerator": "GPU",
+    "colab": {"gpuType": "T4", "provenance": [], "toc_visible": True},
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+WELCOME = """\
+{badges}
+
+This is the course as Google Colab and Kaggle run it. Choose a GPU first (Colab: *Runtime > Change \
+runtime type > T4 GPU*; Kaggle: *Session options > Accelerator > GPU T4 x2*, and *Internet > On*), \
+then run the cells from top to bottom. Without a GPU everything runs, on smaller training runs."""
+
+HOST = """\
+# @title Which host is this?
+import os
+from importlib.metadata import distributions
+from importlib.util import find_spec
+
+KAGGLE = "KAGGLE_KERNEL_RUN_TYPE" in os.environ  # first: its images hold google.colab, too
+COLAB = not KAGGLE and bool(find_spec("google")) and bool(find_spec("google.colab"))
+found = reversed(list(distributions()))  # of two with one name, Python imports the first
+before = {d.metadata["Name"]: d.version for d in found if d.metadata["Name"]}
+print("Kaggle" if KAGGLE else "Colab" if COLAB else "Neither Colab nor Kaggle")"""
+
+INSTALL = """\
+# @title Install the package (2 minutes)
+import subprocess
+import sys
+import tempfile
+
+address = "git+{repository}"
+needs = [f"{package}[train] @ {{address}}", "ipywidgets", "matplotlib"]
+kept = ["torch", "torchvision"]  # they fit the host's GPU driver as they are
+if KAGGLE:
+    needs += {upgraded}
+else:
+    kept += ["gradio", "huggingface_hub"]
+pins = [f"{{n}}=={{v}}\\n" for n, v in before.items() if n.lower().replace("-", "_") in kept]
+with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
+    constraints.writelines(sorted(pins))
+command = [sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, *needs]
+if COLAB or KAGGLE:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode and KAGGLE:
+        print("Is the internet on? Session options > Internet > On")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+elif find_spec("pix2pix") is None:
+    print("pix2pix is not installed: the README says how.")"""
+
+CHANGED = """\
+# @title What the installation changed
+import importlib
+from importlib.metadata import packages_distributions
+
+importlib.invalidate_caches()
+found = reversed(list(distributions()))
+after = {d.metadata["Name"]: d.version for d in found if d.metadata["Name"]}
+changed = sorted((n for n in after if before.get(n) != after[n]), key=str.lower)
+for name in changed:
+    print(f"{name:28} {before.get(name, '-'):>14} -> {after[name]}")
+owners = packages_distributions()
+stale = {d for module in set(sys.modules) for d in owners.get(module, ())}
+stale &= set(changed) & set(before)
+if stale:
+    print("Restart the session, then run all: in use before the change:", ", ".join(sorted(stale)))
+elif not changed:
+    print("Nothing was changed.")"""
+
+GPU = """\
+# @title Is there a GPU?
+import torch
+
+GPU = torch.cuda.is_available()
+if GPU:
+    memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    print(f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB: ready for a real training.")
+else:
+    print('No GPU: MODE "full" falls back to "laptop", which takes minutes and teaches the same.')
+    if COLAB:
+        print("To get one: Runtime > Change runtime type > T4 GPU > Save, then Runtime > Run all.")
+    if KAGGLE:
+        print("To get one: Session options > Accelerator > GPU T4 x2, then Run All. Kaggle asks")
+        print("for a verified phone number first: Settings > Phone verification.")"""
+
+LOGIN = """\
+# @title Log in to the Hugging Face Hub, if a secret HF_TOKEN is there
+# Only the chapter that publishes your weights needs it. Colab: the key symbol on the left;
+# Kaggle: Add-ons > Secrets. The token stays in this session's memory.
+try:
+    if COLAB:
+        from google.colab import userdata
+
+        token = userdata.get("HF_TOKEN")
+    elif KAGGLE:
+        from kaggle_secrets import UserSecretsClient
+
+        token = UserSecretsClient().get_secret("HF_TOKEN")
+    else:
+        token = None
+except Exception:  # no such secret, or this notebook may not read it
+    token = None
+if token:
+    os.environ["HF_TOKEN"] = token
+    print("Hub: logged in with the secret HF_TOKEN.")
+del token"""
+
+FOLDER = """\
+# @title Where everything is written
+DRIVE = False  # @param {type: "boolean"}
+if MODE == "full" and not GPU:
+    MODE = "laptop"
+if COLAB and DRIVE:
+    from google.colab import drive
+
+    drive.mount("/content/drive")
+if OUT == "runs/course":  # the default; a folder of your own is kept
+    if KAGGLE:
+        OUT = "/kaggle/working/course"
+    elif COLAB:
+        OUT = "/content/drive/MyDrive/Pix2PixColor" if DRIVE else "/content/course"
+print(f"MODE is {MODE}. Everything is written to {OUT}")
+if COLAB and not OUT.startswith("/content/drive/"):
+    print("That folder goes with the session; tick DRIVE to keep it in your Google Drive.")"""
+
+
+def project() -> dict:
+    """The [project] table of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def repository() -> str:
+    """The repository's address, as pyproject.toml names it."""
+    return project()["urls"]["Repository"].removesuffix("/").removesuffix(".git")
+
+
+def badges() -> str:
+    """The two lines of Markdown that open the course on Colab and on Kaggle."""
+    slug = repository().removeprefix("https://github.com/")
+    path = f"{slug}/blob/{BRANCH}/{TWIN.name}"
+    return (
+        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"(https://colab.research.google.com/github/{path})\n"
+        "[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]"
+        f"(https://kaggle.com/kernels/welcome?src=https://github.com/{path})"
+    )
+
+
+def install_cell() -> str:
+    """The install cell's source, with names and versions from pyproject.toml."""
+    about = project()
+    demo = about["optional-dependencies"]["demo"]
+    wanted = [*demo, *about["dependencies"]]
+    upgraded = [w for w in wanted if re.match(r"gradio\b|huggingface_hub\b", w)]
+    quoted = "[" + ", ".join(f'"{w}"' for w in upgraded) + "]"
+    return INSTALL.format(package=about["name"], repository=repository(), upgraded=quoted)
+
+
+def twin(nb: NotebookNode) -> NotebookNode:
+    """The notebook for Colab and Kaggle, without outputs.
+
+    Raises ValueError without a `parameters` cell whose MODE is "laptop", and for code that reads
+    files of the repository, which are not there on Colab.
+    """
+    nb = copy.deepcopy(nb)
+    nb.metadata = nbformat.from_dict(METADATA)
+    places = [i for i, cell in enumerate(nb.cells) if notebook_checks.tagged(cell, "parameters")]
+    if len(places) != 1:
+        raise ValueError(f"{len(places)} cells are tagged `parameters`, one should be")
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = with_addresses(cell.source)
+            continue
+        cell.outputs, cell.execution_count = [], None
+        cell.metadata.pop("execution", None)
+        if re.search(r"""["'](?:\./)?resources/""", cell.source):
+            raise ValueError(f"cell {cell.id} reads resources/, which is not there on Colab")
+    parameters = nb.cells[places[0]]
+    parameters.source, changes = re.subn(
+        r'^MODE = "laptop"', 'MODE = "full"', parameters.source, flags=re.MULTILINE
+    )
+    if not changes:
+        raise ValueError('the cell tagged `parameters` has no line MODE = "laptop"')
+    first = next(i for i, cell in enumerate(nb.cells) if cell.cell_type == "code")
+    host = [HOST, install_cell(), CHANGED, GPU, LOGIN]
+    names = ["detect", "install", "changed", "gpu", "login"]
+    welcome = v4.new_markdown_cell(WELCOME.format(badges=badges()), id="host-welcome")
+    nb.cells[places[0] + 1 : places[0] + 1] = [_host_cell("folder", FOLDER)]
+    nb.cells[first:first] = [_host_cell(n, s) for n, s in zip(names, host, strict=True)]
+    nb.cells.insert(0, welcome)
+    return nb
+
+
+def with_addresses(markdown: str) -> str:
+    """Markdown whose relative images and links lead to the repository; code stays as it is."""
+    pieces = re.split(r"(^```.*?^```|`[^`\n]+`)", markdown, flags=re.DOTALL | re.MULTILINE)
+    return "".join(piece if i % 2 else _absolute(piece) for i, piece in enumerate(pieces))
+
+
+def _absolute(text: str) -> str:
+    raw = repository().replace("https://github.com/", "https://raw.githubusercontent.com/")
+    raw, page = f"{raw}/{BRANCH}/", f"{repository()}/blob/{BRANCH}/"
+    relative = r"(?![a-zA-Z][\w+.-]*:|//|#|/)(?:\./)*"
+    text = re.sub(rf"(!\[[^\]]*\]\(<?){relative}(?=[^)\s])", rf"\g<1>{raw}", text)
+    text = re.sub(rf"""(<(?:img|source|video)\b[^>]*?\ssrc=["']){relative}""", rf"\g<1>{raw}", text)
+    text = re.sub(rf"""(<a\b[^>]*?\shref=["']){relative}""", rf"\g<1>{page}", text)
+    # the end of [text](target), also around an image; `](` of images is absolute by now
+    return re.sub(rf"(\]\(<?){relative}(?=[^)\s])", rf"\g<1>{page}", text)
+
+
+def _host_cell(name: str, source: str) -> NotebookNode:
+    metadata = {"cellView": "form", "tags": ["host"]}
+    return v4.new_code_cell(source, id=f"host-{name}", metadata=metadata)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the twin, or check that it is current."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="exit 1 when it is not current")
+    args = parser.parse_args(argv)
+    text = nbformat.writes(twin(nbformat.read(NOTEBOOK, as_version=4))) + "\n"
+    if not args.check:
+        TWIN.write_text(text, encoding="utf-8")
+    elif not TWIN.exists() or TWIN.read_text(encoding="utf-8") != text:
+        print(f"{TWIN.name} is not current: run python scripts/make_colab.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
