@@ -9,7 +9,7 @@ OUT ?= runs/bundled
 # -n 2: two test processes, each on one thread
 PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: setup demo app test lint quick train bench clean
+.PHONY: setup demo app test lint quick notebook train bench clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,12 @@ test: lint
 
 quick: lint
 	$(PYTEST) -m "not slow and not browser"
+
+# The course top to bottom, without a browser. WRITE=1 stores its outputs, DATA=photos/ trains on those.
+notebook: $(STAMP)
+	$(BIN)/python scripts/run_notebook.py Pix2PixColor.ipynb --mode laptop \
+	  $(if $(DATA),--data "$(DATA)") $(if $(WRITE),--write)
+	$(if $(WRITE),$(BIN)/python scripts/make_colab.py)
 
 train: $(STAMP)
 	@test -n "$(DATA)" || { echo "make train DATA=folder-or-zip-of-photos [OUT=runs/bundled]"; exit 1; }

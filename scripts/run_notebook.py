@@ -91,6 +91,8 @@ def execute(nb: NotebookNode, *, timeout: float | None = None) -> dict[int, floa
     client = NotebookClient(
         nb,
         timeout=timeout,
+        iopub_timeout=120,  # outputs come late on a busy machine; the default drops them after 4 s
+        raise_on_iopub_timeout=True,
         kernel_name="python3",
         kernel_manager_class=ThisPython,
         extra_arguments=["--log-level=ERROR"],

@@ -1,0 +1,358 @@
+"""Running, cleaning and judging notebooks: on a course in miniature, and on broken ones."""
+
+import copy
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode, v4
+from small_course import ANSWER, SHOW, code, markdown, small_course
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import notebook_checks
+import notebook_outputs
+import notebook_rules
+import run_notebook
+from notebook_outputs import NotFit, last_state
+
+WIDGET = notebook_outputs.WIDGET
+ROOT = str(notebook_outputs.ROOT)
+DOT = "iVBORw0KGgo="
+
+
+def shown(data: dict, **metadata: object) -> NotebookNode:
+    return v4.new_output("display_data", data=data, metadata=metadata)
+
+
+def printed(text: str, name: str = "stdout") -> NotebookNode:
+    return v4.new_output("stream", name=name, text=text)
+
+
+def with_outputs(*outputs: NotebookNode, source: str = "run()") -> NotebookNode:
+    cell = v4.new_code_cell(source, outputs=list(outputs), execution_count=9)
+    return v4.new_notebook(cells=[cell])
+
+
+# -- running
+
+
+@pytest.fixture(scope="module")
+def answered() -> NotebookNode:
+    """The small course after a run with its checks filled in."""
+    nb = notebook_checks.expanded(small_course())
+    nb = run_notebook.with_parameters(nb, MODE="tiny", DATA="it's")
+    run_notebook.execute(nb, timeout=60)
+    return nb
+
+
+@pytest.mark.slow
+def test_parameters_reach_the_cells(answered: NotebookNode) -> None:
+    cell = next(c for c in answered.cells if c.source.startswith("print(MODE"))
+    assert cell.outputs[0].text == "tiny it's runs/course\n"
+    written = run_notebook.without_parameters(answered)
+    assert not any("it's" in c.source for c in written.cells)
+
+
+@pytest.mark.slow
+def test_checks_run_answered_wrong_and_as_they_stand(answered: NotebookNode) -> None:
+    kinds = [c.metadata["check"]["kind"] for c in answered.cells if "check" in c.metadata]
+    assert kinds == ["answer", "wrong", "wrong", "unanswered"]
+    assert notebook_checks.failures(answered) == []
+    assert answered.cells[-3].outputs[0].text == "Your turn.\n"
+
+
+def spoiled(answered: NotebookNode, kind: str, *outputs: NotebookNode) -> list[str]:
+    """What is said when the first cell of a kind has other outputs."""
+    nb = copy.deepcopy(answered)
+    cell = next(c for c in nb.cells if c.metadata.get("check", {}).get("kind") == kind)
+    cell.outputs = list(outputs)
+    return notebook_checks.failures(nb)
+
+
+def error(name: str, value: str) -> NotebookNode:
+    return v4.new_output("error", ename=name, evalue=value, traceback=[])
+
+
+@pytest.mark.slow
+def test_checks_that_do_not_hold_are_named(answered: NotebookNode) -> None:
+    assert "passes with a wrong answer: 'half = 2'" in spoiled(answered, "wrong")[0]
+    assert "NameError, not AssertionError" in spoiled(answered, "wrong", error("NameError", "x"))[0]
+    assert "no hint" in spoiled(answered, "wrong", error("AssertionError", ""))[0]
+    told = spoiled(answered, "answer", printed("No."), error("AssertionError", "no"))
+    assert "answer raises AssertionError: no" in told[0]
+    assert "answer says nothing" in spoiled(answered, "answer")[0]
+    assert "told what the unanswered" in spoiled(answered, "answer", printed("Your turn."))[0]
+
+
+@pytest.mark.slow
+def test_command_line_writes_clean_outputs_and_a_static_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")  # as on a server: plots are there all the same
+    path, page = tmp_path / "a.ipynb", tmp_path / "a.html"
+    nb = small_course()
+    plot = "import matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nplt.show()"
+    widget = f"display({{'{WIDGET}': {{}}, 'image/png': '{DOT}'}}, raw=True)"
+    nb.cells += [code(plot), code(widget), code("import sys\n\nsys.executable[:0] + '$x^2$'")]
+    path.write_text(nbformat.writes(nb))
+    arguments = [str(path), "--mode", "tiny", "--write", "--html", str(page)]
+    assert run_notebook.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "all 8 code cells" in out and "MB" in out
+    written = nbformat.read(path, as_version=4)
+    assert [c.source for c in written.cells] == [c.source for c in nb.cells]
+    code_cells = [c for c in written.cells if c.cell_type == "code"]
+    assert [c.execution_count for c in code_cells] == [1, 2, 3, 4, 5, 6, 7]
+    assert "image/png" in code_cells[4].outputs[-1].data
+    assert dict(code_cells[5].outputs[0].data) == {"image/png": DOT}
+    assert written.metadata == notebook_outputs.METADATA
+    assert not any("execution" in c.metadata for c in written.cells)
+    html = page.read_text()
+    assert html.count("data:image/png") >= 3 and "resources/results.png" not in html
+    (line,) = [line for line in out.splitlines() if line.startswith(str(page))]
+    assert line.count("http") == 1 and "mathjax" in line
+    assert "mermaid.esm" not in html and "require.min" not in html
+
+
+@pytest.mark.slow
+def test_a_failing_cell_is_shown_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nb = small_course()
+    nb.cells += [code("half = 1\nhalf / 0"), code("print('not reached')")]
+    path = tmp_path / "a.ipynb"
+    path.write_text(nbformat.writes(nb))
+    before = path.read_bytes()
+    assert run_notebook.main([str(path), "--mode", "tiny", "--write"]) == 1
+    told = capsys.readouterr().err
+    assert "cell 8 (half = 1) failed:\n\nhalf = 1\nhalf / 0\n" in told
+    assert "ZeroDivisionError: division by zero" in told and "\x1b" not in told
+    assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_cell_past_its_time_is_named() -> None:
+    nb = v4.new_notebook(cells=[code("1"), code("import time\n\ntime.sleep(60)")])
+    with pytest.raises(run_notebook.Failed, match=r"cell 2 \(import time\)"):
+        run_notebook.execute(nb, timeout=2)
+
+
+def test_parameters_that_are_not_there_are_refused() -> None:
+    with pytest.raises(ValueError, match="sets no SIZE"):
+        run_notebook.with_parameters(small_course(), SIZE="3")
+    with pytest.raises(ValueError, match="0 cells are tagged"):
+        run_notebook.with_parameters(v4.new_notebook(), MODE="tiny")
+
+
+# -- cleaning
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("a\nb\n", "a\nb\n"),
+        ("\r 0%|  | 0/2\r 50%|# | 1/2\r100%|##| 2/2\nend\n", "100%|##| 2/2\nend\n"),
+        ("long line\rshort", "shortline"),
+        ("50%\r        \r", ""),
+        ("a\n50%\r   \rb\n", "a\nb\n"),
+        ("\x1b[Aup \x1b[31mred\x1b[0m", "up \x1b[31mred\x1b[0m"),
+        ("windows\r\nlines\r\n", "windows\nlines\n"),
+    ],
+)
+def test_last_state(text: str, last: str) -> None:
+    assert last_state(text) == last
+
+
+def test_streams_are_joined_before_their_last_state_is_taken() -> None:
+    nb = with_outputs(printed("\r 1%", "stderr"), printed("\r99%", "stderr"), printed("out"))
+    notebook_outputs.clean(nb)
+    assert [(o.name, o.text) for o in nb.cells[0].outputs] == [("stderr", "99%"), ("stdout", "out")]
+
+
+def test_widgets_keep_only_their_picture() -> None:
+    view = {WIDGET: {"model_id": "1"}, "text/plain": "VBox(...)"}
+    nb = with_outputs(shown({**view, "image/jpeg": DOT}, **{WIDGET: {}}))
+    nb.metadata["widgets"] = {"state": {}}
+    notebook_outputs.clean(nb)
+    assert nb.cells[0].outputs == [shown({"image/jpeg": DOT})]
+    assert "widgets" not in nb.metadata
+    with pytest.raises(NotFit, match=r"cell 1 \(run\(\)\): a widget without a static picture"):
+        notebook_outputs.clean(with_outputs(shown(view)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{ROOT}/runs",
+        ROOT,
+        "/tmp/ipykernel_12/3.py:1: UserWarning",
+        "'/home/ann/photos'",
+        "file:///root/x",
+        "C:\\Users\\ann",
+        "/content/x",
+        str(Path.home()),
+    ],
+)
+def test_paths_of_the_machine_are_refused(path: str) -> None:
+    for output in (printed(f"see {path}"), shown({"text/html": f"<b>{path}</b>"})):
+        with pytest.raises(NotFit, match=r"cell 1 \(run\(\)\): an absolute path"):
+            notebook_outputs.clean(with_outputs(output))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://x.org/home/ann",
+        "runs/tmp/a ./tmp/b ~/tmp/c",
+        "data:image/png;base64,AA+/tmp/aa+/root/",
+        "and/or 1/2 /rooted",
+    ],
+)
+def test_what_is_no_path_passes(text: str) -> None:
+    notebook_outputs.clean(with_outputs(shown({"text/html": text}), shown({"image/png": "/tmp/"})))
+
+
+def test_size_is_limited_and_the_largest_cells_named() -> None:
+    nb = with_outputs(shown({"image/png": "A" * 2_100_000}), source="large()")
+    with pytest.raises(NotFit, match=r"2.10 MB, more than 2.00 MB; largest: cell 1 \(large\(\)\)"):
+        notebook_outputs.clean(nb)
+
+
+# -- check cells
+
+
+@pytest.mark.parametrize(
+    ("source", "answer", "wrong", "complaint"),
+    [
+        ("a = 1\nshow.check(a, 1)", "a = 1", ["a = 2"], "no dots"),
+        ("a = ...\nif a: show.check(a, 1)", "a = 1", ["a = 2"], "0 lines begin"),
+        ("a = ...\nshow.check(a)\nshow.check(a)", "a = 1", ["a = 2"], "2 lines begin"),
+        ("a = ...\nshow.check(a, 1)", "a = 1", [], "no wrong answers"),
+        ("a = ...\nshow.check(a, 1)", "a = 1", ["a = 1 "], "among the wrong ones"),
+        ("a = ...\nshow.check(a, 1)", "a = ...", ["a = 2"], "is the unanswered part"),
+    ],
+)
+def test_check_cells_not_built_as_agreed(source, answer, wrong, complaint) -> None:
+    cells = [code(source, "check"), markdown(ANSWER.format(answer), wrong=wrong)]
+    with pytest.raises(ValueError, match=complaint):
+        list(notebook_checks.checks(v4.new_notebook(cells=cells)))
+
+
+def test_check_cells_without_their_answer() -> None:
+    cells = [code("a = ...\nshow.check(a, 1)", "check")]
+    with pytest.raises(ValueError, match="no markdown cell"):
+        list(notebook_checks.checks(v4.new_notebook(cells=cells)))
+    cells.append(markdown("It is 1.", wrong=["a = 2"]))
+    with pytest.raises(ValueError, match="0 folded answers"):
+        list(notebook_checks.checks(v4.new_notebook(cells=cells)))
+
+
+# -- rules
+
+
+def full_course() -> NotebookNode:
+    """A course in miniature that keeps every rule, as if it had been run."""
+    cells = [c for c in small_course().cells if c.source != SHOW][:3]
+    cells[1:1] = [code("from pix2pix import show")]
+    for n in range(1, 13):
+        cells += [markdown(f"## {n}. Chapter"), code(f"show.explore({n})"), code(f"show.grid({n})")]
+        cells += [code(f"a = ...\nshow.check(a, {n})", "check")]
+        cells += [markdown(ANSWER.format(f"a = {n}"), wrong=["a = 0"])]
+        asked = [f"<details><summary>{n} {q}?</summary>So it is.</details>" for q in range(4)]
+        cells += [markdown("\n".join(asked), tags=["questions"])]
+    number = 0
+    for cell in cells:
+        if cell.cell_type == "code":
+            number += 1
+            cell.execution_count = number
+            cell.outputs = [shown({"image/png": DOT})] if "show." in cell.source else []
+    return v4.new_notebook(cells=cells)
+
+
+@pytest.mark.parametrize("rule", notebook_rules.RULES, ids=lambda rule: rule.__name__)
+def test_rules_hold_for_a_course_that_keeps_them(rule) -> None:
+    assert list(rule(full_course())) == []
+
+
+def edit(find: str, replace: str, times: int = -1):
+    def change(nb: NotebookNode) -> None:
+        for cell in nb.cells:
+            cell.source = cell.source.replace(find, replace, times)
+
+    return change
+
+
+def output(*outputs: NotebookNode):
+    def change(nb: NotebookNode) -> None:
+        nb.cells[-3].outputs = list(outputs)
+
+    return change
+
+
+def drop(kind: str, keep: int = 0):
+    """Leave only the first `keep` code cells that hold `kind` with their outputs."""
+
+    def change(nb: NotebookNode) -> None:
+        for cell in [c for c in nb.cells if kind in c.source and "outputs" in c][keep:]:
+            cell.outputs = []
+
+    return change
+
+
+BREACHES = [
+    ("parameters", edit('"laptop"  #', '"tiny"  #'), "no line MODE"),
+    ("parameters", edit("# @param {", "# {"), "no line DATA"),
+    ("cell_lengths", edit("show.grid(3)", "x = 1\n" * 26), "26 lines"),
+    ("cell_lengths", edit("show.", "1\n2\n3\n4\n5\n6\nshow."), "median"),
+    ("pictures", drop("show.", 19), "19 pictures"),
+    ("explorers", edit("show.explore(", "show.grid("), "0 calls"),
+    ("explorers", drop("show.explore", 11), "without a static picture"),
+    ("check_cells", edit("show.check(a, 3)", "a == 3"), "0 lines begin"),
+    ("check_cells", edit("show.grid(3)", "show.check(3, 3)"), "without the tag"),
+    ("questions", edit("So it is.", "<b></b>", 1), "no answer to '1 0?'"),
+    ("questions", edit("2 1?", "2 0?"), "asked twice: '2 0?'"),
+    ("questions", edit("4 0?</summary>So it is.</details>", "4 0?</summary>"), "3 questions could"),
+    ("chapters", edit("## 7.", "## Seven"), "chapters 1, 2, 3, 4, 5, 6, 8"),
+    ("executed", output(error("ValueError", "x")), "an error in its output"),
+    ("static", output(shown({WIDGET: {}, "image/png": DOT})), "a widget view"),
+    ("static", lambda nb: nb.metadata.update(widgets={}), "widget state"),
+    ("static", output(printed("1%\r2%")), "progress bar"),
+    ("fit_to_commit", output(printed("in /home/ann/x")), "an absolute path in its output"),
+    ("fit_to_commit", edit("show.grid(3)", 'open("/home/ann/x")'), "an absolute path: /home/a"),
+    ("fit_to_commit", output(shown({"image/png": "A" * 2_000_001})), "more than 2.00 MB"),
+    ("own_definitions", edit("show.grid(3)", "def rgb_to_lab(x): ..."), "as pix2pix/color.py does"),
+    ("own_definitions", edit("show.grid(3)", "class UNet: ..."), "defines UNet"),
+    ("images", edit("results.png", "result.png"), "no file resources/result.png"),
+    ("images", edit("![results](", '<img alt="" src="no.png">('), "no file no.png"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "complaint"), BREACHES)
+def test_rules_see_their_breach(name: str, change, complaint: str) -> None:
+    nb = full_course()
+    change(nb)
+    assert any(complaint in breach for breach in getattr(notebook_rules, name)(nb))
+
+
+def test_rules_see_cells_that_were_not_run_or_out_of_order() -> None:
+    nb = full_course()
+    nb.cells[-3].execution_count = None
+    assert "execution count None, not 39" in list(notebook_rules.executed(nb))[0]
+    stripped = full_course()
+    for cell in stripped.cells:
+        cell.pop("outputs", None) if cell.cell_type == "markdown" else cell.update(outputs=[])
+    assert list(notebook_rules.executed(stripped)) == ["no outputs at all"]
+
+
+def test_rules_count() -> None:
+    short = v4.new_notebook(cells=full_course().cells[:11])
+    told = [breach for rule in notebook_rules.RULES for breach in rule(short)]
+    assert {"1 check cells", "4 questions", "1 calls of show.explore", "chapters 1, 2"} <= set(told)
+
+
+def test_magics_are_understood() -> None:
+    nb = full_course()
+    nb.cells[-3].source = "%matplotlib inline\n!ls\nshow.explore(1)"
+    assert list(notebook_rules.own_definitions(nb)) == []
