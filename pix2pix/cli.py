@@ -1,4 +1,4 @@
-"""The command line: `pix2pix colorize | evaluate | train`.
+"""The command line: `pix2pix colorize | evaluate | train | download`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 from pix2pix import __version__
 from pix2pix.errors import PhotoError
@@ -191,6 +192,43 @@ def train(context: typer.Context) -> None:
     from pix2pix.train import main as train_main
 
     raise typer.Exit(train_main(context.args))
+
+
+class _Download(typer.core.TyperCommand):
+    """A command whose help lists the sources, out of the registry that it loads only then."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from pix2pix.download import SOURCES
+
+        lines = (f"{k}: {v.pictures} ({v.size / 1e9:.2f} GB)." for k, v in SOURCES.items())
+        self.epilog = "\n\n".join(["Sources:", *lines])
+        super().format_help(ctx, formatter)
+
+
+@app.command(cls=_Download)
+def download(
+    name: Annotated[str, typer.Argument(metavar="SOURCE", help="One of those listed below.")],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="The photos go to DEST/SOURCE.")],
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Another address of the same archive.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the archive, too.")] = False,
+) -> None:
+    """Download photos to train on, check and unpack them; run it again to go on after a cut."""
+    from pix2pix import jobs
+    from pix2pix.download import SOURCES, download
+    from pix2pix.errors import DataError
+
+    if name in SOURCES:
+        print(f"{name}: {SOURCES[name].terms}", file=sys.stderr)
+    try:
+        print(download(name, dest, source_url=url, keep=keep))
+    except DataError as error:
+        reason = str(error).removeprefix(f"{name}: ")
+        raise _stop(jobs.Record(name, "failed", code="download", reason=reason)) from error
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
+        raise
 
 
 def _load(weights: str, device: str) -> "Colorizer":

@@ -1,5 +1,6 @@
 """The command line as people and scripts meet it: outputs, lines, records, exit status."""
 
+import hashlib
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from test_download import DATA, PICTURES, serve
 from test_folders import ODD_NAMES
 
 import pix2pix
@@ -358,6 +361,82 @@ def test_train_passes_everything_through(arguments, monkeypatch):
     monkeypatch.setattr(pix2pix, "train", train, raising=False)
     assert cli.main(["train", *arguments]) == 7
     assert given == [arguments]
+
+
+SOURCE = {"size": len(DATA), "md5": hashlib.md5(DATA).hexdigest(), "md5_bytes": None}
+SOURCE |= {"unpacked": 10**5, "pictures": "12 photos", "folder": "set", "terms": "be kind"}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server of the source "set"."""
+    from pix2pix.download import SOURCES, Source
+
+    with serve() as state:
+        monkeypatch.setitem(SOURCES, "set", Source(url=state.url, **SOURCE))
+        yield state
+
+
+def test_download_prints_the_terms_and_the_folder(server, tmp_path, capsys):
+    for _ in range(2):
+        assert cli.main(["download", "set", str(tmp_path)]) == 0
+        assert capsys.readouterr() == (f"{tmp_path}/set\n", "set: be kind\n")
+    assert len(list((tmp_path / "set").rglob("*.JPEG"))) == len(PICTURES)
+    assert len(server.asked) == 1
+    other = tmp_path / "b"
+    arguments = ["--keep", "--url", f"{server.url}?mirror"]
+    assert cli.main(["download", "set", str(other), *arguments]) == 0
+    assert (other / "set.tgz").read_bytes() == DATA
+
+
+def test_download_ends_in_one_line(server, tmp_path, capsys):
+    server.statuses = [404]
+    for arguments, line in {
+        ("imagenet",): "imagenet: download: no such source; there are imagenette, coco, set",
+        ("set",): f"set: download: {server.url}: HTTP 404 Not Found",
+        ("set", "--url", "file:///x\ny"): "set: download: file:///x\\ny: not an address of the web",
+    }.items():
+        name, *options = arguments
+        assert cli.main(["download", name, str(tmp_path), *options]) == 1
+        out, err = capsys.readouterr()
+        lines = [each for each in tidy(err) if each != "set: be kind"]
+        assert (out, len(lines)) == ("", 1)
+        assert lines[0].startswith(line)
+    assert cli.main(["download", "set"]) == 1
+
+
+def test_download_help_lists_the_registry(server, capsys):
+    from pix2pix.download import SOURCES
+
+    assert cli.main(["download", "--help"]) == 0
+    out, _ = capsys.readouterr()
+    assert {"imagenette", "coco", "set"} == set(SOURCES)
+    for name, source in SOURCES.items():
+        assert f"{name}: {source.pictures} (" in " ".join(out.split())
+
+
+def test_ctrl_c_in_a_download_leaves_something_to_go_on_from(server, tmp_path, capsys):
+    server.pause = threading.Event()
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from pix2pix import cli; from pix2pix.download import SOURCES, Source\n"
+        f"SOURCES['set'] = Source(url={server.url!r}, **{SOURCE!r})\n"
+        f"sys.exit(cli.main(['download', 'set', {str(tmp_path)!r}]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    part, until = tmp_path / ".set.tgz.part.json", time.monotonic() + 60
+    while not part.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.3)  # for the first half to arrive
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    server.pause.set()
+    assert process.returncode == 130
+    assert tidy(err) == ["set: be kind", "set: stopped; the same command goes on from here"]
+    assert (tmp_path / ".set.tgz.part").read_bytes() == DATA[: len(DATA) // 2]
+    server.pause = None
+    assert cli.main(["download", "set", str(tmp_path)]) == 0
+    assert server.asked[-1]["Range"] == f"bytes={len(DATA) // 2}-"
 
 
 def start(weights: str, folder: Path, *arguments: str) -> subprocess.Popen:
