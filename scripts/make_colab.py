@@ -43,7 +43,8 @@ KAGGLE = "KAGGLE_KERNEL_RUN_TYPE" in os.environ  # first: its images hold google
 COLAB = not KAGGLE and bool(find_spec("google")) and bool(find_spec("google.colab"))
 found = reversed(list(distributions()))  # of two with one name, Python imports the first
 before = {d.metadata["Name"]: d.version for d in found if d.metadata["Name"]}
-print("Kaggle" if KAGGLE else "Colab" if COLAB else "Neither Colab nor Kaggle")"""
+HOST = "/kaggle/working" if KAGGLE else "/content" if COLAB else ""  # where your files are
+print("Kaggle" if KAGGLE else "Colab" if COLAB else "Neither: nothing is installed here.")"""
 
 INSTALL = """\
 # @title Install the package (2 minutes)
@@ -51,8 +52,8 @@ import subprocess
 import sys
 import tempfile
 
-address = "git+{repository}"
-needs = [f"{package}[train] @ {{address}}", "ipywidgets", "matplotlib"]
+clone = os.path.join(tempfile.gettempdir(), "pix2pixcolor")
+needs = [f"{{clone}}[train]", "ipywidgets", "matplotlib"]
 kept = ["torch", "torchvision"]  # they fit the host's GPU driver as they are
 if KAGGLE:
     needs += {upgraded}
@@ -61,14 +62,14 @@ else:
 pins = [f"{{n}}=={{v}}\\n" for n, v in before.items() if n.lower().replace("-", "_") in kept]
 with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
     constraints.writelines(sorted(pins))
-command = [sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, *needs]
-if COLAB or KAGGLE:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode and KAGGLE:
-        print("Is the internet on? Session options > Internet > On")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-elif find_spec("pix2pix") is None:
-    print("pix2pix is not installed: the README says how.")"""
+git = ["git", "clone", "-q", "--depth", "1", "{repository}", clone]
+pip = [sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, *needs]
+if HOST:
+    for command in [pip] if os.path.isdir(clone) else [git, pip]:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        hint = "Is the internet on? Session options > Internet > On" if KAGGLE else ""
+        assert done.returncode == 0, "\\n".join([done.stdout[-2000:], done.stderr[-2000:], hint])
+    os.chdir(clone)  # the course's pictures lie there"""
 
 CHANGED = """\
 # @title What the installation changed
@@ -87,7 +88,9 @@ stale &= set(changed) & set(before)
 if stale:
     print("Restart the session, then run all: in use before the change:", ", ".join(sorted(stale)))
 elif not changed:
-    print("Nothing was changed.")"""
+    print("Nothing was changed.")
+if find_spec("pix2pix") is None:
+    print("pix2pix is not installed: the README says how.")"""
 
 GPU = """\
 # @title Is there a GPU?
@@ -136,11 +139,9 @@ if COLAB and DRIVE:
     from google.colab import drive
 
     drive.mount("/content/drive")
-if OUT == "runs/course":  # the default; a folder of your own is kept
-    if KAGGLE:
-        OUT = "/kaggle/working/course"
-    elif COLAB:
-        OUT = "/content/drive/MyDrive/Pix2PixColor" if DRIVE else "/content/course"
+if OUT == "runs/course" and HOST:  # the default; a folder of your own is kept
+    OUT = "drive/MyDrive/Pix2PixColor" if COLAB and DRIVE else "course"
+OUT, DATA = (path and os.path.join(HOST, path) for path in (OUT, DATA))
 print(f"MODE is {MODE}. Everything is written to {OUT}")
 if COLAB and not OUT.startswith("/content/drive/"):
     print("That folder goes with the session; tick DRIVE to keep it in your Google Drive.")"""
@@ -175,14 +176,13 @@ def install_cell() -> str:
     wanted = [*demo, *about["dependencies"]]
     upgraded = [w for w in wanted if re.match(r"gradio\b|huggingface_hub\b", w)]
     quoted = "[" + ", ".join(f'"{w}"' for w in upgraded) + "]"
-    return INSTALL.format(package=about["name"], repository=repository(), upgraded=quoted)
+    return INSTALL.format(repository=repository(), upgraded=quoted)
 
 
 def twin(nb: NotebookNode) -> NotebookNode:
     """The notebook for Colab and Kaggle, without outputs.
 
-    Raises ValueError without a `parameters` cell whose MODE is "laptop", and for code that reads
-    files of the repository, which are not there on Colab.
+    Raises ValueError without exactly one `parameters` cell, whose MODE is "laptop".
     """
     nb = copy.deepcopy(nb)
     nb.metadata = nbformat.from_dict(METADATA)
@@ -195,8 +195,6 @@ def twin(nb: NotebookNode) -> NotebookNode:
             continue
         cell.outputs, cell.execution_count = [], None
         cell.metadata.pop("execution", None)
-        if re.search(r"""["'](?:\./)?resources/""", cell.source):
-            raise ValueError(f"cell {cell.id} reads resources/, which is not there on Colab")
     parameters = nb.cells[places[0]]
     parameters.source, changes = re.subn(
         r'^MODE = "laptop"', 'MODE = "full"', parameters.source, flags=re.MULTILINE

@@ -1,7 +1,7 @@
 """The course's twin for Colab and Kaggle: what its own cells run and print on every host.
 
-Colab, Kaggle and pip are stand-ins: modules of their names in a folder that is all a fresh Python
-sees beside its standard library.
+Colab, Kaggle, git and pip are stand-ins: modules of their names in a folder that is all a fresh
+Python sees beside its standard library.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode, writes
-from small_course import code, markdown, small_course
+from small_course import code, small_course
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
@@ -25,13 +25,19 @@ import json, os, pathlib, sys
 here = pathlib.Path(os.environ["SITE"])
 pins = pathlib.Path(sys.argv[sys.argv.index("-c") + 1]).read_text().split()
 (here / "pip.json").write_text(json.dumps({"argv": sys.argv[1:], "pins": pins}))
+assert os.path.isdir(next(need for need in sys.argv if need.endswith("[train]"))[:-7])
 if "PIP_FAILS" in os.environ:
     sys.exit("Could not resolve host: github.com")
 new = here / "pix2pix_color-0.1.0.dist-info"
-new.mkdir()
+new.mkdir(exist_ok=True)
 (new / "METADATA").write_text("Name: pix2pix-color\\nVersion: 0.1.0\\n")
 if any(need.startswith("gradio") for need in sys.argv):
     (here / "gradio.dist-info" / "METADATA").write_text("Name: gradio\\nVersion: 6.31.0\\n")
+"""
+GIT = """#!/bin/sh
+echo "$@" >> "$SITE/git.txt"
+for clone; do :; done
+mkdir -p "$clone/pix2pix"; touch "$clone/pix2pix/__init__.py"
 """
 TORCH = """
 import os
@@ -52,7 +58,9 @@ import json, os, sys
 state = {"__name__": "__main__"}
 for source in json.load(sys.stdin):
     exec(source, state)
-print(json.dumps([state["MODE"], state["OUT"], os.environ.get("HF_TOKEN")]))
+state["CWD"] = os.getcwd()
+state["HF_TOKEN"] = os.environ.get("HF_TOKEN")
+print(json.dumps([state[n] for n in ("MODE", "OUT", "HF_TOKEN", "DATA", "CWD")]))
 """
 
 
@@ -65,6 +73,9 @@ def site(tmp_path: Path) -> Path:
     for name, version in VERSIONS.items():
         files[f"{name}.dist-info/METADATA"] = f"Name: {name}\nVersion: {version}\n"
         files[f"{name}.dist-info/top_level.txt"] = name
+    put(tmp_path / "bin", {"git": GIT})
+    (tmp_path / "bin" / "git").chmod(0o755)
+    (tmp_path / "temp").mkdir()
     return put(tmp_path / "site", files)
 
 
@@ -87,7 +98,7 @@ def as_kaggle(site: Path) -> None:
 
 
 def run(site: Path, *, edits: dict[str, str] | None = None, **env: str) -> tuple[list, str, dict]:
-    """([MODE, OUT, HF_TOKEN], what was printed, what pip was asked) after the twin's own cells."""
+    """([MODE, OUT, HF_TOKEN, DATA, cwd], what was printed, what pip was asked) by its own cells."""
     nb = make_colab.twin(small_course())
     wanted = [
         c.source for c in nb.cells if {"host", "parameters"} & set(c.metadata.get("tags", []))
@@ -95,11 +106,12 @@ def run(site: Path, *, edits: dict[str, str] | None = None, **env: str) -> tuple
     for old, new in (edits or {}).items():
         assert sum(old in source for source in wanted) == 1, old
         wanted = [source.replace(old, new) for source in wanted]
-    home = {"PYTHONPATH": str(site), "SITE": str(site), "PATH": os.environ["PATH"], **env}
+    path = f"{site.parent / 'bin'}:{os.environ['PATH']}"
+    own = {"PYTHONPATH": str(site), "SITE": str(site), "TMPDIR": str(site.parent / "temp")}
     done = subprocess.run(
         [sys.executable, "-S", "-c", RUN],
         input=json.dumps(wanted),
-        env=home,
+        env={**own, "PATH": path, **env},
         capture_output=True,
         text=True,
         cwd=site.parent,
@@ -116,11 +128,13 @@ def run(site: Path, *, edits: dict[str, str] | None = None, **env: str) -> tuple
 
 def test_colab_with_a_gpu(site: Path) -> None:
     as_colab(site)
-    (mode, out, token), printed, pip = run(site, GPU="1", SECRET="hf_secret")
-    assert (mode, out, token) == ("full", "/content/course", "hf_secret")
-    address = f"pix2pix-color[train] @ git+{make_colab.repository()}"
+    state, printed, pip = run(site, GPU="1", SECRET="hf_secret")
+    clone = str(site.parent / "temp" / "pix2pixcolor")
+    assert state == ["full", "/content/course", "hf_secret", "", clone]
+    asked = (site / "git.txt").read_text()
+    assert asked == f"clone -q --depth 1 {make_colab.repository()} {clone}\n"
     assert pip["argv"][:3] == ["install", "-q", "-c"]
-    assert pip["argv"][4:] == [address, "ipywidgets", "matplotlib"]
+    assert pip["argv"][4:] == [f"{clone}[train]", "ipywidgets", "matplotlib"]
     assert pip["pins"] == ["gradio==5.50.0", "torch==2.11.0+cu128", "torchvision==0.26.0"]
     assert re.search(r"^pix2pix-color +- -> 0.1.0$", printed, re.MULTILINE)
     assert "Tesla T4, 15 GB" in printed and "tick DRIVE" in printed
@@ -129,7 +143,7 @@ def test_colab_with_a_gpu(site: Path) -> None:
 
 def test_colab_without_gpu_and_secret(site: Path) -> None:
     as_colab(site)
-    (mode, _, token), printed, _ = run(site)
+    (mode, _, token, *_), printed, _ = run(site)
     assert (mode, token) == ("laptop", None)
     assert "Runtime > Change runtime type > T4 GPU" in printed and "Kaggle" not in printed
     assert "Hub" not in printed
@@ -138,7 +152,7 @@ def test_colab_without_gpu_and_secret(site: Path) -> None:
 def test_colab_with_drive(site: Path) -> None:
     as_colab(site)
     drive = {"DRIVE = False": "DRIVE = True"}
-    (_, out, _), printed, _ = run(site, edits=drive)
+    (_, out, *_), printed, _ = run(site, edits=drive)
     assert out == "/content/drive/MyDrive/Pix2PixColor"
     assert "mounted /content/drive" in printed and "tick DRIVE" not in printed
 
@@ -147,14 +161,18 @@ def test_colab_with_drive(site: Path) -> None:
 def test_own_choices_are_kept(site: Path, mode: str, gpu: dict[str, str]) -> None:
     as_colab(site)
     edits = {'MODE = "full" ': f'MODE = "{mode}" ', 'OUT = "runs/course" ': 'OUT = "mine" '}
-    (found, out, _), _, _ = run(site, edits=edits, **gpu)
-    assert (found, out) == (mode, "mine")
+    edits['DATA = "" '] = 'DATA = "photos" '
+    (found, out, _, data, _), _, _ = run(site, edits=edits, **gpu)
+    assert (found, out, data) == (mode, "/content/mine", "/content/photos")
+    edits['DATA = "" '] = 'DATA = "/kaggle/input/x" '  # an absolute one stays
+    assert run(site, edits=edits, **gpu)[0][3] == "/kaggle/input/x"
+    assert (site / "git.txt").read_text().count("clone -q") == 1  # what is there is used again
 
 
 def test_kaggle(site: Path) -> None:
     as_kaggle(site)
     state, printed, pip = run(site, KAGGLE_KERNEL_RUN_TYPE="Interactive", SECRET="hf_secret")
-    assert state == ["laptop", "/kaggle/working/course", "hf_secret"]
+    assert state[:3] == ["laptop", "/kaggle/working/course", "hf_secret"]
     assert pip["pins"] == ["torch==2.11.0+cu128", "torchvision==0.26.0"]
     needs = pip["argv"][4:]
     assert any(n.startswith("gradio>=6") for n in needs)
@@ -172,15 +190,17 @@ def test_kaggle_says_when_a_package_in_use_was_changed(site: Path) -> None:
 
 def test_kaggle_without_internet(site: Path) -> None:
     as_kaggle(site)
-    with pytest.raises(AssertionError, match="Could not resolve host"):
+    with pytest.raises(
+        AssertionError, match=r"(?s)Could not resolve host.*Session options > Internet"
+    ):
         run(site, KAGGLE_KERNEL_RUN_TYPE="Interactive", PIP_FAILS="1")
 
 
 def test_elsewhere_nothing_is_installed(site: Path) -> None:
-    (mode, out, token), printed, pip = run(site, GPU="1", SECRET="hf_secret")
-    assert (mode, out, token) == ("full", "runs/course", None)
-    assert pip == {}
-    assert "Neither Colab nor Kaggle" in printed and "Nothing was changed." in printed
+    state, printed, pip = run(site, GPU="1", SECRET="hf_secret")
+    assert state == ["full", "runs/course", None, "", str(site.parent)]
+    assert pip == {} and not (site / "git.txt").exists()
+    assert "Neither: nothing is installed" in printed and "Nothing was changed." in printed
     assert "pix2pix is not installed" in printed
 
 
@@ -240,11 +260,8 @@ def broken(cell: NotebookNode) -> NotebookNode:
 
 
 def test_refuses_what_cannot_work_there() -> None:
-    with pytest.raises(ValueError, match="reads resources/"):
-        make_colab.twin(broken(code('open("resources/a.png")')))
     with pytest.raises(ValueError, match="2 cells are tagged"):
         make_colab.twin(broken(code("MODE = 1", "parameters")))
-    assert make_colab.twin(broken(markdown("see `resources/`")))
     nb = small_course()
     nb.cells[2].source = nb.cells[2].source.replace("laptop", "tiny", 1)
     with pytest.raises(ValueError, match="no line MODE"):
