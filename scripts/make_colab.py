@@ -83,8 +83,7 @@ changed = sorted((n for n in after if before.get(n) != after[n]), key=str.lower)
 for name in changed:
     print(f"{name:28} {before.get(name, '-'):>14} -> {after[name]}")
 owners = packages_distributions()
-stale = {d for module in set(sys.modules) for d in owners.get(module, ())}
-stale &= set(changed) & set(before)
+stale = {d for module in set(sys.modules) for d in owners.get(module, ())} & set(changed)
 if stale:
     print("Restart the session, then run all: in use before the change:", ", ".join(sorted(stale)))
 elif not changed:
