@@ -3,22 +3,38 @@
 import csv
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
+
+
+class Sink(Protocol):
+    """Whatever else a run's numbers and pictures go to, such as `show.Live`."""
+
+    def scalars(self, values: dict[str, float], step: int) -> None:
+        """Take named numbers of a step."""
+
+    def picture(self, name: str, rgb: np.ndarray, step: int) -> None:
+        """Take a picture (H, W, 3) uint8 of a step."""
+
+    def close(self) -> None:
+        """No more will come."""
 
 
 class Loggers:
     """Scalars and picture grids of one run, written under its folder.
 
     `metrics.csv` holds one row a logged step; a run resumed at an earlier step drops what came
-    after it. `grids/` holds the pictures; with `tensorboard` both go there too.
+    after it. `grids/` holds the pictures; with `tensorboard` both go there too,
+    and to every sink in `also`.
     """
 
-    def __init__(self, folder: str | Path, *, tensorboard: bool = True):
+    def __init__(self, folder: str | Path, also: Sequence[Sink] = (), *, tensorboard: bool = True):
         self.folder = Path(folder)
+        self.also = also
         self.csv = self.folder / "metrics.csv"
         self.tensorboard = tensorboard
         self.columns: list[str] = ["step"]
@@ -61,6 +77,8 @@ class Loggers:
         if self.board:
             for name, value in values.items():
                 self.board.add_scalar(name, value, step)
+        for sink in self.also:
+            sink.scalars(values, step)
 
     def _write_all(self) -> None:
         part = self.csv.with_name(f".{self.csv.name}.part")
@@ -75,8 +93,12 @@ class Loggers:
         Image.fromarray(rgb).save(self.folder / "grids" / f"{name}-{step:07d}.png")
         if self.board:
             self.board.add_image(name, rgb, step, dataformats="HWC")
+        for sink in self.also:
+            sink.picture(name, rgb, step)
 
     def close(self) -> None:
         """Flush and close."""
         if self.board:
             self.board.close()
+        for sink in self.also:
+            sink.close()

@@ -45,8 +45,13 @@ class Validation:
     def grid(
         self, net: Callable[[Tensor], Tensor], device: torch.device, *, columns: int = 8
     ) -> np.ndarray:
-        """Rows of gray, colored and true pictures, (3 * S, columns * S, 3) uint8."""
-        real = self.rgb[:columns].to(device).float() / 255
+        """Rows of gray, colored and true pictures, (3 * S, columns * S, 3) uint8.
+
+        The photos are evenly spread, since neighbors by name are often of one kind.
+        """
+        count = len(self.rgb)
+        chosen = np.linspace(0, count - 1, min(columns, count)).astype(int)
+        real = self.rgb[torch.from_numpy(chosen)].to(device).float() / 255
         L, ab = rgb_to_net(real)
         rows = [net_to_rgb(L, torch.zeros_like(ab)), net_to_rgb(L, net(L)), real]
         return to_picture(torch.cat([torch.cat(list(row), 2) for row in rows], 1))

@@ -1,0 +1,36 @@
+"""What notebooks show: real source, shapes, photographs, curves that grow, sliders, checks.
+
+Pictures come out as small JPEGs on a light ground, tables and source as HTML with colors of its
+own, so that dark and light pages both stay readable, and so do pages without a kernel behind them.
+"""
+
+from pix2pix.show.check import check
+from pix2pix.show.code import Html, shapes, source
+from pix2pix.show.explore import explore
+from pix2pix.show.live import Live, Movie
+from pix2pix.show.pictures import (
+    Picture,
+    ab_plane,
+    channels,
+    figure,
+    grid,
+    heat,
+    patches,
+)
+
+__all__ = [
+    "Html",
+    "Live",
+    "Movie",
+    "Picture",
+    "ab_plane",
+    "channels",
+    "check",
+    "explore",
+    "figure",
+    "grid",
+    "heat",
+    "patches",
+    "shapes",
+    "source",
+]

@@ -1,0 +1,127 @@
+"""A training run to watch: curves that grow, pictures that change, a film of them at the end."""
+
+import io
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pix2pix.show.pictures import Picture, figure, to_rgb
+
+
+class Live:
+    """Curves and the newest picture of a run, redrawn in place at most every `every` seconds.
+
+    It has the methods of `loggers.Loggers`' sinks: `scalars(values, step)` and
+    `picture(name, rgb, step)`; `close()` draws the last state. `names` are the curves to draw, each
+    in a panel of its own; without them, all but speeds. Pictures wider than `width` pixels are
+    shrunk. `movie()` holds them all.
+    """
+
+    def __init__(self, *names: str, every: float = 2.0, width: int = 720):
+        self.names, self.every, self.width = names, every, width
+        self.curves: dict[str, tuple[list[int], list[float]]] = {}
+        self.frames: list[tuple[int, np.ndarray]] = []
+        self.drawn_at = 0.0
+        self.handle: Any = None
+
+    def scalars(self, values: dict[str, float], step: int) -> None:
+        """Add a point to the curves."""
+        for name, value in values.items():
+            if name in self.names or (not self.names and name != "images_per_second"):
+                steps, points = self.curves.setdefault(name, ([], []))
+                steps.append(step)
+                points.append(float(value))
+        self.refresh()
+
+    def picture(self, name: str, rgb: Any, step: int) -> None:
+        """Keep a picture (H, W, 3) uint8 as the next frame, and show it."""
+        self.frames.append((step, to_rgb(rgb)))
+        self.refresh()
+
+    def close(self) -> None:
+        """Draw the last state."""
+        if self.curves or self.frames:
+            self.refresh(force=True)
+
+    def refresh(self, *, force: bool = False) -> None:
+        """Redraw, when it is time or when forced to."""
+        if not force and time.monotonic() - self.drawn_at < self.every:
+            return
+        from IPython.display import display
+
+        drawn = self.drawn()
+        if self.handle is None:
+            self.handle = display(drawn, display_id=True)
+        else:
+            self.handle.update(drawn)
+        self.drawn_at = time.monotonic()
+
+    def drawn(self) -> Picture:
+        """The curves beside each other, the newest picture below."""
+        parts = [self._curves().image] if self.curves else []
+        if self.frames:
+            newest = Image.fromarray(self.frames[-1][1])
+            newest.thumbnail((self.width, self.width), Image.Resampling.LANCZOS)
+            parts.append(newest)
+        width = max(part.width for part in parts)
+        sheet = Image.new("RGB", (width, sum(part.height + 4 for part in parts) - 4), "white")
+        y = 0
+        for part in parts:
+            sheet.paste(part.convert("RGB"), (0, y))
+            y += part.height + 4
+        return Picture(sheet)
+
+    def _curves(self) -> Picture:
+        from matplotlib.figure import Figure
+
+        names = [name for name in self.names if name in self.curves] or list(self.curves)
+        plot = Figure(figsize=(min(3.0 * len(names), 9), 2.2), layout="constrained")
+        for panel, name in zip(plot.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            panel.plot(*self.curves[name], linewidth=1.2)
+            panel.set_title(name, fontsize=9)
+            panel.tick_params(labelsize=7)
+            panel.grid(alpha=0.3)
+        return figure(plot)
+
+    def movie(self, *, width: int = 480, seconds: float = 5.0) -> "Movie":
+        """The pictures so far, one after another."""
+        return Movie([frame for _, frame in self.frames], width=width, seconds=seconds)
+
+
+class Movie(Picture):
+    """Pictures one after another, over and over: an animated PNG, which every page can show.
+
+    At most `most` of them, evenly spread, the first and the last among them. Each is shrunk to
+    `width` pixels where it is wider, and they share a palette of 64 colors. One round takes
+    `seconds`, the last picture stays three times as long as the others. Raises ValueError when
+    there are none.
+    """
+
+    def __init__(
+        self, frames: Sequence[Any], *, width: int = 480, seconds: float = 5.0, most: int = 9
+    ):
+        if not frames:
+            raise ValueError("no frames: a movie needs at least one picture")
+        chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, most)})
+        images = [Image.fromarray(to_rgb(frames[i])) for i in chosen]
+        for image in images:
+            image.thumbnail((width, image.height), Image.Resampling.LANCZOS)
+        super().__init__(images[-1], png=True)
+        strip = Image.fromarray(np.concatenate([np.asarray(image) for image in images]))
+        palette = strip.quantize(64, dither=Image.Dither.NONE)
+        self.frames = [
+            image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images
+        ]
+        each = int(1000 * seconds / (len(images) + 2))
+        self.durations = [each] * (len(images) - 1) + [3 * each]
+
+    def encoded(self) -> tuple[str, bytes]:
+        """Its mime type, and the bytes of the file."""
+        buffer = io.BytesIO()
+        first, *rest = self.frames
+        more = {"append_images": rest, "duration": self.durations, "loop": 0} if rest else {}
+        first.save(buffer, "PNG", save_all=bool(rest), optimize=True, **more)
+        return "image/png", buffer.getvalue()

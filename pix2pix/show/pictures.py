@@ -1,0 +1,195 @@
+"""Photographs and what is drawn on them, as small pictures with labels."""
+
+import io
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from pix2pix.color import compress_chroma, lab_to_rgb, rgb_to_lab
+
+Rgb: TypeAlias = "np.ndarray | Tensor | Image.Image | Picture"
+_PAPER, _INK, _GAP = (255, 255, 255), (31, 35, 40), 4
+_SIGN = ((255, 214, 10), (0, 200, 255), (255, 80, 160), (120, 230, 90), (255, 140, 40))
+
+
+class Picture:
+    """A picture for a notebook, `image` its PIL image: JPEG unless it moves or `png` is set."""
+
+    def __init__(self, image: Image.Image, *, png: bool = False):
+        self.image, self.png = image, png
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return np.asarray(self.image.convert("RGB"))
+
+    def encoded(self) -> tuple[str, bytes]:
+        """Its mime type, and the bytes of the file."""
+        buffer = io.BytesIO()
+        if self.png:
+            self.image.save(buffer, "PNG", optimize=True)
+            return "image/png", buffer.getvalue()
+        self.image.convert("RGB").save(buffer, "JPEG", quality=82, subsampling=1, optimize=True)
+        return "image/jpeg", buffer.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        mime, data = self.encoded()
+        return {mime: data, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<Picture {self.image.width}x{self.image.height}>"
+
+
+def to_rgb(picture: Rgb) -> np.ndarray:
+    """A photograph in any of the forms met here -> (H, W, 3) uint8.
+
+    Arrays are (H, W, 3) or (H, W), uint8 or in [0, 1]; tensors (3, H, W) or (1, 3, H, W), uint8 or
+    in [0, 1]; PIL images of any mode. Raises ValueError for other shapes.
+    """
+    if isinstance(picture, Picture):
+        return picture.rgb
+    if isinstance(picture, Image.Image):
+        return np.asarray(picture.convert("RGB"))
+    if isinstance(picture, Tensor):
+        picture = picture.detach().cpu()
+        picture = picture[0] if picture.ndim == 4 and len(picture) == 1 else picture
+        if picture.ndim != 3 or len(picture) not in (1, 3):
+            raise ValueError(f"tensor of shape {tuple(picture.shape)}; it must be (3, H, W)")
+        picture = picture.expand(3, -1, -1).permute(1, 2, 0).numpy()
+    if picture.dtype != np.uint8:
+        picture = (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., None], 3, axis=2)
+    if picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"array of shape {picture.shape}; it must be (H, W, 3)")
+    return np.ascontiguousarray(picture)
+
+
+def grid(
+    rows: Sequence[Any],
+    *,
+    columns: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    side: int = 160,
+) -> Picture:
+    """Rows of photographs as one picture: `columns` above them, `labels` before each row.
+
+    Each is shrunk or enlarged to a height of `side` pixels. A flat list is one row.
+    """
+    table = [list(row) if isinstance(row, (list, tuple)) else [row] for row in rows]
+    if all(not isinstance(row, (list, tuple)) for row in rows):
+        table = [list(rows)]
+    cells = [[_scaled(to_rgb(cell), side) for cell in row] for row in table]
+    font = ImageFont.load_default(size=13)
+    columns_wide = max(len(row) for row in cells)
+    widths = [max(r[i].width for r in cells if i < len(r)) for i in range(columns_wide)]
+    left = max((int(font.getlength(t)) + 10 for t in labels or []), default=0)
+    top = 20 if columns else 0
+    size = (left + sum(widths) + _GAP * (len(widths) - 1), top + len(cells) * (side + _GAP) - _GAP)
+    sheet = Image.new("RGB", size, _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for i, text in enumerate(columns or []):
+        x = left + sum(widths[:i]) + _GAP * i
+        draw.text((x + 2, 2), _fitting(text, widths[i], font), _INK, font)
+    for j, row in enumerate(cells):
+        y = top + j * (side + _GAP)
+        if labels:
+            draw.text((2, y + side / 2), labels[j], _INK, font, anchor="lm")
+        for i, cell in enumerate(row):
+            sheet.paste(cell, (left + sum(widths[:i]) + _GAP * i, y))
+    return Picture(sheet)
+
+
+def _fitting(text: str, width: int, font: Any) -> str:
+    """The text, cut where it would run into the next column."""
+    while text and font.getlength(text) > width:
+        text = text[:-1]
+    return text
+
+
+def _scaled(rgb: np.ndarray, side: int) -> Image.Image:
+    image = Image.fromarray(rgb)
+    width = max(1, round(image.width * side / image.height))
+    enlarged = side > image.height * 2  # single pixels are the point then
+    how = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
+    return image.resize((width, side), how)
+
+
+def channels(photo: Rgb, *, side: int = 160) -> Picture:
+    """A photograph split into lightness L*, green-red a* and blue-yellow b*, in their own colors.
+
+    a* and b* are drawn at a lightness of 60, compressed into sRGB.
+    """
+    rgb = to_rgb(photo)
+    lab = rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1) / 255)  # (3, H, W)
+    zero, middle = torch.zeros_like(lab[0]), torch.full_like(lab[0], 60)
+    parts = (
+        torch.stack((lab[0], zero, zero)),
+        torch.stack((middle, lab[1], zero)),
+        torch.stack((middle, zero, lab[2])),
+    )
+    pictures = [rgb, *(lab_to_rgb(part) for part in parts)]
+    return grid(
+        pictures, columns=["photo", "L*", "a*: green to red", "b*: blue to yellow"], side=side
+    )
+
+
+def ab_plane(L: float, *, at: Sequence[tuple[float, float]] = (), side: int = 240) -> Picture:
+    """All colors of one lightness: a* to the right, b* upwards, -110 to 110; outside sRGB blank.
+
+    `L` in [0, 100]. `at` are colors (a*, b*) to mark.
+    """
+    axis = torch.linspace(-110, 110, side)
+    b, a = torch.meshgrid(axis.flip(0), axis, indexing="ij")
+    lab = torch.stack((torch.full_like(a, L), a, b))  # (3, side, side)
+    inside = (compress_chroma(lab) - lab).abs().amax(0) < 1e-3
+    rgb = torch.where(inside, lab_to_rgb(lab), torch.tensor(0.94))
+    image = Image.fromarray(to_rgb(rgb))
+    draw = ImageDraw.Draw(image)
+    middle = (side - 1) / 2
+    draw.line([(middle, 0), (middle, side)], (160, 160, 160))
+    draw.line([(0, middle), (side, middle)], (160, 160, 160))
+    for a_star, b_star in at:
+        x, y = middle * (1 + a_star / 110), middle * (1 - b_star / 110)
+        draw.ellipse((x - 5, y - 5, x + 5, y + 5), outline=_INK, width=2)
+    return Picture(image, png=True)
+
+
+def patches(photo: Rgb, boxes: Sequence[tuple[float, float, float]], *, side: int = 256) -> Picture:
+    """A photograph with squares drawn on it: `boxes` are (left, top, size) in its pixels."""
+    rgb = to_rgb(photo)
+    scale = side / rgb.shape[0]
+    image = _scaled(rgb, side)
+    draw = ImageDraw.Draw(image)
+    for i, (left, top, size) in enumerate(boxes):
+        corners = [left * scale, top * scale, (left + size) * scale - 1, (top + size) * scale - 1]
+        draw.rectangle(corners, outline=_SIGN[i % len(_SIGN)], width=2)
+    return Picture(image)
+
+
+def heat(photo: Rgb, scores: Tensor | np.ndarray, *, low: float = 0, high: float = 1) -> Picture:
+    """A photograph under a heat map: `scores` (h, w), dark blue at `low`, yellow at `high`."""
+    from matplotlib import colormaps
+
+    rgb = to_rgb(photo)
+    values = scores.detach().cpu().numpy() if isinstance(scores, Tensor) else scores
+    share = np.clip((values.squeeze() - low) / (high - low), 0, 1)
+    colors = (colormaps["cividis"](share)[..., :3] * 255).astype(np.uint8)
+    over = Image.fromarray(colors).resize(rgb.shape[1::-1], Image.Resampling.NEAREST)
+    gray = Image.fromarray(rgb).convert("L").convert("RGB")
+    return Picture(Image.blend(gray, over, 0.65))
+
+
+def figure(plot: Any) -> Picture:
+    """A matplotlib figure as a picture; it is closed, so that it is not shown twice."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    plot.savefig(buffer, format="png", dpi=90, bbox_inches="tight", facecolor="white")
+    plt.close(plot)
+    image = Image.open(buffer).convert("RGB")
+    return Picture(image.quantize(64, dither=Image.Dither.NONE), png=True)
