@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import socket
 import struct
 import tarfile
@@ -542,7 +543,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_archive(server, register, tmp_pa
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pix2pix.download.unpack.shutil.copyfileobj", full)
+        patch.setattr(shutil, "copyfileobj", full)
         with pytest.raises(DataError, match="No space left on device$"):
             get(tmp_path)
     assert not (tmp_path / "set").exists()
