@@ -1,7 +1,8 @@
 """Check cells of a notebook: what the learner's part, the folded answer and wrong answers do.
 
-A check cell is tagged `check`: the learner's part, with dots where the answer goes, then one call
-of `show.check`. The cell after it holds the answer, folded, and wrong answers in its metadata.
+A check cell is tagged `check`: the learner's part, with dots where the answer goes, then whatever
+finds out the truth, then one call of `show.check`. The cell after it holds the answer, folded, and
+wrong answers in its metadata.
 """
 
 import ast
@@ -25,7 +26,7 @@ class Check:
 
     id: str  # of its cell
     part: str  # the learner's, unanswered
-    call: str  # show.check(...) and what follows
+    call: str  # what finds out the truth, and show.check(...)
     answer: str  # the part filled in rightly
     wrong: list[str]  # the part filled in wrongly
 
@@ -99,9 +100,12 @@ def _take_apart(cell: NotebookNode, following: NotebookNode | None) -> Check:
     name = f"check cell {cell.id}"
     if len(starts) != 1:
         raise ValueError(f"{name}: {len(starts)} lines begin with show.check( where one should")
-    part, call = cell.source[: starts[0]].rstrip(), cell.source[starts[0] :]
-    if not any(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(ast.parse(part))):
+    dotted = [statement for statement in ast.parse(cell.source).body if _has_dots(statement)]
+    if not dotted or dotted[-1].end_lineno > cell.source[: starts[0]].count("\n"):
         raise ValueError(f"{name}: no dots for the learner to replace")
+    lines = cell.source.splitlines()
+    part = "\n".join(lines[: dotted[-1].end_lineno])
+    call = "\n".join(lines[dotted[-1].end_lineno :]).strip("\n")
     if following is None or following.cell_type != "markdown":
         raise ValueError(f"{name}: no markdown cell with the answer after it")
     answers = _ANSWER.findall(following.source)
@@ -113,6 +117,10 @@ def _take_apart(cell: NotebookNode, following: NotebookNode | None) -> Check:
     if answers[0].strip() in [part.strip(), *(w.strip() for w in wrong)]:
         raise ValueError(f"{name}: its answer is the unanswered part, or among the wrong ones")
     return Check(cell.id, part, call, answers[0].rstrip(), [w.rstrip() for w in wrong])
+
+
+def _has_dots(statement: ast.stmt) -> bool:
+    return any(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(statement))
 
 
 def _variant(check: Check, part: str, kind: str) -> NotebookNode:

@@ -25,15 +25,18 @@ stage() { # NAME STEPS OVERRIDES...
 
 # The best colorizer: a pretrained encoder, L1 on small pictures, then Huber on larger ones.
 mobilenet=(recipe=unet_l1 recipe/generator=mobilenet_v2 data.film=0.25 data.exposure=0.1)
-stage default-128 5500 "${mobilenet[@]}" recipe.generator.weights="$encoder" data.size=128
-stage default-192 600 "${mobilenet[@]}" recipe.beta=0.1 recipe.lr=3e-4 trainer.warmup=30 \
+stage default-128 5000 "${mobilenet[@]}" recipe.generator.weights="$encoder" data.size=128
+stage default-192 2800 "${mobilenet[@]}" recipe.beta=0.1 recipe.lr=5e-4 trainer.warmup=30 \
   data.size=192 data.cached_side=208 trainer.init_from="$out/default-128/last.safetensors"
 "$python" "$root/scripts/bundle.py" "$out/default-192/last.safetensors" "$data" \
   "$out/default.safetensors"
 
-# The course's U-Net from scratch: L1 until color is there, then the PatchGAN joins.
-stage pix2pix-128 5000 recipe=pix2pix recipe.generator.width=32 recipe.generator.depth=7 \
-  recipe.generator.dropout=0.1 recipe.gan_start=$((4800 * scale / 100)) recipe.lr=5e-4 \
-  data.size=128
-"$python" "$root/scripts/bundle.py" "$out/pix2pix-128/last.safetensors" "$data" \
+# The course's U-Net from scratch: L1 until color is there, then a short game with the PatchGAN at a
+# rate of its own (a cosine would have come down to nothing by then).
+unet=(recipe=pix2pix recipe.generator.width=32 recipe.generator.depth=7
+  recipe.generator.dropout=0.1 data.size=128)
+stage pix2pix-128 4000 "${unet[@]}" recipe.gan_start=1000000 recipe.lr=5e-4
+stage pix2pix-gan 150 "${unet[@]}" recipe.lr=1e-4 trainer.schedule=constant trainer.warmup=10 \
+  trainer.ema=0.98 trainer.init_from="$out/pix2pix-128/last.safetensors"
+"$python" "$root/scripts/bundle.py" "$out/pix2pix-gan/last.safetensors" "$data" \
   "$out/pix2pix.safetensors"

@@ -121,6 +121,8 @@ def test_heat_is_bright_where_scores_are_high():
     heat = show.heat(gray, scores).rgb.astype(int).sum(2)
     assert heat[10, 10] < heat[10, 50]
     assert heat[50, 10] == heat[10, 50] and heat[50, 50] == heat[10, 10]  # held to [low, high]
+    dark = show.heat(np.zeros_like(gray), scores, mix=1.0).rgb
+    assert (dark == show.heat(gray, scores, mix=1.0).rgb).all()  # the map alone
 
 
 def test_figures_are_closed_and_small():

@@ -86,7 +86,7 @@ class Live:
             panel.grid(alpha=0.3)
         return figure(plot)
 
-    def movie(self, *, width: int = 480, seconds: float = 5.0) -> "Movie":
+    def movie(self, *, width: int = 400, seconds: float = 5.0) -> "Movie":
         """The pictures so far, one after another."""
         return Movie([frame for _, frame in self.frames], width=width, seconds=seconds)
 
@@ -101,7 +101,7 @@ class Movie(Picture):
     """
 
     def __init__(
-        self, frames: Sequence[Any], *, width: int = 480, seconds: float = 5.0, most: int = 9
+        self, frames: Sequence[Any], *, width: int = 400, seconds: float = 5.0, most: int = 7
     ):
         if not frames:
             raise ValueError("no frames: a movie needs at least one picture")

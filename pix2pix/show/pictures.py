@@ -33,7 +33,7 @@ class Picture:
         if self.png:
             self.image.save(buffer, "PNG", optimize=True)
             return "image/png", buffer.getvalue()
-        self.image.convert("RGB").save(buffer, "JPEG", quality=82, subsampling=1, optimize=True)
+        self.image.convert("RGB").save(buffer, "JPEG", quality=78, subsampling=1, optimize=True)
         return "image/jpeg", buffer.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -171,8 +171,18 @@ def patches(photo: Rgb, boxes: Sequence[tuple[float, float, float]], *, side: in
     return Picture(image)
 
 
-def heat(photo: Rgb, scores: Tensor | np.ndarray, *, low: float = 0, high: float = 1) -> Picture:
-    """A photograph under a heat map: `scores` (h, w), dark blue at `low`, yellow at `high`."""
+def heat(
+    photo: Rgb,
+    scores: Tensor | np.ndarray,
+    *,
+    low: float = 0,
+    high: float = 1,
+    mix: float = 0.65,
+) -> Picture:
+    """A heat map over a photograph: `scores` (h, w), dark blue at `low`, yellow at `high`.
+
+    `mix` is the map's share of the picture, the rest is the photo in gray: 1 is the map alone.
+    """
     from matplotlib import colormaps
 
     rgb = to_rgb(photo)
@@ -181,7 +191,7 @@ def heat(photo: Rgb, scores: Tensor | np.ndarray, *, low: float = 0, high: float
     colors = (colormaps["cividis"](share)[..., :3] * 255).astype(np.uint8)
     over = Image.fromarray(colors).resize(rgb.shape[1::-1], Image.Resampling.NEAREST)
     gray = Image.fromarray(rgb).convert("L").convert("RGB")
-    return Picture(Image.blend(gray, over, 0.65))
+    return Picture(Image.blend(gray, over, mix))
 
 
 def figure(plot: Any) -> Picture:
