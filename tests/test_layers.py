@@ -23,7 +23,7 @@ LAYERS = """
     recipes
     weights checkpoints
     colorize
-    jobs export report
+    jobs export report workers
     folders page
     serve
     loggers processes feed validate state
