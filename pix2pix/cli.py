@@ -1,4 +1,4 @@
-"""The command line: `pix2pix colorize | evaluate | train | download`.
+"""The command line: `pix2pix colorize | evaluate | train | download | serve`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
@@ -229,6 +229,30 @@ def download(
     except KeyboardInterrupt:
         print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
         raise
+
+
+@app.command()
+def serve(
+    weights: Weights = "default",
+    host: Annotated[str, typer.Option(help="0.0.0.0 answers other machines, too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
+    ] = None,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="With the web page at /.")] = True,
+    device: Device = "auto",
+) -> None:
+    """Serve the page at / and an API at /api/colorize (its description is at /api)."""
+    try:
+        from pix2pix import serve as service
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(str(error)) from error
+    from pix2pix.colorize import Colorizer
+
+    def load() -> "Colorizer":
+        return Colorizer.from_pretrained(weights, device=device)
+
+    service.run(load, host=host, port=port, workers=workers, page=page)
 
 
 def _load(weights: str, device: str) -> "Colorizer":

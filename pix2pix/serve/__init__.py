@@ -1,0 +1,138 @@
+"""The service: the API, the page and their workers in one process, behind hard limits.
+
+`run` serves until it is told to stop; `build` makes the ASGI application that it serves.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+try:
+    import uvicorn
+    from starlette.types import ASGIApp
+
+    from pix2pix.serve.api import build_api
+    from pix2pix.serve.edge import Edge
+    from pix2pix.serve.logs import Figures, log, set_up_logging
+    from pix2pix.serve.protocol import Protocol
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("the service needs: pip install 'pix2pix-color[serve]'") from error
+
+from pix2pix.colorize import Colorizer
+from pix2pix.serve.limits import Limits
+from pix2pix.workers import Workers
+
+__all__ = ["Limits", "build", "run"]
+
+
+def build(
+    workers: Workers | None,
+    colorizer: Colorizer | None,
+    *,
+    limits: Limits | None = None,
+    page: bool = True,
+) -> ASGIApp:
+    """The application. `workers` and `colorizer` are None where the model is missing.
+
+    `page=False` leaves out the Gradio page, which takes seconds to import.
+    """
+    limits = limits or Limits()
+    figures = Figures(workers)
+    app = build_api(workers, limits=limits, figures=figures)
+    if page and colorizer is not None:
+        _mount_page(app, colorizer, limits)
+    return Edge(app, limits=limits, figures=figures)
+
+
+def run(
+    load: Callable[[], Colorizer],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    workers: int | None = None,
+    limits: Limits | None = None,
+    page: bool = True,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish what runs. Port 0 takes a free one.
+
+    `load` gives the model; where it raises, the service says that it is not ready, and why in its
+    log. The address is printed once it answers. Ends by SystemExit when the port is taken.
+    """
+    limits = limits or Limits()
+    set_up_logging()
+    colorizer = pool = None
+    try:
+        colorizer = load()
+        pool = Workers(colorizer, count=workers, waiting=limits.waiting)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        log.error("no model", extra={"fields": {"reason": reason}})
+    app = build(pool, colorizer, limits=limits, page=page)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=type("Timed", (Protocol,), {"limits": limits}),
+        ws="none",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=limits.idle,
+        timeout_graceful_shutdown=limits.shutdown,
+    )
+    try:
+        _Server(config, pool).run()
+    finally:
+        if pool is not None:
+            pool.close()
+
+
+class _Server(uvicorn.Server):
+    """Says where it is, and does not wait for open pages when it stops."""
+
+    def __init__(self, config: uvicorn.Config, workers: Workers | None):
+        super().__init__(config)
+        self.workers = workers
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in (listener for server in self.servers for listener in server.sockets):
+            host, port = listener.getsockname()[:2]
+            url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+            print(f"Serving {url} (Ctrl-C ends it)", flush=True)
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        leaving = asyncio.ensure_future(self._leave_pages())
+        await super().shutdown(sockets)
+        leaving.cancel()
+
+    async def _leave_pages(self) -> None:
+        """Close the streams that every open page holds, once the photos are done."""
+        while self.workers is not None and (self.workers.running or self.workers.queued):
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(1)  # for the last result to arrive
+        for connection in list(self.server_state.connections):
+            assert isinstance(connection, Protocol)
+            if connection.scope is None or not connection.scope["path"].startswith("/api/"):
+                connection.transport.close()
+
+
+def _mount_page(app: Any, colorizer: Colorizer, limits: Limits) -> None:
+    import gradio as gr
+
+    from pix2pix.page import LOOK, build_page
+
+    gr.mount_gradio_app(
+        app,
+        build_page(colorizer, max_pixels=limits.max_pixels),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        max_file_size=limits.max_bytes,
+        **LOOK,
+    )

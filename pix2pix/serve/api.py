@@ -1,0 +1,258 @@
+"""The API: one photo in, the same photo in color out, and what machines ask of a service."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import torch
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from pix2pix import __version__, images
+from pix2pix.colorize import Colorizer
+from pix2pix.errors import PhotoError
+from pix2pix.serve.docs import as_page
+from pix2pix.serve.edge import ROUTES, Refusal
+from pix2pix.serve.limits import Limits
+from pix2pix.serve.logs import Figures, log
+from pix2pix.serve.upload import Uploads
+from pix2pix.workers import Busy, Late, Workers, check
+
+Format = Literal["jpeg", "png", "webp", "tiff", "bmp", "avif"]
+TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "TIFF": "image/tiff",
+    "BMP": "image/bmp",
+    "AVIF": "image/avif",
+}
+_STATUS = {"too_large": 413, "unsupported_format": 415, "unsupported_mode": 415}  # else 422
+_PHOTO: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "required": True,
+    "content": {
+        "image/*": _PHOTO,
+        "application/octet-stream": _PHOTO,
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"file": _PHOTO["schema"]}}
+        },
+    },
+}
+_ERROR = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "properties": {"code": {"type": "string"}, "reason": {"type": "string"}},
+        }
+    }
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The photo in color.", "content": {t: _PHOTO for t in TYPES.values()}},
+    **{
+        status: {"description": text, "content": _ERROR}
+        for status, text in {
+            400: "The request is broken.",
+            408: "It took too long to arrive.",
+            413: "More bytes or pixels than the limit.",
+            415: "Not one of the photo formats that are read.",
+            422: "The photo is broken, or a parameter is.",
+            429: "Too many photos wait; try again after Retry-After seconds.",
+            503: "The model is missing, or the photo could not be started in time.",
+            504: "The photo took too long to color.",
+        }.items()
+    },
+}
+
+
+def build_api(workers: Workers | None, *, limits: Limits, figures: Figures) -> FastAPI:
+    """The application without its page; `workers` is None where the model is missing."""
+    app = FastAPI(
+        title="Pix2PixColor",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        redirect_slashes=False,
+    )
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.include_router(_photos(workers, limits))
+    app.include_router(_operations(app, workers, figures))
+    return app
+
+
+def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
+    router, uploads = APIRouter(), Uploads(limits)
+
+    @router.post(
+        "/api/colorize",
+        response_class=Response,
+        responses=_ANSWERS,
+        openapi_extra={"requestBody": _BODY},
+    )
+    async def colorize(
+        request: Request,
+        saturation: Annotated[
+            float, Query(ge=0, le=4, description="0 is gray, 1 as predicted.")
+        ] = 1.0,
+        seed: Annotated[
+            int | None, Query(ge=0, lt=2**63, description="Draws another take, where the net can.")
+        ] = None,
+        format: Annotated[
+            Format | None, Query(description="Of the answer; the photo's own by default.")
+        ] = None,
+    ) -> Response:
+        """Color one photo: the body, or the one file of a form. It keeps its size and its format.
+
+        Its metadata stay, except for the place where it was taken (GPS). `X-Warnings` is a JSON
+        list of what was lost on the way, such as further frames.
+        """
+        if workers is None:
+            raise Refusal(503, "weights", "the model is missing", retry_after=60)
+        if workers.full:
+            raise Refusal(429, "busy", "too many photos are waiting", retry_after=2)
+        try:
+            async with uploads.receive(request) as data:
+                work = partial(
+                    _color,
+                    data=data,
+                    saturation=saturation,
+                    seed=seed,
+                    format=format,
+                    max_pixels=limits.max_pixels,
+                )
+                colored, name, warnings = await _result(workers, work, request, limits.process)
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody reads it
+        return Response(
+            colored,
+            media_type=TYPES[name],
+            headers={
+                "content-disposition": f'attachment; filename="photo.color.{name.lower()}"',
+                "cache-control": "no-store",
+                **({"x-warnings": json.dumps(warnings)[:4000]} if warnings else {}),
+            },
+        )
+
+    return router
+
+
+def _color(
+    colorizer: Colorizer,
+    *,
+    data: bytes,
+    saturation: float,
+    seed: int | None,
+    format: str | None,
+    max_pixels: int,
+) -> tuple[bytes, str, list[str]]:
+    """The job of a worker: a file's bytes -> those of the colored file, its format, warnings."""
+    photo = images.read(data, max_pixels=max_pixels)
+    check()
+    photo.rgb = colorizer.rgb(photo.rgb, saturation=saturation, seed=seed)
+    check()
+    name = (format or images.output_format(photo)[0]).upper()
+    colored = images.encode(photo.rgb, like=photo, model=colorizer.name, format=name)
+    return colored, name, photo.warnings
+
+
+async def _result(
+    workers: Workers, work: Callable[[Colorizer], Any], request: Request, deadline: float
+) -> Any:
+    """What `work` returns. Raises Refusal for whatever goes wrong, ClientDisconnect."""
+    try:
+        future = workers.submit(work, deadline=deadline)
+    except Busy as error:
+        raise Refusal(429, "busy", str(error), retry_after=error.retry_after) from error
+    except RuntimeError as error:
+        raise Refusal(503, "busy", "the service is stopping", retry_after=10) from error
+    running = asyncio.wrap_future(future)
+    gone = asyncio.ensure_future(_until_gone(request))
+    try:
+        await asyncio.wait({running, gone}, timeout=deadline, return_when="FIRST_COMPLETED")
+        if running.done():
+            return running.result()
+        if gone.done():
+            raise ClientDisconnect
+        raise Late(f"not done within {deadline:g} s", started=future.running())
+    except Late as error:
+        if error.started:
+            raise Refusal(504, error.code, error.reason) from error
+        raise Refusal(503, error.code, "too many photos were waiting", retry_after=5) from error
+    except PhotoError as error:
+        raise Refusal(_STATUS.get(error.code, 422), error.code, error.reason) from None
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        log.exception("out of memory")
+        raise Refusal(503, "busy", "out of memory; try a smaller photo", retry_after=5) from error
+    finally:
+        running.cancel()
+        gone.cancel()
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _operations(app: FastAPI, workers: Workers | None, figures: Figures) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    get = partial(router.api_route, methods=["GET", "HEAD"])
+
+    @get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @get("/readyz")
+    async def readyz() -> JSONResponse:
+        if workers is None:
+            return JSONResponse({"status": "no model"}, 503)
+        return JSONResponse({"status": "ready"})
+
+    @get("/metrics")
+    async def metrics() -> Response:
+        return Response(
+            generate_latest(figures.registry), headers={"content-type": CONTENT_TYPE_LATEST}
+        )
+
+    @get("/api")
+    async def documentation() -> HTMLResponse:
+        return HTMLResponse(as_page(app.openapi()))
+
+    for path, methods in ROUTES.items():
+        allow = {"allow": ", ".join(methods)}
+        router.add_api_route(path, partial(_options, allow), methods=["OPTIONS"])
+    return router
+
+
+async def _options(allow: dict[str, str]) -> Response:
+    return Response(status_code=204, headers=allow)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Refusals, and what Starlette refuses on its own (404, 405), as {"code", "reason"}."""
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method"}
+    code = error.code if isinstance(error, Refusal) else codes.get(error.status_code, "refused")
+    request.state.code = code
+    content = {"code": code, "reason": error.detail}
+    headers = dict(error.headers or {})
+    if error.status_code == 400:
+        headers["connection"] = "close"
+    return JSONResponse(content, error.status_code, headers)
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first: dict[str, Any] = error.errors()[0]
+    reason = f"{first['loc'][-1]}: {first['msg']}"
+    request.state.code = "parameter"
+    return JSONResponse({"code": "parameter", "reason": reason}, 422)

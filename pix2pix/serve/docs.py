@@ -1,0 +1,71 @@
+"""The API's description as a plain page, made from its OpenAPI schema.
+
+The usual viewers load themselves from other people's servers; this one asks nobody.
+"""
+
+from html import escape
+from typing import Any
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 760px; margin: 32px auto; padding: 0 16px;
+       color-scheme: light dark; }
+code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
+pre { padding: 12px; border: 1px solid #8884; border-radius: 8px; overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0;
+         border-bottom: 1px solid #8884; }
+"""
+_EXAMPLE = "curl -F file=@old.jpg -o old.color.jpg http://127.0.0.1:7860/api/colorize"
+
+
+def as_page(schema: dict[str, Any]) -> str:
+    """An OpenAPI 3 schema -> an HTML page."""
+    title = escape(f"{schema['info']['title']} API {schema['info']['version']}")
+    parts = [
+        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
+        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>",
+        f"<pre>{escape(_EXAMPLE)}</pre>",
+    ]
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            parts.append(_operation(f"{method.upper()} {path}", operation))
+    parts.append('<p>For machines: <a href="/api/openapi.json">openapi.json</a></p></html>')
+    return "\n".join(parts)
+
+
+def _operation(name: str, operation: dict[str, Any]) -> str:
+    bodies = operation.get("requestBody", {}).get("content", {})
+    taken = ", ".join(f"<code>{escape(kind)}</code>" for kind in bodies)
+    about = "".join(f"<p>{escape(p)}</p>" for p in operation.get("description", "").split("\n\n"))
+    parameters = [
+        [p["name"], _kind(p["schema"]), p.get("description", p["schema"].get("description", ""))]
+        for p in operation.get("parameters", [])
+    ]
+    answers = [[status, a["description"]] for status, a in operation["responses"].items()]
+    return "\n".join(
+        [
+            f"<h2><code>{escape(name)}</code></h2>{about}",
+            f"<p>Body: {taken}</p>" if taken else "",
+            "<h3>Parameters</h3>" + _table(parameters),
+            "<h3>Answers</h3>" + _table(answers),
+        ]
+    )
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """The type of a parameter in a few words: `number, 0 to 4, default 1.0`."""
+    one: dict[str, Any] = next(
+        (s for s in schema.get("anyOf", []) if s.get("type") != "null"), schema
+    )
+    words = [" | ".join(one["enum"]) if "enum" in one else str(one.get("type", ""))]
+    if "maximum" in one:
+        words.append(f"{one.get('minimum', 0):g} to {one['maximum']:g}")
+    if "default" in schema:
+        words.append(f"default {schema['default']}")
+    return ", ".join(words)
+
+
+def _table(rows: list[list[str]]) -> str:
+    cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"

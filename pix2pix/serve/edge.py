@@ -1,0 +1,199 @@
+"""The edge: what every request goes through before the API or the page sees it.
+
+Ambiguous and oversized requests end here, bodies are counted while they come, and each answer is
+counted and logged.
+"""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pix2pix.serve.limits import SLACK, Limits
+from pix2pix.serve.logs import Figures, log
+
+_GET = ("GET", "HEAD", "OPTIONS")
+ROUTES = {"/api/colorize": ("POST", "OPTIONS")} | dict.fromkeys(
+    ("/api/openapi.json", "/api", "/healthz", "/readyz", "/metrics"), _GET
+)
+"""The API's paths and their methods; every other path is the page's."""
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
+_UPLOAD = "/gradio_api/upload"
+# The page's server would fetch these addresses itself.
+_FETCHED = ("/gradio_api/proxy=", "/proxy=", "/gradio_api/file=http", "/file=http")
+_HEAD = 16_384  # bytes; h11 counts only while it waits for more
+_LINGER = 1.0  # [s]
+_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+
+
+class Refusal(HTTPException):
+    """A request refused with a status, a code and a reason."""
+
+    def __init__(self, status: int, code: str, reason: str, *, retry_after: int | None = None):
+        headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+        super().__init__(status, reason, headers)
+        self.code = code
+
+    @property
+    def body(self) -> bytes:
+        """What the client reads."""
+        return json.dumps({"code": self.code, "reason": self.detail}).encode()
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, *, limits: Limits, figures: Figures):
+        self.app, self.limits, self.figures = app, limits, figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self.limits, self.figures)
+        self.figures.in_flight.inc()
+        try:
+            refusal = _refusal(scope, Headers(scope=scope), exchange.most)
+            if refusal is not None:
+                await exchange.refuse(refusal)
+            else:
+                await self.app(scope, exchange.receive, exchange.send)
+        except Refusal as error:  # that nothing within has answered
+            await exchange.refuse(error)
+        except Exception:
+            if exchange.status is not None:
+                raise
+            log.exception("failed")
+            await exchange.refuse(Refusal(500, "error", "the server failed; its log says where"))
+        finally:
+            self.figures.in_flight.dec()
+            exchange.report()
+
+
+def _refusal(scope: Scope, headers: Headers, most: int) -> Refusal | None:
+    """What is wrong with a request's head."""
+    path = scope["path"]
+    allowed = ROUTES.get(path, _METHODS)
+    if scope["method"] not in allowed:
+        refusal = Refusal(405, "method", f"{scope['method'][:20]} is not answered here")
+        refusal.headers = {"allow": ", ".join(allowed)}
+        return refusal
+    if sum(len(name) + len(value) for name, value in headers.raw) > _HEAD:
+        return Refusal(400, "bad_request", f"more than {_HEAD:,} bytes of headers")
+    lengths = headers.getlist("content-length")
+    if len(lengths) > 1 or (lengths and "transfer-encoding" in headers):
+        return Refusal(400, "bad_request", "the request states its length twice")
+    if lengths and int(lengths[0]) > most:
+        return Refusal(413, "too_large", f"more than the limit of {most:,} bytes")
+    if path.lower().startswith(_FETCHED):
+        return Refusal(403, "forbidden", "no address is fetched for a visitor")
+    if "\x00" in path:
+        return Refusal(404, "not_found", "no such page")
+    return None
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, limits: Limits, figures: Figures
+    ):
+        self.scope, self._receive, self._send, self.figures = scope, receive, send, figures
+        path = scope["path"]
+        self.route = path if path in ROUTES else "page"
+        self.method = scope["method"] if scope["method"] in _METHODS else "other"
+        headers = Headers(scope=scope)
+        # What surrounds a photo in a form is small.
+        self.most = limits.page_bytes if path.startswith(_UPLOAD) else limits.max_bytes + SLACK
+        # a list of ranges can ask for a file a thousand times over
+        if "," in headers.get("range", ""):
+            scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]
+        framed = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        self.unread = framed  # part of the body is still to come
+        self.got = self.sent = 0
+        self.status: int | None = None
+        self.code: str | None = None
+        self.start = time.monotonic()
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._count(message)
+            if self.got > self.most:
+                raise Refusal(413, "too_large", f"more than the limit of {self.most:,} bytes")
+        else:
+            self.unread = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", []), *_HEADERS]
+            if self.unread and (b"connection", b"close") not in headers:
+                headers.append((b"connection", b"close"))
+            await self._send({**message, "headers": headers})
+            return
+        self.sent += len(message.get("body", b""))
+        if self.unread and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await self._send(message)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Answer with `refusal`, unless something was answered already."""
+        if self.status is not None:
+            return
+        self.code = refusal.code
+        head: list[tuple[bytes, bytes]] = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(refusal.body)).encode()),
+        ]
+        head += [(k.encode(), v.encode()) for k, v in (refusal.headers or {}).items()]
+        if refusal.status_code == 400:
+            head.append((b"connection", b"close"))
+        status = refusal.status_code
+        await self.send({"type": "http.response.start", "status": status, "headers": head})
+        await self.send({"type": "http.response.body", "body": refusal.body})
+
+    async def _linger(self) -> None:
+        """Read a little of what is refused: closed at once, many clients never see the answer."""
+        end, most = time.monotonic() + _LINGER, self.got + SLACK
+        while self.unread and self.got < most and (left := end - time.monotonic()) > 0:
+            try:
+                message = await asyncio.wait_for(self._receive(), left)
+            except TimeoutError:
+                return
+            if message["type"] != "http.request":
+                return
+            self._count(message)
+
+    def _count(self, message: Message) -> None:
+        count = len(message.get("body", b""))
+        self.got += count
+        self.figures.received.inc(count)
+        self.unread = message.get("more_body", False)
+
+    def report(self) -> None:
+        """Count and log the exchange; where there was no answer, as 499."""
+        seconds = time.monotonic() - self.start
+        code = self.code or self.scope.get("state", {}).get("code")
+        status = str(self.status or 499)
+        self.figures.requests.labels(self.route, self.method, status).inc()
+        self.figures.seconds.labels(self.route).observe(seconds)
+        if code:
+            self.figures.refused.labels(code).inc()
+        fields: dict[str, Any] = {
+            "route": self.route,
+            "method": self.method,
+            "status": int(status),
+            "ms": round(1000 * seconds, 1),
+            "bytes_in": self.got,
+            "bytes_out": self.sent,
+        }
+        log.info("request", extra={"fields": fields | ({"code": code} if code else {})})
