@@ -1,14 +1,21 @@
-"""The page as an app: `python app/app.py [WEIGHTS]`, on this machine or as a Hugging Face Space."""
+"""The page as an app: `python app.py [WEIGHTS]`, on this machine or as a Hugging Face Space."""
 
 import os
 import sys
+from pathlib import Path
 
-from pix2pix import Colorizer
-from pix2pix.page import launch_page
+try:
+    import spaces  # on ZeroGPU, which lends a GPU a call at a time; it must come before torch
+except ModuleNotFoundError:
+    spaces = None
+
+from pix2pix.page.build import main
 
 if __name__ == "__main__":
-    launch_page(
-        Colorizer.from_pretrained(*sys.argv[1:2]),
+    own = Path(__file__).resolve().parent / "model.safetensors"
+    main(
+        *(sys.argv[1:2] or ([str(own)] if own.exists() else [])),
         host=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        lend_gpu=spaces and spaces.GPU(duration=30),
     )

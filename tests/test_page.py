@@ -1,208 +1,37 @@
 """The page in a real browser: photos dropped into the running app, results held to Colorizer.
 
-The app is started as a Space starts it: a folder with app.py, the package and the samples.
+The app itself and the browser are in running_page.py.
 """
 
-import base64
 import io
-import os
 import re
-import shutil
-import socket
 import struct
 import subprocess
 import sys
-import threading
-import time
 import tomllib
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
 import torch
+from gradio.route_utils import delete_files_created_by_app
 from PIL import ExifTags, Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from running_page import PATIENCE, ROOT, App, colored, download, drop, shown
 from skimage import data
 
 from pix2pix import errors, images, page
 from pix2pix.color import rgb_to_lab
 from pix2pix.colorize import Colorizer
-from pix2pix.recipes import build_generator
-from pix2pix.weights import Header, save
+from pix2pix.page.coloring import Coloring, download_name
+from pix2pix.page.photo import Handlers
+from pix2pix.page.upload import make_upload
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = "/usr/bin/chromium"
-PATIENCE = 120_000  # [ms]; a photo takes about a second on an idle machine
-
-
-# --- the app, running ---------------------------------------------------------------------------
-
-
-@dataclass
-class App:
-    url: str
-    weights: Path
-    uploads: Path
-    outside: list[bytes] = field(default_factory=list)  # what it asked of the network
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """The app as a process of its own, with a small random net."""
-    space = tmp_path_factory.mktemp("space")
-    for file in ("app.py", "requirements.txt", "README.md"):
-        shutil.copy(ROOT / "app" / file, space)
-    ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
-    shutil.copytree(ROOT / "pix2pix", space / "pix2pix", ignore=ignored)
-    shutil.copytree(ROOT / "resources" / "samples", space / "resources" / "samples")
-    found = App(f"http://127.0.0.1:{_free_port()}/", space / "tiny.safetensors", space / "cache")
-    _tiny_weights(found.weights)
-    proxy = _recording_proxy(found.outside)
-    environment = os.environ | {
-        "GRADIO_SERVER_PORT": re.findall(r":(\d+)/", found.url)[0],
-        "GRADIO_TEMP_DIR": str(found.uploads),
-        "HTTP_PROXY": proxy,
-        "HTTPS_PROXY": proxy,
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-    for quiet in ("HF_HUB_OFFLINE", "GRADIO_ANALYTICS_ENABLED", "PYTHONPATH"):
-        environment.pop(quiet, None)
-    log = space / "log.txt"
-    with log.open("w") as out:
-        command = [sys.executable, "app.py", str(found.weights)]
-        process = subprocess.Popen(command, cwd=space, env=environment, stdout=out, stderr=out)
-    try:
-        _wait_for(found.url, process, log)
-        yield found
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def _tiny_weights(path: Path) -> None:
-    torch.manual_seed(0)
-    config = {"net": "UNet", "width": 4, "depth": 4}
-    generator = build_generator(config)
-    for parameter in generator.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)  # as initialised, it would color nothing
-    # bright colors lose lightness in a JPEG file, whatever colored it
-    save(path, generator, Header(generator=config, name="tiny", area=64 * 64, saturation=0.4))
-
-
-def _recording_proxy(seen: list[bytes]) -> str:
-    """A proxy that notes what it is asked for, and fetches nothing."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            connection, _ = server.accept()
-            with connection:
-                seen.append(connection.recv(1000))
-
-    threading.Thread(target=serve, daemon=True).start()
-    return f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(2400):
-        assert process.poll() is None, log.read_text()
-        if url in log.read_text():  # printed once it is served
-            return
-        time.sleep(0.1)
-    raise TimeoutError(log.read_text())
-
-
-@pytest.fixture(scope="module")
-def colorizer(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
-    """What the app should do, in this process: the same weights."""
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    _tiny_weights(path)
-    return Colorizer.from_pretrained(path, device="cpu")
-
-
-# --- the browser ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=["--no-sandbox"]
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def tab(app: App, browser: Browser) -> Iterator[Page]:
-    """The page, in one window for all tests; no request of it may leave this machine."""
-    tab = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    tab.set_default_timeout(PATIENCE)
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.goto(app.url)
-    tab.get_by_label("Sample photo 2").wait_for()
-    yield tab
-    tab.close()
-    assert len(asked) > 10
-    assert [url for url in asked if not url.startswith((app.url, "data:", "blob:"))] == []
-    assert app.outside == []
-
-
-_DROP = """([event, holder, encoded, name]) => {
-  const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
-  const files = new DataTransfer();
-  files.items.add(new File([bytes], name));
-  const options = {[holder]: files, bubbles: true, cancelable: true};
-  const kind = event === 'drop' ? DragEvent : ClipboardEvent;
-  document.querySelector('#title').dispatchEvent(new kind(event, options));
-}"""
-
-
-def drop(tab: Page, content: bytes, name: str, *, paste: bool = False) -> None:
-    """Drop a file anywhere on the page, or paste it."""
-    event = ["paste", "clipboardData"] if paste else ["drop", "dataTransfer"]
-    tab.evaluate(_DROP, [*event, base64.b64encode(content).decode(), name])
-
-
-def shown(tab: Page) -> list[str]:
-    """The addresses of the pictures on the page: none, or before and after."""
-    return [i.get_attribute("src") or "" for i in tab.locator("#before-after img").all()]
-
-
-@contextmanager
-def colored(tab: Page) -> Iterator[None]:
-    """What is done within puts another picture on the page; wait for it and its download."""
-    old = shown(tab)
-    yield
-    if old:
-        after = tab.locator("#before-after img").last
-        expect(after).not_to_have_attribute("src", old[-1], timeout=PATIENCE)
-    tab.wait_for_selector("#before-after img")
-    expect(tab.locator("#download")).to_have_text("Download", timeout=PATIENCE)
-    expect(tab.locator("#download")).to_be_enabled(timeout=PATIENCE)
-
-
-def download(tab: Page, folder: Path) -> Path:
-    with tab.expect_download() as waiting:
-        tab.locator("#download").click()
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    return path
-
+pytest_plugins = ["running_page"]
 
 # --- photos ---------------------------------------------------------------------------------------
 
@@ -398,7 +227,7 @@ def test_every_error_has_a_message() -> None:
 
 
 def test_upload_fetches_no_address() -> None:
-    upload = page._upload()
+    upload = make_upload("upload", label="Photo")
     with pytest.raises(gr.Error):
         upload.async_move_resource_to_block_cache("http://127.0.0.1:9/a.jpg").send(None)
 
@@ -415,16 +244,18 @@ def test_upload_fetches_no_address() -> None:
 )
 def test_download_name(name: str, format: str, expected: str) -> None:
     photo = images.Photo(rgb=np.zeros((1, 1, 3), np.uint8), alpha=None, format=format)
-    assert page._download_name(name, photo) == expected
+    assert download_name(name, photo) == expected
 
 
 def test_download_that_fails_is_not_offered(colorizer: Colorizer, tmp_path: Path) -> None:
-    handlers = page._Handlers(colorizer, 10**6, str(tmp_path / "cache"))
+    handlers = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6))
     photo = tmp_path / "scan.png"
     photo.write_bytes(a_photo("PNG"))
-    steps = handlers.open(str(photo), 1.0)
-    assert next(steps)[-1]["interactive"] is False
+    *_, (opened, *_, ready) = handlers.open(str(photo), 1.0)
+    assert ready["interactive"] is True
     photo.unlink()
+    steps = handlers.color(opened, 0.5)
+    assert next(steps)[-1]["interactive"] is False
     assert next(steps)[-1] == gr.update(label="Download", interactive=False)
     with pytest.raises(gr.Error, match="could not be opened"):
         next(steps)
@@ -458,3 +289,21 @@ def test_samples_are_small_gray_and_credited() -> None:
         assert path.stat().st_size < 200_000
         with Image.open(path) as image:
             assert image.mode == "L" and max(image.size) <= 1000
+
+
+def test_files_go_after_an_hour(colorizer: Colorizer, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    built = page.build_page(colorizer)
+    every, age = built.delete_cache
+    assert every + age <= 4500
+    handlers = next(f.fn.__self__ for f in built.fns.values() if f.name == "open")
+    photo = tmp_path / "scan.png"
+    photo.write_bytes(a_photo("PNG"))
+    own = set((tmp_path / "cache").rglob("*.*"))  # the samples
+    *_, (opened, *_) = handlers.open(str(photo), 1.0)
+    made = set((tmp_path / "cache").rglob("*.*")) - own
+    assert len(made) == 3 and Path(opened.before) in made
+    delete_files_created_by_app(built, age)
+    assert all(path.exists() for path in made)
+    delete_files_created_by_app(built, 0)
+    assert not any(path.exists() for path in made)

@@ -1,0 +1,143 @@
+"""What the page does with files: read, color, make the small pictures, write the full-size one.
+
+Everything that takes time goes through `Coloring.run`: to a pool of workers where there is one,
+else in turn. Files go to gradio's own folder, which it empties after an hour.
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from pix2pix import images
+from pix2pix.page.words import BUSY, plain_words
+from pix2pix.workers import Busy
+
+if TYPE_CHECKING:
+    from pix2pix.colorize import Colorizer
+
+PREVIEW_SIDE = 1600  # [px] of the pictures on the page; the download has every pixel
+DEADLINE = 30  # [s] for one job of a visitor
+_KEEP = 16_000_000  # [px]; a larger photo is read twice rather than kept until it is saved
+
+T = TypeVar("T")
+
+
+class Workers(Protocol):
+    """A pool that colors, such as `pix2pix.workers.Workers`."""
+
+    def submit(self, job: "Callable[[Colorizer], T]", *, deadline: float) -> "Future[T]":
+        """Run `job` on a Colorizer of the pool. Raises Busy when its queue is full."""
+
+
+@dataclass
+class Opened:
+    """A visitor's photo between two clicks."""
+
+    path: str  # of the file, bytes as they came
+    before: str  # path of the small picture that the page shows
+    rgb: np.ndarray  # (h, w, 3) uint8, of that picture
+    photo: images.Photo | None = None  # every pixel, until the first download is written
+
+
+@dataclass
+class Coloring:
+    """The page's work on photos, in `folder`. `course` is the other model to compare with."""
+
+    colorizer: "Colorizer"
+    folder: Path
+    max_pixels: int
+    workers: Workers | None = None
+    course: "Colorizer | None" = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    files: set[str] = field(default_factory=set)  # that it made, for gradio to delete in time
+
+    def run(self, job: "Callable[[Colorizer], T]") -> T:
+        """Run one job, on the pool or when it is its turn.
+
+        Raises PhotoError, and Busy when the pool's queue is full.
+        """
+        if self.workers is None:
+            with self.lock:
+                return job(self.colorizer)
+        return self.workers.submit(job, deadline=DEADLINE).result()
+
+    def ask(self, job: "Callable[[Colorizer], T]") -> T:
+        """`run`, for a visitor who waits: its errors become messages on the page."""
+        try:
+            with plain_words():
+                return self.run(job)
+        except Busy as error:
+            raise gr.Error(BUSY, print_exception=False) from error
+
+    def read(self, path: str) -> images.Photo:
+        """Read a file. Raises PhotoError."""
+        return images.read(path, max_pixels=self.max_pixels)
+
+    def open(self, path: str) -> Opened:
+        """Read a file and make the small picture of it. Raises PhotoError."""
+        photo = self.read(path)
+        small = _flat(photo)
+        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+        few = photo.rgb.shape[0] * photo.rgb.shape[1] <= _KEEP
+        before = self.preview(small, "before")
+        return Opened(path, before, np.asarray(small), photo if few else None)
+
+    def preview(self, image: Image.Image | np.ndarray, stem: str) -> str:
+        """Write a picture for the page -> its path."""
+        path = self.new(f"{stem}.jpg")
+        image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        image.save(path, quality=95, subsampling=0)
+        return str(path)
+
+    def save(
+        self,
+        colorizer: "Colorizer",
+        source: str,
+        *,
+        photo: images.Photo | None = None,
+        **coloring: Any,
+    ) -> str:
+        """Write the colored file: every pixel, its own format, its metadata without GPS.
+
+        `photo` is the source where it was read already. Raises PhotoError.
+        """
+        photo = photo or self.read(source)
+        rgb = colorizer.rgb(photo.rgb, **coloring)
+        path = self.new(download_name(Path(source).name, photo))
+        images.write(rgb, path, like=photo, model=colorizer.name)
+        return str(path)
+
+    def new(self, name: str) -> Path:
+        """A path for a file, in a folder of its own that nobody can guess."""
+        folder = self.folder / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        self.files.add(str(folder / name))
+        return folder / name
+
+
+def download_name(name: str, photo: images.Photo) -> str:
+    """`scan.tif` -> `scan.color.tif`; `a.gif` cannot hold the colors -> `a.gif.color.png`."""
+    stem, suffix = os.path.splitext(name)
+    written, extension = images.output_format(photo)
+    if images.EXTENSIONS.get(suffix.lower()) == written:
+        return f"{stem}.color{suffix}"
+    return f"{name}.color{extension}"
+
+
+def _flat(photo: images.Photo) -> Image.Image:
+    """The photo without transparency, on white."""
+    image = Image.fromarray(photo.rgb)
+    if photo.alpha is None:
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=Image.fromarray(photo.alpha))
+    return white

@@ -1,0 +1,67 @@
+"""How the page looks: theme and style sheet. LOOK is what the server of the page needs."""
+
+from typing import Any
+
+import gradio as gr
+
+from pix2pix.page.script import ON_LOAD
+
+_CSS = """
+footer { display: none !important; }
+.gradio-container .fillable { padding: 0 !important; }
+#page { max-width: 1080px; margin: 0 auto; gap: 16px; padding: 28px 16px; }
+#title h1 { font-size: clamp(1.3rem, 3.2vw, 1.9rem); font-weight: 600; letter-spacing: -.01em;
+            text-align: center; text-wrap: balance; margin: 0 0 8px; }
+#title span { white-space: nowrap; }
+#before-after, #upload { border-radius: 14px; }
+#controls > * { align-self: stretch; }
+#upload { height: min(54vh, 460px) !important; border-color: var(--neutral-400) !important; }
+#page:has(#before-after img) #upload { height: 64px !important; }
+#page:has(#before-after img) #upload .icon-wrap { display: none; }
+#upload button { height: 100% !important; }
+#upload [data-testid=upload-text] { font-size: 0; }
+#upload [data-testid=upload-text] > .or { display: none; }
+#upload [data-testid=upload-text]::after { content: "Drop, paste or choose a photo";
+                                           font-size: 1.05rem; }
+#samples .label { justify-content: center; }
+#samples .label svg { display: none; }
+#samples .gallery { justify-content: center; }
+#samples img { width: 96px; height: 96px; max-width: none; object-fit: cover; }
+@media (max-width: 640px) { #samples .gallery { max-width: 324px; margin: 0 auto; } }
+#note { text-align: center; text-wrap: balance; opacity: .65; }
+#page .generating { border-color: transparent; animation: none; }
+/* the message says it all; what was there before stays in sight */
+#page [data-testid=status-tracker]:has(.error) { display: none; }
+#camera { align-self: center; min-width: 180px; max-width: 240px; }
+#page:has(#before-after img) #camera { display: none; }
+#camera-dialog { border: 0; border-radius: 14px; padding: 12px; max-width: min(92vw, 760px);
+                 background: var(--body-background-fill); color: var(--body-text-color); }
+#camera-dialog::backdrop { background: rgb(0 0 0 / .6); }
+#camera-dialog video { width: 100%; max-height: 70vh; border-radius: 8px; background: black; }
+#camera-dialog form { display: flex; gap: 8px; justify-content: center; margin-top: 8px; }
+#camera-dialog button { padding: 8px 18px; border-radius: 8px; border: 1px solid; }
+#page .tab-container { justify-content: center; }
+#ask-more { justify-content: center; }
+#ask-more button { flex: 0 1 320px; }
+#takes .grid-wrap { max-height: none; }
+#uploads { border-radius: 14px; min-height: min(40vh, 300px);
+           border-color: var(--neutral-400) !important; }
+#progress progress { width: 100%; accent-color: var(--primary-500); }
+#progress table { width: 100%; text-align: left; margin-top: 8px; }
+#progress th, #progress td { padding: 4px 12px 4px 0; vertical-align: top;
+                             overflow-wrap: anywhere; }
+#before-after :focus-visible, #models :focus-visible { outline: 3px solid var(--primary-500); }
+#about { max-width: 720px; margin: 0 auto; }
+"""
+
+LOOK: dict[str, Any] = {
+    "theme": gr.themes.Default(
+        primary_hue="orange",
+        neutral_hue="stone",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    ),
+    "css": _CSS,
+    "js": ON_LOAD,
+}
+"""Theme, style sheet and script, for `launch` or `gr.mount_gradio_app`."""

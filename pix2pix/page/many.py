@@ -1,0 +1,117 @@
+"""The second tab: up to 50 photos in, one ZIP out, and a list of what failed and why."""
+
+import html
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pix2pix import images
+from pix2pix.errors import PhotoError
+from pix2pix.page.coloring import Coloring, download_name
+from pix2pix.page.script import NOTHING
+from pix2pix.page.upload import make_upload
+from pix2pix.page.words import BUSY, UNKNOWN, message
+from pix2pix.workers import Busy
+
+MOST = 50  # photos
+_PATIENCE = 60  # [s] for a place in a full queue; the other visitors wait for one photo each
+
+
+def many_tab(coloring: Coloring, event: dict[str, Any]) -> None:
+    """Build the tab."""
+    gr.Markdown(
+        f"Up to {MOST} photos at once: drop them here, take one ZIP file home. "
+        "Each keeps its own name, size and format.",
+        elem_id="many-note",
+    )
+    uploads = make_upload("uploads", label="Photos", multiple=True)
+    progress = gr.HTML(elem_id="progress", visible=False, padding=True)
+    download = gr.DownloadButton(
+        "Download the ZIP file",
+        variant="primary",
+        elem_id="download-zip",
+        interactive=False,
+        visible=False,
+    )
+    handle = ManyHandler(coloring)
+    asked = uploads.upload(
+        handle.color, uploads, [progress, download], show_progress="hidden", **event
+    )
+    asked.then(None, js=NOTHING, outputs=uploads)
+
+
+class ManyHandler:
+    """Colors one photo after the other into a ZIP file; one that fails is a line, not the end."""
+
+    def __init__(self, coloring: Coloring, *, patience: float = _PATIENCE):
+        self.coloring = coloring
+        self.patience = patience
+
+    def color(self, paths: list[str] | None) -> Iterator[tuple[Any, Any]]:
+        """Paths of files -> the progress so far, again and again; at last the ZIP."""
+        given = paths or []
+        paths, count = given[:MOST], min(len(given), MOST)
+        failed = [(Path(path).name, f"Only {MOST} at a time.") for path in given[MOST:]]
+        archive = self.coloring.new("photos.color.zip")
+        names: set[str] = set()
+        # a ZIP adds nothing but the names: photos are compressed already
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+            for i, path in enumerate(paths):
+                now = f"Photo {i + 1} of {count}: {Path(path).name}"
+                yield _progress(now, i, count, failed), gr.update(visible=False)
+                try:
+                    name, content = self._one(path)
+                except PhotoError as error:
+                    failed.append((Path(path).name, message(error)))
+                except Busy:
+                    failed.append((Path(path).name, BUSY))
+                except Exception:  # whatever it is, the other photos go on
+                    failed.append((Path(path).name, UNKNOWN))
+                else:
+                    file.writestr(_unused(name, names), content)
+        done = _progress(f"{len(names)} of {len(given)} are in color.", count, count, failed)
+        yield done, gr.update(value=str(archive), interactive=True, visible=bool(names))
+
+    def _one(self, path: str) -> tuple[str, bytes]:
+        """One photo -> name and bytes of its colored file."""
+
+        def job(colorizer: Any) -> tuple[str, bytes]:
+            photo = self.coloring.read(path)
+            rgb = colorizer.rgb(photo.rgb)
+            content = images.encode(rgb, like=photo, model=colorizer.name)
+            return download_name(Path(path).name, photo), content
+
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                return self.coloring.run(job)
+            except Busy as error:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(min(error.retry_after, max(self.patience, 0.01)))
+
+
+def _unused(name: str, names: set[str]) -> str:
+    """`a.jpg`, then `a (2).jpg`; no two names differ by case alone, as on Windows they may not."""
+    path, result, i = Path(name), name, 1
+    while result.lower() in names:
+        i += 1
+        result = f"{path.stem} ({i}){path.suffix}"
+    names.add(result.lower())
+    return result
+
+
+def _progress(text: str, done: int, count: int, failed: list[tuple[str, str]]) -> Any:
+    """A bar, a sentence, and what failed; file names are a stranger's text."""
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(why)}</td></tr>" for name, why in failed
+    )
+    head = "<thead><tr><th>Not colored</th><th>Why</th></tr></thead>"
+    table = f"<table>{head}<tbody>{rows}</tbody></table>" if rows else ""
+    bar = f'<progress value="{done}" max="{max(count, 1)}" aria-label="Photos done"></progress>'
+    line = f'<p role="status">{html.escape(text)}</p>'
+    return gr.update(value=f"{line}{bar}{table}", visible=True)

@@ -1,0 +1,40 @@
+"""What a visitor reads when something does not work: no codes, and what to do about it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+from pix2pix.errors import PhotoError
+
+MESSAGES = {
+    "unreadable": "This file could not be opened: it is empty, or no longer here. Try it again.",
+    "truncated": "This photo is incomplete: its file ends too early. Try to get it again.",
+    "corrupt": "This photo is damaged and cannot be opened.",
+    "unsupported_format": "This file is not a photo that can be opened here. "
+    "JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF can.",
+    "unsupported_mode": "This photo is stored in an unusual way. Save it as PNG and try again.",
+    "invalid_pixels": "Parts of this photo are no colors. Save it as PNG and try again.",
+    "too_large": "This photo is too large. Make it smaller and try again.",
+    "timeout": "This photo took too long. Make it smaller and try again.",
+    "permission": "The colored photo could not be saved.",
+    "no_space": "There is no room left to save the colored photo.",
+}
+"""By the code of the PhotoError."""
+
+BUSY = "Many people are here right now. Try again in a moment."
+UNKNOWN = "This photo could not be colored."
+
+
+def message(error: PhotoError) -> str:
+    """A PhotoError in the visitor's words."""
+    return MESSAGES.get(error.code, UNKNOWN)
+
+
+@contextmanager
+def plain_words() -> Iterator[None]:
+    """Within, a PhotoError becomes a message on the page."""
+    try:
+        yield
+    except PhotoError as error:
+        raise gr.Error(message(error), print_exception=False) from error

@@ -1,0 +1,207 @@
+"""The page in a browser, what a visitor does beyond the first photo: large files, takes, many."""
+
+import base64
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+from running_page import PATIENCE, ROOT, App, colored, download, drop
+from skimage import data
+
+from pix2pix import images
+from pix2pix.colorize import Colorizer
+
+pytest_plugins = ["running_page"]
+pytestmark = pytest.mark.browser
+
+
+def file_of(rgb: np.ndarray, format: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rgb).convert("L").save(file, format)
+    return file.getvalue()
+
+
+def twelve_megapixels() -> bytes:
+    """Coffee, 4000 x 3000, gray, as a JPEG file."""
+    file = io.BytesIO()
+    large = Image.fromarray(data.coffee()).convert("L").resize((4000, 3000))
+    large.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def open_tab(tab: Page, name: str) -> None:
+    tab.get_by_role("tab", name=name).click()
+
+
+def pixels(tab: Page, selector: str) -> np.ndarray:
+    """The pixels of a picture on the page."""
+    address = tab.locator(selector).get_attribute("src") or ""
+    return np.asarray(Image.open(io.BytesIO(tab.request.get(address).body())).convert("RGB"))
+
+
+def test_photo_of_12_megapixels(colorizer: Colorizer, tab: Page, tmp_path: Path) -> None:
+    content = twelve_megapixels()
+    with colored(tab):
+        drop(tab, content, "large.jpg")
+    assert pixels(tab, "#before-after img >> nth=-1").shape == (1200, 1600, 3)  # quick to show
+    photo = images.read(content)
+    expected = images.encode(colorizer.rgb(photo.rgb), like=photo, model="tiny")
+    result = images.read(download(tab, tmp_path))
+    assert result.rgb.shape == (3000, 4000, 3) and result.format == "JPEG"
+    assert np.abs(result.rgb.astype(int) - images.read(expected).rgb).max() <= 2
+
+
+def test_other_takes(colorizer: Colorizer, tab: Page, tmp_path: Path) -> None:
+    content = file_of(data.astronaut(), "PNG")
+    with colored(tab):
+        drop(tab, content, "face.png")
+    expect(tab.locator("#takes")).to_be_hidden()
+    tab.get_by_role("button", name="Other takes").click()
+    takes = tab.locator("#takes button:has(img)")
+    expect(takes).to_have_count(3, timeout=PATIENCE)
+    boxes = [takes.nth(i).bounding_box() for i in range(3)]
+    assert all(box and box["y"] == boxes[0]["y"] and box["width"] > 100 for box in boxes)
+    gray = images.read(content).rgb
+    with colored(tab):
+        takes.nth(1).click()
+    rgb = images.read(download(tab, tmp_path)).rgb
+    assert np.abs(rgb.astype(int) - colorizer.rgb(gray, seed=2)).max() <= 2
+    assert np.abs(rgb.astype(int) - colorizer.rgb(gray)).max() > 2
+    with colored(tab):  # the next photo starts afresh
+        drop(tab, content, "again.png")
+    expect(tab.locator("#takes")).to_be_hidden()
+    rgb = images.read(download(tab, tmp_path)).rgb
+    assert np.abs(rgb.astype(int) - colorizer.rgb(gray)).max() <= 2
+
+
+def test_models_side_by_side(app: App, colorizer: Colorizer, tab: Page) -> None:
+    content = file_of(data.astronaut(), "PNG")
+    with colored(tab):
+        drop(tab, content, "face.png")
+    tab.get_by_role("button", name="Compare with the course's model").click()
+    expect(tab.locator("#models img")).to_have_count(2, timeout=PATIENCE)
+    expect(tab.locator("#models")).to_contain_text("pix2pix")
+    gray = images.read(content).rgb
+    path = app.weights.parent / "pix2pix" / "pretrained" / "pix2pix.safetensors"
+    course = Colorizer.from_pretrained(path, device="cpu")
+    ours, theirs = colorizer.rgb(gray).astype(int), course.rgb(gray).astype(int)
+    for i, (expected, other) in enumerate([(theirs, ours), (ours, theirs)]):
+        shown = pixels(tab, f"#models img >> nth={i}")
+        assert np.abs(shown - expected).mean() < 2 < 3 * 2 < np.abs(shown - other).mean()
+
+
+def test_handle_answers_to_keys(tab: Page) -> None:
+    with colored(tab):
+        drop(tab, file_of(data.astronaut(), "PNG"), "face.png")
+    handle = tab.get_by_role("slider", name=re.compile("Compare"))
+    first = handle.first.bounding_box()
+    handle.first.focus()
+    for _ in range(3):
+        tab.keyboard.press("ArrowLeft")
+    second = handle.first.bounding_box()
+    assert first and second and second["x"] < first["x"] - 20
+    assert handle.first.get_attribute("aria-valuenow") == "35"
+    alts = [image.get_attribute("alt") for image in tab.locator("#before-after img").all()]
+    assert alts == ["The photo as it was", "The photo in color"]
+
+
+def test_many_photos_and_one_broken(colorizer: Colorizer, tab: Page, tmp_path: Path) -> None:
+    astronaut = data.astronaut()[:200, :300]
+    good = {
+        "a.jpg": file_of(astronaut, "JPEG"),
+        "b.png": file_of(astronaut[:, ::-1], "PNG"),
+        "c.tif": file_of(astronaut[::-1], "TIFF"),
+        "d.webp": file_of(astronaut[::-1, ::-1], "WEBP"),
+    }
+    files = good | {"<b>letter.jpg": b"Dear Sir, this is no photo."}
+    open_tab(tab, "Many photos")
+    tab.locator("#uploads").wait_for()
+    drop_many(tab, files)
+    status = tab.locator("#progress [role=status]")
+    expect(status).to_have_text("4 of 5 are in color.", timeout=PATIENCE)
+    rows = tab.locator("#progress tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("letter.jpg")
+    expect(rows).to_contain_text("not a photo")
+    bar = tab.get_by_role("progressbar", name="Photos done")
+    assert bar.evaluate("bar => [bar.value, bar.max]") == [5, 5]
+    with tab.expect_download() as waiting:
+        tab.get_by_role("button", name="Download the ZIP file").click()
+    waiting.value.save_as(tmp_path / "photos.zip")
+    with zipfile.ZipFile(tmp_path / "photos.zip") as archive:
+        assert archive.testzip() is None
+        names = ["a.color.jpg", "b.color.png", "c.color.tif", "d.color.webp"]
+        assert sorted(archive.namelist()) == names
+        photo = images.read(good["c.tif"])
+        result = images.read(archive.read("c.color.tif"))
+        assert (result.rgb == colorizer.rgb(photo.rgb)).all()
+    drop_many(tab, {"a.jpg": good["a.jpg"], "e.jpg": good["a.jpg"]})  # and the next ones
+    expect(status).to_have_text("2 of 2 are in color.", timeout=PATIENCE)
+    open_tab(tab, "One photo")
+
+
+_DROP_MANY = """files => {
+  const dropped = new DataTransfer();
+  for (const [name, encoded] of Object.entries(files)) {
+    const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
+    dropped.items.add(new File([bytes], name));
+  }
+  const options = {dataTransfer: dropped, bubbles: true, cancelable: true};
+  document.querySelector('#many-note').dispatchEvent(new DragEvent('drop', options));
+}"""
+
+
+def drop_many(tab: Page, files: dict[str, bytes]) -> None:
+    expect(tab.locator("#uploads input[type=file]")).to_be_attached(timeout=PATIENCE)
+    encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    tab.evaluate(_DROP_MANY, encoded)
+
+
+def test_about(tab: Page) -> None:
+    open_tab(tab, "About")
+    about = tab.locator("#about")
+    expect(about).to_contain_text("How it works")
+    for link in ("The notebook", "The repository"):
+        address = about.get_by_role("link", name=link).get_attribute("href") or ""
+        assert address.startswith("https://github.com/pix2pixcolor/pix2pixcolor")
+    open_tab(tab, "One photo")
+
+
+def test_camera(tab: Page, tmp_path: Path) -> None:
+    tab.reload()
+    tab.get_by_role("button", name="Use the camera").click()
+    tab.wait_for_function("document.querySelector('#camera-dialog video')?.videoWidth > 0")
+    with colored(tab):
+        tab.get_by_role("button", name="Take the photo").click()
+    photo = images.read(download(tab, tmp_path))
+    assert photo.format == "PNG" and photo.rgb.shape[0] > 100
+    expect(tab.locator("#camera-dialog")).to_have_count(0)
+
+
+def test_phone(app: App, browser: Browser, tmp_path: Path) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    phone = context.new_page()
+    phone.set_default_timeout(PATIENCE)
+    phone.goto(app.url)
+    phone.get_by_label("Sample photo 1").wait_for()
+    words = phone.locator("#page").inner_text().lower()
+    assert not {"pix2pix", "gan", "lab", "saturation"} & set(re.findall(r"[a-z0-9]+", words))
+    for name in ("upload", "title"):  # what to do is in sight at once
+        box = phone.locator(f"#{name}").bounding_box()
+        assert box and box["y"] >= 0 and box["y"] + box["height"] <= 844
+    with colored(phone):
+        phone.get_by_label("Sample photo 1").tap()
+    sample = sorted((ROOT / "resources" / "samples").glob("*.jpg"))[0]
+    assert download(phone, tmp_path).name == f"{sample.stem}.color.jpg"
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    for name in ("Many photos", "About"):
+        open_tab(phone, name)
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
