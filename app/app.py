@@ -1,4 +1,4 @@
-"""The page as an app: `python app.py [WEIGHTS]`, on this machine or as a Hugging Face Space."""
+"""The page as an app: `python app.py [WEIGHTS]`, here or as a Hugging Face Space."""
 
 import os
 import sys

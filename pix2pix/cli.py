@@ -1,4 +1,4 @@
-"""The command line: `pix2pix colorize | evaluate | train | download | serve`.
+"""The command line: `pix2pix colorize | evaluate | train | download | serve | export`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
@@ -253,6 +253,30 @@ def serve(
         return Colorizer.from_pretrained(weights, device=device)
 
     service.run(load, host=host, port=port, workers=workers, page=page)
+
+
+@app.command()
+def export(
+    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help="As for --weights.")],
+    kind: Annotated[str, typer.Argument(metavar="space|hub", help="What to make of them.")],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="A folder, or a repo owner/name.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Write a Hugging Face Space into a folder, or push weights to the Hub with a model card."""
+    from pix2pix.export import ExportError, push_to_hub, write_space
+    from pix2pix.jobs import Record
+    from pix2pix.weights import WeightsError
+
+    if kind not in ("space", "hub"):
+        raise typer.BadParameter(f"{kind}: give space or hub")
+    try:
+        make = write_space if kind == "space" else push_to_hub
+        print(make(weights, dest, overwrite=overwrite))
+    except WeightsError as error:
+        reason = str(error).removeprefix(f"{weights}: ")
+        raise _stop(Record(weights, "failed", code="weights", reason=reason)) from error
+    except (ExportError, OSError) as error:
+        raise _stop(Record(dest, "failed", code="export", reason=str(error))) from error
 
 
 def _load(weights: str, device: str) -> "Colorizer":

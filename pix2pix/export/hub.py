@@ -1,0 +1,108 @@
+"""A model repo on the Hugging Face Hub: weights, their header as config.json, and a model card.
+
+The layout is that of PyTorchModelHubMixin (config.json, model.safetensors, README.md), and
+`Colorizer.from_pretrained("owner/name")` reads it. It has been tried against a server of our own
+that speaks the Hub's API; none of its calls has met the real Hub yet.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from pix2pix.export.errors import ExportError
+from pix2pix.weights import BUNDLED, HUB_FILE, Header, bundled, find, load
+
+_MOST = 300  # characters of an error's line
+
+_FRONT = """---
+{license}pipeline_tag: image-to-image
+tags:
+  - colorization
+  - image-to-image
+  - pix2pix
+---
+"""
+_USE = """
+## Use
+
+```python
+from pix2pix import Colorizer
+
+Colorizer.from_pretrained("{repo_id}")("old.jpg").save("old.color.jpg")
+```
+"""
+_CARD = """
+# {name}
+
+Weights that color black-and-white photographs. The colors are guesses, no evidence of what was
+there.
+
+| | |
+|---|---|
+| net | `{net}` |
+| recipe | {recipe} |
+| steps | {steps} |
+| data | {data} |
+| input area | {area} px |
+| chroma factor | {saturation} |
+| written by | pix2pix-color {version} |
+"""
+
+
+def push_to_hub(source: str | Path, repo_id: str, *, overwrite: bool = False) -> str:
+    """Push weights (see `weights.find`) to the model repo "owner/name" -> its address.
+
+    The token is huggingface_hub's own: HF_TOKEN, or that of `hf auth login`. Raises ExportError
+    for a repo that exists without `overwrite`, no token, no permission, or no network, and
+    WeightsError for weights that cannot be used.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+
+    if repo_id.count("/") != 1:
+        raise ExportError("a Hub repo is owner/name")
+    path = find(source)
+    _, header = load(path)  # what cannot be loaded is not published
+    if not get_token():
+        raise ExportError("no token: run `hf auth login`, or set HF_TOKEN")
+    contents: dict[str, str | bytes] = {
+        HUB_FILE: str(path),
+        "config.json": json.dumps(dataclasses.asdict(header), indent=2).encode() + b"\n",
+        "README.md": model_card(source, repo_id, header).encode(),
+    }
+    api = HfApi()
+    made = False
+    try:
+        address = api.create_repo(repo_id, exist_ok=overwrite)
+        made = not overwrite
+        api.create_commit(
+            repo_id,
+            [CommitOperationAdd(name, content) for name, content in contents.items()],
+            commit_message=f"Upload {header.name} with pix2pix export",
+        )
+    except Exception as error:  # the client has changed its HTTP library, and its errors, before
+        again = "; the repo is made and empty, go on with --overwrite" if made else ""
+        raise ExportError(_reason(error) + again) from error
+    return str(address)
+
+
+def model_card(source: str | Path, repo_id: str, header: Header) -> str:
+    """README.md of the repo: the bundled weights' own card, or what the header says."""
+    if str(source) in bundled():
+        front = _FRONT.format(license="license: other\nlicense_name: see-the-model-card\n")
+        return front + "\n" + (BUNDLED / "README.md").read_text() + _USE.format(repo_id=repo_id)
+    said = {k: v or "not said" for k, v in dataclasses.asdict(header).items()}
+    body = _CARD.format(net=json.dumps(said.pop("generator")), **said)
+    return _FRONT.format(license="") + body + _USE.format(repo_id=repo_id)
+
+
+def _reason(error: Exception) -> str:
+    """One line for a person: what the Hub or the network said."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 409:
+        return "this repo exists; give another name, or --overwrite"
+    if status == 401:
+        return "the Hub does not accept the token: run `hf auth login`, or set HF_TOKEN anew"
+    if status == 403:
+        return "the token has no permission to write there"
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return f"not pushed to the Hub: {lines[0][:_MOST]}"
