@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from PIL import Image
 HELD, STARVED = 77, 79
 LIMITS = {
     "max_bytes": 2_000_000,
-    "max_pixels": 1_200_000,
+    "max_pixels": 4_000_000,
     "page_bytes": 6_000_000,
     "held_bytes": 8_000_000,
     "receive": 2.0,
@@ -139,7 +139,8 @@ class Service:
 
     def start_post(self, body: bytes) -> socket.socket:
         """A connection on which a photo has been sent."""
-        return self.connect(head("POST", "/api/colorize", f"Content-Length: {len(body)}") + body)
+        fields = f"Content-Length: {len(body)}", "Connection: close"
+        return self.connect(head("POST", "/api/colorize", *fields) + body)
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
@@ -254,7 +255,8 @@ def main(options: dict[str, Any]) -> None:
 
     Colorizer.rgb = rgb
     limits = serve.Limits(**options["limits"])
-    serve.run(load, port=0, workers=1, limits=limits, page=options["page"])
+    with suppress(KeyboardInterrupt):  # the command line's part
+        serve.run(load, port=0, workers=1, limits=limits, page=options["page"])
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ BAD = {
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0", 415, "unsupported_format"),
     "script": (b"push graphic-context\nfill 'url(http://a/)'", 415, "unsupported_format"),
     "bomb": (pngs.png(50_000, 50_000), 413, "too_large"),
-    "too many pixels": (pngs.flat_bits(1500, 1500), 413, "too_large"),
+    "too many pixels": (pngs.flat_bits(2100, 2000), 413, "too_large"),
     "too many bytes": (b"\xff\xd8\xff" + bytes(2_000_000), 413, "too_large"),
 }
 

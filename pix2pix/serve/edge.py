@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pix2pix.serve.limits import SLACK, Limits
+from pix2pix.serve.limits import AROUND, LINGER, Limits
 from pix2pix.serve.logs import Figures, log
 
 _GET = ("GET", "HEAD", "OPTIONS")
@@ -26,7 +26,7 @@ _UPLOAD = "/gradio_api/upload"
 # The page's server would fetch these addresses itself.
 _FETCHED = ("/gradio_api/proxy=", "/proxy=", "/gradio_api/file=http", "/file=http")
 _HEAD = 16_384  # bytes; h11 counts only while it waits for more
-_LINGER = 1.0  # [s]
+_LINGER = 1.0  # [s] at most
 _HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
@@ -108,8 +108,7 @@ class _Exchange:
         self.route = path if path in ROUTES else "page"
         self.method = scope["method"] if scope["method"] in _METHODS else "other"
         headers = Headers(scope=scope)
-        # What surrounds a photo in a form is small.
-        self.most = limits.page_bytes if path.startswith(_UPLOAD) else limits.max_bytes + SLACK
+        self.most = limits.page_bytes if path.startswith(_UPLOAD) else limits.max_bytes + AROUND
         # a list of ranges can ask for a file a thousand times over
         if "," in headers.get("range", ""):
             scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]
@@ -163,7 +162,7 @@ class _Exchange:
 
     async def _linger(self) -> None:
         """Read a little of what is refused: closed at once, many clients never see the answer."""
-        end, most = time.monotonic() + _LINGER, self.got + SLACK
+        end, most = time.monotonic() + _LINGER, self.got + LINGER
         while self.unread and self.got < most and (left := end - time.monotonic()) > 0:
             try:
                 message = await asyncio.wait_for(self._receive(), left)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-MIB = 2**20
-SLACK = MIB  # that is still read of what is refused, so that a client comes to read why
+AROUND = 64 * 1024  # bytes of a form around its photo
+LINGER = 256 * 1024  # bytes still read of what is refused, so that a client comes to read why
 
 
 @dataclass(frozen=True, kw_only=True)
