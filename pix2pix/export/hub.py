@@ -7,6 +7,7 @@ that speaks the Hub's API; none of its calls has met the real Hub yet.
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 from pix2pix.export.errors import ExportError
@@ -57,6 +58,7 @@ def push_to_hub(source: str | Path, repo_id: str, *, overwrite: bool = False) ->
     WeightsError for weights that cannot be used.
     """
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
+    from huggingface_hub.utils import disable_progress_bars
 
     if repo_id.count("/") != 1:
         raise ExportError("a Hub repo is owner/name")
@@ -69,6 +71,8 @@ def push_to_hub(source: str | Path, repo_id: str, *, overwrite: bool = False) ->
         "config.json": json.dumps(dataclasses.asdict(header), indent=2).encode() + b"\n",
         "README.md": model_card(source, repo_id, header).encode(),
     }
+    if not sys.stderr.isatty():
+        disable_progress_bars()  # in a log its lines would bury the error's
     api = HfApi()
     made = False
     try:
