@@ -5,6 +5,7 @@ no recipe. A step is: `fake = recipe(batch)`; when `recipe.adversarial(step)`, t
 `fake.detach()`; then the generator's turn. Losses are named terms: the loop sums and logs them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from torch.optim import Optimizer
 from pix2pix.data import Batch
 
 
-class Recipe(nn.Module):
+class Recipe(nn.Module, ABC):
     """A way to train a colorizer: `generator`, `critic` (or None), losses, optimizers."""
 
     generator: nn.Module
@@ -36,13 +37,13 @@ class Recipe(nn.Module):
         """Named terms of the critic's loss; `fake` is detached from the generator."""
         raise ValueError(f"{type(self).__name__} has no critic")
 
+    @abstractmethod
     def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
         """Named terms of the generator's loss."""
-        raise NotImplementedError
 
+    @abstractmethod
     def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
         """The generator's and the critic's optimizer (None without a critic)."""
-        raise NotImplementedError
 
 
 def param_groups(net: nn.Module, *, lr: float, encoder_lr: float) -> Iterator[dict]:
