@@ -252,7 +252,10 @@ def serve(
     def load() -> "Colorizer":
         return Colorizer.from_pretrained(weights, device=device)
 
-    service.run(load, host=host, port=port, workers=workers, page=page)
+    def load_course() -> "Colorizer | None":
+        return None if weights == "pix2pix" else Colorizer.from_pretrained("pix2pix", device=device)
+
+    service.run(load, host=host, port=port, workers=workers, load_course=load_course, page=page)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Any
 
 try:
     import uvicorn
+    from fastapi import FastAPI
     from starlette.types import ASGIApp
 
     from pix2pix.serve.api import build_api
@@ -29,18 +30,20 @@ def build(
     workers: Workers | None,
     colorizer: Colorizer | None,
     *,
+    course: Colorizer | None = None,
     limits: Limits | None = None,
     page: bool = True,
 ) -> ASGIApp:
     """The application. `workers` and `colorizer` are None where the model is missing.
 
-    `page=False` leaves out the Gradio page, which takes seconds to import.
+    `page=False` leaves out the Gradio page, which takes seconds to import; `course` is the other
+    model that it compares with.
     """
     limits = limits or Limits()
     figures = Figures(workers)
     app = build_api(workers, limits=limits, figures=figures)
     if page and colorizer is not None:
-        _mount_page(app, colorizer, limits)
+        _mount_page(app, workers, colorizer, course, limits)
     return Edge(app, limits=limits, figures=figures)
 
 
@@ -50,24 +53,27 @@ def run(
     host: str = "127.0.0.1",
     port: int = 7860,
     workers: int | None = None,
+    load_course: Callable[[], Colorizer | None] = lambda: None,
     limits: Limits | None = None,
     page: bool = True,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what runs. Port 0 takes a free one.
 
     `load` gives the model; where it raises, the service says that it is not ready, and why in its
-    log. The address is printed once it answers. Ends by SystemExit when the port is taken.
+    log. `load_course` gives the model that the page compares with. The address is printed once it
+    answers. Ends by SystemExit when the port is taken.
     """
     limits = limits or Limits()
     set_up_logging()
-    colorizer = pool = None
+    colorizer = pool = course = None
     try:
         colorizer = load()
+        course = load_course() if page else None
         pool = Workers(colorizer, count=workers, waiting=limits.waiting)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         log.error("no model", extra={"fields": {"reason": reason}})
-    app = build(pool, colorizer, limits=limits, page=page)
+    app = build(pool, colorizer, course=course, limits=limits, page=page)
     config = uvicorn.Config(
         app,
         host=host,
@@ -119,14 +125,20 @@ class _Server(uvicorn.Server):
                 connection.transport.close()
 
 
-def _mount_page(app: Any, colorizer: Colorizer, limits: Limits) -> None:
+def _mount_page(
+    app: FastAPI,
+    workers: Workers | None,
+    colorizer: Colorizer,
+    course: Colorizer | None,
+    limits: Limits,
+) -> None:
     import gradio as gr
 
     from pix2pix.page import LOOK, build_page
 
     gr.mount_gradio_app(
         app,
-        build_page(colorizer, max_pixels=limits.max_pixels),
+        build_page(colorizer, workers, course=course, max_pixels=limits.max_pixels),
         path="/",
         footer_links=[],
         run_history=False,

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pix2pix.serve.limits import AROUND, LINGER, Limits
@@ -105,10 +106,12 @@ class _Exchange:
     ):
         self.scope, self._receive, self._send, self.figures = scope, receive, send, figures
         path = scope["path"]
+        # At this exception alone, Gradio deletes what it has written of an upload (6.31).
+        self.to_page = path.startswith(_UPLOAD)
         self.route = path if path in ROUTES else "page"
         self.method = scope["method"] if scope["method"] in _METHODS else "other"
         headers = Headers(scope=scope)
-        self.most = limits.page_bytes if path.startswith(_UPLOAD) else limits.max_bytes + AROUND
+        self.most = limits.page_bytes if self.to_page else limits.max_bytes + AROUND
         # a list of ranges can ask for a file a thousand times over
         if "," in headers.get("range", ""):
             scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]
@@ -124,9 +127,14 @@ class _Exchange:
         if message["type"] == "http.request":
             self._count(message)
             if self.got > self.most:
-                raise Refusal(413, "too_large", f"more than the limit of {self.most:,} bytes")
-        else:
-            self.unread = False
+                reason = f"more than the limit of {self.most:,} bytes"
+                if self.to_page:
+                    raise MultiPartException(f"{reason}, the maximum allowed size")
+                raise Refusal(413, "too_large", reason)
+            return message
+        if self.to_page and self.unread:
+            raise MultiPartException("the upload was broken off")
+        self.unread = False
         return message
 
     async def send(self, message: Message) -> None:
