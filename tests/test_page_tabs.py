@@ -85,7 +85,7 @@ def test_models_side_by_side(app: App, colorizer: Colorizer, tab: Page) -> None:
         drop(tab, content, "face.png")
     tab.get_by_role("button", name="Compare with the course's model").click()
     expect(tab.locator("#models img")).to_have_count(2, timeout=PATIENCE)
-    expect(tab.locator("#models")).to_contain_text("pix2pix")
+    expect(tab.locator("#compared")).to_contain_text("pix2pix")
     gray = images.read(content).rgb
     path = app.weights.parent / "pix2pix" / "pretrained" / "pix2pix.safetensors"
     course = Colorizer.from_pretrained(path, device="cpu")

@@ -39,11 +39,12 @@ def about_tab(coloring: Coloring, picture: Path) -> None:
             gr.Image(
                 str(picture),
                 elem_id="how-picture",
-                label="Gray, colored by the network, and the original",
+                show_label=False,
                 format="png",
                 interactive=False,
                 buttons=[],
             )
+            gr.Markdown("*In gray, colored by the network, and the original.*")
         limits = model_limits(coloring.colorizer.name)
         if limits:
             gr.Markdown(f"## What it cannot do\n\n{limits}")

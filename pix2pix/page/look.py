@@ -19,10 +19,13 @@ footer { display: none !important; }
 #page:has(#before-after img) #upload { height: 64px !important; }
 #page:has(#before-after img) #upload .icon-wrap { display: none; }
 #upload button { height: 100% !important; }
-#upload [data-testid=upload-text] { font-size: 0; }
-#upload [data-testid=upload-text] > .or { display: none; }
+#page [data-testid=upload-text] { font-size: 0; }
+#page [data-testid=upload-text] > .or { display: none; }
 #upload [data-testid=upload-text]::after { content: "Drop, paste or choose a photo";
                                            font-size: 1.05rem; }
+#uploads [data-testid=upload-text]::after { content: "Drop, paste or choose your photos";
+                                            font-size: 1.05rem; }
+#many-note { text-align: center; text-wrap: balance; }
 #samples .label { justify-content: center; }
 #samples .label svg { display: none; }
 #samples .gallery { justify-content: center; }
@@ -42,7 +45,9 @@ footer { display: none !important; }
 #camera-dialog button { padding: 8px 18px; border-radius: 8px; border: 1px solid; }
 #page .tab-container { justify-content: center; }
 #ask-more { justify-content: center; }
-#ask-more button { flex: 0 1 320px; }
+#ask-more button { flex: 0 1 360px; }
+#compared, #how-picture { gap: 8px; }
+#compared .prose { text-align: center; }
 #takes .grid-wrap { max-height: none; }
 #uploads { border-radius: 14px; min-height: min(40vh, 300px);
            border-color: var(--neutral-400) !important; }

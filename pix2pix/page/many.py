@@ -96,11 +96,12 @@ class ManyHandler:
 
 
 def _unused(name: str, names: set[str]) -> str:
-    """`a.jpg`, then `a (2).jpg`; no two names differ by case alone, as on Windows they may not."""
-    path, result, i = Path(name), name, 1
+    """`a.color.jpg`, then `a (2).color.jpg`; none differ by case alone, which Windows cannot hold."""
+    stem, mark, suffix = name.rpartition(".color")
+    result, i = name, 1
     while result.lower() in names:
         i += 1
-        result = f"{path.stem} ({i}){path.suffix}"
+        result = f"{stem} ({i}){mark}{suffix}"
     names.add(result.lower())
     return result
 

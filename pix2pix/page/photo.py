@@ -69,12 +69,15 @@ def _more(
     shown: list[Any],
     event: dict[str, Any],
 ) -> list[Any]:
-    """What is below the photo: other takes, the other model -> components that a new photo hides.
-
-    A button hides itself behind what it shows.
-    """
+    """What is below the photo: other takes, the other model -> what a new photo hides."""
     opened, saturation, seed = inputs
     patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
+    compare = None
+    with gr.Row(elem_id="ask-more"):
+        if has_takes(coloring):
+            other = gr.Button("Other takes", elem_id="ask-takes")
+        if coloring.course is not None:
+            compare = gr.Button("Compare with the course's model", elem_id="ask-models")
     takes = gr.Gallery(
         elem_id="takes",
         label="Other takes: choose one",
@@ -87,28 +90,25 @@ def _more(
         interactive=False,
         visible=False,
     )
-    compared = gr.ImageSlider(
-        elem_id="models",
-        label=_compared_label(coloring),
-        interactive=False,
-        visible=False,
-        max_height=620,
-        buttons=["fullscreen"],
-    )
-    with gr.Row(elem_id="ask-more"):
-        if has_takes(coloring):
-            button = gr.Button("Other takes", elem_id="ask-takes")
-            button.click(do.takes, [opened, saturation], takes, **patient)
-        if coloring.course is not None:
-            button = gr.Button("Compare with the course's model", elem_id="ask-models")
-            button.click(do.compare, [opened, saturation], compared, **patient)
+    if has_takes(coloring):
+        other.click(do.takes, [opened, saturation], takes, **patient)
+    with gr.Column(elem_id="compared", visible=False) as compared:
+        course = coloring.course.name if coloring.course else ""
+        gr.Markdown(
+            f"Left, the small model that the course trains (`{course}`); "
+            f"right, the one above (`{coloring.colorizer.name}`)."
+        )
+        models = gr.ImageSlider(
+            elem_id="models",
+            show_label=False,
+            interactive=False,
+            max_height=620,
+            buttons=["fullscreen"],
+        )
+    if compare:
+        compare.click(do.compare, [opened, saturation], [compared, models], **patient)
     takes.select(do.choose, inputs[:2], [seed, *shown], **patient)
     return [takes, compared]
-
-
-def _compared_label(coloring: Coloring) -> str:
-    course = coloring.course.name if coloring.course else ""
-    return f"Left: the course's model ({course}). Right: the one above ({coloring.colorizer.name})."
 
 
 def _controls() -> tuple[gr.Row, gr.Slider, gr.DownloadButton]:
@@ -208,7 +208,7 @@ class Handlers:
                 self._after(colorizer, opened, saturation, None),
             )
 
-        return gr.update(value=self.coloring.ask(both), visible=True)
+        return gr.update(visible=True), self.coloring.ask(both)
 
     def _after(self, colorizer: Any, opened: Opened, saturation: float, seed: int | None) -> str:
         rgb = colorizer.rgb(opened.rgb, saturation=saturation, seed=seed)

@@ -72,7 +72,8 @@ ON_LOAD = """() => {
       });
     });
     const alts = {'before-after': ['The photo as it was', 'The photo in color'],
-                  models: ["The course's model", 'The model of this page']};
+                  models: ["The course's model", 'The model of this page'],
+                  'how-picture': ['Rows of photographs: gray, colored, and the originals']};
     for (const [name, texts] of Object.entries(alts))
       document.querySelectorAll(`#${name} img`).forEach((image, i) => {
         if (image.alt !== texts[i] && texts[i]) image.alt = texts[i];

@@ -1,0 +1,154 @@
+"""What the page does without a browser: many photos, and a pool of workers that is busy or late."""
+
+import io
+import zipfile
+from concurrent.futures import Future
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from running_page import tiny_weights
+from skimage import data
+
+from pix2pix import images
+from pix2pix.colorize import Colorizer
+from pix2pix.page import MESSAGES, build_page
+from pix2pix.page.coloring import DEADLINE, Coloring
+from pix2pix.page.many import MOST, ManyHandler
+from pix2pix.page.photo import Handlers
+from pix2pix.page.words import BUSY
+from pix2pix.workers import Busy, Late, Workers
+
+
+@pytest.fixture(scope="module")
+def colorizer(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    tiny_weights(path)
+    return Colorizer.from_pretrained(path, device="cpu")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    Image.fromarray(data.astronaut()[:60, :80]).convert("L").save(tmp_path / "a.png")
+    return str(tmp_path / "a.png")
+
+
+class Pool:
+    """Workers whose queue is full `full` times before it takes a job."""
+
+    def __init__(self, colorizer: Colorizer, full: float = 0, error: Exception | None = None):
+        self.colorizer, self.full, self.error = colorizer, full, error
+        self.deadlines: list[float] = []
+
+    def submit(self, job, *, deadline):
+        if self.full > 0:
+            self.full -= 1
+            raise Busy(0)
+        self.deadlines.append(deadline)
+        future: Future = Future()
+        if self.error:
+            future.set_exception(self.error)
+        else:
+            try:
+                future.set_result(job(self.colorizer))
+            except Exception as error:
+                future.set_exception(error)
+        return future
+
+
+def last(steps):
+    *_, step = steps
+    return step
+
+
+def test_page_colors_through_the_workers(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:
+    with Workers(colorizer, count=2) as workers:
+        do = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6, workers))
+        opened, *_, download = last(do.open(photo, 1.0))
+    expected = colorizer.rgb(images.read(photo).rgb)
+    assert (images.read(download["value"]).rgb == expected).all()
+    pool = Pool(colorizer)
+    do = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6, pool))
+    last(do.open(photo, 1.0))
+    do.takes(opened, 1.0)
+    assert pool.deadlines == [DEADLINE] * 3  # the picture, the download, the takes
+
+
+def test_full_queue_and_late_job_are_told(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:
+    busy = Coloring(colorizer, tmp_path, 10**6, Pool(colorizer, full=np.inf))
+    with pytest.raises(gr.Error, match=BUSY):
+        next(Handlers(busy).open(photo, 1.0))
+    late = Coloring(colorizer, tmp_path, 10**6, Pool(colorizer, error=Late("", started=False)))
+    with pytest.raises(gr.Error, match=MESSAGES["timeout"]):
+        next(Handlers(late).open(photo, 1.0))
+
+
+def test_workers_of_the_page_run_side_by_side(colorizer: Colorizer) -> None:
+    alone = build_page(colorizer)
+    pooled = build_page(colorizer, Pool(colorizer))
+    limits = [
+        {fn.concurrency_limit for fn in page.fns.values() if fn.fn} for page in (alone, pooled)
+    ]
+    assert limits[0] == {1} and 1 not in limits[1]
+
+
+def archive_of(handler: ManyHandler, paths: list[str]) -> tuple[zipfile.ZipFile | None, str]:
+    progress, download = last(handler.color(paths))
+    archive = zipfile.ZipFile(download["value"]) if download["visible"] else None
+    return archive, progress["value"]
+
+
+def test_many_photos_keep_names_apart(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "A.png").write_bytes(Path(photo).read_bytes())
+    handler = ManyHandler(Coloring(colorizer, tmp_path / "cache", 10**6))
+    archive, told = archive_of(handler, [photo, photo, str(other / "A.png")])
+    assert archive
+    assert archive.namelist() == ["a.color.png", "a (2).color.png", "A (3).color.png"]
+    assert "3 of 3 are in color" in told and "<table>" not in told
+    expected = colorizer.rgb(images.read(photo).rgb)
+    for name in archive.namelist():
+        assert (images.read(io.BytesIO(archive.read(name))).rgb == expected).all()
+
+
+def test_many_photos_wait_for_a_place(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:
+    patient = ManyHandler(Coloring(colorizer, tmp_path, 10**6, Pool(colorizer, full=3)))
+    archive, _ = archive_of(patient, [photo])
+    assert archive and len(archive.namelist()) == 1
+    full = Coloring(colorizer, tmp_path, 10**6, Pool(colorizer, full=np.inf))
+    archive, told = archive_of(ManyHandler(full, patience=0.05), [photo])
+    assert archive is None and BUSY in told and "0 of 1" in told
+
+
+def test_too_many_photos_and_strange_names(
+    colorizer: Colorizer, photo: str, tmp_path: Path
+) -> None:
+    strange = tmp_path / "<img src=x>.png"
+    strange.write_bytes(b"no photo")
+    handler = ManyHandler(Coloring(colorizer, tmp_path / "cache", 10**6))
+    archive, told = archive_of(handler, [str(strange)] + [photo] * MOST)
+    assert archive and len(archive.namelist()) == MOST - 1
+    assert f"{MOST - 1} of {MOST + 1}" in told and f"Only {MOST} at a time" in told
+    assert "<img" not in told and "&lt;img src=x&gt;.png" in told
+    assert MESSAGES["unsupported_format"] in told
+
+
+def test_defect_in_one_photo_leaves_the_others(
+    colorizer: Colorizer, photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coloring = Coloring(colorizer, tmp_path / "cache", 10**6)
+    read, reads = coloring.read, []
+
+    def fails_once(path: str) -> images.Photo:
+        reads.append(path)
+        if len(reads) == 1:
+            raise RuntimeError("out of luck")
+        return read(path)
+
+    monkeypatch.setattr(coloring, "read", fails_once)
+    archive, told = archive_of(ManyHandler(coloring), [photo, photo])
+    assert archive and len(archive.namelist()) == 1
+    assert "1 of 2" in told and "out of luck" not in told
