@@ -41,10 +41,11 @@ test: lint
 quick: lint
 	$(PYTEST) -m "not slow and not browser"
 
-# The course top to bottom, without a browser. WRITE=1 stores its outputs, DATA=photos/ trains on those.
+# The course top to bottom, without a browser. WRITE=1 stores its outputs, HTML=page.html makes a page,
+# DATA=photos/ trains on those.
 notebook: $(STAMP)
 	$(BIN)/python scripts/run_notebook.py Pix2PixColor.ipynb --mode laptop \
-	  $(if $(DATA),--data "$(DATA)") $(if $(WRITE),--write)
+	  $(if $(DATA),--data "$(DATA)") $(if $(WRITE),--write) $(if $(HTML),--html "$(HTML)")
 	$(if $(WRITE),$(BIN)/python scripts/make_colab.py)
 
 train: $(STAMP)

@@ -20,16 +20,16 @@ from PIL import Image
 from pix2pix import Colorizer, samples, show
 
 SHEET = Path(__file__).resolve().parent.parent / "resources" / "course" / "l1_weight.jpg"
-WEIGHTS: tuple[int | None, ...] = (None, 100, 25, 10, 3)  # None: L1 alone
+WEIGHTS: tuple[float | None, ...] = (None, 25, 3, 1, 0.3)  # None: L1 alone
 PHOTOS = ("hopper", "astronaut", "cat", "coffee")
 SIDE = 150
 
 
-def name(l1: int | None) -> str:
+def name(l1: float | None) -> str:
     return "l1-alone" if l1 is None else f"l1-{l1}"
 
 
-def train(data: str, run_dir: Path, *, l1: int | None, steps: int) -> None:
+def train(data: str, run_dir: Path, *, l1: float | None, steps: int) -> None:
     """One run; the learning rate is constant, so that every step counts the same."""
     settings = {
         "recipe": "pix2pix",
