@@ -96,7 +96,7 @@ class ManyHandler:
 
 
 def _unused(name: str, names: set[str]) -> str:
-    """`a.color.jpg`, then `a (2).color.jpg`; none differ by case alone, which Windows cannot hold."""
+    """`a.color.jpg`, then `a (2).color.jpg`; Windows tells no case apart."""
     stem, mark, suffix = name.rpartition(".color")
     result, i = name, 1
     while result.lower() in names:
