@@ -5,6 +5,8 @@ import re
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -243,6 +245,23 @@ def test_beyond_the_queue_clients_are_told_when_to_come_back(service: Service) -
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
+def test_who_sends_all_before_reading_sees_the_refusal(service: Service) -> None:
+    with service.held():
+        held = [service.start_post(photo(HELD)) for _ in range(LIMITS["waiting"] + 1)]
+        queued(service, LIMITS["waiting"])
+        start = time.monotonic()
+        connection = service.connect(
+            head("POST", "/api/colorize", f"Content-Length: {LIMITS['max_bytes']}"),
+            receive_buffer=4096,
+        )
+        with connection:
+            connection.sendall(bytes(LIMITS["max_bytes"]))
+            assert b'"busy"' in read_all(connection)
+        assert time.monotonic() - start < 2
+    for connection in held:
+        connection.close()
+
+
 def test_a_crowd_is_answered(service: Service) -> None:
     sent = photo()
 
@@ -342,3 +361,15 @@ def test_a_signal_lets_what_runs_finish(tmp_path: Path, how: signal.Signals) -> 
                 assert answer.startswith(b"HTTP/1.1 200") and b"\xff\xd8\xff" in answer
         service.process.wait(20)
         assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.slow
+def test_the_bars_hold_in_the_short_benchmark() -> None:
+    path = Path(__file__).parents[1] / "benchmarks" / "load.py"
+    command = [sys.executable, str(path), "--short", "--weights", "pix2pix"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    # how fast, and how much memory, is for machines that do nothing else
+    timed = ("256-px photos", "/healthz", "memory")
+    missed = [line for line in done.stdout.splitlines() if line.endswith("MISSED")]
+    assert not [line for line in missed if not line.startswith(timed)], done.stdout
+    assert done.stdout.count("\n") == 10, done.stdout + done.stderr

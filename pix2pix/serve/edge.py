@@ -104,7 +104,8 @@ class _Exchange:
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, limits: Limits, figures: Figures
     ):
-        self.scope, self._receive, self._send, self.figures = scope, receive, send, figures
+        self.scope, self._receive, self._send = scope, receive, send
+        self.limits, self.figures = limits, figures
         path = scope["path"]
         # At this exception alone, Gradio deletes what it has written of an upload (6.31).
         self.to_page = path.startswith(_UPLOAD)
@@ -115,8 +116,11 @@ class _Exchange:
         # a list of ranges can ask for a file a thousand times over
         if "," in headers.get("range", ""):
             scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]
-        framed = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-        self.unread = framed  # part of the body is still to come
+        length = headers.get("content-length", "0")
+        self.declared = int(length) if length.isdecimal() else 0
+        self.unread = (
+            "transfer-encoding" in headers or self.declared > 0
+        )  # part of the body is still to come
         self.got = self.sent = 0
         self.status: int | None = None
         self.code: str | None = None
@@ -169,8 +173,13 @@ class _Exchange:
         await self.send({"type": "http.response.body", "body": refusal.body})
 
     async def _linger(self) -> None:
-        """Read a little of what is refused: closed at once, many clients never see the answer."""
-        end, most = time.monotonic() + _LINGER, self.got + LINGER
+        """Read on, so that a client that sends first and reads later comes to see its refusal.
+
+        All of a body that keeps to the limit; a little of one that does not, and then a pause.
+        """
+        patient = self.got <= self.most and self.declared <= self.most
+        end = time.monotonic() + (self.limits.receive if patient else _LINGER)
+        most = self.most if patient else self.got + LINGER
         while self.unread and self.got < most and (left := end - time.monotonic()) > 0:
             try:
                 message = await asyncio.wait_for(self._receive(), left)
@@ -179,6 +188,8 @@ class _Exchange:
             if message["type"] != "http.request":
                 return
             self._count(message)
+        if self.unread and not patient:
+            await asyncio.sleep(max(0.0, end - time.monotonic()))
 
     def _count(self, message: Message) -> None:
         count = len(message.get("body", b""))
