@@ -1,6 +1,8 @@
 """Take the screenshots of the page: resources/page-light.png, page-dark.png, page-phone.png.
 
-python scripts/make_page_pictures.py [OUT]   needs Chromium at /usr/bin/chromium and playwright
+python scripts/make_page_pictures.py [OUT] [--all] [--weights=W]
+
+Needs Chromium at /usr/bin/chromium and playwright. --all adds the other views and tabs, to look at.
 """
 
 import os
@@ -23,7 +25,8 @@ def main(out: Path) -> None:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    command = [sys.executable, ROOT / "app" / "app.py"]
+    weights = [each.split("=")[1] for each in sys.argv if each.startswith("--weights=")]
+    command = [sys.executable, ROOT / "app" / "app.py", *weights]
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": cache}
         app = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)

@@ -44,6 +44,7 @@ footer { display: none !important; }
 #camera-dialog form { display: flex; gap: 8px; justify-content: center; margin-top: 8px; }
 #camera-dialog button { padding: 8px 18px; border-radius: 8px; border: 1px solid; }
 #page .tab-container { justify-content: center; }
+body:not(.dark) #page [role=tab][aria-selected=true] { color: var(--primary-700); }
 #ask-more { justify-content: center; }
 #ask-more button { flex: 0 1 360px; }
 #compared, #how-picture { gap: 8px; }
@@ -65,6 +66,9 @@ LOOK: dict[str, Any] = {
         neutral_hue="stone",
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
+    ).set(  # white on the paler orange has a contrast of 2.8
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
     ),
     "css": _CSS,
     "js": ON_LOAD,
