@@ -2,7 +2,8 @@
 
 The layout is that of PyTorchModelHubMixin (config.json, model.safetensors, README.md), and
 `Colorizer.from_pretrained("owner/name")` reads it. It has been tried against a server of our own
-that speaks the Hub's API; none of its calls has met the real Hub yet.
+that speaks the Hub's API, LFS uploads included; the client's newer way, Xet, is untried, and no
+call has met the real Hub yet.
 """
 
 import dataclasses

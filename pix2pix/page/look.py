@@ -49,7 +49,8 @@ body:not(.dark) #page [role=tab][aria-selected=true] { color: var(--primary-700)
 #ask-more button { flex: 0 1 360px; }
 #compared, #how-picture { gap: 8px; }
 #compared .prose { text-align: center; }
-#takes .grid-wrap { max-height: none; }
+#takes, #takes .gallery-container, #takes .grid-wrap { min-height: 0 !important; }
+#takes, #takes .gallery-container, #takes .grid-wrap { height: auto !important; max-height: none; }
 #uploads { border-radius: 14px; min-height: min(40vh, 300px);
            border-color: var(--neutral-400) !important; }
 #progress progress { width: 100%; accent-color: var(--primary-500); }

@@ -81,6 +81,7 @@ def _more(
     takes = gr.Gallery(
         elem_id="takes",
         label="Other takes: choose one",
+        show_label=False,
         columns=len(TAKES),
         allow_preview=False,
         format="jpeg",
@@ -185,7 +186,7 @@ class Handlers:
             taken = []
             for i, seed in enumerate(TAKES, 1):
                 check()
-                taken.append((self._after(colorizer, opened, saturation, seed), f"Take {i}"))
+                taken.append((self._after(colorizer, opened, saturation, seed), str(i)))
             return taken
 
         return gr.update(value=self.coloring.ask(all_takes), visible=True)
