@@ -62,7 +62,7 @@ class _Job(Future[T], Generic[T]):
         if self.unwanted:
             raise Canceled
         if self.due is not None and time.monotonic() > self.due:
-            raise Late(f"not done in time, {'stopped' if started else 'unopened'}", started=started)
+            raise Late("it took too long" if started else "it waited too long", started=started)
 
 
 def check() -> None:

@@ -1,7 +1,8 @@
 """A running service for tests: a process of its own, real sockets, a small net, short limits.
 
 `python tests/serving.py OPTIONS` is that process. Its colorizer waits at photos HELD pixels wide
-while a file of that name lies in its folder, and runs out of memory at photos STARVED wide.
+while a file `hold` lies in its folder, runs out of memory at photos STARVED wide, and fails at
+BROKEN.
 """
 
 import http.client
@@ -23,11 +24,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-HELD, STARVED = 77, 79
+HELD, STARVED, BROKEN = 77, 79, 81
 LIMITS = {
     "max_bytes": 2_000_000,
     "max_pixels": 4_000_000,
     "page_bytes": 6_000_000,
+    "page_uploads": 2,
     "held_bytes": 8_000_000,
     "receive": 2.0,
     "process": 5.0,
@@ -151,6 +153,10 @@ class Service:
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / "log").read_text().splitlines()]
 
+    def errors(self) -> list[dict[str, Any]]:
+        """What the log holds of faults, as opposed to refusals."""
+        return [entry for entry in self.log() if entry["level"] not in ("info", "warning")]
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Within, photos HELD wide are not finished."""
@@ -244,6 +250,8 @@ def main(options: dict[str, Any]) -> None:
     def rgb(self, rgb, **how):
         if rgb.shape[1] == STARVED:
             raise torch.OutOfMemoryError("CUDA out of memory")
+        if rgb.shape[1] == BROKEN:
+            raise RuntimeError("canary.jpg cannot be colored")
         while rgb.shape[1] == HELD and hold.exists():
             time.sleep(0.01)
         return plain(self, rgb, **how)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bad_inputs import pngs
 from PIL import ExifTags, Image
-from serving import STARVED, Service, form, head, photo, running, tiny_colorizer
+from serving import BROKEN, STARVED, Service, form, head, photo, running, tiny_colorizer
 
 from pix2pix import images
 
@@ -126,6 +126,15 @@ def test_memory_that_runs_out_is_an_answer_and_the_worker_lives(service: Service
     answer = service.post(photo(STARVED))
     assert (answer.status, answer.code) == (503, "busy")
     assert int(answer.headers["retry-after"]) > 0
+    assert service.post(photo()).status == 200
+
+
+def test_a_fault_of_ours_is_an_answer_and_is_logged_without_its_words(service: Service) -> None:
+    answer = service.post(photo(BROKEN))
+    assert (answer.status, answer.code) == (500, "error")
+    fault = service.errors()[-1]
+    assert fault["error"] == "RuntimeError" and any("serving.py" in line for line in fault["at"])
+    assert "canary" not in (service.folder / "log").read_text()
     assert service.post(photo()).status == 200
 
 

@@ -25,6 +25,7 @@ CLOSED = LIMITS["receive"] + 1.5  # [s]; the clock ticks each half second, machi
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service")) as found:
         yield found
+        assert not found.errors()
 
 
 def in_work(service: Service, count: int = 1) -> None:

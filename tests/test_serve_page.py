@@ -23,6 +23,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     (folder / "secret.txt").write_text("canary")  # where the service runs
     with running(folder, page=True) as found:
         yield found
+        assert not found.errors()
 
 
 def test_the_page_is_at_the_root_and_the_api_beside_it(service: Service) -> None:
@@ -117,6 +118,20 @@ def test_an_upload_of_the_page_may_take_its_time_but_not_stall(service: Service)
     got = service.raw(head("POST", UPLOAD, declared, f"Content-Type: {FORM}") + sent)
     assert got.startswith(b"HTTP/1.1 408")
     assert time.monotonic() - start < LIMITS["receive"] + 1.5
+
+
+def test_uploads_of_the_page_are_limited_in_number(service: Service) -> None:
+    fields = "Content-Length: 900", f"Content-Type: {FORM}"
+    before = service.metric("pix2pix_requests_in_flight")
+    opened = [service.connect(head("POST", UPLOAD, *fields)) for _ in range(2)]
+    wait_until(lambda: service.metric("pix2pix_requests_in_flight") == before + 2, 2)
+    answer = service.request("POST", UPLOAD, form(photo()), {"Content-Type": FORM})
+    assert (answer.status, answer.code) == (429, "busy")
+    for connection in opened:
+        connection.close()
+    wait_until(lambda: service.metric("pix2pix_requests_in_flight") == before)
+    named = form(photo()).replace(b'name="file"', b'name="files"')
+    assert service.request("POST", UPLOAD, named, {"Content-Type": FORM}).status == 200
 
 
 def test_many_ranges_are_one_whole_file(service: Service) -> None:

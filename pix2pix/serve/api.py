@@ -83,6 +83,7 @@ def build_api(workers: Workers | None, *, limits: Limits, figures: Figures) -> F
     )
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(Exception, _answer_failure)
     app.include_router(_photos(workers, limits))
     app.include_router(_operations(app, workers, figures))
     return app
@@ -256,3 +257,9 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     reason = f"{first['loc'][-1]}: {first['msg']}"
     request.state.code = "parameter"
     return JSONResponse({"code": "parameter", "reason": reason}, 422)
+
+
+async def _answer_failure(request: Request, error: Exception) -> Response:
+    """Answer for a fault of ours; the error goes on to uvicorn, which logs it."""
+    request.state.code = "error"
+    return JSONResponse({"code": "error", "reason": "the server failed; its log says where"}, 500)

@@ -50,6 +50,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp, *, limits: Limits, figures: Figures):
         self.app, self.limits, self.figures = app, limits, figures
+        self.page_uploads = 0  # that are being received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -58,8 +59,11 @@ class Edge:
             return
         exchange = _Exchange(scope, receive, send, self.limits, self.figures)
         self.figures.in_flight.inc()
+        self.page_uploads += exchange.to_page
         try:
             refusal = _refusal(scope, Headers(scope=scope), exchange.most)
+            if self.page_uploads > self.limits.page_uploads and exchange.to_page:
+                refusal = Refusal(429, "busy", "too many uploads at once", retry_after=5)
             if refusal is not None:
                 await exchange.refuse(refusal)
             else:
@@ -73,6 +77,7 @@ class Edge:
             await exchange.refuse(Refusal(500, "error", "the server failed; its log says where"))
         finally:
             self.figures.in_flight.dec()
+            self.page_uploads -= exchange.to_page
             exchange.report()
 
 

@@ -16,6 +16,8 @@ class Limits:
     """Of a photo, checked before it is decoded."""
     page_bytes: int = 1_000_000_000
     """Of one upload of the page, which may be many photos."""
+    page_uploads: int = 8
+    """Uploads of the page at a time; they go to the disk."""
     held_bytes: int = 500_000_000
     """Of all uploads that are being received by the API, which keeps them in memory."""
     receive: float = 14.5
