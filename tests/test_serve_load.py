@@ -115,7 +115,8 @@ def test_many_requests_on_one_connection_are_no_slow_socket(service: Service) ->
             connection.request("GET", "/healthz")
             assert connection.getresponse().read() and connection.sock is opened
             count += 1
-    assert count > 10
+            time.sleep(0.2)  # the clock looks mostly between two requests
+    assert count > 5
 
 
 def test_a_photo_that_takes_longer_than_its_receiving_may_is_answered(service: Service) -> None:
@@ -250,7 +251,7 @@ def test_who_sends_all_before_reading_sees_the_refusal(service: Service) -> None
     with service.held():
         held = [service.start_post(photo(HELD)) for _ in range(LIMITS["waiting"] + 1)]
         queued(service, LIMITS["waiting"])
-        start = time.monotonic()
+        start, before = time.monotonic(), service.metric("pix2pix_received_bytes_total")
         connection = service.connect(
             head("POST", "/api/colorize", f"Content-Length: {LIMITS['max_bytes']}"),
             receive_buffer=4096,
@@ -259,6 +260,8 @@ def test_who_sends_all_before_reading_sees_the_refusal(service: Service) -> None
             connection.sendall(bytes(LIMITS["max_bytes"]))
             assert b'"busy"' in read_all(connection)
         assert time.monotonic() - start < 2
+        received = service.metric("pix2pix_received_bytes_total") - before
+        assert received == LIMITS["max_bytes"]  # else it is reset, and may miss what it was told
     for connection in held:
         connection.close()
 
@@ -309,8 +312,9 @@ def test_a_client_that_leaves_frees_its_worker_after_the_step(service: Service) 
     with service.held():
         first = service.start_post(photo(HELD, format="PNG"))
         in_work(service)
+        before = statuses(service).count(499)
         first.close()
-        wait_until(lambda: service.log()[-1].get("status") == 499 or 499 in statuses(service))
+        wait_until(lambda: statuses(service).count(499) == before + 1, 2)
         hold.unlink()
         wait_until(lambda: service.metric("pix2pix_running") == 0, 1)
     assert service.post(photo()).status == 200

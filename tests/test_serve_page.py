@@ -69,6 +69,8 @@ def test_no_file_and_no_address_is_given_away(service: Service, prefix: str, pat
     answer = service.request("GET", prefix + path)
     assert answer.status in (400, 403, 404) or b"<!doctype html>" in answer.body.lower()
     assert b"canary" not in answer.body and b"root:" not in answer.body
+    if "http" in path.lower():
+        assert (answer.status, answer.code) == (403, "forbidden")
     if prefix and ("passwd" in path or "secret" in path) and path.startswith("/file="):
         assert answer.status in (403, 404)
 
