@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from pix2pix import __version__, images
 from pix2pix.colorize import Colorizer
 from pix2pix.errors import PhotoError
-from pix2pix.serve.docs import as_page
+from pix2pix.serve.docs import ANSWERS, BODY, TYPES, as_page
 from pix2pix.serve.edge import ROUTES, Refusal
 from pix2pix.serve.limits import Limits
 from pix2pix.serve.logs import Figures, log
@@ -25,50 +25,7 @@ from pix2pix.serve.upload import Uploads
 from pix2pix.workers import Busy, Late, Workers, check
 
 Format = Literal["jpeg", "png", "webp", "tiff", "bmp", "avif"]
-TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "TIFF": "image/tiff",
-    "BMP": "image/bmp",
-    "AVIF": "image/avif",
-}
 _STATUS = {"too_large": 413, "unsupported_format": 415, "unsupported_mode": 415}  # else 422
-_PHOTO: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {
-    "required": True,
-    "content": {
-        "image/*": _PHOTO,
-        "application/octet-stream": _PHOTO,
-        "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"file": _PHOTO["schema"]}}
-        },
-    },
-}
-_ERROR = {
-    "application/json": {
-        "schema": {
-            "type": "object",
-            "properties": {"code": {"type": "string"}, "reason": {"type": "string"}},
-        }
-    }
-}
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The photo in color.", "content": {t: _PHOTO for t in TYPES.values()}},
-    **{
-        status: {"description": text, "content": _ERROR}
-        for status, text in {
-            400: "The request is broken.",
-            408: "It took too long to arrive.",
-            413: "More bytes or pixels than the limit.",
-            415: "Not one of the photo formats that are read.",
-            422: "The photo is broken, or a parameter is.",
-            429: "Too many photos wait; try again after Retry-After seconds.",
-            503: "The model is missing, or the photo could not be started in time.",
-            504: "The photo took too long to color.",
-        }.items()
-    },
-}
 
 
 def build_api(workers: Workers | None, *, limits: Limits, figures: Figures) -> FastAPI:
@@ -95,8 +52,8 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
     @router.post(
         "/api/colorize",
         response_class=Response,
-        responses=_ANSWERS,
-        openapi_extra={"requestBody": _BODY},
+        responses=ANSWERS,
+        openapi_extra={"requestBody": BODY},
     )
     async def colorize(
         request: Request,

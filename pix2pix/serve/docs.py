@@ -1,10 +1,54 @@
-"""The API's description as a plain page, made from its OpenAPI schema.
+"""The API's description: its bodies and answers, and a plain page made from the OpenAPI schema.
 
 The usual viewers load themselves from other people's servers; this one asks nobody.
 """
 
 from html import escape
 from typing import Any
+
+TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "TIFF": "image/tiff",
+    "BMP": "image/bmp",
+    "AVIF": "image/avif",
+}
+_PHOTO: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+BODY = {
+    "required": True,
+    "content": {
+        "image/*": _PHOTO,
+        "application/octet-stream": _PHOTO,
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"file": _PHOTO["schema"]}}
+        },
+    },
+}
+_ERROR = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "properties": {"code": {"type": "string"}, "reason": {"type": "string"}},
+        }
+    }
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The photo in color.", "content": {t: _PHOTO for t in TYPES.values()}},
+    **{
+        status: {"description": text, "content": _ERROR}
+        for status, text in {
+            400: "The request is broken.",
+            408: "It took too long to arrive.",
+            413: "More bytes or pixels than the limit.",
+            415: "Not one of the photo formats that are read.",
+            422: "The photo is broken, or a parameter is.",
+            429: "Too many photos wait; try again after Retry-After seconds.",
+            503: "The model is missing, or the photo could not be started in time.",
+            504: "The photo took too long to color.",
+        }.items()
+    },
+}
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 760px; margin: 32px auto; padding: 0 16px;
