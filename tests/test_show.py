@@ -264,6 +264,13 @@ def test_explore_publishes_a_widget_and_a_picture(shown):
     json.dumps(bundle)
 
 
+def test_wide_pictures_are_stacked(shown):
+    wide = np.zeros((20, 900, 3), np.uint8)
+    show.explore(lambda level: show.grid([wide], side=20), level=(0, 10, 5))
+    still = Image.open(io.BytesIO(base64.b64decode(shown[0]["image/jpeg"])))
+    assert still.height == 3 * 24 - 4 and still.width < 1100
+
+
 def test_explore_draws_again_when_a_slider_moves(shown):
     asked = []
 

@@ -6,6 +6,7 @@ from typing import Any
 from pix2pix.show.pictures import Picture, grid
 
 Control = Sequence[Any] | bool
+WIDEST = 1300  # pixels of a static picture; wider ones are stacked
 
 
 def explore(draw: Callable[..., Picture], *, frames: int = 3, **controls: Control) -> None:
@@ -13,8 +14,8 @@ def explore(draw: Callable[..., Picture], *, frames: int = 3, **controls: Contro
 
     (low, high, start) numbers make a slider, of whole numbers when all three are; a list makes a
     choice, its first entry the start; True or False a box to tick. What is published holds the
-    widget and a static picture, `frames` values of the first control side by side: pages without
-    a kernel show the picture. (ipympl publishes its canvas the same way.)
+    widget and a static picture, `frames` values of the first control beside or below each other:
+    pages without a kernel show the picture. (ipympl publishes its canvas the same way.)
 
     Raises ValueError for controls of another kind.
     """
@@ -68,6 +69,8 @@ def _static(draw: Callable[..., Picture], controls: dict[str, Control], frames: 
         return pictures[0]
     side = max(p.image.height for p in pictures)
     titles = [f"{name.replace('_', ' ')} = {_short(value)}" for value in values]
+    if sum(p.image.width for p in pictures) > WIDEST:
+        return grid([[picture] for picture in pictures], labels=titles, side=side)
     return grid([pictures], columns=titles, side=side)
 
 
