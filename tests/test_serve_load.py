@@ -94,7 +94,10 @@ def test_slow_sockets_are_closed_while_others_are_served(service: Service) -> No
         assert service.post(sent).body == expected
     assert closed.keys() == SLOW.keys()
     assert max(closed.values()) < CLOSED, closed
-    assert all(re.search(rb"HTTP/1\.1 (408|405)", a) for a in answers.values()), answers
+    for name, answer in answers.items():
+        told = re.search(rb"HTTP/1\.1 (408|405)", answer)
+        # one that is sending at that moment may lose the answer to the connection's reset
+        assert told or (SLOW[name][1] and not answer), (name, answer)
     assert b'"timeout"' in answers["a body that stalls"]
 
 
