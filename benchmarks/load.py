@@ -45,13 +45,23 @@ class Plan:
     clients: int = 50
     seconds: float = 60
     crowd: int = 200
+    crowd_seconds: float = 20
     half_open: int = 500
     gigabytes: float = 10
     rounds: int = 200
     largest: float = 12
 
 
-SHORT = Plan(clients=8, seconds=4, crowd=40, half_open=40, gigabytes=0.3, rounds=24, largest=1)
+SHORT = Plan(
+    clients=8,
+    seconds=4,
+    crowd=40,
+    crowd_seconds=3,
+    half_open=40,
+    gigabytes=0.3,
+    rounds=24,
+    largest=1,
+)
 
 
 def photo(megapixels: float, *, seed: int = 0) -> bytes:
@@ -192,24 +202,37 @@ def probe(port: int, stop: "multiprocessing.Event", pipe: "multiprocessing.Pipe"
 
 
 async def crowd(port: int, plan: Plan) -> list[tuple[str, str, bool]]:
+    """All at once, and again after the time that each is told, until `crowd_seconds` are over."""
     sent = photo(1)
     stop = multiprocessing.Event()
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(target=probe, args=(port, stop, theirs))
     process.start()
-    answers = await asyncio.gather(
-        *(ask(port, "POST", "/api/colorize", sent) for _ in range(plan.crowd))
-    )
+    end = time.monotonic() + plan.crowd_seconds
+    statuses: collections.Counter[int] = collections.Counter()
+    told = True
+
+    async def one(i: int) -> None:
+        nonlocal told
+        while True:
+            status, fields, _ = await ask(port, "POST", "/api/colorize", sent)
+            statuses[status] += 1
+            told &= status not in (429, 503) or "retry-after" in fields
+            wait = float(fields.get("retry-after", 0)) * (1 + i / plan.crowd)
+            if time.monotonic() + wait > end:
+                return
+            await asyncio.sleep(wait)
+
+    await asyncio.gather(*(one(i) for i in range(plan.crowd)))
     stop.set()
     taken = await asyncio.to_thread(ours.recv)
     process.join()
-    statuses = collections.Counter(status for status, _, _ in answers)
-    told = all("retry-after" in fields for status, fields, _ in answers if status in (429, 503))
     good = set(statuses) <= {200, 429, 503} and told
     p99 = 1000 * sorted(taken)[int(0.99 * len(taken))]
+    worst = f"{p99:.0f} ms of {len(taken)}, longest {1000 * max(taken):.0f} (100 ms)"
     return [
         (f"{plan.crowd} clients at once", f"{dict(statuses)} (only 200, 429, 503)", good),
-        ("/healthz meanwhile, p99", f"{p99:.0f} ms of {len(taken)} (100 ms)", p99 < 100),
+        ("/healthz meanwhile, p99", worst, p99 < 100),
     ]
 
 
