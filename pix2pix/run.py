@@ -29,6 +29,7 @@ from pix2pix.data import Batch, Photos
 from pix2pix.loggers import Loggers
 from pix2pix.processes import end_others, gather
 from pix2pix.state import State
+from pix2pix.terminal import is_live
 from pix2pix.validate import Validation
 
 PATIENCE = 3  # steps in a row without a finite loss and gradient after which a run gives up
@@ -139,7 +140,7 @@ class Run:
 
     def bar(self, step: int, steps: int, batch: int) -> tqdm:
         """A progress bar in photos; in a log file, where lines add up, one every half minute."""
-        live = sys.stderr.isatty() or "ipykernel" in sys.modules
+        live = is_live()
         return tqdm(
             initial=step * batch,
             total=steps * batch,

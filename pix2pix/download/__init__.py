@@ -19,6 +19,7 @@ from pix2pix.download.fetch import discard, fetch, file_size, note
 from pix2pix.download.kaggle import find_kaggle_input
 from pix2pix.download.unpack import unpack, verify
 from pix2pix.errors import DataError
+from pix2pix.terminal import is_live
 
 __all__ = ["MARGIN", "SOURCES", "Source", "download", "find_kaggle_input"]
 
@@ -102,7 +103,7 @@ def download(
     if _is_whole(folder, source):
         return folder
     if progress is None:
-        progress = sys.stderr.isatty() or "ipykernel" in sys.modules
+        progress = is_live()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _lock(folder.with_name(f".{name}.lock")):
