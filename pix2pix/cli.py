@@ -8,15 +8,14 @@ failed or the usage is wrong, 130 after Ctrl-C.
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
 
 from pix2pix import __version__
+from pix2pix.console import print_lines, print_records
 from pix2pix.errors import PhotoError
 
 if TYPE_CHECKING:
@@ -138,7 +137,9 @@ def colorize(
         )
     bar = sys.stderr.isatty() and not piped
     total = sum(isinstance(job, jobs.Job) for job in scan()) if bar and not watch else None
-    raise typer.Exit(_report(records, as_json=as_json, bar=bar, total=total, summary=not piped))
+    raise typer.Exit(
+        print_records(records, as_json=as_json, bar=bar, total=total, summary=not piped)
+    )
 
 
 @app.command()
@@ -176,7 +177,7 @@ def evaluate(
         source = features or data
         raise _stop(jobs.Record(source, "failed", code="weights", reason=reason)) from error
     for skipped in result["skipped"]:
-        _print_lines(jobs.Record(status="failed", **skipped))
+        print_lines(jobs.Record(status="failed", **skipped))
     raise typer.Exit(2 if result["skipped"] else 0)
 
 
@@ -325,65 +326,8 @@ def _pipe(
         yield jobs.failure(source, error)
 
 
-def _report(
-    records: Iterable["Record"], *, as_json: bool, bar: bool, total: int | None, summary: bool
-) -> int:
-    """Print the records as they come and the counts at last; the exit status."""
-    from tqdm import tqdm
-
-    counts: Counter[str] = Counter()
-    stopped = False
-    try:
-        with tqdm(total=total, unit="photo", disable=not bar, file=sys.stderr) as progress:
-            for record in records:
-                counts[record.status] += 1
-                progress.update()
-                if as_json:
-                    print(_json(record), flush=True)
-                _print_lines(record)
-    except KeyboardInterrupt:
-        stopped = True
-    colored, skipped, failed = (counts[k] for k in ("colored", "skipped", "failed"))
-    if summary:
-        ignored = f", {counts['ignored']} ignored" if counts["ignored"] else ""
-        print(
-            f"{colored} colored, {skipped} skipped (already there), {failed} failed{ignored}",
-            file=sys.stderr,
-        )
-    if stopped:
-        return 130
-    return 0 if not failed else 2 if colored or skipped else 1
-
-
-def _print_lines(record: "Record") -> None:
-    """Print what a person should know, one line each on stderr."""
-    from tqdm import tqdm
-
-    lines = [f"warning: {text}" for text in record.warnings]
-    if record.status == "failed":
-        lines.append(f"{record.code}: {record.reason}")
-    for line in lines:
-        tqdm.write(_escape(f"{record.path}: {line}"), file=sys.stderr)
-
-
-def _escape(text: str) -> str:
-    """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
-    return "".join(
-        c
-        if c.isprintable()
-        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
-        if "\udc80" <= c <= "\udcff"
-        else c.encode("unicode_escape").decode()
-        for c in text
-    )
-
-
-def _json(record: "Record") -> str:
-    return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
-
-
 def _stop(record: "Record") -> typer.Exit:
-    _print_lines(record)
+    print_lines(record)
     return typer.Exit(1)
 
 

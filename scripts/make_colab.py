@@ -110,7 +110,7 @@ else:
 LOGIN = """\
 # @title Log in to the Hugging Face Hub, if a secret HF_TOKEN is there
 # Only the chapter that publishes your weights needs it. Colab: the key symbol on the left;
-# Kaggle: Add-ons > Secrets. The token stays in this session's memory.
+# Kaggle: Add-ons > Secrets. The token stays in memory and is not saved.
 try:
     if COLAB:
         from google.colab import userdata

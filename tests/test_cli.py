@@ -21,7 +21,7 @@ from test_download import DATA, PICTURES, serve
 from test_folders import ODD_NAMES
 
 import pix2pix
-from pix2pix import cli
+from pix2pix import cli, console
 
 HEAVY = ("torch", "lightning", "gradio", "torchvision", "torchmetrics", "PIL", "numpy", "hydra")
 COMMAND = [sys.executable, "-m", "pix2pix.cli"]
@@ -160,7 +160,7 @@ def test_odd_name_is_one_line_and_one_record(weights, tmp_path, capsys, monkeypa
     ],
 )
 def test_control_characters_are_escaped(path, line):
-    assert cli._escape(path) == line
+    assert console.escape(path) == line
 
 
 def test_json_gives_a_record_for_every_photo(weights, tmp_path, capsys):

@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 from tiny_runs import make_photos
 
 from pix2pix import recipes, weights
@@ -107,8 +108,11 @@ def test_every_recipe_and_generator_composes_and_trains(recipe, generator, photo
 def test_every_yaml_file_is_reached(group):
     folder = CONFIGS.parent / group
     for file in (f for f in folder.iterdir() if f.name.endswith(".yaml")):
-        name = file.name[:-5]
-        composed(f"{group}={name}" if group else "recipe=pix2pix")
+        config = composed(f"{group}={file.name[:-5]}" if group else "recipe=pix2pix")
+        there = OmegaConf.select(config, group.replace("/", ".")) if group else config
+        for key, value in yaml.safe_load(file.read_text()).items():
+            if isinstance(value, (str, int, float)) and "${" not in str(value):
+                assert there[key] == value, file.name
 
 
 def test_an_override_needs_no_plus():

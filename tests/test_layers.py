@@ -24,7 +24,7 @@ LAYERS = """
     weights checkpoints
     colorize
     jobs export report workers
-    folders page
+    console folders page
     serve
     loggers processes feed validate state
     config step run

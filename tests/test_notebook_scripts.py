@@ -211,7 +211,10 @@ def test_paths_of_the_machine_are_refused(path: str) -> None:
     ],
 )
 def test_what_is_no_path_passes(text: str) -> None:
-    notebook_outputs.clean(with_outputs(shown({"text/html": text}), shown({"image/png": "/tmp/"})))
+    cleaned = with_outputs(shown({"text/html": text}), shown({"image/png": "/tmp/"}))
+    notebook_outputs.clean(cleaned)
+    html, png = cleaned.cells[-1].outputs
+    assert (html.data["text/html"], png.data["image/png"]) == (text, "/tmp/")
 
 
 def test_size_is_limited_and_the_largest_cells_named() -> None:

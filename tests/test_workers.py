@@ -177,7 +177,11 @@ def test_close_finishes_what_runs_and_waits_and_takes_no_more(one: Workers, gate
 
 
 def test_check_means_nothing_elsewhere() -> None:
-    workers.check()
+    with Workers(tiny_colorizer(), count=1) as pool:
+        future = pool.submit(lambda _: time.sleep(0.01) or workers.check(), deadline=0.001)
+        workers.check()  # this thread is at no job, however late the worker's is
+        with pytest.raises(Late):
+            future.result(5)
 
 
 @pytest.mark.parametrize("wrong", [{"count": -1}, {"waiting": -1}])

@@ -96,6 +96,8 @@ filelock>=3.16
 tqdm>=4.67
 typer>=0.20
 pyyaml>=6.0
+# photos as iPhones keep them
+pillow-heif
 """
 
 
