@@ -206,12 +206,14 @@ def test_live_draws_no_more_often_than_asked(shown):
 
 
 def test_live_is_a_sink_of_the_loggers(shown, tmp_path):
-    live = show.Live(every=0)
+    live = show.Live(every=1e6)
     loggers = Loggers(tmp_path, [live], tensorboard=False)
     loggers.open(0)
     loggers.scalars({"l1": 3.0}, 1)
     loggers.picture("val", RED, 1)
+    assert not shown
     loggers.close()
+    assert len(shown) == 1  # what was too soon to draw
     assert live.curves["l1"] == ([1], [3.0]) and len(live.frames) == 1
     assert (tmp_path / "metrics.csv").read_text().splitlines() == ["step,l1", "1,3"]
 
