@@ -19,6 +19,7 @@ from pix2pix import film as film_module
 from pix2pix.cache import build_cache, read_index
 from pix2pix.color import rgb_to_net
 from pix2pix.errors import DataError
+from pix2pix.hints import reveal
 from pix2pix.randomness import permutation, uniform
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
@@ -29,12 +30,19 @@ _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with th
 class Batch:
     """What a recipe sees: L (B, 1, H, W) as the net gets it, ab (B, 2, H, W) as the photo has it.
 
-    `positions` (B,) int64 are the samples' places in the run's endless sequence.
+    `positions` (B,) int64 are the samples' places in the run's endless sequence. `hints`
+    (B, 3, H, W) are the a and b of pixels that the net is told, 0 elsewhere, and their mask.
     """
 
     L: Tensor
     ab: Tensor
     positions: np.ndarray
+    hints: Tensor | None = None
+
+    @property
+    def input(self) -> Tensor:
+        """What the generator takes: L, with the hints after it where there are any."""
+        return self.L if self.hints is None else torch.cat([self.L, self.hints], 1)
 
 
 def in_validation(name: str, fraction: float) -> bool:
@@ -183,12 +191,14 @@ def prepare(
     film: float = 0.0,
     exposure: float = 0.0,
     color: float = 0.0,
+    hints: float = 0.0,
 ) -> Batch:
     """Crops rgb (B, 3, H, W) uint8, on the training device -> Batch.
 
     `film` is the share of inputs that age (see film.py); `exposure` the largest change of the
     input's lightness contrast and level, as a fraction; `color` the largest change of the target's
-    chroma, as a fraction. All drawn from (seed, position).
+    chroma, as a fraction; `hints` the share of photos of which some true colors are told (see
+    hints.py). All drawn from (seed, position).
     """
     picture = rgb.float() / 255
     L, ab = rgb_to_net(picture)
@@ -204,4 +214,5 @@ def prepare(
         L = film_module.age(picture, L, seed, positions, film)
     if exposure:
         L = (L * (1 + exposure * draw(11)) + exposure / 2 * draw(12)).clamp(-1, 1)
-    return Batch(L, ab, positions)
+    told = reveal(ab, seed, positions, hints) if hints else None
+    return Batch(L, ab, positions, told)

@@ -4,6 +4,7 @@ Generators take L (B, in_channels, H, W) in [-1, 1] and give ab (B, 2, H, W) in 
 W multiples of `generator.multiple`. `PatchGAN` scores patches. Recipes decide how they are trained.
 """
 
+from functools import cache
 from itertools import pairwise
 
 import torch
@@ -11,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2pix.backbones import TAPS, build_backbone
+from pix2pix.color import AB_SCALE, rgb_to_net
 
 DEEPEST = 12  # levels: then a side is 4,096 pixels at least
+HINT_CHANNELS = 3  # beside L: a and b where they are known, else 0; 1 where they are known
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -155,7 +158,7 @@ def double_conv(c_in: int, c_out: int) -> nn.Sequential:
 
 
 class BackboneUNet(nn.Module):
-    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W): a U-Net on a pretrained classifier.
+    """L (B, 1 or in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W): a U-Net on a pretrained classifier.
 
     `encoder` is "mobilenet_v2" or "squeezenet1_1"; `weights` fills it with ImageNet's lessons:
     "download", the path of a .safetensors file (see backbones.py), or None (random: then take
@@ -165,6 +168,12 @@ class BackboneUNet(nn.Module):
     The decoder has two 3x3 convolutions a level, `decoder[0]` channels at half size, `decoder[1]`
     at a quarter ... It stops at half size, because color is blurrier than lightness and a
     full-size level would double the time; ab is then enlarged by two.
+
+    With `in_channels=4` the net takes hints: after L come the a and b of pixels that are known (0
+    elsewhere) and their mask; L alone is still fine and means that none are. Every level of the
+    decoder sees them at its size. `attention` is the number of heads with which the places of the
+    lowest decoder level ask each other, 0 for none. `bins` is the step in a* and b* of a further
+    head, a distribution over colors (see `AbBins`), 0 for none.
 
     H and W are multiples of `multiple`: 32 or 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -180,6 +189,8 @@ class BackboneUNet(nn.Module):
         bottleneck: int = 256,
         dropout: float = 0.0,
         in_channels: int = 1,
+        attention: int = 0,
+        bins: int = 0,
     ):
         super().__init__()
         self.encoder = build_backbone(encoder, weights=weights)
@@ -193,11 +204,8 @@ class BackboneUNet(nn.Module):
         if frozen:
             last = TAPS[encoder][frozen - 1][0]
             self.encoder[: last + 1].requires_grad_(False)
-        # channels beyond L (hints) enter the encoder through a convolution that starts at zero,
-        # so that a net trained without them gives what it gave
-        self.extra = nn.Conv2d(in_channels - 1, 3, 3, 1, 1) if in_channels > 1 else None
-        if self.extra is not None:
-            init_normal(self.extra, std=0.0)
+        if in_channels not in (1, 1 + HINT_CHANNELS):
+            raise ValueError(f"in_channels={in_channels}: 1, or {1 + HINT_CHANNELS} with hints")
         self.squeeze = nn.Sequential(
             nn.Conv2d(deepest[1], bottleneck, 1, bias=False),
             nn.BatchNorm2d(bottleneck),
@@ -209,7 +217,14 @@ class BackboneUNet(nn.Module):
         for level in reversed(range(len(skips))):
             self.up.append(double_conv(c + skips[level][1], decoder[level]))
             c = decoder[level]
+        self.told = None  # what hints add to the first convolution of each level: nothing at first
+        if in_channels > 1:
+            widths = [bottleneck, *reversed(decoder[: len(skips)])]
+            hint_convs = [nn.Conv2d(HINT_CHANNELS, c, 3, 1, 1, bias=False) for c in widths]
+            self.told = init_normal(nn.ModuleList(hint_convs), std=0.0)
+        self.attention = Attention(decoder[len(skips) - 1], attention) if attention else None
         self.head = nn.Conv2d(c, 2, 1)
+        self.bins = AbBins(decoder[1], step=bins) if bins else None
 
     def train(self, mode: bool = True) -> "BackboneUNet":
         """As nn.Module.train, but the encoder's norms keep their pretrained statistics."""
@@ -220,22 +235,60 @@ class BackboneUNet(nn.Module):
         return self
 
     def forward(self, L: Tensor) -> Tensor:
-        """L (B, in_channels, H, W) -> ab (B, 2, H, W)."""
+        """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W)."""
+        return self._ab(self._features(L)[-1], L)
+
+    def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
+        """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).
+
+        The logits say how likely each color of `self.bins.colors` is, at a quarter of the size; of
+        them, every `stride`-th in both directions. Raises ValueError for a net without bins.
+        """
+        if self.bins is None:
+            raise ValueError("this net has no bins: build it with bins=10")
+        *_, quarter, half = self._features(L)
+        return self._ab(half, L), self.bins(quarter[..., ::stride, ::stride])
+
+    def _features(self, L: Tensor) -> list[Tensor]:
+        """L (B, 1 or in_channels, H, W) -> the decoder's maps, from the deepest to half size."""
         check_sides(L, self.multiple)
         x = gray_for_imagenet(L[:, :1])  # (B, 3, H, W)
-        if self.extra is not None:
-            x = x + self.extra(L[:, 1:])
         skips = []
         for i, block in enumerate(self.encoder):
             x = block(x)
             if i in self.tap_at:
                 skips.append(x)
-        x = self.squeeze(skips.pop())  # (B, bottleneck, H / multiple, W / multiple)
-        for up in self.up:
+        maps = [self._level(0, self.squeeze, skips.pop(), L)]  # (B, bottleneck, H / multiple, ...)
+        for i, up in enumerate(self.up):
             skip = skips.pop()
-            x = up(torch.cat([F.interpolate(x, size=skip.shape[-2:]), skip], 1))
-        ab = torch.tanh(self.head(x))  # (B, 2, H/2, W/2)
+            x = torch.cat([F.interpolate(maps[-1], size=skip.shape[-2:]), skip], 1)
+            x = self._level(1 + i, up, x, L)
+            maps.append(self.attention(x) if i == 0 and self.attention is not None else x)
+        return maps
+
+    def _level(self, i: int, layers: nn.Sequential, x: Tensor, L: Tensor) -> Tensor:
+        """One level of the decoder: x (B, C, h, w) and the hints of L at its size -> its map."""
+        convolution, *rest = layers
+        x = convolution(x)
+        if self.told is not None and L.shape[1] > 1:
+            x = x + self.told[i](pool_hints(L[:, 1:], L.shape[-1] // x.shape[-1]))
+        for layer in rest:
+            x = layer(x)
+        return x
+
+    def _ab(self, half: Tensor, L: Tensor) -> Tensor:
+        ab = torch.tanh(self.head(half))  # (B, 2, H/2, W/2)
         return F.interpolate(ab, size=L.shape[-2:], mode="bilinear")
+
+
+def pool_hints(hints: Tensor, factor: int) -> Tensor:
+    """Hints (B, 3, H, W) -> (B, 3, H / factor, W / factor): mean ab of the hinted pixels, mask.
+
+    Unlike a plain mean, a cell with one hinted pixel has that pixel's color: hints never fade.
+    """
+    sums = F.avg_pool2d(hints, factor, divisor_override=1)  # ab is zero where there is no hint
+    count = sums[:, 2:]
+    return torch.cat([sums[:, :2] / count.clamp(min=1), count.clamp(max=1)], 1)
 
 
 def gray_for_imagenet(L: Tensor) -> Tensor:
@@ -246,6 +299,99 @@ def gray_for_imagenet(L: Tensor) -> Tensor:
     gray = (L + 1) / 2
     channels = zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)
     return torch.cat([(gray - mean) / std for mean, std in channels], 1)
+
+
+class Attention(nn.Module):
+    """(B, C, h, w) -> the same shape: each place asks all others; at first it changes nothing.
+
+    So one hint can reach every window of a house. Source: Vaswani et al. 2017,
+    https://arxiv.org/abs/1706.03762; on feature maps: Wang et al. 2018, "Non-local neural networks".
+    """
+
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.attend = nn.MultiheadAttention(channels, heads, batch_first=True)
+        nn.init.zeros_(self.attend.out_proj.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C, h, w)."""
+        tokens = self.norm(x.flatten(2).transpose(1, 2))  # (B, h * w, C)
+        answers, _ = self.attend(tokens, tokens, tokens, need_weights=False)
+        return x + answers.transpose(1, 2).reshape(x.shape)
+
+
+class AbBins(nn.Module):
+    """Features (B, C, h, w) -> logits (B, bins, h, w): a distribution over colors at every place.
+
+    The bins' colors are the points of a grid in a*, b* that lie in sRGB's gamut at some lightness:
+    `colors` (bins, 2) in [-1, 1]. Source: Zhang et al. 2016, https://arxiv.org/abs/1603.08511.
+    """
+
+    def __init__(self, channels: int, *, step: int):
+        super().__init__()
+        self.step = step
+        self.conv = nn.Conv2d(channels, len(gamut_grid(step)), 1)
+
+    @property
+    def colors(self) -> Tensor:
+        """The bins' ab (bins, 2) in [-1, 1]."""
+        return (gamut_grid(self.step) / AB_SCALE).to(self.conv.weight.device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, bins, h, w)."""
+        return self.conv(x)
+
+    def loss(self, logits: Tensor, ab: Tensor) -> Tensor:
+        """Mean cross-entropy of logits (B, bins, h, w) and the true ab (B, 2, h, w) in [-1, 1].
+
+        A true color lies between four points of the grid; the nearer weigh more, so that the mean
+        of a distribution that fits is the color itself.
+        """
+        log_p = logits.float().log_softmax(1)
+        place = gamut_index(self.step).to(ab.device)
+        position = ab.float() * (AB_SCALE / self.step) + len(place) // 2
+        low = position.floor()
+        nearness = position - low  # (B, 2, h, w), of the upper neighbor
+        total = torch.zeros_like(log_p[:, 0])
+        for up in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            shift = torch.tensor(up, device=ab.device).view(1, 2, 1, 1)
+            weight = torch.where(shift == 1, nearness, 1 - nearness).prod(1)  # (B, h, w)
+            row, column = (low + shift).long().clamp(0, len(place) - 1).unbind(1)
+            total += weight * log_p.gather(1, place[row, column][:, None])[:, 0]
+        return -total.mean()
+
+
+@cache
+def gamut_cells(step: int) -> Tensor:
+    """(G, G) bool: which points of a grid in a*, b* are bins; [G // 2, G // 2] is gray, G is odd.
+
+    They are the corners of all grid cells that hold a color of sRGB.
+    Raises ValueError unless 5 <= step <= 50.
+    """
+    if not 5 <= step <= 50:
+        raise ValueError(f"bins={step}: a step of 5 to 50 in a* and b*, or 0 for none")
+    with torch.device("cpu"):
+        levels = torch.linspace(0, 1, 52)  # every fifth of 0..255
+        rgb = torch.stack(torch.meshgrid(levels, levels, levels, indexing="ij")).flatten(2)
+        half = int(AB_SCALE // step) + 1
+        a, b = (rgb_to_net(rgb)[1] * (AB_SCALE / step)).flatten(1).floor().long() + half  # (N,)
+        cells = torch.zeros(2 * half + 1, 2 * half + 1, dtype=torch.bool)
+        for right, up in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            cells[a + right, b + up] = True
+        return cells
+
+
+def gamut_grid(step: int) -> Tensor:
+    """(bins, 2) float32: a*, b* of the bins, in the order of `gamut_cells`."""
+    cells = gamut_cells(step)
+    return (cells.nonzero() - len(cells) // 2).float() * step
+
+
+def gamut_index(step: int) -> Tensor:
+    """(G, G) int64: the number of the bin at each point of the grid of `gamut_cells`, or 0."""
+    cells = gamut_cells(step)
+    return torch.where(cells, cells.flatten().cumsum(0).view(cells.shape) - 1, 0)
 
 
 class PatchGAN(nn.Module):

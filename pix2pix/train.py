@@ -67,10 +67,11 @@ def start(state: State, run: Run, *, init_from: str | None, ckpt_path: str | Non
     if init_from:
         net = state.recipe.generator
         try:
-            net.load_state_dict(weights.load(init_from)[0].state_dict())
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise weights.WeightsError(f"{init_from}: of another net: {reason[:300]}") from error
+            new = weights.grow(net, weights.load(init_from)[0].state_dict())
+        except ValueError as error:
+            raise weights.WeightsError(f"{init_from}: of another net: {error}") from error
+        if new:
+            run.say(f"{init_from}: {len(new)} tensors are new or wider in this net")
         state.average.load_state_dict(net.state_dict())
     if ckpt_path:
         saved = run.checkpoints.load(say=run.say) if ckpt_path == "last" else load(ckpt_path)

@@ -14,6 +14,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -178,6 +179,26 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: cannot be read: {error}") from error
     return generator.eval().requires_grad_(False).to(device), header
+
+
+def grow(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
+    """Load a smaller net's tensors into one that has grown from it -> names of what is new.
+
+    Convolutions that see more channels than they did start with zeros for these, so that the net
+    gives what the smaller one gave, as long as modules of its own start without effect. Raises
+    ValueError, naming up to three tensors, when something in `state` does not fit.
+    """
+    grown = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    new = sorted(grown.keys() - state.keys())
+    for name, tensor in state.items():
+        target = grown.get(name)
+        if target is not None and target.ndim == 4 and target.shape[1] > tensor.shape[1]:
+            tensor = F.pad(tensor, (0, 0, 0, 0, 0, target.shape[1] - tensor.shape[1]))
+            new.append(name)
+        grown[name] = tensor
+    check_shapes(net, {name: list(tensor.shape) for name, tensor in grown.items()})
+    net.load_state_dict(grown)
+    return new
 
 
 def check_shapes(net: nn.Module, shapes: dict[str, list[int]]) -> None:

@@ -27,7 +27,7 @@ class Recipe(nn.Module, ABC):
 
     def forward(self, batch: Batch) -> Tensor:
         """Batch -> fake ab (B, 2, H, W) in [-1, 1], shared by both phases of a step."""
-        return self.generator(batch.L)
+        return self.generator(batch.input)
 
     def adversarial(self, step: int) -> bool:
         """Whether the critic plays in this step; never, for a recipe without one."""

@@ -1,0 +1,45 @@
+"""The recipe of the bundled default: a net that takes hints, and says how sure it is."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pix2pix.data import Batch
+from pix2pix.recipes.unet_l1 import UNetL1
+
+
+class Hints(UNetL1):
+    """L1 (or Huber) on ab, and `bins` times the cross-entropy of a distribution over colors.
+
+    The distribution needs a generator with bins (see `nets.AbBins`); it is learned from every
+    second place in both directions, a quarter of the work.
+    Sources: Zhang et al. 2017, https://arxiv.org/abs/1705.02999 (hints, two heads).
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        *,
+        lr: float = 1e-3,
+        encoder_lr: float = 0.2,
+        weight_decay: float = 1e-2,
+        beta: float = 0.1,
+        bins: float = 0.005,
+    ):
+        super().__init__(
+            generator, lr=lr, encoder_lr=encoder_lr, weight_decay=weight_decay, beta=beta
+        )
+        self.bins = bins
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Batch -> fake ab (B, 2, H, W), and logits (B, bins, H/8, W/8) of the colors."""
+        return self.generator.heads(batch.input, stride=2)  # type: ignore[operator]
+
+    def generator_loss(
+        self, batch: Batch, fake: tuple[Tensor, Tensor], *, adversarial: bool
+    ) -> dict[str, Tensor]:
+        """L1 or Huber on ab; cross-entropy of the logits."""
+        ab, logits = fake
+        true = F.avg_pool2d(batch.ab, 4)[..., ::2, ::2]
+        surprise = self.generator.bins.loss(logits, true)  # type: ignore[union-attr, operator]
+        terms = super().generator_loss(batch, ab, adversarial=adversarial)
+        return terms | {"bins": self.bins * surprise}
