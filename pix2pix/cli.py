@@ -81,6 +81,13 @@ def colorize(
     ] = None,
     weights: Weights = "default",
     saturation: Annotated[float, typer.Option(min=0, help="0 is gray, 1 as predicted.")] = 1.0,
+    hint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),
+    ] = None,
+    take: Annotated[
+        int | None, typer.Option(min=0, help="Another take: other colors where it is unsure.")
+    ] = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo what is there.")] = False,
     shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N parts.")] = "1/1",
@@ -110,7 +117,15 @@ def colorize(
     Put -- before names that begin with a dash.
     """
     from pix2pix import folders, jobs
+    from pix2pix.hints import parse
 
+    try:
+        hints = [parse(text) for text in hint or []]
+    except PhotoError as error:
+        raise typer.BadParameter(error.reason) from error
+    if hints and (len(photos) > 1 or os.path.isdir(photos[0]) or watch):
+        raise typer.BadParameter("--hint is for one photo")
+    coloring: dict[str, Any] = {"saturation": saturation, "hints": hints, "seed": take}
     reading: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated}
     part = _part(shard)
     piped = "-" in photos or out == "-"
@@ -124,12 +139,12 @@ def colorize(
         return jobs.find(photos, out=out, every_file=every_file, follow=follow, shard=part)
 
     if piped:
-        records = _pipe(photos[0], out or "-", load, saturation, overwrite, keep_metadata, reading)
+        records = _pipe(photos[0], out or "-", load, coloring, overwrite, keep_metadata, reading)
     else:
         records = folders.run(
             jobs.watch(scan) if watch else scan(),
             load,
-            saturation=saturation,
+            coloring=coloring,
             overwrite=overwrite,
             skip_color=skip_color,
             keep_gps=keep_metadata,
@@ -302,7 +317,7 @@ def _pipe(
     source: str,
     dest: str,
     load: Callable[[], "Colorizer"],
-    saturation: float,
+    coloring: dict[str, Any],
     overwrite: bool,
     keep_gps: bool,
     reading: dict[str, Any],
@@ -318,7 +333,7 @@ def _pipe(
     try:
         photo = images.read(sys.stdin.buffer if source == "-" else source, **reading)
         model = load()
-        rgb = model.rgb(photo.rgb, saturation=saturation)
+        rgb = model.rgb(photo.rgb, **coloring)
         where = sys.stdout.buffer if dest == "-" else dest
         warnings = images.write(rgb, where, like=photo, model=model.name, keep_gps=keep_gps)
         yield jobs.Record(source, "colored", dest, warnings=photo.warnings + warnings)

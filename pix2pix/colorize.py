@@ -7,10 +7,10 @@ strip by strip, so that detail and memory do not depend on the net.
 import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -18,8 +18,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from pix2pix import images
-from pix2pix.color import rgb8_to_lab
+from pix2pix import images, takes
+from pix2pix.color import lab_to_rgb8, rgb8_to_lab
+from pix2pix.errors import BadHint
+from pix2pix.hints import Hint, check, hold, place
 from pix2pix.images import modes
 from pix2pix.images.formats import Container
 from pix2pix.recolor import recolor
@@ -68,7 +70,7 @@ class Colorizer:
         image: str | Path | bytes | BinaryIO | Image.Image | np.ndarray,
         *,
         saturation: float = 1.0,
-        hints: list[tuple[int, int, tuple[int, int, int]]] | None = None,
+        hints: Sequence[Hint] = (),
         seed: int | None = None,
     ) -> Image.Image | np.ndarray:
         """Color a path, the bytes of a file, a PIL image or an array -> the same size in color.
@@ -77,18 +79,19 @@ class Colorizer:
         images of any mode come back as RGB, or RGBA where they have transparency, their pixels as
         they lie; arrays (H, W) or (H, W, 1|3|4) of uint8, uint16 or floats in [0, 1] as (H, W, 3),
         or (H, W, 4) with the alpha they had, of their own dtype at 8-bit precision.
-        `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `seed` draws the dropout of
-        nets that have it. Lightness is the input's own. What is lost on the way (16 bits, further
-        frames) is told as a UserWarning.
+        `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `hints` are points whose
+        color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
+        upright picture; what belongs together follows. `seed` asks for another take: other colors
+        where the net is unsure. Lightness is the input's own. What is lost on the way (16 bits,
+        further frames) is told as a UserWarning.
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
-        and ValueError for `hints`, which no net takes yet.
+        and BadHint, a ValueError, for hints outside of it or a net that takes none.
         """
-        if hints is not None:
-            raise ValueError(f"{self.name} takes no hints: leave out hints")
+        coloring: dict[str, Any] = {"saturation": saturation, "hints": hints, "seed": seed}
         if isinstance(image, np.ndarray):
             rgb8, alpha = _from_array(image)
-            colored = self.rgb(rgb8, saturation=saturation, seed=seed)
+            colored = self.rgb(rgb8, **coloring)
             return _to_array(colored, alpha, image.dtype)
         told: list[str] = []
         if isinstance(image, Image.Image):
@@ -103,34 +106,109 @@ class Colorizer:
             )
         for line in told:
             warnings.warn(line, stacklevel=2)
-        result = Image.fromarray(self.rgb(rgb8, saturation=saturation, seed=seed))
+        result = Image.fromarray(self.rgb(rgb8, **coloring))
         if mask is not None:
             result.putalpha(Image.fromarray(mask))
         return result
 
+    @property
+    def takes_hints(self) -> bool:
+        """Whether its net takes hints."""
+        return self.header.in_channels > 1
+
+    @property
+    def knows_likely_colors(self) -> bool:
+        """Whether its net has a distribution over colors: `unsure`, `suggest`, other takes."""
+        return bool(self.header.generator.get("bins"))
+
     def rgb(
-        self, rgb: np.ndarray, *, saturation: float = 1.0, seed: int | None = None
+        self,
+        rgb: np.ndarray,
+        *,
+        saturation: float = 1.0,
+        hints: Sequence[Hint] = (),
+        seed: int | None = None,
     ) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, of the input's L* within one level.
 
-        Raises TypeError and ValueError for another dtype or shape, or a saturation below 0.
+        Raises TypeError and ValueError for another dtype or shape or a saturation below 0, and
+        BadHint as above.
         """
-        if rgb.dtype != np.uint8:
-            raise TypeError(f"rgb is {rgb.dtype}; it must be uint8 in [0, 255]")
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-            raise ValueError(f"rgb has shape {rgb.shape}; it must be (H, W, 3)")
+        _check_rgb(rgb)
         if not 0 <= saturation < math.inf:
             raise ValueError(f"saturation is {saturation}; it must be 0 or more")
         rgb = np.require(rgb, requirements=["C", "W"])  # for torch
-        ab = self.predict(torch.from_numpy(rgb), seed=seed).cpu()
+        ab = self.predict(torch.from_numpy(rgb), hints=hints, seed=seed).cpu()
         return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * saturation))
 
     @torch.no_grad()
-    def predict(self, rgb: Tensor, *, seed: int | None = None) -> Tensor:
+    def predict(
+        self, rgb: Tensor, *, hints: Sequence[Hint] = (), seed: int | None = None
+    ) -> Tensor:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small.
 
         The input is resized, antialiased as in training, to about `header.area` pixels.
         """
+        L = self._lightness(rgb)
+        told, places, wanted = self._told(hints, rgb.shape[:2], L)
+        with self._lock, _dropout(self.generator, seed):
+            if seed is not None and self.knows_likely_colors and self.takes_hints:
+                told = takes.draw(self._heads, L, told, self._bin_colors, seed)
+            ab: Tensor = self.generator(_stack(L, told))[0].float()
+        return hold(ab, L[0, 0], places, wanted) if len(hints) else ab
+
+    @torch.no_grad()
+    def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
+        """How unsure the net is of the color at each place of sRGB (H, W, 3) uint8.
+
+        (h, w) float32, small: the standard deviation of a*, b*; 0 is certain, 30 red or blue.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        """
+        _, logits = self._likely(rgb, hints)
+        return takes.spread(logits, self._bin_colors).cpu().numpy()
+
+    @torch.no_grad()
+    def suggest(
+        self, rgb: np.ndarray, x: float, y: float, *, count: int = 5, hints: Sequence[Hint] = ()
+    ) -> list[tuple[tuple[int, int, int], float]]:
+        """Colors that the net finds likely at a point of sRGB (H, W, 3) uint8, and their shares.
+
+        At most `count` sRGB colors of the point's own lightness, each likelier than the next; the
+        shares add up to 1 at most. `hints` are what is known already.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        """
+        check(((x, y, (0, 0, 0)),), *rgb.shape[:2])
+        L, logits = self._likely(rgb, hints)
+        height, width = logits.shape[-2:]
+        row, column = int(y / rgb.shape[0] * height), int(x / rgb.shape[1] * width)
+        found = takes.suggest(logits, self._bin_colors, row, column, count=count)
+        around = L[0, 0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4].mean()
+        colors = []
+        for ab, share in found:
+            lab = torch.cat([(around * 50 + 50).view(1), ab * self.header.ab_scale]).view(3, 1, 1)
+            red, green, blue = lab_to_rgb8(lab.cpu())[0, 0].tolist()
+            colors.append(((red, green, blue), share))
+        return colors
+
+    def _likely(self, rgb: np.ndarray, hints: Sequence[Hint]) -> tuple[Tensor, Tensor]:
+        """A picture -> L (1, 1, h, w) and the logits (1, bins, h/4, w/4)."""
+        _check_rgb(rgb)
+        if not self.knows_likely_colors:
+            raise ValueError(f"{self.name} has one answer only: no distribution over colors")
+        L = self._lightness(torch.from_numpy(np.require(rgb, requirements=["C", "W"])))
+        told, _, _ = self._told(hints, rgb.shape[:2], L)
+        with self._lock:
+            return L, self._heads(_stack(L, told))[1]
+
+    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.generator.heads(x)  # type: ignore[operator]
+
+    @property
+    def _bin_colors(self) -> Tensor:
+        return self.generator.bins.colors  # type: ignore[union-attr, return-value]
+
+    def _lightness(self, rgb: Tensor) -> Tensor:
+        """sRGB (H, W, 3) uint8 -> the net's L (1, 1, h, w) in [-1, 1], small, on its device."""
         size = net_size(*rgb.shape[:2], area=self.header.area, multiple=self._multiple)
         small = rgb.permute(2, 0, 1)[None]
         least = min(size[0], rgb.shape[0]), min(size[1], rgb.shape[1])
@@ -138,12 +216,34 @@ class Colorizer:
             if small.shape[-2:] != step:
                 small = F.interpolate(small, step, mode="bilinear", antialias=True)
         lab = rgb8_to_lab(small[0].permute(1, 2, 0).to(self.device))
-        L = lab[None, :1] / 50 - 1  # (1, 1, h, w)
-        # further channels carry hints; zeros say that there are none
-        L = F.pad(L, (0, 0, 0, 0, 0, self.header.in_channels - 1))
-        with self._lock, _dropout(self.generator, seed):
-            ab: Tensor = self.generator(L.contiguous(memory_format=torch.channels_last))
-        return ab[0].float()
+        return lab[None, :1] / 50 - 1
+
+    def _told(
+        self, hints: Sequence[Hint], picture: Sequence[int], L: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Hints of a picture (H, W) as the net takes them and as `hold` does (`hints.place`)."""
+        height, width = picture
+        size = L.shape[-2], L.shape[-1]
+        if len(hints) == 0:
+            none = L.new_zeros(1, self.header.in_channels - 1, *size)
+            return none, torch.zeros(0, 2), torch.zeros(0, 2)
+        if not self.takes_hints:
+            raise BadHint(f"{self.name} takes no hints: leave them out")
+        told, places, wanted = place(hints, (height, width), size)
+        # what the net says is multiplied by the calibration; what it is told is divided by it
+        told[:, :2] /= self.header.saturation
+        return told.to(self.device), places, wanted / self.header.saturation
+
+
+def _stack(L: Tensor, told: Tensor) -> Tensor:
+    return torch.cat([L, told], 1).contiguous(memory_format=torch.channels_last)
+
+
+def _check_rgb(rgb: np.ndarray) -> None:
+    if rgb.dtype != np.uint8:
+        raise TypeError(f"rgb is {rgb.dtype}; it must be uint8 in [0, 255]")
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ValueError(f"rgb has shape {rgb.shape}; it must be (H, W, 3)")
 
 
 def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int, int]:

@@ -80,5 +80,11 @@ class NoSpace(PhotoError):
     code = "no_space"
 
 
+class BadHint(PhotoError, ValueError):
+    """A hint that is no point of the photo, or no color."""
+
+    code = "hint"
+
+
 class DataError(ValueError):
     """A training set that cannot be trained on: empty, all gray, or too many broken files."""

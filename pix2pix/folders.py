@@ -7,11 +7,11 @@ is continued by starting it again. Which photos they are, `jobs.find` says.
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,15 +30,16 @@ class Colors(Protocol):
 
     name: str
 
-    def rgb(self, rgb: np.ndarray, *, saturation: float) -> np.ndarray:
-        """Color rgb (H,W,3) uint8 -> (H,W,3) uint8."""
+    @property
+    def rgb(self) -> Callable[..., np.ndarray]:
+        """Color rgb (H,W,3) uint8 -> (H,W,3) uint8; what else it takes is its own affair."""
 
 
 def run(
     jobs: Iterable[Job | Record | None],
     load: Callable[[], Colors],
     *,
-    saturation: float = 1.0,
+    coloring: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     skip_color: bool = False,
     max_pixels: int = 100_000_000,
@@ -49,7 +50,8 @@ def run(
 
     `load` gives the model. It is called when the first photo needs it and its output folder proved
     writable; one that is not gives one record, and no more jobs. A `None` among the jobs finishes
-    what is on its way. `skip_color` leaves photos alone that are in color already.
+    what is on its way. `coloring` is passed on to the model's `rgb`: saturation, hints, seed.
+    `skip_color` leaves photos alone that are in color already.
     """
     model: Colors | None = None
     ahead = behind = 0  # until the first photo has shown its size
@@ -66,7 +68,7 @@ def run(
                 reading.append((job, future))
             while model is not None and len(reading) > (ahead if job else 0):
                 started, future = reading.popleft()
-                photo = _color(started, future.result(), model, saturation)
+                photo = _color(started, future.result(), model, coloring or {})
                 ahead, behind = (0, 0) if _is_large(photo) else (_AHEAD, _BEHIND)
                 writing.append(writer.submit(_write, started, photo, model.name, keep_gps))
             while len(writing) > (behind if job else 0):
@@ -121,12 +123,12 @@ def _read(
 
 
 def _color(
-    job: Job, photo: images.Photo | Record, model: Colors, saturation: float
+    job: Job, photo: images.Photo | Record, model: Colors, coloring: Mapping[str, Any]
 ) -> images.Photo | Record:
     if isinstance(photo, Record):
         return photo
     try:
-        return replace(photo, rgb=model.rgb(photo.rgb, saturation=saturation))
+        return replace(photo, rgb=model.rgb(photo.rgb, **coloring))
     except Exception as error:
         return failure(job.source, error)
 

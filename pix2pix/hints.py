@@ -1,13 +1,27 @@
 """Hints: pixels whose color is known, as the net takes them (B, 3, H, W): a, b and a mask.
 
-For training and measuring they are revealed from the true colors, at random places.
+For training they are revealed from the true colors at random places (`reveal`); later people give
+them as points of a photo (`place`), which the result must keep (`hold`).
 """
+
+import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pix2pix.color import AB_SCALE, rgb8_to_lab
+from pix2pix.errors import BadHint
 from pix2pix.randomness import bits, uniform
+
+Hint = tuple[float, float, tuple[int, int, int]]
+"""x and y in pixels from the top left, and the sRGB color there; its lightness does not count."""
+
+SIDE = 5  # [px of the net's input] of the square around a point that its color fills
+MOST_HINTS = 2000  # of one photo
+_REACH = 2.5  # [px of the net's input] of what `hold` mends
+_TONE = 0.2  # difference of L at which it mends less
 
 MOST = 256  # points a photo
 _MEANS = (2.0, 128.0)  # of the geometric distribution that the number of points is drawn from
@@ -56,6 +70,79 @@ def uniform_points(count: int, seed: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=[seed, 1])).random((count, 2))
 
 
-def stack(L: Tensor, hints: Tensor) -> Tensor:
-    """L (B, 1, H, W) and hints (B, 3, H, W) -> the net's input (B, 4, H, W)."""
-    return torch.cat([L, hints], 1)
+def parse(text: str) -> Hint:
+    """ "120,80,#c03020" -> (120, 80, (192, 48, 32)). Raises BadHint."""
+    found = re.fullmatch(
+        r"\s*(\d+(?:\.\d*)?)\s*,\s*(\d+(?:\.\d*)?)\s*,\s*#?([\da-fA-F]{6})\s*", text
+    )
+    if not found:
+        raise BadHint(f"hint {text!r}: it must be X,Y,#RRGGBB such as 120,80,#c03020")
+    red, green, blue = bytes.fromhex(found[3])
+    return float(found[1]), float(found[2]), (red, green, blue)
+
+
+def check(hints: Sequence[Hint], height: int, width: int) -> None:
+    """Raise BadHint, naming it, unless every hint is a point of the picture and a color."""
+    if len(hints) > MOST_HINTS:
+        raise BadHint(f"{len(hints)} hints; at most {MOST_HINTS}")
+    for hint in hints:
+        try:
+            x, y, (red, green, blue) = hint
+            inside = 0 <= x < width and 0 <= y < height
+            color = all(0 <= level <= 255 for level in (red, green, blue))
+        except (TypeError, ValueError) as error:
+            raise BadHint(f"hint {hint!r}: it must be (x, y, (red, green, blue))") from error
+        if not inside:
+            raise BadHint(f"hint {hint!r}: x and y must be inside of {width}x{height} pixels")
+        if not color:
+            raise BadHint(f"hint {hint!r}: red, green and blue are 0 to 255")
+
+
+def place(
+    hints: Sequence[Hint], picture: tuple[int, int], size: tuple[int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Hints of a picture (H, W) -> what a net of input `size` (h, w) is told.
+
+    Returns the hints (1, 3, h, w), squares around each point, where a later one covers an earlier;
+    and the points that the result must keep: their rows and columns (N, 2) int64 and ab (N, 2).
+    """
+    check(hints, *picture)
+    told = torch.zeros(1, 3, *size)
+    kept: dict[tuple[int, int], Tensor] = {}
+    colors = torch.tensor([color for _, _, color in hints], dtype=torch.uint8).view(-1, 1, 3)
+    for (x, y, _), ab in zip(hints, rgb8_to_lab(colors)[1:, :, 0].T / AB_SCALE, strict=True):
+        row, column = int(y / picture[0] * size[0]), int(x / picture[1] * size[1])
+        tell(told[0], ab, row, column)
+        kept[row, column] = ab
+    return told, torch.tensor(list(kept)).view(-1, 2), torch.stack(list(kept.values()))
+
+
+def tell(hints: Tensor, ab: Tensor, row: int, column: int) -> None:
+    """Fill the square around a place of hints (3, h, w) with the color ab (2,), in place."""
+    rows = slice(max(row - SIDE // 2, 0), row + SIDE // 2 + 1)
+    columns = slice(max(column - SIDE // 2, 0), column + SIDE // 2 + 1)
+    hints[:2, rows, columns] = ab.view(2, 1, 1).to(hints.device)
+    hints[2, rows, columns] = 1
+
+
+def hold(ab: Tensor, L: Tensor, places: Tensor, wanted: Tensor) -> Tensor:
+    """Mend ab (2, h, w) so that it is `wanted` (N, 2) at `places` (N, 2) -> (2, h, w).
+
+    A net comes close to what it is told; what is missing there is added, and fades over a few
+    pixels and over edges of L (h, w). Gaussian kernels through all points at once (kriging), so
+    that neighbors do not add up.
+    """
+
+    def kernel(one: Tensor, other: Tensor) -> Tensor:
+        """Points (N, 3) and (M, 3) -> (N, M) in [0, 1]."""
+        return torch.exp(-torch.cdist(one, other).square() / 2)
+
+    rows, columns = places.unbind(1)
+    grid = torch.meshgrid(torch.arange(ab.shape[1]), torch.arange(ab.shape[2]), indexing="ij")
+    scaled = torch.stack([*(axis / _REACH for axis in grid), L.cpu() / _TONE], -1)  # (h, w, 3)
+    points = scaled[rows, columns]
+    missing = wanted - ab[:, rows, columns].T.cpu()
+    # the small ridge lets two points in one spot with two colors agree on their mean
+    shares = torch.linalg.solve(kernel(points, points) + 1e-3 * torch.eye(len(points)), missing)
+    mended = torch.cat([kernel(line, points) @ shares for line in scaled.flatten(0, 1).split(4096)])
+    return ab + mended.T.reshape(ab.shape).to(ab.device)

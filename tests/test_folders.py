@@ -47,7 +47,7 @@ class Tint:
     def __init__(self) -> None:
         self.colored = 0
 
-    def rgb(self, rgb: np.ndarray, *, saturation: float) -> np.ndarray:
+    def rgb(self, rgb: np.ndarray) -> np.ndarray:
         self.colored += 1
         return np.full_like(rgb, (200, 100, 50))
 
@@ -427,11 +427,11 @@ def test_one_bad_file_never_stops_a_run(tmp_path):
     (tmp_path / "c.png").write_text("no picture at all")
 
     class Fragile(Tint):
-        def rgb(self, rgb, *, saturation):
+        def rgb(self, rgb):
             if self.colored == 0:
                 self.colored += 1
                 raise RuntimeError("out of memory\nand more")
-            return super().rgb(rgb, saturation=saturation)
+            return super().rgb(rgb)
 
     records = color(tmp_path, model=Fragile())
     codes = sorted(r.code or r.status for r in records)

@@ -18,7 +18,7 @@ LAYERS = """
     color randomness samples
     backbones images
     nets download hints metrics film recolor show
-    cache
+    cache takes
     data
     recipes
     weights checkpoints

@@ -362,7 +362,7 @@ def test_a_header_of_another_net_is_refused(change, message, net, tmp_path):
 def test_a_header_cannot_ask_for_memory(config, net, tmp_path):
     path = forge(tmp_path / "net.safetensors", net, {"generator": config})
     idle, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    with pytest.raises(WeightsError, match="tensors differ"):
+    with pytest.raises(WeightsError, match="tensors differ|in_channels=10000000: 1, or 4"):
         load(path)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle  # [KB]
     assert grown < 50_000 and time.perf_counter() - start < 20

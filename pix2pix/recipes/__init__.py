@@ -56,7 +56,10 @@ def build(name: str, *, generator: dict[str, Any] | str | None = None, **overrid
         raise ValueError(f"generator {chosen!r}: one of {', '.join(generators())}")
     net = yaml.safe_load((CONFIGS / "generator" / f"{chosen}.yaml").read_text())
     del net["defaults"]
-    net |= config.pop("generator", {}) | (generator if isinstance(generator, dict) else {})
+    mine = generator if isinstance(generator, dict) else {}
+    if mine.get("net", net["net"]) != net["net"]:
+        net = {}  # the arguments of another class
+    net |= config.pop("generator", {}) | mine
     return assemble({**config, **overrides, "generator": net})
 
 

@@ -7,6 +7,7 @@ no recipe. A step is: `fake = recipe(batch)`; when `recipe.adversarial(step)`, t
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -25,8 +26,11 @@ class Recipe(nn.Module, ABC):
         self.generator = generator
         self.critic = critic
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Batch -> fake ab (B, 2, H, W) in [-1, 1], shared by both phases of a step."""
+    def forward(self, batch: Batch) -> Any:
+        """Batch -> fake ab (B, 2, H, W) in [-1, 1], shared by both phases of a step.
+
+        A recipe whose generator has more to say may return a tuple that its losses understand.
+        """
         return self.generator(batch.input)
 
     def adversarial(self, step: int) -> bool:
@@ -38,7 +42,7 @@ class Recipe(nn.Module, ABC):
         raise ValueError(f"{type(self).__name__} has no critic")
 
     @abstractmethod
-    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
         """Named terms of the generator's loss."""
 
     @abstractmethod

@@ -1,5 +1,7 @@
 """The recipe of the bundled default: a net that takes hints, and says how sure it is."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,8 +12,8 @@ from pix2pix.recipes.unet_l1 import UNetL1
 class Hints(UNetL1):
     """L1 (or Huber) on ab, and `bins` times the cross-entropy of a distribution over colors.
 
-    The distribution needs a generator with bins (see `nets.AbBins`); it is learned from every
-    second place in both directions, a quarter of the work.
+    For a generator with bins (see `nets.AbBins`) and hints; give it some with `data.hints=0.5`. The
+    distribution is learned from every second place in both directions, a quarter of the work.
     Sources: Zhang et al. 2017, https://arxiv.org/abs/1705.02999 (hints, two heads).
     """
 
@@ -30,16 +32,21 @@ class Hints(UNetL1):
         )
         self.bins = bins
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Batch -> fake ab (B, 2, H, W), and logits (B, bins, H/8, W/8) of the colors."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Batch -> fake ab (B, 2, H, W), and logits (B, bins, H/8, W/8) of the colors.
+
+        A generator without bins has None in their place.
+        """
+        if getattr(self.generator, "bins", None) is None:
+            return self.generator(batch.input), None
         return self.generator.heads(batch.input, stride=2)  # type: ignore[operator]
 
-    def generator_loss(
-        self, batch: Batch, fake: tuple[Tensor, Tensor], *, adversarial: bool
-    ) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
         """L1 or Huber on ab; cross-entropy of the logits."""
         ab, logits = fake
-        true = F.avg_pool2d(batch.ab, 4)[..., ::2, ::2]
-        surprise = self.generator.bins.loss(logits, true)  # type: ignore[union-attr, operator]
         terms = super().generator_loss(batch, ab, adversarial=adversarial)
-        return terms | {"bins": self.bins * surprise}
+        if logits is not None:
+            true = F.avg_pool2d(batch.ab, 4)[..., ::2, ::2]
+            surprise = self.generator.bins.loss(logits, true)  # type: ignore[union-attr, operator]
+            terms["bins"] = self.bins * surprise
+        return terms
