@@ -14,7 +14,7 @@ from torch import nn
 
 from pix2pix import nets, recipes, weights
 from pix2pix.colorize import Colorizer, net_size
-from pix2pix.errors import PhotoError
+from pix2pix.errors import BadHint, PhotoError
 from pix2pix.weights import Header
 
 
@@ -158,6 +158,96 @@ def test_a_net_for_hints_sees_none():
     assert colorizer.generator.L[:, 0].any() and not colorizer.generator.L[:, 1:].any()
 
 
+class Listens(nn.Module):
+    """A net that paints all in the mean of what it is told, and has two likely colors."""
+
+    multiple = 32
+
+    def __init__(self):
+        super().__init__()
+        self.bins = nets.AbBins(1, step=10)
+
+    def forward(self, x):
+        count = x[:, 3:].sum((2, 3), keepdim=True).clamp(min=1)
+        mean = (x[:, 1:3] * x[:, 3:]).sum((2, 3), keepdim=True) / count
+        return mean.expand(1, 2, *x.shape[2:])
+
+    def heads(self, x):
+        logits = torch.full((1, len(self.bins.colors), x.shape[2] // 4, x.shape[3] // 4), -20.0)
+        for a, b in ((60, 40), (-40, 40)):
+            aim = torch.tensor([a, b]) / 110
+            logits[:, (self.bins.colors - aim).norm(dim=1).argmin()] = 5.0
+        return self(x), logits
+
+
+@pytest.fixture
+def listens() -> Colorizer:
+    generator = {"in_channels": 4, "bins": 10}
+    return Colorizer(Listens(), Header(generator=generator, name="listens", area=128 * 128))
+
+
+def chroma_at(rgb: np.ndarray, x: int, y: int) -> np.ndarray:
+    return rgb2lab(rgb[y - 1 : y + 2, x - 1 : x + 2])[..., 1:].mean((0, 1))
+
+
+def test_what_belongs_to_a_hint_follows_and_the_hint_is_kept(listens):
+    rgb = photo(300, 400)
+    assert listens.takes_hints and np.ptp(listens.rgb(rgb), axis=2).max() <= 1
+    red, green = (150, 60, 60), (60, 120, 60)
+    one = listens.rgb(rgb, hints=[(300, 200, red)])
+    wanted = rgb2lab(np.array([[red, green]], np.uint8))[0, :, 1:]
+    assert np.abs(chroma_at(one, 40, 270) - wanted[0]).max() < 4
+    both = listens.rgb(rgb, hints=[(300, 200, red), (90, 80, green)])
+    for (x, y), ab in zip([(300, 200), (90, 80)], wanted, strict=True):
+        assert np.abs(chroma_at(both, x, y) - ab).max() < 5
+
+
+def test_hints_are_exact_under_calibration(listens):
+    listens.header.saturation = 0.5
+    rgb = np.full((128, 128, 3), 110, np.uint8)
+    colored = listens.rgb(rgb, hints=[(64, 64, (150, 90, 90))])
+    wanted = rgb2lab(np.array([[(150, 90, 90)]], np.uint8))[0, 0, 1:]
+    assert np.abs(chroma_at(colored, 64, 64) - wanted).max() < 2
+
+
+def test_hints_and_takes_through_every_door(listens):
+    rgb = photo(64, 96)
+    hint = [(10.0, 20.0, (150, 60, 60))]
+    expected = listens.rgb(rgb, hints=hint)
+    assert (listens(rgb, hints=hint) == expected).all()
+    assert (np.asarray(listens(Image.fromarray(rgb), hints=hint)) == expected).all()
+    take = listens.rgb(rgb, seed=3)
+    assert (take == listens.rgb(rgb, seed=3)).all() and (take != listens.rgb(rgb)).any()
+
+
+def test_a_net_without_hints_says_so():
+    with pytest.raises(BadHint, match="constant takes no hints"):
+        constant().rgb(photo(8, 8), hints=[(1, 1, (9, 9, 9))])
+    with pytest.raises(ValueError, match="one answer"):
+        constant().unsure(photo(8, 8))
+    with pytest.raises(ValueError, match="one answer"):
+        constant().suggest(photo(8, 8), 1, 1)
+
+
+def test_likely_colors_of_a_place(listens):
+    found = listens.suggest(photo(100, 200), 150, 50)
+    assert len(found) == 2 and abs(sum(share for _, share in found) - 1) < 0.05
+    hues = sorted(chroma[0] for chroma in (rgb2lab([[c]])[0, 0, 1:] for c, _ in _as_floats(found)))
+    assert hues[0] < -5 and hues[1] > 5
+    with pytest.raises(BadHint, match="inside"):
+        listens.suggest(photo(100, 200), 200, 50)
+
+
+def _as_floats(found):
+    return [(np.array(color) / 255, share) for color, share in found]
+
+
+def test_how_unsure_is_a_small_map(listens):
+    unsure = listens.unsure(photo(100, 200))
+    assert unsure.dtype == np.float32 and unsure.shape == (24, 48)
+    assert np.allclose(unsure, 50, atol=1)  # two colors, 100 apart
+
+
 MODES = ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "YCbCr"]
 
 
@@ -273,8 +363,6 @@ def test_no_picture_is_named(image, error, words):
 
 def test_wrong_arguments_are_named():
     rgb = photo(8, 8)
-    with pytest.raises(ValueError, match="hints"):
-        constant()(rgb, hints=[(1, 1, (255, 0, 0))])
     for saturation in (-1, math.nan, math.inf):
         with pytest.raises(ValueError, match=f"saturation is {saturation}"):
             constant()(rgb, saturation=saturation)

@@ -14,6 +14,9 @@ class Hints(UNetL1):
 
     For a generator with bins (see `nets.AbBins`) and hints; give it some with `data.hints=0.5`. The
     distribution is learned from every second place in both directions, a quarter of the work.
+    Photos with hints and without are normalized alike, by the statistics that `trainer.init_from`
+    brought: those of a batch would depend on how many hints it happens to hold, and the net would
+    color worse in use than in training. `keep_norms=False` learns them, for a start from scratch.
     Sources: Zhang et al. 2017, https://arxiv.org/abs/1705.02999 (hints, two heads).
     """
 
@@ -26,11 +29,21 @@ class Hints(UNetL1):
         weight_decay: float = 1e-2,
         beta: float = 0.1,
         bins: float = 0.005,
+        keep_norms: bool = True,
     ):
         super().__init__(
             generator, lr=lr, encoder_lr=encoder_lr, weight_decay=weight_decay, beta=beta
         )
-        self.bins = bins
+        self.bins, self.keep_norms = bins, keep_norms
+
+    def train(self, mode: bool = True) -> "Hints":
+        """As nn.Module.train, but the norms keep their statistics where `keep_norms` says so."""
+        super().train(mode)
+        if self.keep_norms:
+            for module in self.generator.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Batch -> fake ab (B, 2, H, W), and logits (B, bins, H/8, W/8) of the colors.

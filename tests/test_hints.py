@@ -1,0 +1,140 @@
+"""Hints: what is revealed in training, what people give, and that the result keeps it."""
+
+import numpy as np
+import pytest
+import torch
+
+from pix2pix import hints
+from pix2pix.color import rgb_to_net
+from pix2pix.errors import BadHint, PhotoError
+
+POSITIONS = np.arange(400)
+
+
+def colors(count: int = len(POSITIONS), side: int = 32) -> torch.Tensor:
+    return torch.rand(count, 2, side, side, generator=torch.Generator().manual_seed(0)) - 0.5
+
+
+def test_hints_are_the_mean_color_of_their_patches():
+    ab = colors(1)
+    told = torch.zeros(3, 32, 32)
+    hints.paint(told, ab[0], np.array([[0.5, 0.25]]), np.array([5]))
+    mean = ab[0, :, 14:19, 6:11].mean((1, 2))
+    assert told[2, 14:19, 6:11].all() and told[2].sum() == 25
+    torch.testing.assert_close(told[:2, 14:19, 6:11], mean.view(2, 1, 1).expand(2, 5, 5))
+    assert not told[:2, told[2] == 0].any()
+
+
+def test_patches_are_cut_at_the_border():
+    told = torch.zeros(3, 32, 32)
+    hints.paint(told, colors(1)[0], np.array([[0.0, 0.999]]), np.array([9]))
+    assert told[2].sum() == 5 * 5 and told[2, :5, 27:].all()
+
+
+def test_how_many_photos_and_points_are_told():
+    told = hints.reveal(colors(), 3, POSITIONS, 0.5)
+    hinted = told[:, 2].sum((1, 2))
+    assert told.shape == (400, 3, 32, 32)
+    assert 0.42 < (hinted > 0).float().mean() < 0.58
+    few = (hinted[hinted > 0] <= 81).float().mean()  # one patch at most, or two small ones
+    assert 0.1 < few < 0.5 and hinted.max() > 500
+
+
+def test_what_is_told_depends_on_seed_and_position_alone():
+    ab = colors()
+    told = hints.reveal(ab, 3, POSITIONS, 0.5)
+    torch.testing.assert_close(hints.reveal(ab[7:9], 3, POSITIONS[7:9], 0.5), told[7:9])
+    assert not torch.equal(hints.reveal(ab, 4, POSITIONS, 0.5), told)
+    assert not hints.reveal(ab, 3, POSITIONS, 0.0).any()
+
+
+def test_fewer_points_are_the_first_of_more():
+    many = hints.uniform_points(100, 0)
+    assert many.shape == (100, 2) and (many >= 0).all() and (many < 1).all()
+    assert (hints.uniform_points(10, 0) == many[:10]).all()
+    assert (hints.uniform_points(10, 1) != many[:10]).any()
+
+
+@pytest.mark.parametrize(
+    "text, hint",
+    [
+        ("120,80,#c03020", (120, 80, (192, 48, 32))),
+        (" 1.5 , 0 , FFFFFF ", (1.5, 0, (255, 255, 255))),
+    ],
+)
+def test_hints_on_the_command_line(text, hint):
+    assert hints.parse(text) == hint
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1,2", "1,2,red", "-1,2,#000000", "1,2,#12345", "nan,0,#000000"]
+)
+def test_no_hint_is_named(text):
+    with pytest.raises(BadHint, match=f"hint {text!r}"):
+        hints.parse(text)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ((20, 3, (0, 0, 0)), "inside of 20x10"),
+        ((3, -1, (0, 0, 0)), "inside"),
+        ((float("nan"), 1, (0, 0, 0)), "inside"),
+        ((3, 1, (0, 0, 256)), "0 to 255"),
+        ((3, 1, (0, 0)), r"must be \(x, y"),
+        ((3, 1), r"must be \(x, y"),
+        ("abc", r"must be \(x, y"),
+        (None, r"must be \(x, y"),
+    ],
+)
+def test_hints_that_do_not_fit_are_named(given, words):
+    with pytest.raises(BadHint, match=words):
+        hints.check([given], 10, 20)
+
+
+def test_a_bad_hint_is_an_error_of_a_photo_and_of_a_value():
+    with pytest.raises(PhotoError) as caught:
+        hints.check([(0, 0, (0, 0, 0))] * (hints.MOST_HINTS + 1), 10, 20)
+    assert isinstance(caught.value, ValueError) and caught.value.code == "hint"
+    assert "2001 hints" in caught.value.reason
+
+
+def test_a_hint_lands_where_the_photo_has_it():
+    told, places, wanted = hints.place([(390, 100, (200, 30, 40))], (200, 400), (64, 96))
+    assert told.shape == (1, 3, 64, 96)
+    assert places.tolist() == [[32, 93]]
+    red = rgb_to_net(torch.tensor([200, 30, 40]).view(1, 3, 1, 1) / 255)[1].flatten()
+    torch.testing.assert_close(wanted, red[None], atol=1e-3, rtol=0)
+    assert told[0, 2, 30:35, 91:96].all() and told[0, 2].sum() == 25
+    torch.testing.assert_close(told[0, :2, 32, 93], wanted[0])
+
+
+def test_the_later_of_two_hints_in_one_place_counts():
+    red, blue = (200, 30, 40), (30, 40, 200)
+    told, places, wanted = hints.place([(5, 5, red), (5.2, 5, blue)], (100, 100), (32, 32))
+    assert len(places) == 1
+    torch.testing.assert_close(wanted, hints.place([(5, 5, blue)], (100, 100), (32, 32))[2])
+    torch.testing.assert_close(told, hints.place([(5, 5, blue)], (100, 100), (32, 32))[0])
+
+
+def test_the_result_keeps_its_hints_and_little_else_changes():
+    ab, L = torch.zeros(2, 64, 64), torch.zeros(64, 64)
+    places = torch.tensor([[10, 10], [10, 12], [40, 50]])
+    wanted = torch.tensor([[0.5, 0.1], [-0.5, 0.2], [0.3, 0.3]])
+    held = hints.hold(ab, L, places, wanted)
+    torch.testing.assert_close(held[:, places[:, 0], places[:, 1]].T, wanted, atol=3e-3, rtol=0)
+    assert held[:, 20:30].abs().max() < 1e-3  # far from all
+
+
+def test_mending_ends_at_edges():
+    ab, L = torch.zeros(2, 32, 32), torch.full((32, 32), -0.8)
+    L[:, 16:] = 0.8
+    held = hints.hold(ab, L, torch.tensor([[16, 15]]), torch.tensor([[0.5, 0.5]]))
+    assert held[0, 16, 14] > 0.4 and held[0, 16, 16].abs() < 1e-3
+
+
+def test_what_is_right_already_stays():
+    ab = colors(1)[0]
+    places = torch.tensor([[3, 4], [20, 9]])
+    held = hints.hold(ab, torch.zeros(32, 32), places, ab[:, places[:, 0], places[:, 1]].T)
+    torch.testing.assert_close(held, ab)

@@ -1,0 +1,110 @@
+"""Takes: distributions over colors -> how unsure, which colors, and other colorings."""
+
+import math
+
+import pytest
+import torch
+
+from pix2pix import nets, takes
+from pix2pix.color import AB_SCALE
+
+GRID = nets.gamut_grid(10) / AB_SCALE
+
+
+def bin_at(a: float, b: float) -> int:
+    return int((GRID * AB_SCALE - torch.tensor([a, b])).norm(dim=1).argmin())
+
+
+def distribution(*peaks: tuple[float, float, float], size: tuple[int, int] = (8, 8)):
+    """Logits (1, bins, h, w) of the same shares everywhere: (a, b, share)."""
+    p = torch.full((len(GRID),), 1e-9)
+    for a, b, share in peaks:
+        p[bin_at(a, b)] = share
+    return p.log().view(1, -1, 1, 1).repeat(1, 1, *size)
+
+
+def test_how_unsure():
+    assert takes.spread(distribution((50, 20, 1.0)), GRID).max() < 0.1
+    unsure = takes.spread(distribution((60, 0, 0.5), (-60, 0, 0.5)), GRID)
+    torch.testing.assert_close(unsure, torch.full((8, 8), 60.0), atol=0.01, rtol=0)
+
+
+def test_likely_colors_come_by_their_share():
+    logits = distribution(
+        (60, 40, 0.5), (60, 50, 0.1), (-40, 30, 0.3), (0, 0, 0.09), (20, -80, 0.01)
+    )
+    found = takes.suggest(logits, GRID, 3, 4, count=5)
+    assert [round(share, 2) for _, share in found] == [0.6, 0.3, 0.09]  # 1 % is nothing to offer
+    torch.testing.assert_close(
+        found[0][0] * AB_SCALE, torch.tensor([60.0, (40 * 5 + 50) / 6]), atol=0.1, rtol=0
+    )
+    assert len(takes.suggest(logits, GRID, 3, 4, count=2)) == 2
+
+
+class Heads:
+    """Red or blue everywhere, until something near is told: then that."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, x):
+        self.asked.append(x.clone())
+        logits = distribution((70, 30, 0.5), (20, -70, 0.5), size=(16, 16))
+        for i in torch.nonzero(x[0, 3, 2::4, 2::4]).tolist():
+            row, column = i
+            told = x[0, 1:3, 4 * row + 2, 4 * column + 2] * AB_SCALE
+            rows = slice(max(row - 2, 0), row + 3)
+            logits[:, :, rows, max(column - 2, 0) : column + 3] = distribution(
+                (*told.tolist(), 1.0), size=(1, 1)
+            )
+        return torch.zeros(1, 2, 64, 64), logits
+
+
+L, NONE = torch.zeros(1, 1, 64, 64), torch.zeros(1, 3, 64, 64)
+
+
+def test_a_take_draws_where_the_net_is_unsure_and_asks_again():
+    heads = Heads()
+    told = takes.draw(heads, L, NONE, GRID, seed=1)
+    assert len(heads.asked) == takes.ROUNDS and not NONE.any()
+    masks = [int(x[0, 3].sum()) for x in heads.asked]
+    assert masks == sorted(masks) and masks[0] == 0 and masks[1] == 25
+    for color in (told[0, :2, told[0, 2] == 1].T * AB_SCALE).unique(dim=0):
+        assert min((color - torch.tensor(c)).norm() for c in ([70.0, 30.0], [20.0, -70.0])) < 1
+
+
+def test_takes_differ_by_seed_and_are_repeatable():
+    told = [takes.draw(Heads(), L, NONE, GRID, seed=seed) for seed in (1, 2, 3, 1)]
+    assert torch.equal(told[0], told[3])
+    assert not torch.equal(told[0], told[1]) or not torch.equal(told[0], told[2])
+
+
+def test_hues_of_neighboring_seeds_are_far_apart():
+    flat = torch.zeros(1, len(GRID), 16, 16)  # every color is as likely
+
+    def first(seed: int) -> float:
+        told = takes.draw(lambda x: (x, flat), L, NONE, GRID, seed=seed)
+        row, column = torch.nonzero(told[0, 2])[0].tolist()
+        return math.atan2(told[0, 1, row, column], told[0, 0, row, column])
+
+    hues = [first(seed) for seed in range(3)]
+    for i in range(3):
+        apart = abs(hues[i] - hues[i - 1])
+        assert min(apart, 2 * math.pi - apart) > 0.7
+
+
+def test_what_a_visitor_told_stays_in_a_take():
+    mine = NONE.clone()
+    mine[0, :, 30:35, 30:35] = torch.tensor([0.1, 0.2, 1.0]).view(3, 1, 1)
+    told = takes.draw(Heads(), L, mine, GRID, seed=2)
+    assert torch.equal(told[0, :, 32, 32], mine[0, :, 32, 32])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 30), (40, 8)])
+def test_takes_of_any_size(size):
+    h, w = 4 * size[0], 4 * size[1]
+    logits = torch.zeros(1, len(GRID), *size)
+    told = takes.draw(
+        lambda x: (x, logits), L.new_zeros(1, 1, h, w), L.new_zeros(1, 3, h, w), GRID, 5
+    )
+    assert told.shape == (1, 3, h, w) and told[0, 2].any()
