@@ -65,9 +65,9 @@ def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
 def start(state: State, run: Run, *, init_from: str | None, ckpt_path: str | None) -> None:
     """Give the state its first weights: random, another run's, or a checkpoint to go on from."""
     if init_from:
-        net = state.recipe.generator
+        net, trained = state.recipe.generator, weights.load(init_from)[0]
         try:
-            new = weights.grow(net, weights.load(init_from)[0].state_dict())
+            new = weights.grow(net, trained.state_dict())
         except ValueError as error:
             raise weights.WeightsError(f"{init_from}: of another net: {error}") from error
         if new:

@@ -99,6 +99,29 @@ def test_colorize_is_what_the_colorizer_does(weights, tmp_path):
         np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.color.png")), expected)
 
 
+def test_hints_and_takes_reach_the_colorizer(weights, tmp_path, monkeypatch):
+    from pix2pix.colorize import Colorizer
+
+    source, told = photo(tmp_path / "a.png"), []
+
+    def rgb(self, rgb, **coloring):
+        told.append(coloring)
+        return rgb
+
+    monkeypatch.setattr(Colorizer, "rgb", rgb)
+    assert colorize(weights, source, "--hint", "3,4,#ff0080", "--hint", "5,6,000000") == 0
+    assert told[0]["hints"] == [(3, 4, (255, 0, 128)), (5, 6, (0, 0, 0))]
+    assert told[0]["seed"] is None
+    assert colorize(weights, source, "--overwrite", "--take", "2") == 0
+    assert told[1]["seed"] == 2 and told[1]["hints"] == []
+
+
+def test_a_net_without_hints_is_one_line(weights, tmp_path, capsys):
+    source = photo(tmp_path / "a.png")
+    assert colorize(weights, source, "--hint", "3,4,#ff0080") == 1
+    assert "a.png: hint: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "there", "status"),
     [(2, 0, 0, 0), (1, 1, 0, 2), (0, 2, 0, 1), (0, 1, 1, 2), (0, 0, 2, 0), (0, 0, 0, 0)],
@@ -196,6 +219,9 @@ def test_warnings_are_lines_too(weights, tmp_path, capsys):
         ["a.png", "--shard", "0/2"],
         ["a.png", "--shard", "x"],
         ["a.png", "--saturation", "-1"],
+        ["a.png", "--hint", "1,2,red"],
+        ["a.png", "b.png", "--hint", "1,2,#ff0000"],
+        ["a.png", "--take", "-1"],
         ["a.png", "b.png", "-o", "-"],
         ["-", "b.png"],
         ["-", "--json"],

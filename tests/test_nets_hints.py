@@ -1,0 +1,187 @@
+"""What hints, attention and bins add to a BackboneUNet."""
+
+import math
+
+import pytest
+import torch
+from skimage import data
+
+from pix2pix import nets, weights
+from pix2pix.color import AB_SCALE, rgb_to_net
+from pix2pix.data import Batch
+from pix2pix.recipes import build, build_generator, config_of
+
+SMALL = {"net": "BackboneUNet", "decoder": [8, 8, 16, 16], "bottleneck": 16, "frozen": 0}
+FULL = SMALL | {"in_channels": 4, "attention": 2, "bins": 10}
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def inputs(hinted: bool = True) -> torch.Tensor:
+    x = torch.zeros(1, 4, 64, 64)
+    x[:, 0] = torch.rand(64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    if hinted:
+        x[:, 1:, 10:15, 10:15] = torch.tensor([0.5, -0.2, 1.0]).view(1, 3, 1, 1)
+    return x
+
+
+def test_a_fresh_net_is_deaf_to_hints_and_learns_from_them():
+    net, x = build_generator(FULL).eval(), inputs()
+    assert torch.equal(net(x), net(x[:, :1]))
+    net(x).square().sum().backward()
+    assert all(conv.weight.grad.abs().sum() > 0 for conv in net.told)
+    for conv in net.told:
+        torch.nn.init.normal_(conv.weight)
+    assert not torch.equal(net(x), net(x[:, :1]))
+
+
+def test_no_hints_and_hints_of_nothing_are_one():
+    net = build_generator(FULL).eval()
+    for conv in net.told:
+        torch.nn.init.normal_(conv.weight)
+    x = inputs(hinted=False)
+    torch.testing.assert_close(net(x), net(x[:, :1]))
+
+
+@pytest.mark.parametrize("channels", [0, 2, 3, 5])
+def test_other_numbers_of_channels_are_refused(channels):
+    with pytest.raises(ValueError, match=f"in_channels={channels}: 1, or 4"):
+        build_generator({**SMALL, "in_channels": channels})
+
+
+def test_pooled_hints_keep_their_color():
+    x = torch.zeros(1, 3, 8, 8)
+    x[0, :, 1, 2] = torch.tensor([0.5, -0.25, 1])
+    x[0, :, 4:6, 4] = torch.tensor([0.2, 0.4, 1]).view(3, 1)
+    x[0, :, 7, 7] = torch.tensor([0.6, 0.0, 1])
+    pooled = nets.pool_hints(x, 4)
+    torch.testing.assert_close(pooled[0, :, 0, 0], torch.tensor([0.5, -0.25, 1]))
+    torch.testing.assert_close(pooled[0, :, 1, 1], torch.tensor([1.0 / 3, 0.8 / 3, 1]))
+    assert not pooled[0, :, 0, 1].any() and not pooled[0, :, 1, 0].any()
+
+
+def test_attention_changes_nothing_at_first_and_then_reaches_everywhere():
+    attention = nets.Attention(16, 2)
+    x = torch.rand(1, 16, 4, 6)
+    assert torch.equal(attention(x), x)
+    torch.nn.init.normal_(attention.attend.out_proj.weight)
+    changed = x.clone()
+    changed[..., 0, 0] = 5
+    assert (attention(changed) - attention(x))[0, :, 3, 5].abs().max() > 1e-5
+
+
+def test_the_bins_hold_every_color_of_a_photo():
+    cells, grid, index = nets.gamut_cells(10), nets.gamut_grid(10), nets.gamut_index(10)
+    assert len(grid) == int(cells.sum()) and cells[len(cells) // 2, len(cells) // 2]
+    assert torch.equal(grid[index[len(cells) // 2, len(cells) // 2]], torch.zeros(2))
+    for i, (a, b) in enumerate(grid):
+        assert index[int(a) // 10 + len(cells) // 2, int(b) // 10 + len(cells) // 2] == i
+    photo = torch.from_numpy(data.coffee()).permute(2, 0, 1) / 255
+    ab = (rgb_to_net(photo)[1] * AB_SCALE / 10).flatten(1)
+    for corner in (ab.floor(), ab.ceil()):
+        a, b = corner.long() + len(cells) // 2
+        assert cells[a, b].all()
+
+
+@pytest.mark.parametrize("step", [4, 51, -1])
+def test_other_steps_are_refused(step):
+    with pytest.raises(ValueError, match=f"bins={step}"):
+        nets.AbBins(4, step=step)
+
+
+def test_the_loss_of_the_bins_is_cross_entropy_with_neighbors():
+    bins = nets.AbBins(4, step=10)
+    uniform = torch.zeros(1, len(bins.colors), 2, 3)
+    ab = torch.tensor([12.5, -34.0]).view(1, 2, 1, 1).expand(1, 2, 2, 3) / AB_SCALE
+    assert math.isclose(bins.loss(uniform, ab), math.log(len(bins.colors)), rel_tol=1e-5)
+    logits = torch.randn(1, len(bins.colors), 1, 1)
+    log_p = logits.log_softmax(1).flatten()
+    expected = 0.0
+    for a, b, share in ((10, -40, 0.3), (10, -30, 0.45), (20, -40, 0.1), (20, -30, 0.15)):
+        which = (bins.colors * AB_SCALE - torch.tensor([a, b])).norm(dim=1).argmin()
+        expected -= share * log_p[which]
+    torch.testing.assert_close(bins.loss(logits, ab[..., :1, :1]), expected)
+
+
+def test_a_distribution_that_fits_has_the_color_as_its_mean():
+    bins = nets.AbBins(4, step=10)
+    ab = torch.rand(1, 2, 4, 4) * 0.4 - 0.2
+    logits = torch.zeros(1, len(bins.colors), 4, 4, requires_grad=True)
+    optimizer = torch.optim.Adam([logits], 0.3)
+    for _ in range(200):
+        optimizer.zero_grad()
+        bins.loss(logits, ab).backward()
+        optimizer.step()
+    mean = torch.einsum("nchw,cd->ndhw", logits.softmax(1), bins.colors)
+    torch.testing.assert_close(mean, ab, atol=2e-3, rtol=0)
+
+
+def test_both_heads_of_one_pass():
+    net = build_generator(FULL).eval()
+    ab, logits = net.heads(inputs())
+    assert torch.equal(ab, net(inputs()))
+    assert logits.shape == (1, len(nets.gamut_grid(10)), 16, 16)
+    torch.testing.assert_close(net.heads(inputs(), stride=2)[1], logits[..., ::2, ::2])
+    with pytest.raises(ValueError, match="no bins"):
+        build_generator(SMALL).heads(inputs())
+
+
+def test_weights_of_a_net_with_all_of_it_come_back(tmp_path):
+    net = build_generator(FULL).eval()
+    path = tmp_path / "net.safetensors"
+    weights.save(path, net, weights.Header(config_of(net)), dtype=torch.float32)
+    again, header = weights.load(path)
+    assert header.in_channels == 4
+    for one, other in zip(again.heads(inputs()), net.heads(inputs()), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_net_grows_from_a_smaller_one():
+    small, large = build_generator(SMALL).eval(), build_generator(FULL).eval()
+    new = weights.grow(large, small.state_dict())
+    assert {name.split(".")[0] for name in new} == {"told", "attention", "bins"}
+    torch.testing.assert_close(large(inputs()), small(inputs()[:, :1]))
+
+
+def test_further_channels_of_a_convolution_start_at_zero():
+    small, large = nets.UNet(width=4, depth=2), nets.UNet(width=4, depth=2, in_channels=4)
+    assert weights.grow(large, small.state_dict()) == ["down.0.0.weight"]
+    torch.testing.assert_close(large.eval()(inputs()), small.eval()(inputs()[:, :1]))
+
+
+def test_nothing_else_grows():
+    small = nets.UNet(width=4, depth=2)
+    with pytest.raises(ValueError, match="tensors differ"):
+        weights.grow(nets.UNet(width=6, depth=2), small.state_dict())
+    with pytest.raises(ValueError, match="tensors differ"):
+        weights.grow(nets.UNet(width=4, depth=1), small.state_dict())
+
+
+def hinted_batch() -> Batch:
+    x = inputs()
+    return Batch(x[:, :1], torch.rand(1, 2, 64, 64) * 0.4 - 0.2, None, x[:, 1:])
+
+
+def test_the_recipe_learns_both_heads_from_hinted_photos():
+    recipe = build("hints", generator=FULL, bins=0.1)
+    batch = hinted_batch()
+    fake = recipe.train()(batch)
+    terms = recipe.generator_loss(batch, fake, adversarial=False)
+    assert set(terms) == {"l1", "bins"}
+    assert math.isclose(terms["bins"].item() / 0.1, math.log(304), rel_tol=0.3)
+    sum(terms.values()).backward()
+    assert recipe.generator.told[0].weight.grad.abs().sum() > 0
+    assert recipe.generator.bins.conv.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_norms_keep_their_statistics(keep):
+    recipe = build("hints", generator=FULL, keep_norms=keep).train()
+    assert recipe.training
+    norm = recipe.generator.squeeze[1]
+    before = norm.running_mean.clone()
+    recipe(hinted_batch())
+    assert torch.equal(norm.running_mean, before) == keep
