@@ -192,13 +192,15 @@ def prepare(
     exposure: float = 0.0,
     color: float = 0.0,
     hints: float = 0.0,
+    drawing: float = 0.0,
 ) -> Batch:
     """Crops rgb (B, 3, H, W) uint8, on the training device -> Batch.
 
     `film` is the share of inputs that age (see film.py); `exposure` the largest change of the
     input's lightness contrast and level, as a fraction; `color` the largest change of the target's
     chroma, as a fraction; `hints` the share of photos of which some true colors are told (see
-    hints.py). All drawn from (seed, position).
+    hints.py); `drawing` the share that become pencil drawings, which stay gray. All drawn from
+    (seed, position).
     """
     picture = rgb.float() / 255
     L, ab = rgb_to_net(picture)
@@ -214,5 +216,8 @@ def prepare(
         L = film_module.age(picture, L, seed, positions, film)
     if exposure:
         L = (L * (1 + exposure * draw(11)) + exposure / 2 * draw(12)).clamp(-1, 1)
+    if drawing:
+        drawn = np.flatnonzero(uniform(seed, positions, 13) < drawing)
+        L[drawn], ab[drawn] = film_module.sketch(L[drawn], draw(14)[drawn]), 0
     told = reveal(ab, seed, positions, hints) if hints else None
     return Batch(L, ab, positions, told)

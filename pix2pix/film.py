@@ -95,6 +95,19 @@ def fade(L: Tensor, *, lift: Tensor, contrast: Tensor) -> Tensor:
     return ((L + 1) * contrast + 2 * lift - 1).clamp(-1, 1)
 
 
+def sketch(L: Tensor, amount: Tensor) -> Tensor:
+    """L (B, 1, H, W) in [-1, 1] as a drawing on white: edges and darks; the same shape.
+
+    The tone over the mean of its surroundings, as illustrators' "color dodge"; `amount`
+    (B, 1, 1, 1) in [-1, 1] makes the lines fainter or darker.
+    """
+    radius = min(8, *(side - 1 for side in L.shape[-2:]))
+    tone = (L + 1) / 2
+    padded = F.pad(tone, (radius,) * 4, mode="reflect")
+    around = F.avg_pool2d(padded, 2 * radius + 1, 1)
+    return 2 * (tone / (around + 0.02)).clamp(0, 1) ** (2.5 + 1.5 * amount) - 1
+
+
 def scratch(L: Tensor, seed: int, positions: np.ndarray) -> Tensor:
     """Draw three near-vertical bright or dark scratches and some dust onto each L (B, 1, H, W)."""
     h, w = L.shape[-2:]

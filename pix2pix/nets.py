@@ -284,11 +284,12 @@ class BackboneUNet(nn.Module):
 def pool_hints(hints: Tensor, factor: int) -> Tensor:
     """Hints (B, 3, H, W) -> (B, 3, H / factor, W / factor): mean ab of the hinted pixels, mask.
 
-    Unlike a plain mean, a cell with one hinted pixel has that pixel's color: hints never fade.
+    Unlike a plain mean, a cell with one hinted pixel has that pixel's color: hints never fade. ab
+    is multiplied by 8: common colors, about 0.1, then weigh as much as the mask.
     """
     sums = F.avg_pool2d(hints, factor, divisor_override=1)  # ab is zero where there is no hint
     count = sums[:, 2:]
-    return torch.cat([sums[:, :2] / count.clamp(min=1), count.clamp(max=1)], 1)
+    return torch.cat([8 * sums[:, :2] / count.clamp(min=1), count.clamp(max=1)], 1)
 
 
 def gray_for_imagenet(L: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ def test_defaults_are_those_of_the_signatures():
     assert config["recipe"]["generator"]["width"] == 64
     assert set(config["trainer"]) == {*parameters(launch), *parameters(fit)} - set(BUILT)
     assert set(config["data"]) == {
-        *("path", "val", "film", "exposure", "color", "hints"),
+        *("path", "val", "film", "exposure", "color", "hints", "drawing"),
         *(name for name in parameters(Photos) if name not in ("seed", "split")),
     }
 

@@ -290,3 +290,24 @@ def test_exposure_changes_contrast_and_level_within_its_bounds():
     assert 0.8 <= contrast.min() < 0.82 and 1.18 < contrast.max() <= 1.2
     assert -0.1 <= level.min() < -0.09 and 0.09 < level.max() <= 0.1
     assert abs(np.corrcoef(contrast, level)[0, 1]) < 0.25
+
+
+def test_drawings_are_gray_and_the_rest_is_as_it_was():
+    rgb = crops(64)
+    plain, drawn = prepare(rgb, np.arange(64)), prepare(rgb, np.arange(64), drawing=0.3)
+    gray = ~drawn.ab.flatten(1).any(1)
+    assert 10 <= gray.sum() <= 28
+    assert torch.equal(drawn.L[~gray], plain.L[~gray])
+    assert torch.equal(drawn.ab[~gray], plain.ab[~gray])
+    assert (drawn.L[gray] != plain.L[gray]).flatten(1).any(1).all()
+
+
+def test_hints_are_told_of_the_target_and_come_after_L():
+    batch = prepare(crops(8), np.arange(8), hints=1.0, film=1.0)
+    assert batch.input.shape[1] == 4 and torch.equal(batch.input[:, :1], batch.L)
+    told = batch.hints[:, 2:] == 1
+    assert told.flatten(1).any(1).all()
+    low = batch.ab.amin((2, 3)) - 1e-5
+    for i in range(8):
+        assert (batch.hints[i, :2][:, told[i, 0]] >= low[i, :, None]).all()
+    assert prepare(crops(8), np.arange(8)).hints is None

