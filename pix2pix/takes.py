@@ -20,9 +20,9 @@ from pix2pix.randomness import uniform
 Heads = Callable[[Tensor], tuple[Tensor, Tensor]]
 """L and hints (1, 4, h, w) -> ab (1, 2, h, w), logits (1, bins, h/4, w/4)."""
 
-ROUNDS = 5  # places of a take that are drawn, one after the other
+ROUNDS = 8  # places of a take that are drawn, one after the other
 _NEAR = 25.0  # [a*, b*] colors closer than this are one suggestion
-_CALM = 0.5  # power of the probabilities that a take draws from are raised by 1 / this
+_VIVID = 0.5  # how far a draw's chroma is from the usual one there, as a share of that
 _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are spread as evenly as can be
 
 
@@ -62,25 +62,37 @@ def draw(heads: Heads, L: Tensor, hints: Tensor, colors: Tensor, seed: int) -> T
     """Hints (1, 3, h, w) and, in the places that the net is most unsure of, a draw of its colors.
 
     One place after the other: the net hears of the last draw before the next is made, so that the
-    other half of a coat follows the first. Colors are drawn along the circle of hues; the draws of
-    neighboring seeds are far apart on it.
+    other half of a coat follows the first. What differs is the hue: colors are drawn along the
+    circle of hues, on which the draws of neighboring seeds are far apart, with about the chroma
+    that is usual there.
     """
     hints = hints.clone()
-    hue = torch.atan2(colors[:, 1], colors[:, 0])
-    order = hue.argsort()
-    taken = torch.zeros(L.shape[-2] // 4, L.shape[-1] // 4, dtype=torch.bool, device=L.device)
-    start = uniform(0, np.arange(ROUNDS), 72)
-    for i in range(ROUNDS):
-        _, logits = heads(torch.cat([L, hints], 1))
-        unsure = F.avg_pool2d(spread(logits, colors)[None], 5, 1, 2, count_include_pad=False)[0]
-        place = int(unsure.masked_fill(taken, -1).argmax())
-        row, column = divmod(place, unsure.shape[1])
-        p = (logits[0, :, row, column].float() / _CALM).softmax(0)[order]
-        quantile = (float(start[i]) + seed * _GOLDEN) % 1
-        chosen = order[int((p.cumsum(0) < quantile).sum().clamp(max=len(p) - 1))]
-        tell(hints[0], colors[chosen], 4 * row + 2, 4 * column + 2)
-        reach = max(taken.shape) // 6
-        taken[
-            max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1
-        ] = True
+    order = torch.atan2(colors[:, 1], colors[:, 0]).argsort()  # by hue
+    chroma = colors[order].norm(dim=1)
+    _, logits = heads(torch.cat([L, hints], 1))
+    for i, (row, column) in enumerate(unsure_places(spread(logits, colors), ROUNDS)):
+        if i:
+            _, logits = heads(torch.cat([L, hints], 1))
+        p = logits[0, :, row, column].float().softmax(0)[order]
+        usual = (p * chroma).sum()
+        p = p * torch.exp(-(((chroma - usual) / (_VIVID * usual + 0.02)) ** 2) / 2)
+        quantile = (float(uniform(0, i, 72)[0]) + seed * _GOLDEN) % 1
+        chosen = int((p.cumsum(0) < quantile * p.sum()).sum().clamp(max=len(p) - 1))
+        tell(hints[0], colors[order[chosen]], 4 * row + 2, 4 * column + 2)
     return hints
+
+
+def unsure_places(unsure: Tensor, count: int) -> list[tuple[int, int]]:
+    """The most unsure places of a map (h, w), each out of the others' neighborhood.
+
+    (row, column) of at most `count`, the most unsure first; all seeds draw in the same.
+    """
+    unsure = F.avg_pool2d(unsure[None, None], 5, 1, 2, count_include_pad=False)[0, 0]
+    reach = max(unsure.shape) // 6
+    places = []
+    while len(places) < count and unsure.max() > 0:
+        row, column = divmod(int(unsure.argmax()), unsure.shape[1])
+        places.append((row, column))
+        rows = slice(max(row - reach, 0), row + reach + 1)
+        unsure[rows, max(column - reach, 0) : column + reach + 1] = 0
+    return places
