@@ -1,11 +1,10 @@
-"""The command line: `pix2pix colorize | evaluate | train | download | serve | export`.
+"""The command line: `pix2pix colorize | evaluate | report | train | download | serve | export`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
 failed or the usage is wrong, 130 after Ctrl-C.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +14,10 @@ import typer
 import typer.core
 
 from pix2pix import __version__
-from pix2pix.console import print_lines, print_records
+from pix2pix.console import print_records
 from pix2pix.errors import PhotoError
+from pix2pix.options import Device, Weights, load_model, stop
+from pix2pix.report.command import evaluate, report
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
@@ -31,11 +32,6 @@ app = typer.Typer(
     help="Color for black-and-white photographs.",
 )
 _ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings its own click
-
-Weights = Annotated[
-    str, typer.Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -133,7 +129,7 @@ def colorize(
         raise typer.BadParameter("- takes one photo, without --json or --watch")
 
     def load() -> "Colorizer":
-        return _load(weights, device)
+        return load_model(weights, device)
 
     def scan() -> Iterable[jobs.Job | jobs.Record]:
         return jobs.find(photos, out=out, every_file=every_file, follow=follow, shard=part)
@@ -157,43 +153,8 @@ def colorize(
     )
 
 
-@app.command()
-def evaluate(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of color photos.")],
-    weights: Weights = "default",
-    features: Annotated[
-        str | None, typer.Option(metavar="PATH", help="SqueezeNet 1.1 for a Fréchet distance.")
-    ] = None,
-    size: Annotated[int, typer.Option(min=16, help="Side of the center crops.")] = 256,
-    json_file: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write the figures there.")
-    ] = None,
-    device: Device = "auto",
-) -> None:
-    """Compare a model with the true colors of DATA, beside gray and constant sepia."""
-    from safetensors import SafetensorError
-
-    from pix2pix import jobs, report
-    from pix2pix.errors import DataError
-    from pix2pix.images.files import write_bytes
-
-    colorizer = _load(weights, device)
-    try:
-        result = report.evaluate(data, colorizer, size=size, features=features)
-        print(report.format_table(result))
-        if json_file is not None:
-            write_bytes(json.dumps(result, indent=2).encode() + b"\n", json_file)
-    except DataError as error:
-        raise _stop(jobs.Record(data, "failed", code="unreadable", reason=str(error))) from error
-    except PhotoError as error:
-        raise _stop(jobs.failure(json_file or data, error)) from error
-    except (OSError, RuntimeError, SafetensorError) as error:  # of the features
-        reason = str(error).splitlines()[0]
-        source = features or data
-        raise _stop(jobs.Record(source, "failed", code="weights", reason=reason)) from error
-    for skipped in result["skipped"]:
-        print_lines(jobs.Record(status="failed", **skipped))
-    raise typer.Exit(2 if result["skipped"] else 0)
+app.command()(evaluate)
+app.command()(report)
 
 
 @app.command(
@@ -241,7 +202,7 @@ def download(
         print(download(name, dest, source_url=url, keep=keep))
     except DataError as error:
         reason = str(error).removeprefix(f"{name}: ")
-        raise _stop(jobs.Record(name, "failed", code="download", reason=reason)) from error
+        raise stop(jobs.Record(name, "failed", code="download", reason=reason)) from error
     except KeyboardInterrupt:
         print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
         raise
@@ -293,24 +254,9 @@ def export(
         print(make(weights, dest, overwrite=overwrite))
     except WeightsError as error:
         reason = str(error).removeprefix(f"{weights}: ")
-        raise _stop(Record(weights, "failed", code="weights", reason=reason)) from error
+        raise stop(Record(weights, "failed", code="weights", reason=reason)) from error
     except (ExportError, OSError) as error:
-        raise _stop(Record(dest, "failed", code="export", reason=str(error))) from error
-
-
-def _load(weights: str, device: str) -> "Colorizer":
-    """The model, or one line on stderr and exit status 1."""
-    from pix2pix.colorize import Colorizer
-    from pix2pix.jobs import Record
-
-    try:
-        return Colorizer.from_pretrained(weights, device=device)
-    except ValueError as error:  # WeightsError, or a head that is not ab
-        reason = str(error).removeprefix(f"{weights}: ")
-        raise _stop(Record(weights, "failed", code="weights", reason=reason)) from error
-    except (RuntimeError, AssertionError) as error:  # torch without that device
-        reason = str(error).splitlines()[0]
-        raise _stop(Record(device, "failed", code="device", reason=reason)) from error
+        raise stop(Record(dest, "failed", code="export", reason=str(error))) from error
 
 
 def _pipe(
@@ -339,11 +285,6 @@ def _pipe(
         yield jobs.Record(source, "colored", dest, warnings=photo.warnings + warnings)
     except PhotoError as error:
         yield jobs.failure(source, error)
-
-
-def _stop(record: "Record") -> typer.Exit:
-    print_lines(record)
-    return typer.Exit(1)
 
 
 def _part(shard: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pix2pix.color import rgb_to_lab
 
 _SIGMA, _RADIUS = 1.5, 5  # of the SSIM window: Wang 2004, 11x11
+_TAPS = {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}  # layer: channels
 _BGR_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, in 0..255: what this SqueezeNet was fed
 
 
@@ -128,10 +129,7 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
 
     Raises ValueError unless both hold at least two rows of the same length.
     """
-    shapes = tuple(features_a.shape), tuple(features_b.shape)
-    if any(len(s) != 2 or s[0] < 2 for s in shapes) or shapes[0][1] != shapes[1][1]:
-        raise ValueError(f"Features must be (N, D) and (M, D) with N, M >= 2, got {shapes}")
-    a, b = features_a.detach().double().cpu(), features_b.detach().double().cpu()
+    a, b = _check_features(features_a, features_b)
     offset = (a.mean(0) - b.mean(0)).square().sum()
     a, b = _deviations(a), _deviations(b)
     cross = torch.linalg.svdvals(a @ b.T).sum()
@@ -145,6 +143,31 @@ def share_closed(model: Tensor, truth: Tensor, gray: Tensor) -> float:
     because a few hundred pictures are too few for a Fréchet distance between different pictures.
     """
     return 1 - frechet_distance(model, truth) / frechet_distance(gray, truth)
+
+
+def kernel_distance(features_a: Tensor, features_b: Tensor, *, paired: bool = False) -> float:
+    """Two sets of features (N,D) and (M,D) -> the unbiased squared MMD between them (KID).
+
+    Kernel (x.y / D + 1)^3, over all pairs rather than subsets of 100. Being unbiased, it can fall
+    below 0. `paired` when row i of both comes from one photo: then those are no independent draws,
+    and left out of the mean over pairs, so that it is unbiased there too, and 0 for equal sets.
+    Sources: Binkowski et al. 2018, section 3, any features; Gretton et al. 2012, equations 3 and 4.
+
+    Raises ValueError unless both hold at least two rows of the same length, or as many if paired.
+    """
+    a, b = _check_features(features_a, features_b)
+    if paired and len(a) != len(b):
+        raise ValueError(f"Paired features must be as many, got {len(a)} and {len(b)}")
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        return (x @ y.T / x.shape[1] + 1) ** 3
+
+    def off_diagonal(k: Tensor) -> Tensor:
+        return (k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1))
+
+    cross = kernel(a, b)
+    between = off_diagonal(cross) if paired else cross.mean()
+    return float(off_diagonal(kernel(a, a)) + off_diagonal(kernel(b, b)) - 2 * between)
 
 
 class SqueezeFeatures(nn.Module):
@@ -170,7 +193,48 @@ class SqueezeFeatures(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Rgb (B,3,H,W) in [0, 1] -> features (B,512)."""
-        return self.features(255 * rgb.flip(1) - self.means).mean(dim=(2, 3))
+        return self.maps(rgb)[-1].mean(dim=(2, 3))
+
+    def maps(self, rgb: Tensor) -> list[Tensor]:
+        """Rgb (B,3,H,W) in [0, 1] -> the seven maps (B,C,h,w) that LPIPS compares."""
+        x, taken = 255 * rgb.flip(1) - self.means, []
+        for i, layer in enumerate(self.features):
+            x = layer(x)
+            if i in _TAPS:
+                taken.append(x)
+        return taken
+
+
+class PerceptualDistance(nn.Module):
+    """LPIPS-like: `SqueezeFeatures.maps` of two pictures -> distance (B,), 0 for the same.
+
+    `heads` is a .safetensors file with the linear heads of LPIPS 0.1 (`lin0.model.1.weight` to
+    lin6), which were fitted to another SqueezeNet's maps: for ranking models on the same pictures,
+    not for comparison with published LPIPS. Raises OSError when the file cannot be read and
+    RuntimeError when it holds other tensors. Source: Zhang et al. 2018, equation 1.
+    """
+
+    def __init__(self, heads: str | Path):
+        super().__init__()
+        from safetensors.torch import load_file
+
+        state = load_file(str(heads))
+        names = [f"lin{i}.model.1.weight" for i in range(len(_TAPS))]
+        shapes = [tuple(state[name].shape) if name in state else () for name in names]
+        if shapes != [(1, channels, 1, 1) for channels in _TAPS.values()]:
+            raise RuntimeError(f"no heads of LPIPS on SqueezeNet 1.1: {', '.join(state)[:80]}")
+        self.heads = nn.ParameterList(state[name].float() for name in names).requires_grad_(False)
+
+    def forward(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
+        """Seven maps (B,C,h,w) of each -> (B,)."""
+
+        def unit(x: Tensor) -> Tensor:
+            return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
+
+        distance = torch.zeros(len(fake[0]))
+        for f, r, head in zip(fake, real, self.heads, strict=True):
+            distance += ((unit(f) - unit(r)).square() * head).sum(1).mean((1, 2))
+        return distance
 
 
 def _check(fake: Tensor, real: Tensor) -> None:
@@ -179,6 +243,14 @@ def _check(fake: Tensor, real: Tensor) -> None:
         raise ValueError(f"Pictures must be two rgb batches (B, 3, H, W), got {shapes}")
     if not (fake.is_floating_point() and real.is_floating_point()):
         raise TypeError(f"Pictures must be floats in [0, 1], got {fake.dtype} and {real.dtype}")
+
+
+def _check_features(features_a: Tensor, features_b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in double precision on CPU, or ValueError."""
+    shapes = tuple(features_a.shape), tuple(features_b.shape)
+    if any(len(s) != 2 or s[0] < 2 for s in shapes) or shapes[0][1] != shapes[1][1]:
+        raise ValueError(f"Features must be (N, D) and (M, D) with N, M >= 2, got {shapes}")
+    return features_a.detach().double().cpu(), features_b.detach().double().cpu()
 
 
 def _chroma_weight(chroma: Tensor) -> Tensor:

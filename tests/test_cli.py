@@ -339,10 +339,13 @@ def test_evaluate_prints_the_table_and_writes_json(weights, tmp_path, capsys):
     arguments = ["evaluate", str(tmp_path / "data"), "--weights", weights, "--size", "64"]
     assert cli.main([*arguments, "--json", str(figures)]) == 0
     out, _ = capsys.readouterr()
-    assert [line.split()[0] for line in tidy(out)[1:]] == ["gray", "sepia", "model", "truth", "3"]
+    lines = tidy(out)
+    assert [line.split()[0] for line in lines[1:9:2]] == ["gray", "sepia", "model", "truth"]
+    assert lines[10] == "3 photos at 64 px, model tiny"
     result = json.loads(figures.read_text())
     assert result["model"] == "tiny"
-    assert f"{result['rows']['model']['psnr']:.2f}" in tidy(out)[3]
+    assert f"{result['rows']['model']['psnr']:.2f}" in lines[5]
+    assert [photo["path"] for photo in result["photos"]] == ["0.png", "1.png", "2.png"]
     (tmp_path / "data/bad.png").write_bytes(b"")
     assert cli.main(arguments) == 2
     out, err = capsys.readouterr()

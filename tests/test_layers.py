@@ -23,10 +23,10 @@ LAYERS = """
     recipes
     weights checkpoints
     colorize
-    jobs export report workers
+    jobs export workers
     console folders page
-    serve
-    loggers processes feed validate state
+    serve options
+    loggers processes feed validate state report
     config step run
     train
     cli

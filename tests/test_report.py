@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import skimage.data
-import torch
 from PIL import Image
 from skimage.color import lab2rgb, rgb2gray, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
+from squeeze import save_features
 
 from pix2pix import report
 from pix2pix.errors import DataError
@@ -98,13 +98,7 @@ def test_photos_are_resized_to_the_short_side_and_cropped(tmp_path):
 
 
 def test_features_add_the_frechet_distance(photos, tmp_path):
-    from safetensors.torch import save_file
-    from torchvision.models import squeezenet1_1
-
-    torch.manual_seed(0)
-    state = squeezenet1_1(weights=None).state_dict()
-    weights = tmp_path / "squeeze.safetensors"
-    save_file({k: v for k, v in state.items() if k.startswith("features.")}, weights)
+    weights = save_features(tmp_path / "squeeze.safetensors")
     half = report.evaluate(photos, Paint(0.5), size=64, features=weights)["rows"]
     full = report.evaluate(photos, Paint(1.0), size=64, features=weights)["rows"]
     assert half["gray"]["share_closed"] == 0
@@ -116,9 +110,12 @@ def test_features_add_the_frechet_distance(photos, tmp_path):
 def test_table_has_a_line_a_row_and_survives_json(photos):
     result = report.evaluate(photos, Paint(0.5), size=64)
     lines = report.format_table(json.loads(json.dumps(result))).splitlines()
-    assert [line.split()[0] for line in lines[1:5]] == ["gray", "sepia", "model", "truth"]
-    assert f"{result['rows']['sepia']['psnr']:.2f}" in lines[2]
-    assert lines[5] == "10 photos at 64 px, model paint; 1 files skipped"
+    assert [line.split()[0] for line in lines[1:9:2]] == ["gray", "sepia", "model", "truth"]
+    assert f"{result['rows']['sepia']['psnr']:.2f}" in lines[3]
+    low, high = result["intervals"]["sepia"]["psnr"]
+    assert lines[4].split()[0] == f"±{(high - low) / 2:.2f}"
+    assert lines[10] == "10 photos at 64 px, model paint; 1 files skipped"
+    assert max(map(len, lines)) <= 100
 
 
 def test_a_folder_without_photos_is_refused(tmp_path):

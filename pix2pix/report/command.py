@@ -1,0 +1,196 @@
+"""The commands `pix2pix evaluate` and `pix2pix report`; cli.py registers them.
+
+Only typer is imported up here, so that `pix2pix --help` stays quick.
+"""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from pix2pix.console import print_lines
+from pix2pix.errors import DataError, PhotoError
+from pix2pix.options import Device, load_model, stop
+
+
+def evaluate(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of color photos.")],
+    weights: Annotated[
+        str | None, typer.Option(metavar="W", help="As for colorize; default by default.")
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="SqueezeNet 1.1: Fréchet distance, share closed, KID."),
+    ] = None,
+    heads: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="LPIPS heads: LPIPS-like distance on --features."),
+    ] = None,
+    torchmetrics: Annotated[
+        bool, typer.Option("--torchmetrics", help="Published LPIPS and FID; fetches their nets.")
+    ] = False,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Two weights on the same photos, instead of --weights."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Score another tool's results there, by name."),
+    ] = None,
+    hints: Annotated[
+        str | None,
+        typer.Option(metavar="N,N", help="Gain by so many true colors told, such as 1,10,100."),
+    ] = None,
+    film: Annotated[
+        bool, typer.Option("--film", help="PSNR lost when the photo comes as from old film.")
+    ] = False,
+    sizes: Annotated[
+        bool, typer.Option("--sizes", help="How colors change when the input is scaled.")
+    ] = False,
+    size: Annotated[int, typer.Option(min=16, help="Side of the center crops.")] = 256,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page there; it holds your photos.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Compare a model with the true colors of DATA, beside gray and constant sepia.
+
+    Means over the photos with 95 % bootstrap intervals: PSNR, SSIM, CIEDE2000 and colorfulness
+    beside the truth's. --features and --heads, or --torchmetrics, add distances that pretrained
+    nets measure. --hints, --film and --sizes color the photos again under other conditions.
+    """
+    if heads is not None and features is None:
+        raise typer.BadParameter("--heads needs --features")
+    if compare is not None and weights is not None:
+        raise typer.BadParameter("--compare takes the place of --weights")
+    counts = _counts(hints)
+    if compare is not None and (counts or film or sizes):
+        raise typer.BadParameter("--hints, --film and --sizes are for one model, without --compare")
+    first, second = compare or (weights or "default", None)
+    models = [load_model(source, device) for source in (first, second) if source is not None]
+    options: dict[str, Any] = {"size": size, "features": features, "heads": heads}
+    options |= {"torchmetrics": torchmetrics}
+    options |= {"against": against, "hints": counts, "film": film, "sizes": sizes}
+    result = _measure(data, models, options)
+    if json_file is not None:
+        _write(json.dumps(result, indent=1).encode() + b"\n", json_file)
+    if html is not None:
+        _write_page(result, models, html)
+    failed = result["skipped"] + result.get("missing", [])
+    _finish(failed)
+
+
+def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Evaluate and print the table, or end in one line."""
+    from pix2pix import jobs, report
+    from pix2pix.report.yardsticks import YardstickError
+
+    try:
+        result = report.evaluate(
+            data, models[0], other=models[1] if len(models) > 1 else None, **options
+        )
+    except YardstickError as error:
+        record = jobs.Record(error.source, "failed", code="weights", reason=error.reason)
+        raise stop(record) from error
+    except DataError as error:
+        raise stop(jobs.Record(data, "failed", code="unreadable", reason=str(error))) from error
+    except PhotoError as error:
+        raise stop(jobs.failure(data, error)) from error
+    print(report.format_table(result))
+    return result
+
+
+def _write_page(result: dict[str, Any], models: list[Any], path: str) -> None:
+    from pix2pix import jobs
+
+    try:
+        from pix2pix.report import page
+    except ModuleNotFoundError as error:
+        reason = f"the page needs matplotlib: pip install matplotlib ({error})"
+        raise stop(jobs.Record(path, "failed", code="package", reason=reason)) from error
+    _write(page.build(result, models).encode(), path)
+
+
+def report(
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[W ...]", help="Further weights of the sheet.")
+    ] = None,
+    blind: Annotated[
+        str | None,
+        typer.Option(metavar="PHOTOS", help="A page that asks which of two is the real photo."),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(metavar="PHOTOS", help="A picture: a row a photo, gray and colored."),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(metavar="W", help="As for colorize; several for a sheet."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="Write it there.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the blind page's order and sides.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Let people judge: a blind test (--blind, an HTML page) or a sheet (--sheet, a PNG).
+
+    Both hold your photos, and need no network. --blind takes color photos; --sheet any.
+    """
+    from pix2pix.report import blind as blind_page
+    from pix2pix.report import sheet as sheet_of
+
+    chosen = [*(weights or []), *(more or [])] or ["default"]
+    if (blind is None) == (sheet is None):
+        raise typer.BadParameter("give --blind PHOTOS or --sheet PHOTOS")
+    if out is None:
+        raise typer.BadParameter("give -o FILE")
+    if blind is not None and len(chosen) > 1:
+        raise typer.BadParameter("--blind takes one model")
+    models = [load_model(source, device) for source in chosen]
+    skipped: list[dict[str, str]] = []
+    photos = blind or sheet or ""
+    try:
+        if blind is not None:
+            data = blind_page.build(photos, models[0], skipped, seed=seed).encode()
+        else:
+            data = sheet_of.build(photos, models, skipped)
+    except DataError as error:
+        from pix2pix.jobs import Record
+
+        raise stop(Record(photos, "failed", code="unreadable", reason=str(error))) from error
+    _write(data, out)
+    _finish(skipped)
+
+
+def _counts(text: str | None) -> list[int]:
+    """Parse "1,10,100" -> [1, 10, 100]."""
+    from pix2pix.hints import MOST_HINTS
+
+    parts = [] if text is None else text.split(",")
+    if not all(part.strip().isdecimal() and 1 <= int(part) <= MOST_HINTS for part in parts):
+        raise typer.BadParameter(f"--hints are counts of 1 to {MOST_HINTS} as 1,10,100, not {text}")
+    return [int(part) for part in parts]
+
+
+def _write(data: bytes, path: str) -> None:
+    from pix2pix import jobs
+    from pix2pix.images.files import write_bytes
+
+    try:
+        write_bytes(data, path)
+    except PhotoError as error:
+        raise stop(jobs.failure(path, error)) from error
+
+
+def _finish(failed: list[dict[str, str]]) -> None:
+    """Name what failed; exit status 2 when something did."""
+    from pix2pix.jobs import Record
+
+    for record in failed:
+        path, code, reason = (record[key] for key in ("path", "code", "reason"))
+        print_lines(Record(path, "failed", code=code, reason=reason))
+    raise typer.Exit(2 if failed else 0)

@@ -1,0 +1,231 @@
+"""Curves: how the colors change with what the model is given: hints, aged film, size.
+
+Each colors the photos of a batch again, under one condition after the other, and gives figures of
+single photos. Only color counts: a result's a*, b* are read off its 8-bit picture and joined to the
+photo's own L*, so that chroma which the gamut had no room for at another lightness counts as lost.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from pix2pix import film, metrics
+from pix2pix.color import net_to_rgb, rgb_to_lab, rgb_to_net
+from pix2pix.hints import Hint, uniform_points
+from pix2pix.randomness import normal_like
+from pix2pix.report.intervals import Intervals, Means, summarize
+from pix2pix.report.photos import Batch, to_tensor, to_uint8
+
+Figures = dict[str, dict[str, Tensor]]
+"""Of each condition and figure the photos' values: (B,), or (B, K) of each hint."""
+
+
+class Colors(Protocol):
+    """What is evaluated, such as a `Colorizer`: it names itself and colors one photo."""
+
+    @property
+    def name(self) -> str:
+        """The weights' name."""
+
+    def rgb(self, rgb: np.ndarray) -> np.ndarray:
+        """Color rgb (H,W,3) uint8 from its lightness alone -> (H,W,3) uint8."""
+
+
+class Curve(Protocol):
+    """What `evaluate` runs beside the rows; `name` is that of its section in the result."""
+
+    name: str
+
+    def measure(self, batch: Batch, model: Tensor) -> Figures:
+        """Color a batch again; `model` (B,3,H,W) in [0, 1] is what it looked like plainly."""
+
+    def summarize(self, figures: Figures) -> dict[str, Any]:
+        """Figures of all photos -> `rows` and their `intervals`."""
+
+
+class Film:
+    """Film curve: PSNR lost when the model sees the photo as an old emulsion would have left it.
+
+    The five renderings are those of film.py at fixed strengths: orthochromatic and blue-only
+    response; faded (blacks lifted by 7.5 %, contrast 72.5 %); grainy (normal noise of sigma 0.06 in
+    L of -1 to 1); scratched. Grain and scratches depend on the photo's place in the folder alone.
+    The model is given the aged L as a gray RGB picture; the ab of its result is joined to the L of
+    the photo as it was, and scored against the photo: PSNR [dB] of the plain result, scored in the
+    same way, less that of the aged one. So an emulsion's wrong grays cost nothing, only the colors
+    that they mislead the model to. It can fall below 0, because PSNR rewards timid color and what
+    misleads the model often makes it timid: `colorfulness`, of the joined result, tells; `plain` is
+    the photo as it was, `mean` is over the five.
+    """
+
+    name = "film"
+
+    def __init__(self, colorizer: Colors):
+        self.colorizer = colorizer
+
+    def measure(self, batch: Batch, model: Tensor) -> Figures:
+        """As Curve: of each rendering `psnr_lost` in dB and `colorfulness` (B,)."""
+        L = rgb_to_net(batch.truth)[0]
+        plain = _join(L, model)
+        best = metrics.psnr(plain, batch.truth)
+        figures = {"plain": {"colorfulness": metrics.colorfulness(plain)}}
+        aged = {
+            name: self._score(L, seen, best, batch.truth)
+            for name, seen in renderings(batch.truth, L, batch.positions).items()
+        }
+        mean = {
+            key: torch.stack([row[key] for row in aged.values()]).mean(0)
+            for key in ("psnr_lost", "colorfulness")
+        }
+        return figures | aged | {"mean": mean}
+
+    def _score(self, L: Tensor, seen: Tensor, best: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        gray = to_uint8(net_to_rgb(seen, torch.zeros_like(seen).expand(-1, 2, -1, -1)))
+        colored = to_tensor(np.stack([self.colorizer.rgb(photo) for photo in gray]))
+        joined = _join(L, colored)
+        return {
+            "psnr_lost": best - metrics.psnr(joined, truth),
+            "colorfulness": metrics.colorfulness(joined),
+        }
+
+    def summarize(self, figures: Figures) -> dict[str, Any]:
+        """As Curve."""
+        return _section(*summarize(figures))
+
+
+def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tensor]:
+    """Photos rgb (B,3,H,W) in [0, 1] and their L (B,1,H,W) -> the aged L in [-1, 1] by name."""
+    amount = L.new_ones(len(L), 1, 1, 1)
+    return {
+        "orthochromatic": film.respond(rgb, film.RESPONSES["orthochromatic"]),
+        "blue-only": film.respond(rgb, film.RESPONSES["blue"]),
+        "faded": film.fade(L, lift=0.075 * amount, contrast=0.725 * amount),
+        "grainy": (L + 0.06 * normal_like(L, 0, positions, 30)).clamp(-1, 1),
+        "scratched": film.scratch(L, 0, positions),
+    }
+
+
+class Sizes:
+    """Size curve: how the colors change when the same photo comes smaller or larger.
+
+    The square is scaled (Lanczos) by each of SCALES and colored; the result's ab is brought back to
+    the common size (bicubic) and joined to the photo's L. `delta_e2000` is the mean CIEDE2000 from
+    the result at scale 1, `colorfulness` the joined result's own.
+    """
+
+    name = "sizes"
+    SCALES = (0.5, 0.71, 1.0, 1.41, 2.0)
+
+    def __init__(self, colorizer: Colors):
+        self.colorizer = colorizer
+
+    def measure(self, batch: Batch, model: Tensor) -> Figures:
+        """As Curve: of each scale `delta_e2000` and `colorfulness` (B,)."""
+        L = rgb_to_net(batch.truth)[0]
+        plain = _join(L, model)
+        figures = {}
+        for scale in self.SCALES:
+            joined = plain if scale == 1 else _join(L, self._color(batch, scale))
+            figures[f"{scale:g}"] = {
+                "delta_e2000": metrics.delta_e2000(joined, plain),
+                "colorfulness": metrics.colorfulness(joined),
+            }
+        return figures
+
+    def _color(self, batch: Batch, scale: float) -> Tensor:
+        side = max(1, round(batch.truth.shape[-1] * scale))
+        colored = []
+        for photo in batch.rgb8:
+            scaled = Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS)
+            colored.append(self.colorizer.rgb(np.array(scaled)))
+        return to_tensor(np.stack(colored))
+
+    def summarize(self, figures: Figures) -> dict[str, Any]:
+        """As Curve."""
+        return _section(*summarize(figures))
+
+
+class Hints:
+    """Hint curve: what it gains to be told the true color at some points, and how it obeys.
+
+    Points are uniformly random (`hints.uniform_points`, seeded by the photo's place in the folder),
+    and fewer are the first of more. A hint's color is the mean of the true photo over 7x7 pixels
+    around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is PSNR
+    with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint, both
+    at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
+    """
+
+    name = "hints"
+    SIDE = 7 / 256
+
+    def __init__(self, colorizer: Any, counts: Sequence[int]):
+        self.colorizer, self.counts = colorizer, sorted(set(counts))
+
+    def measure(self, batch: Batch, model: Tensor) -> Figures:
+        """As Curve: of each count `psnr_gain` (B,) and `delta_e2000` (B, count)."""
+        plain = metrics.psnr(model, batch.truth)
+        points = [true_hints(p, max(self.counts), int(i)) for p, i in _placed(batch)]
+        figures = {}
+        for count in self.counts:
+            told = [given[:count] for given in points]
+            pairs = zip(batch.rgb8, told, strict=True)
+            rgb8 = [self.colorizer.rgb(photo, hints=hints) for photo, hints in pairs]
+            gain = metrics.psnr(to_tensor(np.stack(rgb8)), batch.truth) - plain
+            missed = [missed_by(rgb, hints) for rgb, hints in zip(rgb8, told, strict=True)]
+            figures[str(count)] = {"psnr_gain": gain, "delta_e2000": torch.stack(missed)}
+        return figures
+
+    def summarize(self, figures: Figures) -> dict[str, Any]:
+        """As Curve; `delta_e2000_median` and `delta_e2000_p95` are without intervals."""
+        gains = {count: {"psnr_gain": row["psnr_gain"]} for count, row in figures.items()}
+        section = _section(*summarize(gains))
+        for count, row in figures.items():
+            median, p95 = np.percentile(row["delta_e2000"].numpy(), (50, 95))
+            section["rows"][count]["delta_e2000_median"] = float(median)
+            section["rows"][count]["delta_e2000_p95"] = float(p95)
+        return section
+
+
+def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
+    """Points of a photo rgb (H,W,3) uint8 and the true colors around them (see `Hints`)."""
+    height, width = rgb.shape[:2]
+    reach = round(Hints.SIDE * min(height, width)) // 2
+    hints: list[Hint] = []
+    for y, x in uniform_points(count, seed):
+        row, column = int(y * height), int(x * width)
+        around = rgb[
+            max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1
+        ]
+        red, green, blue = around.reshape(-1, 3).mean(0).round().astype(int).tolist()
+        hints.append((column, row, (red, green, blue)))
+    return hints
+
+
+def missed_by(rgb: np.ndarray, hints: Sequence[Hint]) -> Tensor:
+    """CIEDE2000 (N,) of a result rgb (H,W,3) uint8 from N hints at their pixels and its own L*."""
+    pixels = np.array([rgb[int(y), int(x)] for x, y, _ in hints], np.uint8)
+    result, wanted = (
+        rgb_to_lab(torch.from_numpy(colors).T[:, None] / 255)  # (3, 1, N)
+        for colors in (pixels, np.array([color for _, _, color in hints], np.uint8))
+    )
+    return metrics.ciede2000(torch.cat([result[:1], wanted[1:]]), result)[0]
+
+
+def _placed(batch: Batch) -> list[tuple[np.ndarray, int]]:
+    return list(zip(batch.rgb8, batch.positions, strict=True))
+
+
+def _join(L: Tensor, colored: Tensor) -> Tensor:
+    """The colors of a result of any size, at L (B,1,H,W) -> rgb (B,3,H,W) in steps of 1/255."""
+    ab = rgb_to_net(colored)[1]
+    if ab.shape[-2:] != L.shape[-2:]:
+        ab = F.interpolate(ab, L.shape[-2:], mode="bicubic", antialias=True)
+    return (255 * net_to_rgb(L, ab)).round() / 255
+
+
+def _section(rows: Means, intervals: Intervals) -> dict[str, Any]:
+    return {"rows": rows, "intervals": intervals}

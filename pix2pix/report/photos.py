@@ -1,0 +1,138 @@
+"""Photos of a folder as batches of squares, and another tool's versions of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from pix2pix import images
+from pix2pix.errors import DataError, PhotoError
+
+_BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
+_MARK = ".color"  # at the end of the names that `pix2pix colorize` gives
+
+
+@dataclass
+class Batch:
+    """Photos: `truth` rgb (B,3,size,size) in [0, 1], in steps of 1/255."""
+
+    paths: list[str]
+    """Relative to the folder."""
+    positions: np.ndarray
+    """(B,) int64: the places of the photos among those that could be read, from 0."""
+    truth: Tensor
+    shapes: list[tuple[int, int]]
+    """Height and width of the files."""
+
+    @property
+    def rgb8(self) -> np.ndarray:
+        """(B,size,size,3) uint8."""
+        return to_uint8(self.truth)
+
+
+def to_uint8(rgb: Tensor) -> np.ndarray:
+    """Rgb (B,3,H,W) in [0, 1] -> (B,H,W,3) uint8."""
+    return (255 * rgb).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def to_tensor(rgb: np.ndarray) -> Tensor:
+    """Rgb (B,H,W,3) uint8 -> (B,3,H,W) in [0, 1]."""
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
+
+
+def find(folder: str | Path) -> list[Path]:
+    """Every photo under a folder, by name. Raises DataError when it is no folder."""
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder} is no folder of photos")
+    return sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in images.EXTENSIONS)
+
+
+def batches(
+    folder: str | Path, size: int, skipped: list[dict[str, str]], *, desc: str = "evaluate"
+) -> Iterator[Batch]:
+    """Read the photos under a folder as center squares; name the unreadable ones in `skipped`."""
+    found: list[tuple[str, np.ndarray, tuple[int, int]]] = []
+    count = 0
+    for path in tqdm(find(folder), desc=desc, unit="photo", disable=None):
+        try:
+            rgb = images.read(path).rgb
+        except PhotoError as error:
+            skipped.append({"path": str(path), "code": error.code, "reason": error.reason})
+            continue
+        found.append((str(path.relative_to(folder)), square(rgb, size), rgb.shape[:2]))
+        if len(found) == _BATCH:
+            yield _batch(found, count)
+            count, found = count + _BATCH, []
+    if found:
+        yield _batch(found, count)
+
+
+def _batch(found: list[tuple[str, np.ndarray, tuple[int, int]]], count: int) -> Batch:
+    paths, squares, shapes = zip(*found, strict=True)
+    return Batch(
+        list(paths), np.arange(count, count + len(paths)), to_tensor(np.stack(squares)), [*shapes]
+    )
+
+
+def square(rgb: np.ndarray, size: int) -> np.ndarray:
+    """Resize and crop rgb (H,W,3) uint8 to its center square (size,size,3)."""
+    height, width = rgb.shape[:2]
+    if min(height, width) != size:
+        scale = size / min(height, width)
+        height, width = max(size, round(height * scale)), max(size, round(width * scale))
+        image = Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS)
+        rgb = np.asarray(image)
+    top, left = (height - size) // 2, (width - size) // 2
+    return np.array(rgb[top : top + size, left : left + size])
+
+
+class Others:
+    """Another tool's colored versions of the photos, found by name in a folder of its own.
+
+    `b/a.jpg` is looked for as `b/a` with any extension of a picture, and as `b/a.color`. What is
+    not found, not readable or of another size is named in `missing`.
+    """
+
+    def __init__(self, folder: str | Path, size: int):
+        self.folder, self.size = Path(folder), size
+        self.missing: list[dict[str, str]] = []
+        self._files = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find(folder)}
+
+    def rows(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of a batch: rgb (B,3,size,size) in [0, 1], and which are there (B,) bool."""
+        rgb = torch.zeros_like(batch.truth)
+        there = torch.zeros(len(rgb), dtype=torch.bool)
+        for i, (path, shape) in enumerate(zip(batch.paths, batch.shapes, strict=True)):
+            found = self._read(path, shape)
+            if found is not None:
+                rgb[i] = to_tensor(found[None])[0]
+                there[i] = True
+        return rgb, there
+
+    def _read(self, path: str, shape: tuple[int, int]) -> np.ndarray | None:
+        stem = Path(path).with_suffix("").as_posix()
+        file = self._files.get(stem) or self._files.get(stem + _MARK)
+        if file is None:
+            self._miss(path, "missing", f"no picture of that name in {self.folder}")
+            return None
+        try:
+            rgb = images.read(file).rgb
+        except PhotoError as error:
+            self._miss(str(file), error.code, error.reason)
+            return None
+        height, width = rgb.shape[:2]
+        if (height, width) == shape:
+            return square(rgb, self.size)
+        if height == width == self.size:
+            return rgb
+        sizes = f"{width}x{height} pixels, not {shape[1]}x{shape[0]} or {self.size}x{self.size}"
+        self._miss(str(file), "size", sizes)
+        return None
+
+    def _miss(self, path: str, code: str, reason: str) -> None:
+        self.missing.append({"path": path, "code": code, "reason": reason})

@@ -1,0 +1,185 @@
+"""Tables: what `evaluate` found as lines of text, at most 100 columns wide."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Cells = list[list[str]]
+
+COLUMNS = {  # key: heading, format
+    "psnr": ("PSNR dB", "{:.2f}"),
+    "ssim": ("SSIM", "{:.4f}"),
+    "delta_e2000": ("ΔE2000", "{:.2f}"),
+    "lpips_like": ("~LPIPS", "{:.4f}"),
+    "lpips": ("LPIPS", "{:.4f}"),
+    "colorfulness": ("colorful", "{:.1f}"),
+    "colorfulness_ratio": ("of true", "{:.0%}"),
+    "colorfulness_error": ("mean |Δ|", "{:.1f}"),
+    "frechet": ("Fréchet", "{:.1f}"),
+    "share_closed": ("closed", "{:.1%}"),
+    "kid": ("KID", "{:.3g}"),
+    "fid": ("FID", "{:.1f}"),
+}
+_FROM_NETS = ("lpips_like", "lpips", "frechet", "share_closed", "kid", "fid")
+_MOST = 10  # columns that fit into 100 characters
+_FINER = {"colorfulness_ratio": "{:.1%}"}  # for intervals, where a percent is too coarse
+_NOTES = {
+    "lpips_like": "~LPIPS is LPIPS-like, on SqueezeNet: for rows of one table, not for published "
+    "figures",
+}
+
+
+def format_table(result: dict[str, Any]) -> str:
+    """Lay out what `evaluate` returned as lines of text: each row, and below it the intervals.
+
+    `±` is half of the 95 % bootstrap interval of the mean above it.
+    """
+    columns = columns_of(result)
+    near = [key for key in columns if key not in _FROM_NETS]
+    tables = [columns] if len(columns) <= _MOST else [near, [k for k in columns if k not in near]]
+    blocks = [_rows(result, keys) for keys in tables]
+    blocks.append("\n".join([about(result), *notes(result)]))
+    blocks += [align(cells) for cells in sections(result).values()]
+    return "\n\n".join(blocks)
+
+
+def sections(result: dict[str, Any]) -> dict[str, Cells]:
+    """What a result has beside its rows: by heading the cells of a table, its head first."""
+    found = {"Over sepia": _over_sepia(result)}
+    if "compare" in result:
+        found["A less B"] = _compare(result["compare"])
+        found["Photos where A and B differ most"] = _named(result["compare"])
+    for key, heading, lay_out in (
+        ("hints", "With true colors told", _hints),
+        ("film", "As from old film", _film),
+        ("sizes", "With the input scaled", _sizes),
+    ):
+        if key in result:
+            found[heading] = lay_out(result[key])
+    return found
+
+
+def columns_of(result: dict[str, Any]) -> list[str]:
+    """Keys of the figures that a result has, in the table's order."""
+    return [key for key in COLUMNS if key in result["rows"]["gray"]]
+
+
+def label(name: str, result: dict[str, Any]) -> str:
+    """A row's name as it is shown: two models are A and B."""
+    return {"model": "A", "other": "B"}.get(name, name) if "other" in result else name
+
+
+def show(key: str, value: float | None) -> str:
+    """A figure in its column's format; nothing for None."""
+    return "" if value is None else COLUMNS[key][1].format(value)
+
+
+def show_half(key: str, interval: Sequence[float] | None) -> str:
+    """Half of an interval as `±0.12`; nothing for None."""
+    if interval is None:
+        return ""
+    form = _FINER.get(key, COLUMNS[key][1])
+    return "±" + form.format((interval[1] - interval[0]) / 2)
+
+
+def about(result: dict[str, Any]) -> str:
+    """One line: how many photos, their size, the model."""
+    models = f"model {result['model']}"
+    if "other" in result:
+        models = f"A {result['model']}, B {result['other']}"
+    line = f"{result['pictures']} photos at {result['size']} px, {models}"
+    if "against" in result:
+        found = result["against"]
+        line += f"; against {found['folder']} on {found['pictures']} of them"
+    if result["skipped"]:
+        line += f"; {len(result['skipped'])} files skipped"
+    return line
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """What has to be said below the table."""
+    said = "± half of the 95 % bootstrap interval (1,000 draws of the photos)"
+    if "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
+        said += "; distances between sets have none"
+    return [said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
+
+
+def align(cells: Iterable[Sequence[str]]) -> str:
+    """Lines of cells -> text: the first column to the left, the others to the right."""
+    lines = [list(line) for line in cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+        for line in lines
+    )
+
+
+def _rows(result: dict[str, Any], columns: Sequence[str]) -> str:
+    cells = [["", *(COLUMNS[key][0] for key in columns)]]
+    for name, row in result["rows"].items():
+        halves = result["intervals"][name]
+        cells.append([label(name, result), *(show(key, row.get(key)) for key in columns)])
+        cells.append(["", *(show_half(key, halves.get(key)) for key in columns)])
+    return align(line for line in cells if any(line))
+
+
+def _over_sepia(result: dict[str, Any]) -> Cells:
+    rows, intervals = (result["over_sepia"][key] for key in ("rows", "intervals"))
+    columns = [key for key in COLUMNS if key in rows["model"]]
+    cells = [["over sepia", *(COLUMNS[key][0] for key in columns)]]
+    for name, row in rows.items():
+        cells.append([label(name, result), *(_signed(key, row.get(key)) for key in columns)])
+        cells.append(["", *(show_half(key, intervals[name].get(key)) for key in columns)])
+    return cells
+
+
+def _signed(key: str, value: float | None) -> str:
+    return "" if value is None else COLUMNS[key][1].replace(":", ":+").format(value)
+
+
+def _compare(section: dict[str, Any]) -> Cells:
+    cells = [["A less B", "mean", "95 %", "A better on"]]
+    for key, row in section["rows"].items():
+        low, high = (_signed(key, end) for end in section["intervals"][key]["difference"])
+        mean = _signed(key, row["difference"])
+        cells.append([COLUMNS[key][0], mean, f"{low} to {high}", f"{row['share_better']:.1%}"])
+    return cells
+
+
+def _named(section: dict[str, Any]) -> Cells:
+    photos = section["gains"] + section["losses"]
+    return [["largest gains and losses", "PSNR dB"]] + [
+        [photo["path"], f"{photo['psnr']:+.2f}"] for photo in photos
+    ]
+
+
+def _hints(section: dict[str, Any]) -> Cells:
+    cells = [["hints", "PSNR gain dB", "", "ΔE at hints: median", "95th percentile"]]
+    for count, row in section["rows"].items():
+        half = show_half("psnr", section["intervals"][count]["psnr_gain"])
+        missed = (f"{row[f'delta_e2000_{k}']:.2f}" for k in ("median", "p95"))
+        cells.append([count, f"{row['psnr_gain']:+.2f}", half, *missed])
+    return cells
+
+
+def _film(section: dict[str, Any]) -> Cells:
+    cells = [["film", "PSNR lost dB", "", "colorful", ""]]
+    for name, row in section["rows"].items():
+        halves, lost = section["intervals"][name], row.get("psnr_lost")
+        line = [
+            name,
+            "" if lost is None else f"{lost:.2f}",
+            show_half("psnr", halves.get("psnr_lost")),
+        ]
+        line.append(show("colorfulness", row["colorfulness"]))
+        cells.append([*line, show_half("colorfulness", halves["colorfulness"])])
+    return cells
+
+
+def _sizes(section: dict[str, Any]) -> Cells:
+    cells = [["input scaled", "ΔE2000 from 1", "", "colorful", ""]]
+    for name, row in section["rows"].items():
+        line = [name]
+        for key in ("delta_e2000", "colorfulness"):
+            line += [show(key, row[key]), show_half(key, section["intervals"][name][key])]
+        cells.append(line)
+    return cells

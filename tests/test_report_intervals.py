@@ -1,0 +1,59 @@
+"""Bootstrap intervals against numpy and against what is known of means."""
+
+import numpy as np
+import pytest
+import torch
+
+from pix2pix.report import intervals
+from pix2pix.report.intervals import resample, summarize
+
+
+def test_intervals_are_those_of_a_loop_over_numpy():
+    values = torch.randn(40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    means, spans = summarize({"row": {"figure": values}}, draws=300, seed=5)
+    rng = np.random.default_rng(5)
+    drawn = [values.numpy()[rng.integers(40, size=40)].mean() for _ in range(300)]
+    assert means["row"]["figure"] == pytest.approx(values.mean().item())
+    assert spans["row"]["figure"] == pytest.approx(np.percentile(drawn, [2.5, 97.5]))
+
+
+def test_a_mean_of_normal_values_has_the_interval_of_the_books():
+    values = torch.randn(400, generator=torch.Generator().manual_seed(1))
+    _, spans = summarize({"row": {"figure": values}})
+    low, high = spans["row"]["figure"]
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std().item() / 20, rel=0.1)
+    assert summarize({"row": {"figure": values}})[1] == spans  # the seed is fixed
+
+
+def test_rows_are_resampled_together():
+    values = torch.randn(60, generator=torch.Generator().manual_seed(2))
+    table = {"a": {"x": values}, "b": {"x": values + 3}}
+    _, spans = summarize(table)
+    shifted = [end + 3 for end in spans["a"]["x"]]
+    assert spans["b"]["x"] == pytest.approx(shifted, abs=1e-6)
+
+
+def test_a_ratio_is_that_of_the_sums():
+    above, below = torch.tensor([1.0, 2, 3, 10]), torch.tensor([2.0, 4, 6, 20])
+    means, spans = summarize({"row": {"ratio": (above, below)}})
+    assert means["row"]["ratio"] == pytest.approx(0.5)
+    assert spans["row"]["ratio"] == pytest.approx([0.5, 0.5])
+
+
+def test_photos_without_a_value_do_not_count():
+    some = torch.tensor([1.0, torch.nan, 3.0, torch.nan])
+    means, spans = summarize({"row": {"x": some, "r": (some, torch.tensor([2.0, 5, 6, 5]))}})
+    assert means["row"] == {"x": pytest.approx(2), "r": pytest.approx(0.5)}
+    assert 1 <= spans["row"]["x"][0] <= spans["row"]["x"][1] <= 3
+
+
+def test_many_photos_are_drawn_in_parts(monkeypatch):
+    values = np.random.default_rng(3).random((50, 2))
+    whole = resample(values, np.ones((50, 2)), draws=30, seed=0)
+    monkeypatch.setattr(intervals, "_AT_ONCE", 50 * 7)
+    np.testing.assert_allclose(resample(values, np.ones((50, 2)), draws=30, seed=0), whole)
+    assert whole.shape == (30, 2)
+
+
+def test_nothing_to_summarize_is_nothing():
+    assert summarize({"row": {}}) == ({"row": {}}, {"row": {}})
