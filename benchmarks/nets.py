@@ -1,12 +1,13 @@
 """Time of the pretrained-encoder U-Nets beside the width-32 U-Net, in training and in coloring.
 
     python benchmarks/nets.py [--precision fp32|bf16] [--size 256] [--batch 8] [--threads 2]
+        [--only resnet18 convnext_tiny]
 
 The nets take turns, round after round, so that a busy machine slows all of them; with one thread
 processor time is taken, which other work lengthens least. Printed for each: the median milliseconds
 of a training step (forward, L1, backward, AdamW) and of coloring one picture (eval, no gradient),
 both channels last as training and the colorizer have it, and their ratios to the U-Net's.
-Bar: at most 1.5 in each.
+Bar for the first two encoders, which run on laptops: at most 1.5 in each.
 """
 
 import argparse
@@ -23,6 +24,9 @@ NETS = {
     "mobilenet_v2": lambda: BackboneUNet(encoder="mobilenet_v2"),
     "mobilenet_v2, frozen=0": lambda: BackboneUNet(encoder="mobilenet_v2", frozen=0),
     "squeezenet1_1": lambda: BackboneUNet(encoder="squeezenet1_1"),
+    "resnet18": lambda: BackboneUNet(encoder="resnet18"),
+    "convnext_tiny": lambda: BackboneUNet(encoder="convnext_tiny"),
+    "mobilenet_v2, up=shuffle": lambda: BackboneUNet(up="shuffle"),
 }
 
 
@@ -73,20 +77,22 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", nargs="+", choices=list(NETS)[1:], default=list(NETS)[1:])
     options = parser.parse_args()
+    base = next(iter(NETS))
+    nets = {name: NETS[name] for name in (base, *options.only)}
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     L = torch.rand(options.batch, 1, options.size, options.size) * 2 - 1
     ab = torch.rand(options.batch, 2, options.size, options.size) - 0.5
     bf16 = options.precision == "bf16"
-    step = turns({n: Training(make(), L, ab, bf16) for n, make in NETS.items()}, options.rounds)
-    color = turns({n: Coloring(make(), L[:1]) for n, make in NETS.items()}, 3 * options.rounds)
-    base = next(iter(NETS))
+    step = turns({n: Training(make(), L, ab, bf16) for n, make in nets.items()}, options.rounds)
+    color = turns({n: Coloring(make(), L[:1]) for n, make in nets.items()}, 3 * options.rounds)
     print(
         f"{options.size} px, {options.threads} threads, {options.precision}, batch {options.batch}"
     )
     print(f"{'':24}{'step [ms]':>12}{'ratio':>8}{'coloring [ms]':>16}{'ratio':>8}")
-    for name in NETS:
+    for name in nets:
         ratios = step[name] / step[base], color[name] / color[base]
         print(
             f"{name:24}{step[name] * 1e3:12.1f}{ratios[0]:8.2f}"

@@ -1,10 +1,12 @@
-"""Backbones: the feature stacks of two image classifiers, in torchvision's layout.
+"""Backbones: the feature stacks of image classifiers, in torchvision's layout.
 
-Layer for layer what torchvision builds, so that its pretrained tensors fit strictly; written out
-because importing torchvision takes as long again as importing torch, and every
-`pix2pix colorize` would pay for it.
+MobileNetV2 and SqueezeNet are written out, layer for layer what torchvision builds, so that its
+pretrained tensors fit strictly: importing torchvision takes as long again as importing torch, and
+every `pix2pix colorize` would pay for it. ResNet-18 and ConvNeXt-T are torchvision's own, imported
+when one is built.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 
 import torch
@@ -12,42 +14,54 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-# Where each is tapped for skips, from half size down: (index in the stack, channels there).
-TAPS = {
+# Where each is tapped for skips, from half size down: (index in the stack, channels there), or None
+# where the stack has no map of that size.
+Tap = tuple[int, int]
+TAPS: dict[str, tuple[Tap | None, ...]] = {
     "mobilenet_v2": ((1, 16), (3, 24), (6, 32), (13, 96), (18, 1280)),
     "squeezenet1_1": ((1, 64), (4, 128), (7, 256), (12, 512)),
+    "resnet18": ((2, 64), (4, 64), (5, 128), (6, 256), (7, 512)),
+    "convnext_tiny": (None, (1, 96), (3, 192), (5, 384), (7, 768)),
 }
 
 
 def build_backbone(encoder: str, *, weights: str | None = None) -> nn.Sequential:
     """Build a feature stack: rgb (B, 3, H, W), normalized as for ImageNet -> its last map.
 
-    `encoder` is "mobilenet_v2" or "squeezenet1_1". `weights` is None (random), "download"
-    (torchvision's own, from its server), or a .safetensors file in torchvision's layout, with
-    names like `features.0.0.weight` or `0.0.weight`; a classifier in it is left out.
+    `encoder` is a name of TAPS. `weights` is None (random), "download" (torchvision's own, from its
+    server), or a .safetensors file in torchvision's layout, with names like `features.0.0.weight`
+    or `0.0.weight`, for resnet18 `layer1.0.conv1.weight`; a classifier in it is left out.
     Raises ValueError for another encoder, or a file that does not fit in every tensor;
     FileNotFoundError when it is not there.
     """
     if encoder not in TAPS:
         raise ValueError(f"encoder {encoder!r}: one of {', '.join(TAPS)}")
-    features = mobilenet_v2() if encoder == "mobilenet_v2" else squeezenet1_1()
+    stacks = {
+        "mobilenet_v2": mobilenet_v2,
+        "squeezenet1_1": squeezenet1_1,
+        "resnet18": resnet18,
+        "convnext_tiny": convnext_tiny,
+    }
+    features = stacks[encoder]()
     if weights == "download":
         from torchvision.models import get_model
 
-        features.load_state_dict(get_model(encoder, weights="DEFAULT").features.state_dict())
+        whole = get_model(encoder, weights="DEFAULT").state_dict()
+        features.load_state_dict(_features_only(whole, encoder))
     elif weights is not None:
         try:
-            features.load_state_dict(_features_only(load_file(weights)))
+            features.load_state_dict(_features_only(load_file(weights), encoder))
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{weights}: no weights of {encoder}: {error}") from error
     return features
 
 
-def _features_only(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _features_only(state: Mapping[str, Tensor], encoder: str) -> dict[str, Tensor]:
+    classifier = "fc." if encoder == "resnet18" else "classifier."
     return {
         name.removeprefix("features."): tensor
         for name, tensor in state.items()
-        if not name.startswith("classifier.")
+        if not name.startswith(classifier)
     }
 
 
@@ -134,6 +148,29 @@ class Fire(nn.Module):
         """(B, c_in, H, W) -> (B, 2 * wide, H, W)."""
         x = self.squeeze(x).relu_()
         return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu_()
+
+
+def resnet18() -> nn.Sequential:
+    """ResNet-18 without its classifier: (B, 3, H, W) -> (B, 512, H/32, W/32), randomly initialized.
+
+    Source: He et al. 2015, https://arxiv.org/abs/1512.03385.
+    """
+    from torchvision import models
+
+    layers = OrderedDict(models.resnet18(weights=None).named_children())
+    del layers["avgpool"], layers["fc"]
+    return nn.Sequential(layers)
+
+
+def convnext_tiny() -> nn.Sequential:
+    """ConvNeXt-T without its classifier: (B, 3, H, W) -> (B, 768, H/32, W/32), random weights.
+
+    It never drops a block at random, as its training on ImageNet did.
+    Source: Liu et al. 2022, https://arxiv.org/abs/2201.03545.
+    """
+    from torchvision import models
+
+    return models.convnext_tiny(weights=None, stochastic_depth_prob=0.0).features
 
 
 def _init(net: nn.Sequential) -> nn.Sequential:

@@ -22,6 +22,7 @@ def train_step(
     loss or a gradient is not finite, nothing moves.
     """
     recipe, step = state.recipe.train(), state.step
+    recipe.prepare(step)
     key = int(bits(seed, step * fabric.world_size + fabric.global_rank, 60)[0])
     torch.manual_seed(key & 0x7FFFFFFFFFFFFFFF)  # dropout: by step, so that resuming is exact
     adversarial = recipe.adversarial(step)

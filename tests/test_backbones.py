@@ -1,5 +1,7 @@
 """The encoders against torchvision's, and the ways their weights come in."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -25,11 +27,20 @@ def set_statistics(net):
     return net
 
 
-def reference(encoder):
-    features = set_statistics(models.get_model(encoder, weights=None)).features.eval()
+def whole(encoder):
+    """Torchvision's classifier, its first convolution padded as ours where theirs is not."""
+    net = set_statistics(models.get_model(encoder, weights=None)).eval()
     if encoder == "squeezenet1_1":
-        features[0].padding = (1, 1)
-    return features
+        net.features[0].padding = (1, 1)
+    return net
+
+
+def reference(encoder):
+    """Torchvision's classifier without its head, as a stack."""
+    net = whole(encoder)
+    if encoder != "resnet18":
+        return net.features
+    return nn.Sequential(OrderedDict(list(net.named_children())[:-2]))
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -45,12 +56,52 @@ def test_encoders_are_torchvisions(encoder):
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("steps", [(1, 1), (2, 3)])
+def test_taps_have_the_stated_sizes_and_channels(encoder, steps):
+    stack, taps = build_backbone(encoder).eval(), TAPS[encoder]
+    h, w = (2 ** len(taps) * s for s in steps)
+    x, maps = torch.randn(1, 3, h, w), {}
+    for i, block in enumerate(stack):
+        x = block(x)
+        maps[i] = tuple(x.shape[1:])
+    for level, tap in enumerate(taps, 1):
+        size = (h >> level, w >> level)
+        if tap:
+            assert maps[tap[0]] == (tap[1], *size)
+        else:
+            assert size not in {shape[1:] for shape in maps.values()}
+    assert [tap for tap in taps if tap] == sorted(tap for tap in taps if tap)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_whole_classifiers_file_fits_strictly(encoder, tmp_path):
+    """Only the head is left out, and what the head would see is torchvision's to the bit."""
+    theirs, x, seen = whole(encoder), torch.randn(2, 3, 64, 96), []
+    save_file(theirs.state_dict(), tmp_path / "w.safetensors")
+    net = build_backbone(encoder, weights=str(tmp_path / "w.safetensors")).eval()
+    pool = theirs.classifier if encoder in ("squeezenet1_1", "mobilenet_v2") else theirs.avgpool
+    pool.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    theirs(x)
+    ours = net(x)
+    assert torch.equal(ours.mean((2, 3)) if encoder == "mobilenet_v2" else ours, seen[0])
+
+
+def test_convnext_drops_no_blocks_in_training():
+    net, x = build_backbone("convnext_tiny").train(), torch.randn(8, 3, 32, 32)
+    for name, parameter in net.named_parameters():
+        if name.endswith("layer_scale"):  # at first so small that a block changes nothing
+            nn.init.ones_(parameter)
+    assert torch.equal(net(x), net(x))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("prefix", ["features.", ""])
 def test_weights_come_from_a_file_in_either_naming(encoder, prefix, tmp_path):
     theirs = reference(encoder)
     state = {prefix + k: v for k, v in theirs.state_dict().items()}
     if prefix:
-        state["classifier.1.weight"] = torch.zeros(3, 3)  # as in a whole classifier
+        head = "fc" if encoder == "resnet18" else "classifier.1"
+        state[f"{head}.weight"] = torch.zeros(3, 3)  # as in a whole classifier
     save_file(state, tmp_path / "w.safetensors")
     net = build_backbone(encoder, weights=str(tmp_path / "w.safetensors")).eval()
     x = torch.randn(1, 3, 32, 32)
@@ -60,6 +111,7 @@ def test_weights_come_from_a_file_in_either_naming(encoder, prefix, tmp_path):
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_weights_come_from_torchvision(encoder, monkeypatch):
     theirs = models.get_model(encoder, weights=None)
+    layers = theirs.state_dict()
     asked = []
 
     def get_model(name, weights):
@@ -69,8 +121,8 @@ def test_weights_come_from_torchvision(encoder, monkeypatch):
     monkeypatch.setattr(models, "get_model", get_model)
     net = build_backbone(encoder, weights="download")
     assert asked == [(encoder, "DEFAULT")]
-    state = theirs.features.state_dict()
-    assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
+    prefix = "" if encoder == "resnet18" else "features."
+    assert all(torch.equal(v, layers[prefix + k]) for k, v in net.state_dict().items())
 
 
 def break_state(state, how):
@@ -79,17 +131,20 @@ def break_state(state, how):
         del state[first]
     elif how == "unexpected":
         state["features.99.weight"] = torch.zeros(1)
+    elif how == "another's head":
+        state["classifier.weight" if "conv1.weight" in state else "fc.weight"] = torch.zeros(1)
     else:
         state[first] = torch.zeros(1, 2, 3)
     return state
 
 
-@pytest.mark.parametrize("how", ["missing", "unexpected", "shape"])
-def test_weights_that_do_not_fit_are_refused(how, tmp_path):
+@pytest.mark.parametrize("encoder", ["squeezenet1_1", "resnet18", "convnext_tiny"])
+@pytest.mark.parametrize("how", ["missing", "unexpected", "shape", "another's head"])
+def test_weights_that_do_not_fit_are_refused(how, encoder, tmp_path):
     path = tmp_path / "other.safetensors"
-    save_file(break_state(dict(reference("squeezenet1_1").state_dict()), how), path)
-    with pytest.raises(ValueError, match=r"other\.safetensors: no weights of squeezenet1_1"):
-        build_backbone("squeezenet1_1", weights=str(path))
+    save_file(break_state(dict(reference(encoder).state_dict()), how), path)
+    with pytest.raises(ValueError, match=rf"other\.safetensors: no weights of {encoder}"):
+        build_backbone(encoder, weights=str(path))
 
 
 def test_weights_that_are_no_safetensors_are_refused(tmp_path):
@@ -101,5 +156,5 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path):
 
 
 def test_an_unknown_encoder_is_told_what_there_is():
-    with pytest.raises(ValueError, match="'resnet18': one of mobilenet_v2, squeezenet1_1"):
-        build_backbone("resnet18")
+    with pytest.raises(ValueError, match="'vgg16': one of mobilenet_v2, squeezenet1_1, resnet18"):
+        build_backbone("vgg16")

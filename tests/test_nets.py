@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from pix2pix import nets
+from pix2pix import nets, recipes, weights
 from pix2pix.backbones import TAPS
 from pix2pix.nets import BackboneUNet, DoubleConvUNet, PatchGAN, UNet
 
@@ -19,7 +19,15 @@ SMALL = {
     "BackboneUNet, squeezenet1_1": lambda **kw: BackboneUNet(
         encoder="squeezenet1_1", decoder=(4, 4, 4), bottleneck=4, **kw
     ),
+    "BackboneUNet, resnet18": lambda **kw: BackboneUNet(
+        encoder="resnet18", decoder=(4, 4, 4, 4), bottleneck=4, **kw
+    ),
+    "BackboneUNet, convnext_tiny": lambda **kw: BackboneUNet(
+        encoder="convnext_tiny", decoder=(4, 4, 4, 4), bottleneck=4, **kw
+    ),
 }
+BACKBONES = [name for name in SMALL if name.startswith("BackboneUNet")]
+UPS = ["nearest", "bilinear", "shuffle"]
 
 
 @pytest.fixture(autouse=True)
@@ -225,28 +233,104 @@ def test_scores_are_unbounded():
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("steps", [(1, 1), (2, 3), (5, 1)])
-def test_taps_halve_the_size_level_by_level(encoder, steps):
-    net = SMALL["BackboneUNet" + ", squeezenet1_1" * (encoder == "squeezenet1_1")]()
+def test_levels_join_the_encoders_map_of_their_size(encoder, steps):
+    net = BackboneUNet(encoder=encoder, decoder=(4, 5, 6, 7), bottleneck=8).eval()
     h, w = (net.multiple * s for s in steps)
-    x, found = torch.randn(1, 3, h, w), []
-    for i, block in enumerate(net.encoder.eval()):
-        x = block(x)
-        if i in net.tap_at:
-            found.append(tuple(x.shape[1:]))
-    wanted = [(c, h >> i, w >> i) for i, (_, c) in enumerate(TAPS[encoder], 1)]
-    assert found == wanted and net.multiple == 2 ** len(wanted)
+    joined = []
+    for up in net.up:
+        up[0].register_forward_pre_hook(lambda module, x: joined.append(tuple(x[0].shape[1:])))
+    net(gray(1, 1, h, w))
+    *skips, _ = TAPS[encoder]
+    below = [8, 7, 6, 5][-len(skips) :] if len(skips) == 4 else [8, 6, 5]
+    wanted = [
+        (c + (skips[level][1] if skips[level] else 0), h >> (level + 1), w >> (level + 1))
+        for c, level in zip(below, reversed(range(len(skips))), strict=True)
+    ]
+    assert joined == wanted and net.multiple == 2 ** (len(skips) + 1)
+
+
+def test_convnext_has_no_skip_at_half_size():
+    net = SMALL["BackboneUNet, convnext_tiny"]()
+    assert net.skips == [False, True, True, True] and net.up[-1][0].in_channels == 4
+    assert not any(p.requires_grad for p in net.encoder[:2].parameters())  # frozen=2: to a quarter
+    one = SMALL["BackboneUNet, convnext_tiny"](frozen=1)
+    assert all(p.requires_grad for p in one.parameters())
+
+
+@pytest.mark.parametrize("up", UPS)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_way_of_enlarging_trains(name, up):
+    net = SMALL[name](up=up, frozen=0).train()
+    ab = net(gray(2, 1, 64, 32))
+    ab.square().sum().backward()
+    assert ab.shape == (2, 2, 64, 32)
+    # what torchvision's ConvNeXt starts at zero, or a dead ReLU, may have a zero gradient
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_nearest_and_bilinear_are_torchs_and_add_no_tensors():
+    x = torch.randn(2, 3, 5, 7)
+    for up in ("nearest", "bilinear"):
+        wanted = nn.functional.interpolate(x, size=(10, 14), mode=up)
+        assert torch.equal(nets.enlarge(up, 3)(x), wanted)
+    plain, other = (SMALL["BackboneUNet"](up=up).state_dict() for up in ("nearest", "bilinear"))
+    assert list(plain) == list(other) and not any(name.startswith("rise.") for name in plain)
+    with pytest.raises(ValueError, match="up='bicubic': nearest, bilinear or shuffle"):
+        BackboneUNet(up="bicubic")
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_sub_pixel_convolutions_start_without_a_checkerboard(kernel):
+    conv = nets.init_icnr(nn.Conv2d(3, 20, kernel, padding=kernel // 2), 2)
+    y = nn.functional.pixel_shuffle(conv(torch.randn(2, 3, 6, 8)), 2)  # (2, 5, 12, 16)
+    cells = y.unflatten(2, (6, 2)).unflatten(4, (8, 2))
+    first = cells[:, :, :, :1, :, :1]
+    torch.testing.assert_close(cells, first.expand_as(cells), rtol=0, atol=0)
+    assert y.std() > 0.1 and len(y[0, :, 0, 0].unique()) == 5  # channels differ, and so do places
+
+
+def test_shuffle_starts_as_nearest_and_learns_to_differ():
+    up, x = nets.Shuffle(4), torch.randn(1, 4, 3, 3)
+    y = up(x)
+    assert y.shape == (1, 4, 6, 6)
+    assert torch.equal(y, y[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
+    (y * torch.randn_like(y)).sum().backward()
+    assert (up.conv.weight.grad[0] - up.conv.weight.grad[1]).abs().sum() > 0
+
+
+@pytest.mark.parametrize("up", UPS)
+@pytest.mark.parametrize("encoder", ["resnet18", "convnext_tiny"])
+def test_weights_of_the_new_encoders_come_back(encoder, up, tmp_path):
+    arguments = {"net": "BackboneUNet", "encoder": encoder, "up": up}
+    small = {"decoder": [4, 4, 4, 4], "bottleneck": 4}
+    net = set_statistics(recipes.build_generator(arguments | small)).eval()
+    header = weights.Header(recipes.config_of(net))
+    weights.save(tmp_path / "w.safetensors", net, header, dtype=torch.float32)
+    again, read = weights.load(tmp_path / "w.safetensors")
+    x = gray(1, 1, 64, 96)
+    with torch.no_grad():
+        assert torch.equal(again(x), net(x))
+    assert read.generator["encoder"] == encoder and read.generator["up"] == up
+    assert not any(t.is_meta for t in (*again.parameters(), *again.buffers()))
+
+
+def test_all_levels_learn_once_thawed():
+    net = SMALL["BackboneUNet"](frozen=5)
+    assert not any(p.requires_grad for p in net.encoder.parameters())
+    net.thaw()
+    assert all(p.requires_grad for p in net.parameters())
 
 
 def test_unknown_encoders_and_levels_are_refused():
-    with pytest.raises(ValueError, match="'resnet18': one of mobilenet_v2, squeezenet1_1"):
-        BackboneUNet(encoder="resnet18")
+    with pytest.raises(ValueError, match="'vgg16': one of mobilenet_v2, squeezenet1_1"):
+        BackboneUNet(encoder="vgg16")
     with pytest.raises(ValueError, match="frozen=6: mobilenet_v2 has 5 levels"):
         BackboneUNet(frozen=6)
     with pytest.raises(ValueError, match=r"decoder=\(8, 8\): mobilenet_v2 needs 4 levels"):
         BackboneUNet(decoder=(8, 8))
 
 
-@pytest.mark.parametrize("name", ["BackboneUNet", "BackboneUNet, squeezenet1_1"])
+@pytest.mark.parametrize("name", BACKBONES)
 def test_ab_is_predicted_at_half_size(name):
     net = SMALL[name]().eval()
     sizes = []
@@ -263,8 +347,9 @@ def test_decoder_widths_count_from_half_size():
         assert net.squeeze[0].out_channels == 9
 
 
-def test_the_encoders_norms_keep_their_statistics_in_training():
-    net = set_statistics(SMALL["BackboneUNet"]())
+@pytest.mark.parametrize("name", ["BackboneUNet", "BackboneUNet, resnet18"])
+def test_the_encoders_norms_keep_their_statistics_in_training(name):
+    net = set_statistics(SMALL[name]())
     outer = nn.Sequential(net).train()  # as a recipe holds it
     before = {k: v.clone() for k, v in net.state_dict().items()}
     outer(gray(2, 1, 32, 32))
@@ -277,13 +362,13 @@ def test_the_encoders_norms_keep_their_statistics_in_training():
     assert not any(m.training for m in net.eval().modules())
 
 
-@pytest.mark.parametrize("name", ["BackboneUNet", "BackboneUNet, squeezenet1_1"])
+@pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("frozen", [0, 1, 2, 4])
 def test_only_levels_beyond_the_frozen_train(name, frozen):
     net = SMALL[name](frozen=frozen).train()
     net(gray(2, 1, 64, 64)).square().sum().backward()
-    taps = TAPS["squeezenet1_1" if "squeeze" in name else "mobilenet_v2"]
-    last = taps[frozen - 1][0] if frozen else -1
+    taps = TAPS[name.split(", ")[1] if ", " in name else "mobilenet_v2"]
+    last = max((tap[0] for tap in taps[:frozen] if tap), default=-1)
     for i, block in enumerate(net.encoder):
         for parameter in block.parameters():
             assert (parameter.grad is not None) == (i > last)
@@ -293,18 +378,19 @@ def test_only_levels_beyond_the_frozen_train(name, frozen):
 def test_channels_beyond_L_start_as_a_no_op_and_learn():
     plain, hinted = SMALL["BackboneUNet"]().eval(), SMALL["BackboneUNet"](in_channels=4).eval()
     missing = hinted.load_state_dict(plain.state_dict(), strict=False)
-    assert missing.missing_keys == ["extra.weight", "extra.bias"] and not missing.unexpected_keys
+    assert missing.missing_keys == [f"told.{i}.weight" for i in range(5)]
+    assert not missing.unexpected_keys
     x = gray(1, 4, 64, 64)
     assert torch.equal(hinted(x), plain(x[:, :1]))
     hinted(x).square().sum().backward()
-    assert hinted.extra.weight.grad.abs().sum() > 0
+    assert all(conv.weight.grad.abs().sum() > 0 for conv in hinted.told)
 
 
 def test_the_encoder_sees_gray_normalized_for_imagenet():
-    weights = models.MobileNet_V2_Weights.DEFAULT.transforms()
+    transforms = models.MobileNet_V2_Weights.DEFAULT.transforms()
     rgb = nets.gray_for_imagenet(torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3))
     assert rgb.shape == (1, 3, 1, 3)
-    mean, std = torch.tensor(weights.mean), torch.tensor(weights.std)
+    mean, std = torch.tensor(transforms.mean), torch.tensor(transforms.std)
     for i, level in enumerate((0.0, 0.5, 1.0)):
         torch.testing.assert_close(rgb[0, :, 0, i], (level - mean) / std)
 

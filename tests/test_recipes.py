@@ -20,6 +20,8 @@ SMALL = {
     "double_conv": {"net": "DoubleConvUNet", "width": 2, "depth": 3},
     "mobilenet_v2": {"net": "BackboneUNet", "decoder": [4, 4, 4, 4], "bottleneck": 4},
     "squeezenet1_1": {"net": "BackboneUNet", "encoder": "squeezenet1_1", "decoder": [4, 4, 4]},
+    "resnet18": {"net": "BackboneUNet", "encoder": "resnet18", "decoder": [4, 4, 4, 4]},
+    "convnext_tiny": {"net": "BackboneUNet", "encoder": "convnext_tiny", "decoder": [4, 4, 4, 4]},
 }
 
 
@@ -52,7 +54,7 @@ def random_batch(side=32):
 
 def test_the_yaml_files_are_the_registry():
     assert {"pix2pix", "unet_l1"} <= set(recipes.names())
-    assert {"unet", "double_conv", "mobilenet_v2", "squeezenet1_1"} <= set(recipes.generators())
+    assert set(SMALL) <= set(recipes.generators())
     assert recipes.names() == sorted(recipes.names())
 
 
@@ -116,7 +118,11 @@ def test_overrides_reach_recipe_generator_and_critic():
     ("make", "error", "message"),
     [
         (lambda: build("pix2pixel"), ValueError, "'pix2pixel': one of .*pix2pix, unet_l1"),
-        (lambda: build("pix2pix", generator="vgg"), ValueError, "'vgg': one of double_conv, mobi"),
+        (
+            lambda: build("pix2pix", generator="vgg"),
+            ValueError,
+            "'vgg': one of convnext_tiny, double_conv",
+        ),
         (lambda: build("pix2pix", l2=3), TypeError, "Pix2Pix takes no 'l2'; it takes l1, gan, "),
         (lambda: build("unet_l1", l1=3), TypeError, "UNetL1 takes no 'l1'; it takes lr, "),
         (

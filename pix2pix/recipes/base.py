@@ -1,8 +1,9 @@
 """The contract between a recipe and the training loop.
 
 A recipe owns its networks, its losses and its optimizers; the loop owns everything else and names
-no recipe. A step is: `fake = recipe(batch)`; when `recipe.adversarial(step)`, the critic's turn on
-`fake.detach()`; then the generator's turn. Losses are named terms: the loop sums and logs them.
+no recipe. A step is: `recipe.prepare(step)`; `fake = recipe(batch)`; when
+`recipe.adversarial(step)`, the critic's turn on `fake.detach()`; then the generator's turn. Losses
+are named terms: the loop sums and logs them.
 """
 
 from abc import ABC, abstractmethod
@@ -25,6 +26,12 @@ class Recipe(nn.Module, ABC):
         super().__init__()
         self.generator = generator
         self.critic = critic
+
+    def prepare(self, step: int) -> None:
+        """Get ready for a step, before anything else of it: by default nothing.
+
+        What it does follows from `step` alone, so that a resumed run does the same.
+        """
 
     def forward(self, batch: Batch) -> Any:
         """Batch -> fake ab (B, 2, H, W) in [-1, 1], shared by both phases of a step.
@@ -50,11 +57,17 @@ class Recipe(nn.Module, ABC):
         """The generator's and the critic's optimizer (None without a critic)."""
 
 
-def param_groups(net: nn.Module, *, lr: float, encoder_lr: float) -> Iterator[dict]:
-    """Yield what trains in `net`; its `encoder`, when it has one, at `encoder_lr` of the rate."""
+def param_groups(
+    net: nn.Module, *, lr: float, encoder_lr: float, thaws: bool = False
+) -> Iterator[dict]:
+    """Yield what trains in `net`; its `encoder`, when it has one, at `encoder_lr` of the rate.
+
+    `thaws` counts all of the encoder, with what does not train yet: it stands still until it has
+    gradients.
+    """
     encoder = getattr(net, "encoder", None)
     inside = {id(p) for p in encoder.parameters()} if encoder is not None else set()
-    trained = [p for p in net.parameters() if p.requires_grad]
+    trained = [p for p in net.parameters() if p.requires_grad or (thaws and id(p) in inside)]
     yield {"params": [p for p in trained if id(p) not in inside], "lr": lr}
     if slow := [p for p in trained if id(p) in inside]:
         yield {"params": slow, "lr": lr * encoder_lr}

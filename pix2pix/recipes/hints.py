@@ -30,9 +30,19 @@ class Hints(UNetL1):
         beta: float = 0.1,
         bins: float = 0.005,
         keep_norms: bool = True,
+        thaw: int = 0,
+        perceptual: float = 0.0,
+        perceptual_weights: str | None = None,
     ):
         super().__init__(
-            generator, lr=lr, encoder_lr=encoder_lr, weight_decay=weight_decay, beta=beta
+            generator,
+            lr=lr,
+            encoder_lr=encoder_lr,
+            weight_decay=weight_decay,
+            beta=beta,
+            thaw=thaw,
+            perceptual=perceptual,
+            perceptual_weights=perceptual_weights,
         )
         self.bins, self.keep_norms = bins, keep_norms
 

@@ -6,6 +6,7 @@ from torch.optim import AdamW, Optimizer
 
 from pix2pix.data import Batch
 from pix2pix.recipes.base import Recipe, param_groups
+from pix2pix.recipes.perceptual import Perceptual
 
 
 class UNetL1(Recipe):
@@ -13,6 +14,12 @@ class UNetL1(Recipe):
 
     With `beta` above 0 errors smaller than it count squared (Huber): between median and mean, the
     color hedges where two are likely instead of taking the likelier one.
+
+    From step `thaw` on all of the generator's encoder learns, what its `frozen` holds too (0: that
+    never does). `perceptual` weighs what a classifier notices between the colored photo and the
+    true one (see `Perceptual`); `perceptual_weights` are its weights, "download" or a .safetensors
+    file in torchvision's layout.
+    Raises ValueError for a `thaw` without an encoder to thaw, and as `Perceptual` does.
     """
 
     def __init__(
@@ -23,16 +30,35 @@ class UNetL1(Recipe):
         encoder_lr: float = 0.2,
         weight_decay: float = 1e-2,
         beta: float = 0.0,
+        thaw: int = 0,
+        perceptual: float = 0.0,
+        perceptual_weights: str | None = None,
     ):
         super().__init__(generator)
-        self.beta = beta
+        if thaw < 0:
+            raise ValueError(f"thaw={thaw}: a step, or 0 for never")
+        if thaw and not hasattr(generator, "thaw"):
+            raise ValueError(f"thaw={thaw}: {type(generator).__name__} has no encoder to thaw")
+        self.beta, self.thaw = beta, thaw
+        self.perceptual = perceptual
+        self.teacher = Perceptual(weights=perceptual_weights) if perceptual else None
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
 
+    def prepare(self, step: int) -> None:
+        """Thaw the encoder when its step has come."""
+        if self.thaw and step >= self.thaw:
+            self.generator.thaw()  # type: ignore[operator]
+
     def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab; below `beta` (in units of ab) squared, as Huber's."""
-        return {"l1": F.smooth_l1_loss(fake.float(), batch.ab, beta=self.beta)}
+        """L1 to the photo's ab; below `beta` (in units of ab) squared, as Huber's; perceptual."""
+        terms = {"l1": F.smooth_l1_loss(fake.float(), batch.ab, beta=self.beta)}
+        if self.teacher is not None:
+            difference = self.teacher(batch.L[:, :1], fake, batch.ab)
+            terms["perceptual"] = self.perceptual * difference
+        return terms
 
     def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
         """AdamW; a pretrained encoder learns at `encoder_lr` times the rate."""
-        groups = list(param_groups(self.generator, lr=self.lr, encoder_lr=self.encoder_lr))
+        rates = {"lr": self.lr, "encoder_lr": self.encoder_lr}
+        groups = list(param_groups(self.generator, **rates, thaws=self.thaw > 0))
         return AdamW(groups, weight_decay=self.weight_decay), None

@@ -1,0 +1,53 @@
+"""The U-Net of biomedicine, and the double convolution that decoders are made of."""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pix2pix.nets.checks import check_depth, check_sides
+
+
+class DoubleConvUNet(nn.Module):
+    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the U-Net of biomedicine.
+
+    Two 3x3 convolutions with BatchNorm and ReLU a level, max-pooling down, 2x2 transposed
+    convolutions up. `DoubleConvUNet()` holds 31,036,546 parameters. H and W are multiples of
+    2**depth (ValueError otherwise). Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597.
+    """
+
+    def __init__(
+        self, *, width: int = 64, depth: int = 4, in_channels: int = 1, out_channels: int = 2
+    ):
+        super().__init__()
+        check_depth(depth)
+        channels = [width * 2**i for i in range(depth + 1)]  # 64 128 256 512 1024
+        self.multiple = 2**depth
+        self.down = nn.ModuleList(
+            double_conv(c_in, c_out) for c_in, c_out in pairwise([in_channels, *channels])
+        )
+        self.rise = nn.ModuleList(
+            nn.ConvTranspose2d(c * 2, c, 2, 2) for c in reversed(channels[:-1])
+        )
+        self.up = nn.ModuleList(double_conv(c * 2, c) for c in reversed(channels[:-1]))
+        self.head = nn.Conv2d(width, out_channels, 1)
+
+    def forward(self, L: Tensor) -> Tensor:
+        """L (B, in_channels, H, W) -> ab (B, 2, H, W)."""
+        check_sides(L, self.multiple)
+        x, skips = self.down[0](L), []
+        for down in self.down[1:]:
+            skips.append(x)
+            x = down(F.max_pool2d(x, 2))
+        for rise, up in zip(self.rise, self.up, strict=True):
+            x = up(torch.cat([skips.pop(), rise(x)], 1))
+        return torch.tanh(self.head(x))
+
+
+def double_conv(c_in: int, c_out: int) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, H, W): conv 3x3, BatchNorm, ReLU, twice."""
+    layers: list[nn.Module] = []
+    for c in (c_in, c_out):
+        layers += [nn.Conv2d(c, c_out, 3, 1, 1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
+    return nn.Sequential(*layers)

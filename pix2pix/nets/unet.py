@@ -1,0 +1,78 @@
+"""The pix2pix U-Net."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from pix2pix.nets.checks import check_depth, check_sides
+from pix2pix.nets.init import init_normal
+
+
+class UNet(nn.Module):
+    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the pix2pix U-Net.
+
+    `depth` 4x4 convolutions of stride 2 down, as many transposed ones up, skips between equal
+    sizes (`skips=False` leaves them out), affine InstanceNorm, dropout in the three steps after the
+    innermost. The first level has `width` channels, each next one twice as many, up to 8 * width.
+    `UNet()` holds 54,410,434 parameters. H and W are multiples of 2**depth (ValueError otherwise).
+    Source: Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 64,
+        depth: int = 8,
+        in_channels: int = 1,
+        out_channels: int = 2,
+        dropout: float = 0.5,
+        skips: bool = True,
+    ):
+        super().__init__()
+        check_depth(depth)
+        channels = [width * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
+        self.multiple = 2**depth
+        self.skips = skips
+        self.down = nn.ModuleList()
+        for i, (c_in, c_out) in enumerate(pairwise([in_channels, *channels])):
+            self.down.append(self._down(c_in, c_out, first=i == 0, last=i == depth - 1))
+        self.up = nn.ModuleList()
+        for i in reversed(range(depth)):
+            # every step up but the first sees the skip beside what came from below
+            c_in = channels[i] * (1 if i == depth - 1 or not skips else 2)
+            c_out = channels[i - 1] if i else out_channels
+            drops = depth - 4 <= i < depth - 1 and i > 0  # the three after the innermost, never ab
+            self.up.append(self._up(c_in, c_out, dropout if drops else 0.0, last=i == 0))
+        init_normal(self)
+
+    @staticmethod
+    def _down(c_in: int, c_out: int, *, first: bool, last: bool) -> nn.Sequential:
+        normed = not (first or last)  # the innermost map may be 1x1: its variance would be zero
+        layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
+        layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=not normed))
+        if normed:
+            layers.append(nn.InstanceNorm2d(c_out, affine=True))
+        return nn.Sequential(*layers)
+
+    @staticmethod
+    def _up(c_in: int, c_out: int, dropout: float, *, last: bool) -> nn.Sequential:
+        layers: list[nn.Module] = [nn.ReLU()]
+        layers.append(nn.ConvTranspose2d(c_in, c_out, 4, 2, 1, bias=last))
+        layers.append(nn.Tanh() if last else nn.InstanceNorm2d(c_out, affine=True))
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        return nn.Sequential(*layers)
+
+    def forward(self, L: Tensor) -> Tensor:
+        """L (B, in_channels, H, W) -> ab (B, 2, H, W)."""
+        check_sides(L, self.multiple)
+        x, skips = L, []
+        for down in self.down:
+            x = down(x)
+            skips.append(x)
+        x = self.up[0](skips.pop())
+        for up in self.up[1:]:
+            skip = skips.pop()
+            x = up(torch.cat([x, skip], 1) if self.skips else x)
+        return x

@@ -1,0 +1,60 @@
+"""A perceptual loss: how differently a classifier sees the colored photo and the true one."""
+
+import torch
+from torch import Tensor
+
+from pix2pix.backbones import TAPS, build_backbone
+from pix2pix.color import net_to_rgb
+from pix2pix.nets import for_imagenet
+
+ENCODER = "mobilenet_v2"
+
+
+class Perceptual:
+    """L (B, 1, H, W), fake and true ab (B, 2, H, W), in [-1, 1] -> how far apart the photos look.
+
+    The mean over photos and MobileNetV2's levels of the squared difference of their features,
+    relative to the mean square of the true photo's: 0 for equal photos, 1 where the difference is
+    as large as the features. The classifier never learns. It is no part of a recipe's tensors, so
+    that neither checkpoints nor optimizers know it, and goes to the device that the photos are on.
+
+    A net trained on this learns to please MobileNetV2: never measure it by the same network's
+    features, take another's. `weights`: see `build_backbone`; ValueError without.
+    Source: Johnson et al. 2016, https://arxiv.org/abs/1603.08155, section 3.2.
+    """
+
+    def __init__(self, *, weights: str | None):
+        if weights is None:
+            raise ValueError(
+                "perceptual needs perceptual_weights: download, or a .safetensors file of "
+                f"{ENCODER}; random features teach nothing"
+            )
+        net = build_backbone(ENCODER, weights=weights).eval().requires_grad_(False)
+        self.net = net.to(memory_format=torch.channels_last)
+
+    def __call__(self, L: Tensor, fake: Tensor, true: Tensor) -> Tensor:
+        """L (B, 1, H, W), fake and true (B, 2, H, W) -> the difference, a float32 scalar >= 0."""
+        self.net.to(L.device)
+        with torch.no_grad():
+            wanted = self.features(net_to_rgb(L, true))
+        found = self.features(net_to_rgb(L, fake))
+        levels = [
+            (mean_square(mine - its) / mean_square(its).clamp(min=1e-30)).mean()
+            for mine, its in zip(found, wanted, strict=True)
+        ]
+        return torch.stack(levels).mean()
+
+    def features(self, rgb: Tensor) -> list[Tensor]:
+        """SRGB (B, 3, H, W) in [0, 1] -> the tapped maps in float32, from half size down."""
+        x, maps = for_imagenet(rgb), []
+        tapped = {tap[0] for tap in TAPS[ENCODER] if tap}
+        for i, block in enumerate(self.net):
+            x = block(x)
+            if i in tapped:
+                maps.append(x.float())
+        return maps
+
+
+def mean_square(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B,)."""
+    return x.square().mean((1, 2, 3))
