@@ -41,7 +41,7 @@ LIMITS = {
 _PATIENCE = 60.0  # [s] for what takes milliseconds on an idle machine
 
 
-def tiny_colorizer():
+def tiny_colorizer(*, hints: bool = False):
     """A random net of a few thousand weights, which colors strongly."""
     import torch
 
@@ -50,7 +50,7 @@ def tiny_colorizer():
     from pix2pix.weights import Header
 
     torch.manual_seed(0)
-    config = {"net": "UNet", "width": 4, "depth": 4}
+    config = {"net": "UNet", "width": 4, "depth": 4, "in_channels": 4 if hints else 1}
     generator = build_generator(config)
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -200,10 +200,18 @@ def wait_until(condition: Callable[[], bool], seconds: float = _PATIENCE) -> Non
 
 
 @contextmanager
-def running(folder: Path, *, page: bool = False, model: bool = True, **limits: Any):
-    """A service in `folder`, stopped afterwards."""
+def running(
+    folder: Path, *, page: bool = False, model: bool = True, hints: bool = False, **limits: Any
+):
+    """A service in `folder`, stopped afterwards; `hints`: its model takes some."""
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    options = {"page": page, "model": model, "limits": LIMITS | limits, "folder": str(folder)}
+    options = {
+        "page": page,
+        "model": model,
+        "hints": hints,
+        "limits": LIMITS | limits,
+        "folder": str(folder),
+    }
     environment = os.environ | {
         "TMPDIR": str(folder / "tmp"),
         "GRADIO_TEMP_DIR": str(folder / "tmp" / "gradio"),
@@ -259,7 +267,7 @@ def main(options: dict[str, Any]) -> None:
     def load():
         if not options["model"]:
             raise ValueError("nowhere.safetensors: no such file")
-        return tiny_colorizer()
+        return tiny_colorizer(hints=options["hints"])
 
     Colorizer.rgb = rgb
     limits = serve.Limits(**options["limits"])

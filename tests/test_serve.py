@@ -95,6 +95,50 @@ def test_a_seed_is_taken(service: Service) -> None:
     assert (first.status, first.body) == (200, second.body)
 
 
+@pytest.fixture(scope="module")
+def hinted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose model takes hints."""
+    with running(tmp_path_factory.mktemp("hinted"), hints=True) as found:
+        yield found
+
+
+def test_hints_color_as_the_colorizer_does(hinted: Service) -> None:
+    sent = photo(format="PNG")
+    answer = hinted.post(sent, query="?hint=20,30,c03020&hint=70.5,9,%232040c0")
+    assert answer.status == 200
+    hints = [(20, 30, (0xC0, 0x30, 0x20)), (70.5, 9, (0x20, 0x40, 0xC0))]
+    colorizer, read = tiny_colorizer(hints=True), images.read(sent)
+    expected = colorizer.rgb(read.rgb, hints=hints)
+    assert (images.read(answer.body).rgb == expected).all()
+    assert (expected != colorizer.rgb(read.rgb)).any()
+
+
+@pytest.mark.parametrize(
+    ("hint", "reason"),
+    [
+        ("20,30", "it must be X,Y,#RRGGBB"),
+        ("", "it must be X,Y,#RRGGBB"),
+        ("20,30,red", "it must be X,Y,#RRGGBB"),
+        ("-1,30,c03020", "it must be X,Y,#RRGGBB"),
+        ("nan,30,c03020", "it must be X,Y,#RRGGBB"),
+        ("96,30,c03020", "inside of 96x64 pixels"),
+        ("&hint=".join(["9,9,c03020"] * 2001), "2001 hints; at most 2000"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_hint_that_is_none_is_refused(hinted: Service, hint: str, reason: str) -> None:
+    answer = hinted.post(photo(), query=f"?hint={hint}")
+    assert (answer.status, answer.code) == (400, "hint")
+    assert reason in answer.json["reason"]
+    assert hinted.post(photo()).status == 200
+
+
+def test_a_model_that_takes_no_hints_says_so(service: Service) -> None:
+    answer = service.post(photo(), query="?hint=9,9,c03020")
+    assert (answer.status, answer.code) == (400, "hint")
+    assert answer.json["reason"] == "tiny takes no hints: leave them out"
+
+
 # --- photos that are none -----------------------------------------------------------------------
 
 BAD = {

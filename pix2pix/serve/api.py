@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect
 
 from pix2pix import __version__, images
 from pix2pix.colorize import Colorizer
-from pix2pix.errors import PhotoError
+from pix2pix.errors import BadHint, PhotoError
+from pix2pix.hints import Hint, parse
 from pix2pix.serve.docs import ANSWERS, BODY, TYPES, as_page
 from pix2pix.serve.edge import ROUTES, Refusal
 from pix2pix.serve.limits import Limits
@@ -25,7 +26,12 @@ from pix2pix.serve.upload import Uploads
 from pix2pix.workers import Busy, Late, Workers, check
 
 Format = Literal["jpeg", "png", "webp", "tiff", "bmp", "avif"]
-_STATUS = {"too_large": 413, "unsupported_format": 415, "unsupported_mode": 415}  # else 422
+_STATUS = {
+    "hint": 400,
+    "too_large": 413,
+    "unsupported_format": 415,
+    "unsupported_mode": 415,
+}  # else 422
 
 
 def build_api(workers: Workers | None, *, limits: Limits, figures: Figures) -> FastAPI:
@@ -60,6 +66,13 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
         saturation: Annotated[
             float, Query(ge=0, le=4, description="0 is gray, 1 as predicted.")
         ] = 1.0,
+        hint: Annotated[
+            list[str],
+            Query(
+                description="A color that is known, X,Y,RRGGBB such as 120,80,c03020, in pixels "
+                "from the top left of the upright photo. May be repeated."
+            ),
+        ] = [],  # noqa: B006  FastAPI copies it
         seed: Annotated[
             int | None, Query(ge=0, lt=2**63, description="Draws another take, where the net can.")
         ] = None,
@@ -72,6 +85,10 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
         Its metadata stay, except for the place where it was taken (GPS). `X-Warnings` is a JSON
         list of what was lost on the way, such as further frames.
         """
+        try:
+            hints = [parse(text) for text in hint]
+        except BadHint as error:
+            raise Refusal(400, error.code, error.reason) from None
         if workers is None:
             raise Refusal(503, "weights", "the model is missing", retry_after=60)
         if workers.full:
@@ -82,6 +99,7 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
                     _color,
                     data=data,
                     saturation=saturation,
+                    hints=hints,
                     seed=seed,
                     format=format,
                     max_pixels=limits.max_pixels,
@@ -107,6 +125,7 @@ def _color(
     *,
     data: bytes,
     saturation: float,
+    hints: list[Hint],
     seed: int | None,
     format: str | None,
     max_pixels: int,
@@ -114,7 +133,7 @@ def _color(
     """The job of a worker: a file's bytes -> those of the colored file, its format, warnings."""
     photo = images.read(data, max_pixels=max_pixels)
     check()
-    photo.rgb = colorizer.rgb(photo.rgb, saturation=saturation, seed=seed)
+    photo.rgb = colorizer.rgb(photo.rgb, saturation=saturation, hints=hints, seed=seed)
     check()
     name = (format or images.output_format(photo)[0]).upper()
     colored = images.encode(photo.rgb, like=photo, model=colorizer.name, format=name)

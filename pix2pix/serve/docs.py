@@ -38,7 +38,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     **{
         status: {"description": text, "content": _ERROR}
         for status, text in {
-            400: "The request is broken.",
+            400: "The request is broken, a hint is, or the model takes none.",
             408: "It took too long to arrive.",
             413: "More bytes or pixels than the limit.",
             415: "Not one of the photo formats that are read.",
@@ -103,6 +103,8 @@ def _kind(schema: dict[str, Any]) -> str:
         (s for s in schema.get("anyOf", []) if s.get("type") != "null"), schema
     )
     words = [" | ".join(one["enum"]) if "enum" in one else str(one.get("type", ""))]
+    if words == ["array"]:
+        return f"{one['items']['type']}, repeatable"
     if "maximum" in one:
         words.append(f"{one.get('minimum', 0):g} to {one['maximum']:g}")
     if "default" in schema:
