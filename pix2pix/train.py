@@ -35,6 +35,8 @@ from pix2pix.validate import Validation
 # arguments of `fit` that `run` builds; the others are the settings trainer.*
 BUILT = ("photos", "run_dir", "val", "fabric", "loggers", "header", "augment", "config")
 # what ends a run with one line instead of a traceback
+# of a recipe's settings, what the header says itself, and a path that is nobody else's affair
+LOCAL = ("generator", "perceptual_weights")
 EXPECTED = (DataError, SettingError, CheckpointError, weights.WeightsError, Diverged)
 
 
@@ -194,7 +196,7 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
         config_of(recipe.generator),
         name=Path(run_dir).name,
         recipe=recipe_name,
-        arguments={k: v for k, v in settings["recipe"].items() if k != "generator"},
+        arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
         data=f"{len(photos)} photos of {Path(data['path']).name}",
     )
     return fit(

@@ -274,6 +274,16 @@ def overrides_for(photos, run_dir, *more):
     return [*data, *net, *trainer, *rest, f"run_dir={run_dir}", *more]
 
 
+def test_the_header_names_the_recipe_and_no_path_of_this_machine(photos, tmp_path):
+    double_conv = ["recipe=unet_l1", "recipe.generator.width=4", "recipe.generator.depth=2"]
+    more = ["recipe.perceptual_weights=/home/me/mobilenet.safetensors", "recipe.lr=0.01"]
+    keep = [o for o in overrides_for(photos, tmp_path / "run") if not o.startswith("recipe.")]
+    assert main([*double_conv, *more, *keep]) == 0
+    header = weights.read_header(tmp_path / "run" / "last.safetensors")
+    assert header.recipe == "unet_l1" and header.arguments["lr"] == 0.01
+    assert "/home/me" not in str(header) and "generator" not in header.arguments
+
+
 def empty(folder, photos):
     folder.mkdir()
 
