@@ -7,6 +7,7 @@ import skimage.data
 import torch
 from skimage import color as skcolor
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from squeeze import CHANNELS, save_features, save_heads
 
 from pix2pix import metrics
 
@@ -225,3 +226,91 @@ def test_color_spread_is_the_rest_beside_the_mean_at_each_lightness():
             )
         )
     assert metrics.color_spread(rgb).item() == pytest.approx(np.sqrt(sum(rest)), rel=1e-4)
+
+
+def test_kernel_distance_is_the_double_sum_and_that_of_torchmetrics():
+    from torchmetrics.image.kid import poly_mmd
+
+    generator = torch.Generator().manual_seed(6)
+    a = torch.randn(9, 5, generator=generator, dtype=torch.float64)
+    b = torch.randn(9, 5, generator=generator, dtype=torch.float64) + 0.5
+
+    def mean(x, y, skip_same):
+        pairs = [(i, j) for i in range(9) for j in range(9) if not (skip_same and i == j)]
+        return np.mean([(float(x[i] @ y[j]) / 5 + 1) ** 3 for i, j in pairs])
+
+    within = mean(a, a, True) + mean(b, b, True)
+    got = metrics.kernel_distance(a, b)
+    assert got == pytest.approx(within - 2 * mean(a, b, False), rel=1e-9)
+    assert got == pytest.approx(poly_mmd(a, b).item(), rel=1e-9)
+    paired = metrics.kernel_distance(a, b, paired=True)
+    assert paired == pytest.approx(within - 2 * mean(a, b, True), rel=1e-9)
+
+
+def test_kernel_distance_is_unbiased_for_pairs_too():
+    generator = torch.Generator().manual_seed(7)
+    photos = torch.randn(60, 8, generator=generator)
+    assert metrics.kernel_distance(photos, photos, paired=True) == pytest.approx(0, abs=1e-9)
+    assert metrics.kernel_distance(photos, photos) < -0.01  # the pairs are no independent draws
+    means = []
+    for _ in range(200):  # y is x of another set, plus noise that both share: the same distribution
+        x = torch.randn(20, 4, generator=generator)
+        y = 0.6 * x + 0.8 * torch.randn(20, 4, generator=generator)
+        means.append(metrics.kernel_distance(x, y, paired=True))
+    assert abs(np.mean(means)) < 3 * np.std(means) / 200**0.5
+
+
+def test_kernel_distance_refuses_sets_that_do_not_fit():
+    a = torch.zeros(4, 3)
+    for b, paired in ((torch.zeros(4, 2), False), (torch.zeros(1, 3), False), (a[:3], True)):
+        with pytest.raises(ValueError, match="eatures"):
+            metrics.kernel_distance(a, b, paired=paired)
+
+
+@pytest.fixture(scope="module")
+def squeeze(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("squeeze")
+    features = metrics.SqueezeFeatures(save_features(folder / "squeeze.safetensors"))
+    return features, metrics.PerceptualDistance(save_heads(folder / "heads.safetensors"))
+
+
+def test_perceptual_distance_is_the_formula_by_hand(squeeze):
+    _, distance = squeeze
+    generator = torch.Generator().manual_seed(8)
+    fake, real = ([torch.rand(2, c, 4, 3, generator=generator) for c in CHANNELS] for _ in range(2))
+    expected = np.zeros(2)
+    for f, r, head in zip(fake, real, distance.heads, strict=True):
+        f, r, weight = f.double().numpy(), r.double().numpy(), head.double().numpy()[0, :, 0, 0]
+        for photo in range(2):
+            for y in range(4):
+                for x in range(3):
+                    one, other = f[photo, :, y, x], r[photo, :, y, x]
+                    difference = one / np.linalg.norm(one) - other / np.linalg.norm(other)
+                    expected[photo] += (weight * difference**2).sum() / 12
+    np.testing.assert_allclose(distance(fake, real).numpy(), expected, rtol=1e-5)
+
+
+def test_perceptual_distance_is_lpips_of_torchmetrics_on_the_same_net(squeeze):
+    """Theirs gets our random weights and our input: then every figure must be the same."""
+    from torchmetrics.functional.image import lpips
+
+    network, distance = squeeze
+    theirs = lpips._LPIPS(pretrained=False, net="squeeze", pnet_rand=True)
+    flat = [layer for part in theirs.net.slices for layer in part]
+    for mine, other in zip(network.features, flat, strict=True):
+        other.load_state_dict(mine.state_dict())
+    for head, lin in zip(distance.heads, theirs.lins, strict=True):
+        lin.model[-1].weight.data = head.data
+    theirs.scaling_layer = torch.nn.Identity()
+    fake, real = torch.rand(2, 3, 3, 64, 48, generator=torch.Generator().manual_seed(9))
+    inputs = [255 * x.flip(1) - network.means for x in (fake, real)]
+    expected = theirs(*inputs).view(3)
+    got = distance(network.maps(fake), network.maps(real))
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)
+    assert distance(network.maps(real), network.maps(real)).abs().max() == 0
+    torch.testing.assert_close(network(real), network.maps(real)[-1].mean((2, 3)))
+
+
+def test_heads_of_something_else_are_refused(tmp_path):
+    with pytest.raises(RuntimeError, match="no heads of LPIPS"):
+        metrics.PerceptualDistance(save_features(tmp_path / "features.safetensors"))

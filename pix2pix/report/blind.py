@@ -21,7 +21,7 @@ _LEAST_SPREAD = 3.0  # metrics.color_spread below which a photo is gray or toned
 _STYLE = """
 #pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
 #pair figure { margin: 0; min-width: 0; }
-#pair img { max-height: 68vh; object-fit: contain; background: none; }
+#pair img { max-height: 56vh; object-fit: contain; background: none; }
 button { font: inherit; width: 100%; padding: 12px 8px; margin-top: 12px; border-radius: 10px;
          border: 1px solid var(--line); background: var(--card); color: var(--ink);
          cursor: pointer; }

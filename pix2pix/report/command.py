@@ -69,6 +69,7 @@ def evaluate(
     counts = _counts(hints)
     if compare is not None and (counts or film or sizes):
         raise typer.BadParameter("--hints, --film and --sizes are for one model, without --compare")
+    build_page = None if html is None else _page_builder(html)
     first, second = compare or (weights or "default", None)
     models = [load_model(source, device) for source in (first, second) if source is not None]
     options: dict[str, Any] = {"size": size, "features": features, "heads": heads}
@@ -77,10 +78,9 @@ def evaluate(
     result = _measure(data, models, options)
     if json_file is not None:
         _write(json.dumps(result, indent=1).encode() + b"\n", json_file)
-    if html is not None:
-        _write_page(result, models, html)
-    failed = result["skipped"] + result.get("missing", [])
-    _finish(failed)
+    if html is not None and build_page is not None:
+        _write(build_page(result, models).encode(), html)
+    _finish(result["skipped"] + result.get("missing", []))
 
 
 def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -103,15 +103,16 @@ def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str,
     return result
 
 
-def _write_page(result: dict[str, Any], models: list[Any], path: str) -> None:
-    from pix2pix import jobs
+def _page_builder(path: str) -> Any:
+    """`page.build`, asked for before the work begins, because it needs matplotlib."""
+    from pix2pix.jobs import Record
 
     try:
-        from pix2pix.report import page
+        from pix2pix.report.page import build
     except ModuleNotFoundError as error:
-        reason = f"the page needs matplotlib: pip install matplotlib ({error})"
-        raise stop(jobs.Record(path, "failed", code="package", reason=reason)) from error
-    _write(page.build(result, models).encode(), path)
+        reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
+        raise stop(Record(path, "failed", code="package", reason=reason)) from error
+    return build
 
 
 def report(
@@ -140,9 +141,6 @@ def report(
 
     Both hold your photos, and need no network. --blind takes color photos; --sheet any.
     """
-    from pix2pix.report import blind as blind_page
-    from pix2pix.report import sheet as sheet_of
-
     chosen = [*(weights or []), *(more or [])] or ["default"]
     if (blind is None) == (sheet is None):
         raise typer.BadParameter("give --blind PHOTOS or --sheet PHOTOS")
@@ -150,12 +148,15 @@ def report(
         raise typer.BadParameter("give -o FILE")
     if blind is not None and len(chosen) > 1:
         raise typer.BadParameter("--blind takes one model")
-    models = [load_model(source, device) for source in chosen]
+    from pix2pix.report import blind as blind_page
+    from pix2pix.report import sheet as sheet_of
+
+    models = {source: load_model(source, device) for source in chosen}
     skipped: list[dict[str, str]] = []
     photos = blind or sheet or ""
     try:
         if blind is not None:
-            data = blind_page.build(photos, models[0], skipped, seed=seed).encode()
+            data = blind_page.build(photos, models[chosen[0]], skipped, seed=seed).encode()
         else:
             data = sheet_of.build(photos, models, skipped)
     except DataError as error:

@@ -84,7 +84,8 @@ class Film:
         return figures | aged | {"mean": mean}
 
     def _score(self, L: Tensor, seen: Tensor, best: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        gray = to_uint8(net_to_rgb(seen, torch.zeros_like(seen).expand(-1, 2, -1, -1)))
+        lit = net_to_rgb(seen, torch.zeros_like(seen).expand(-1, 2, -1, -1))
+        gray = to_uint8(lit[:, 1:2].expand(-1, 3, -1, -1))  # Lab's own gray can be a level off
         colored = to_tensor(np.stack([self.colorizer.rgb(photo) for photo in gray]))
         joined = _join(L, colored)
         return {

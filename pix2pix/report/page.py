@@ -36,13 +36,16 @@ th { font-weight: 600; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td small { display: block; font-size: .8em; }
 tr.model { color: var(--accent); }
-.figures { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
+.figures { display: grid; gap: 16px;
+           grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
 figure { margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--line);
          border-radius: 12px; min-width: 0; }
 figure .row { display: grid; gap: 6px; grid-auto-columns: 1fr; grid-auto-flow: column; }
 figure .row small { display: block; text-align: center; }
 figcaption { margin-top: 6px; overflow-wrap: anywhere; }
-svg { display: block; width: 100%; max-width: 680px; height: auto; color: var(--ink); }
+svg { display: block; width: 100%; min-width: 480px; max-width: 680px; height: auto;
+      color: var(--ink); }
+@media (max-width: 640px) { th, td { padding: 6px 8px; } }
 .note { border-left: 3px solid var(--accent); padding-left: 12px; }
 """
 
@@ -62,7 +65,7 @@ def build(result: dict[str, Any], models: Sequence[Colors]) -> str:
         '<p class="soft">A dot a photo: PSNR above that of the same photo in gray, against its '
         "colorfulness as a share of the true one. Right and high is good; low is worse than no "
         "color at all.</p>",
-        scatter(result),
+        f'<div class="scroll" tabindex="0" role="group" aria-label="Plot">{scatter(result)}</div>',
         *(_pictures(result, models, figure) for figure in _CRITERIA),
         *(
             f"<h2>{html.escape(heading)}</h2>{_section(heading, cells)}"
@@ -158,7 +161,7 @@ def scatter(result: dict[str, Any]) -> str:
         axes.axhline(0, color=_INK, linewidth=0.8, alpha=0.5)
         axes.axvline(1, color=_INK, linewidth=0.8, alpha=0.5, linestyle=(0, (4, 3)))
         axes.scatter(
-            ratio.clip(0, _MOST_RATIO), gain, s=14, color=_ACCENT, alpha=0.55, linewidths=0
+            ratio.clip(0, _MOST_RATIO), gain, s=22, color=_ACCENT, alpha=0.65, linewidths=0
         )
         axes.set_xlim(0, max(1.2, min(_MOST_RATIO, ratio.max()) * 1.03))
         axes.set_xlabel(f"colorfulness / true colorfulness (cut at {_MOST_RATIO:g})")

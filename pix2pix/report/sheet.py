@@ -1,49 +1,79 @@
 """Sheets: a folder of photos, each a row: gray, then each model's coloring. For looking at."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from pix2pix import images, show
+from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.report.curves import Colors
 from pix2pix.report.photos import find, to_tensor, to_uint8
 
-_SIDE = 320  # [px], height of a row
+_BOX = (440, 330)  # [px] that a picture is fitted into
+_GAP, _LINE, _FONT = 10, 26, 17  # [px] between cells, of a label, of its letters
+_PAPER, _INK = (250, 250, 249), (28, 25, 23)
 
 
-def build(folder: str, models: Sequence[Colors], skipped: list[dict[str, str]]) -> bytes:
-    """Color every photo under a folder with every model -> the bytes of a PNG.
+def build(folder: str, models: Mapping[str, Colors], skipped: list[dict[str, str]]) -> bytes:
+    """Color every photo under a folder with every model, by label -> the bytes of a PNG.
 
-    Photos are colored at their full size and shown 320 pixels high. Those that cannot be read are
-    named in `skipped`. Raises DataError when none can.
+    Photos are colored at their full size and shown within 440x330 pixels, the photo's name below
+    the gray one and the model's label below the others. Those that cannot be read are named in
+    `skipped`. Raises DataError when none can.
     """
-    rows, labels = [], []
+    rows: list[list[Image.Image]] = []
     for path in find(folder):
         try:
             rgb = images.read(path).rgb
         except PhotoError as error:
             skipped.append({"path": str(path), "code": error.code, "reason": error.reason})
             continue
-        colored = [_shrunk(model.rgb(rgb)) for model in models]
-        rows.append([_gray(_shrunk(rgb)), *colored])
-        labels.append(path.stem)
+        gray, *colored = (
+            _fitted(rgb) for rgb in (rgb, *(model.rgb(rgb) for model in models.values()))
+        )
+        labels = [f"{path.stem}, gray", *models]
+        shown = [_gray(gray), *colored]
+        rows.append([_labelled(*cell) for cell in zip(shown, labels, strict=True)])
     if not rows:
         raise DataError(f"No photo could be read in {folder} ({len(skipped)} files skipped)")
-    columns = ["gray", *(model.name for model in models)]
-    sheet = show.grid(rows, columns=columns, labels=labels, side=_SIDE)
-    return show.Picture(sheet.image, png=True).encoded()[1]
+    return _png(rows)
 
 
-def _shrunk(rgb: np.ndarray) -> np.ndarray:
-    """Rgb (H,W,3) uint8 at the height of a row, so that a folder of scans fits into memory."""
-    width = max(1, round(rgb.shape[1] * _SIDE / len(rgb)))
-    return np.array(Image.fromarray(rgb).resize((width, _SIDE), Image.Resampling.LANCZOS))
+def _fitted(rgb: np.ndarray) -> Image.Image:
+    """Rgb (H,W,3) uint8 as large as the box allows, so that a folder of scans fits into memory."""
+    scale = min(_BOX[0] / rgb.shape[1], _BOX[1] / rgb.shape[0])
+    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+    return Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
 
 
-def _gray(rgb: np.ndarray) -> np.ndarray:
-    L, ab = rgb_to_net(to_tensor(rgb[None]))
-    return to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0]
+def _gray(image: Image.Image) -> Image.Image:
+    L, ab = rgb_to_net(to_tensor(np.array(image)[None]))
+    return Image.fromarray(to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0])
+
+
+def _labelled(image: Image.Image, label: str) -> Image.Image:
+    font = ImageFont.load_default(size=_FONT)
+    while font.getlength(label) > _BOX[0]:
+        label = label[:-2] + "\N{HORIZONTAL ELLIPSIS}"
+    cell = Image.new("RGB", (_BOX[0], image.height + _LINE), _PAPER)
+    cell.paste(image, (0, 0))
+    ImageDraw.Draw(cell).text((0, image.height + 2), label, _INK, font)
+    return cell
+
+
+def _png(rows: list[list[Image.Image]]) -> bytes:
+    width = len(rows[0]) * (_BOX[0] + _GAP) + _GAP
+    height = sum(row[0].height + _GAP for row in rows) + _GAP
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    top = _GAP
+    for row in rows:
+        for column, cell in enumerate(row):
+            sheet.paste(cell, (_GAP + column * (_BOX[0] + _GAP), top))
+        top += row[0].height + _GAP
+    file = io.BytesIO()
+    sheet.save(file, "PNG")
+    return file.getvalue()

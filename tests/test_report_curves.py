@@ -1,0 +1,195 @@
+"""Curves against what is written in their docstrings, worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+from paint import Paint, crops
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
+from skimage.metrics import peak_signal_noise_ratio
+
+from pix2pix import report
+from pix2pix.color import rgb_to_net
+from pix2pix.errors import BadHint
+from pix2pix.hints import uniform_points
+from pix2pix.report.curves import Film, Hints, Sizes, missed_by, renderings, true_hints
+from pix2pix.report.photos import batches, to_tensor, to_uint8
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return crops(tmp_path_factory.mktemp("photos") / "in")
+
+
+@pytest.fixture(scope="module")
+def batch(photos):
+    """Made bright and pale: skimage clips what the gamut has no room for, we compress it."""
+    (found,) = batches(photos, 64, [])
+    found.truth = (255 * (0.45 + 0.45 * found.truth)).round() / 255
+    return found
+
+
+def colored(model, batch):
+    return to_tensor(np.stack([model.rgb(photo) for photo in batch.rgb8]))
+
+
+# ---- film
+
+
+class Constant:
+    """Everything in one a*, b*, whatever it is shown; keeps what that was."""
+
+    name = "constant"
+
+    def __init__(self, ab=(5.0, 12.0)):
+        self.ab, self.seen = ab, []
+
+    def rgb(self, rgb):
+        self.seen.append(rgb)
+        lab = rgb2lab(rgb)
+        lab[..., 1:] = self.ab
+        return (lab2rgb(lab) * 255).round().astype(np.uint8)
+
+
+def test_wrong_grays_cost_nothing_where_the_colors_stay(photos):
+    """A tint the gamut has room for nearly everywhere: nothing is lost however the L ages."""
+    (batch,) = batches(photos, 64, [])
+    model = Constant((-2.4, 11.0))
+    figures = Film(model).measure(batch, colored(model, batch))
+    for name in ("orthochromatic", "blue-only", "faded", "grainy"):
+        assert figures[name]["psnr_lost"].abs().max() < 0.2
+    aged = np.stack(model.seen[-5 * 6 :])
+    assert (aged[..., 0] == aged[..., 1]).all() and (aged[..., 1] == aged[..., 2]).all()
+
+
+def test_film_scores_aged_colors_at_the_true_lightness(batch):
+    class Fooled(Constant):
+        """Tints by the mean lightness of what it sees."""
+
+        def rgb(self, rgb):
+            self.ab = (0.0, 0.08 * rgb.mean() - 7)
+            return super().rgb(rgb)
+
+    model = Fooled()
+    figures = Film(model).measure(batch, colored(model, batch))
+    L = rgb_to_net(batch.truth)[0]
+    aged = renderings(batch.truth, L, batch.positions)["faded"]
+    gray = to_uint8(torch.from_numpy(lab2rgb(_lab(aged)).transpose(0, 3, 1, 2)))
+    lost = figures["faded"]["psnr_lost"]
+    assert lost.abs().max() > 0.5
+    for i, (truth, seen) in enumerate(zip(batch.rgb8, gray, strict=True)):
+        scores = []
+        for source in (truth, seen):
+            lab = rgb2lab(model.rgb(source))
+            lab[..., 0] = rgb2lab(truth)[..., 0]
+            joined = (lab2rgb(lab).clip(0, 1) * 255).round().astype(np.uint8)
+            scores.append(peak_signal_noise_ratio(truth, joined))
+        assert lost[i].item() == pytest.approx(scores[0] - scores[1], abs=0.05)
+    lost = [figures[name]["psnr_lost"] for name in figures if name not in ("plain", "mean")]
+    assert len(lost) == 5
+    torch.testing.assert_close(figures["mean"]["psnr_lost"], torch.stack(lost).mean(0))
+
+
+def _lab(L):
+    """The nets' L (B,1,H,W) -> gray L*a*b* (B,H,W,3)."""
+    lightness = 50 * L[:, 0, :, :, None].double().numpy() + 50
+    return np.concatenate([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], -1)
+
+
+def test_renderings_depend_on_the_photo_and_not_on_its_batch(batch):
+    L = rgb_to_net(batch.truth)[0]
+    whole = renderings(batch.truth, L, batch.positions)
+    alone = renderings(batch.truth[3:4], L[3:4], batch.positions[3:4])
+    assert len(whole) == 5
+    for name, aged in whole.items():
+        torch.testing.assert_close(aged[3:4], alone[name])
+        assert aged.min() >= -1 and aged.max() <= 1
+        assert not torch.allclose(aged, L, atol=0.02)
+
+
+# ---- sizes
+
+
+def test_a_model_that_knows_the_answer_hardly_minds_the_size(batch):
+    model = Paint(0.6)
+    figures = Sizes(model).measure(batch, colored(model, batch))
+    assert list(figures) == ["0.5", "0.71", "1", "1.41", "2"]
+    assert figures["1"]["delta_e2000"].max() == 0
+    assert figures["2"]["delta_e2000"].max() < figures["0.5"]["delta_e2000"].mean()
+
+
+def test_sizes_tell_colors_that_change_with_the_size(batch):
+    class BySide(Constant):
+        def rgb(self, rgb):
+            self.ab = (0.0, 2.0 if len(rgb) <= 64 else 8.0)
+            return super().rgb(rgb)
+
+    model = BySide()
+    figures = Sizes(model).measure(batch, colored(model, batch))
+    assert {photo.shape[0] for photo in model.seen} == {32, 45, 64, 90, 128}
+    assert figures["0.71"]["delta_e2000"].mean() < 1
+    labs = [rgb2lab(photo) for photo in batch.rgb8]
+    expected = []
+    for lab in labs:
+        pair = [
+            np.dstack([lab[..., :1], np.zeros_like(lab[..., :1]), 0 * lab[..., :1] + b])
+            for b in (2, 8)
+        ]
+        pair = [rgb2lab(lab2rgb(one).clip(0, 1)) for one in pair]
+        expected.append(deltaE_ciede2000(*pair).mean())
+    got = figures["2"]["delta_e2000"].mean().item()
+    assert got == pytest.approx(np.mean(expected), rel=0.05)
+    assert figures["2"]["colorfulness"].mean() > 2 * figures["1"]["colorfulness"].mean()
+
+
+# ---- hints
+
+
+def test_points_are_the_first_of_more_and_carry_the_true_color(batch):
+    photo = batch.rgb8[0].repeat(4, 0).repeat(4, 1)  # 256x256
+    few, many = true_hints(photo, 3, seed=7), true_hints(photo, 30, seed=7)
+    assert many[:3] == few
+    for (x, y, color), (v, u) in zip(many, uniform_points(30, 7), strict=True):
+        assert (x, y) == (int(u * 256), int(v * 256))
+        patch = photo[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4].reshape(-1, 3)
+        np.testing.assert_allclose(color, patch.mean(0), atol=0.51)
+
+
+def test_a_hint_that_is_obeyed_is_missed_by_nothing_and_lightness_does_not_count(batch):
+    photo = batch.rgb8[0]
+    hints = [(10, 20, tuple(int(c) for c in photo[20, 10])), (40, 50, (200, 60, 60))]
+    missed = missed_by(photo, hints)
+    assert missed[0] < 1e-3
+    lab = rgb2lab(photo)[50, 40]
+    wanted = rgb2lab(np.array([[[200, 60, 60]]], np.uint8))[0, 0]
+    wanted[0] = lab[0]
+    assert missed[1].item() == pytest.approx(deltaE_ciede2000(lab, wanted), abs=1e-2)
+
+
+def test_hint_curve_of_a_model_that_obeys_and_of_one_that_does_not(photos):
+    class Deaf(Paint):
+        def rgb(self, rgb, hints=()):
+            return super().rgb(rgb)
+
+    obeys = report.evaluate(photos, Paint(0.0), size=64, hints=(10, 1))["hints"]
+    deaf = report.evaluate(photos, Deaf(0.0), size=64, hints=(10, 1))["hints"]
+    assert list(obeys["rows"]) == ["1", "10"]
+    assert obeys["rows"]["10"]["psnr_gain"] > obeys["rows"]["1"]["psnr_gain"] > 0
+    low, high = obeys["intervals"]["10"]["psnr_gain"]
+    assert 0 < low < obeys["rows"]["10"]["psnr_gain"] < high
+    assert obeys["rows"]["10"]["delta_e2000_median"] < 1  # 8-bit rounding
+    assert deaf["rows"]["10"]["psnr_gain"] == 0
+    assert deaf["rows"]["10"]["delta_e2000_median"] > 5
+    assert deaf["rows"]["10"]["delta_e2000_p95"] > deaf["rows"]["10"]["delta_e2000_median"]
+
+
+def test_hints_of_a_model_that_takes_none_are_refused(photos):
+    with pytest.raises(BadHint, match="constant takes no hints"):
+        report.evaluate(photos, Constant(), size=64, hints=(1,))
+
+
+def test_hint_figures_of_all_hints_are_pooled():
+    errors = torch.arange(20.0).view(4, 5)
+    figures = {"5": {"psnr_gain": torch.ones(4), "delta_e2000": errors}}
+    row = Hints(Paint(1), [5]).summarize(figures)["rows"]["5"]
+    assert row["delta_e2000_median"] == 9.5
+    assert row["delta_e2000_p95"] == pytest.approx(np.percentile(np.arange(20), 95))

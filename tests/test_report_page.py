@@ -1,0 +1,81 @@
+"""The page of `evaluate`: what is on it, what it picks, and that it asks nothing of anyone."""
+
+import re
+
+import numpy as np
+import pytest
+from paint import Paint, crops
+from playwright.sync_api import Browser
+
+from pix2pix import report
+from pix2pix.report import page
+
+pytest_plugins = ["running_page"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = crops(tmp_path_factory.mktemp("photos") / "in", 7)
+    (folder / "a0.png").rename(folder / "<b>&.png")
+    (folder / "broken.png").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(photos):
+    return report.evaluate(photos, Paint(0.5), size=64, film=True, hints=[1])
+
+
+@pytest.fixture(scope="module")
+def document(found):
+    return page.build(found, [Paint(0.5)])
+
+
+def test_best_median_and_worst_are_those_of_the_photos(found):
+    for figure, best in (("psnr", max), ("delta_e2000", min), ("colorfulness_error", min)):
+        values = [photo["rows"]["model"][figure] for photo in found["photos"]]
+        picked = {place: values[i] for place, i in page.pick(found, figure).items()}
+        worst = min if best is max else max
+        assert picked == {"best": best(values), "median": np.median(values), "worst": worst(values)}
+
+
+def test_it_holds_the_figures_and_names_as_text(found, document):
+    assert f"{found['rows']['model']['psnr']:.2f}" in document
+    assert "&lt;b&gt;&amp;.png" in document and "<b>&.png" not in document
+    assert "photos of yours" in document
+    assert "broken.png: unreadable" in document
+    assert "orthochromatic" in document and "ΔE at hints" in document
+    assert len(re.findall(r'<img src="data:image/jpeg;base64,', document)) == 3 * 3 * 3
+
+
+def test_scatter_has_a_dot_a_photo_in_the_colors_of_the_page(found):
+    svg = page.scatter(found)
+    assert svg.startswith("<svg ") and svg.rstrip().endswith("</svg>")
+    assert len(re.findall(r"<use [^>]*style=\"fill: var\(--accent\)", svg)) == 7
+    assert "currentColor" in svg
+    assert "#010203" not in svg and "#040506" not in svg and "<metadata" not in svg
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_asks_for_nothing_and_fits_any_window(document, browser: Browser, tmp_path, scheme):
+    (tmp_path / "page.html").write_text(document)
+    tab = browser.new_page(color_scheme=scheme)
+    asked, said = [], []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("console", lambda message: said.append(message.text))
+    address = (tmp_path / "page.html").as_uri()
+    tab.goto(address)
+    for width in (390, 1100):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    pictures = tab.locator("img").evaluate_all(
+        "all => Promise.all(all.map(i => { i.loading = 'eager'; return i.decode()"
+        ".then(() => i.naturalWidth); }))"
+    )
+    assert pictures == [64] * 27
+    dots = "getComputedStyle(document.querySelector('svg use')).fill"
+    assert tab.evaluate(dots) == {"light": "rgb(194, 65, 12)", "dark": "rgb(251, 146, 60)"}[scheme]
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [address]
+    tab.close()
