@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +47,13 @@ class App:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app as a process of its own, with a small random net."""
-    space = tmp_path_factory.mktemp("space")
+    with running_app(tmp_path_factory.mktemp("space"), tiny_weights) as found:
+        yield found
+
+
+@contextmanager
+def running_app(space: Path, write_weights: Callable[[Path], None]) -> Iterator[App]:
+    """The app in the empty folder `space`, with weights that are written to the path given."""
     for file in ("app.py", "requirements.txt", "README.md"):
         shutil.copy(ROOT / "app" / file, space)
     ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
@@ -55,7 +61,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     shutil.copytree(ROOT / "resources" / "samples", space / "resources" / "samples")
     tiny_weights(space / "pix2pix" / "pretrained" / "pix2pix.safetensors", seed=1)
     found = App(f"http://127.0.0.1:{free_port()}/", space / "tiny.safetensors", space / "cache")
-    tiny_weights(found.weights)
+    write_weights(found.weights)
     proxy = recording_proxy(found.outside)
     environment = os.environ | {
         "GRADIO_SERVER_PORT": re.findall(r":(\d+)/", found.url)[0],
@@ -187,7 +193,7 @@ def colored(tab: Page) -> Iterator[None]:
     if old:
         after = tab.locator("#before-after img").last
         expect(after).not_to_have_attribute("src", old[-1], timeout=PATIENCE)
-    tab.wait_for_selector("#before-after img")
+    tab.wait_for_selector("#before-after img", state="attached")  # hidden while touching up
     expect(tab.locator("#download")).to_have_text("Download", timeout=PATIENCE)
     expect(tab.locator("#download")).to_be_enabled(timeout=PATIENCE)
 

@@ -27,7 +27,7 @@ from pix2pix import errors, images, page
 from pix2pix.color import rgb_to_lab
 from pix2pix.colorize import Colorizer
 from pix2pix.page.coloring import Coloring, download_name
-from pix2pix.page.photo import Handlers
+from pix2pix.page.handlers import Handlers
 from pix2pix.page.upload import make_upload
 
 pytest_plugins = ["running_page"]

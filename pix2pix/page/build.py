@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from pix2pix.page.about import about_tab
-from pix2pix.page.coloring import Coloring, Workers
+from pix2pix.page.coloring import Coloring, Wish, Workers
 from pix2pix.page.look import LOOK
 from pix2pix.page.many import many_tab
 from pix2pix.page.photo import KEPT, photo_tab
@@ -60,7 +60,7 @@ def _for_programs(coloring: Coloring, event: dict[str, Any]) -> None:
     colored = gr.File(label="Photo in color", visible=False)
 
     def colorize(path: str, saturation: float) -> str:
-        return coloring.ask(lambda c: coloring.save(c, path, saturation=saturation))
+        return coloring.ask(lambda c: coloring.save(c, path, wish=Wish(saturation)))
 
     gr.Button(visible=False).click(
         colorize, [file, saturation], colored, api_name="colorize", **event
@@ -119,4 +119,6 @@ def main(
     if lend_gpu is not None:
         for each in filter(None, [colorizer, course]):
             each.rgb = lend_gpu(each.rgb)  # type: ignore[method-assign]
+            each.suggest = lend_gpu(each.suggest)  # type: ignore[method-assign]
+            each.unsure = lend_gpu(each.unsure)  # type: ignore[method-assign]
     launch_page(colorizer, course=course, host=host, port=port)

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import images
+from pix2pix.hints import Hint
 from pix2pix.page.words import BUSY, plain_words
 from pix2pix.workers import Busy
 
@@ -38,6 +39,23 @@ class Workers(Protocol):
         """Run `job` on a Colorizer of the pool. Raises Busy when its queue is full."""
 
 
+@dataclass(frozen=True)
+class Wish:
+    """How a photo is to be colored, at whatever size."""
+
+    saturation: float = 1.0
+    seed: int | None = None
+    hints: tuple[Hint, ...] = ()  # x and y as fractions of width and height, in [0, 1)
+
+    def at(self, height: int, width: int) -> dict[str, Any]:
+        """What `Colorizer.rgb` takes, for a picture of this size."""
+        return {
+            "saturation": self.saturation,
+            "seed": self.seed,
+            "hints": [(x * width, y * height, color) for x, y, color in self.hints],
+        }
+
+
 @dataclass
 class Opened:
     """A visitor's photo between two clicks."""
@@ -46,6 +64,9 @@ class Opened:
     before: str  # path of the small picture that the page shows
     rgb: np.ndarray  # (h, w, 3) uint8, of that picture
     photo: images.Photo | None = None  # every pixel, until the first download is written
+    wish: Wish | None = None  # the visitor's last; answers to an earlier one come too late
+    hints: tuple[Hint, ...] = ()  # as painted last, in the turn of the page's script
+    turn: int = 0
 
 
 @dataclass
@@ -58,23 +79,25 @@ class Coloring:
     workers: Workers | None = None
     course: "Colorizer | None" = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    quick_lock: threading.Lock = field(default_factory=threading.Lock)
     files: set[str] = field(default_factory=set)  # that it made, for gradio to delete in time
 
-    def run(self, job: "Callable[[Colorizer], T]") -> T:
+    def run(self, job: "Callable[[Colorizer], T]", *, quick: bool = False) -> T:
         """Run one job, on the pool or when it is its turn.
 
-        Raises PhotoError, and Busy when the pool's queue is full.
+        Without a pool `quick` ones take turns of their own: a stroke of the brush does not wait
+        until a large file is written. Raises PhotoError, and Busy when the pool's queue is full.
         """
         if self.workers is None:
-            with self.lock:
+            with self.quick_lock if quick else self.lock:
                 return job(self.colorizer)
         return self.workers.submit(job, deadline=DEADLINE).result()
 
-    def ask(self, job: "Callable[[Colorizer], T]") -> T:
+    def ask(self, job: "Callable[[Colorizer], T]", *, quick: bool = False) -> T:
         """`run`, for a visitor who waits: its errors become messages on the page."""
         try:
             with plain_words():
-                return self.run(job)
+                return self.run(job, quick=quick)
         except Busy as error:
             raise gr.Error(BUSY, print_exception=False) from error
 
@@ -104,14 +127,14 @@ class Coloring:
         source: str,
         *,
         photo: images.Photo | None = None,
-        **coloring: Any,
+        wish: Wish,
     ) -> str:
         """Write the colored file: every pixel, its own format, its metadata without GPS.
 
         `photo` is the source where it was read already. Raises PhotoError.
         """
         photo = photo or self.read(source)
-        rgb = colorizer.rgb(photo.rgb, **coloring)
+        rgb = colorizer.rgb(photo.rgb, **wish.at(*photo.rgb.shape[:2]))
         path = self.new(download_name(Path(source).name, photo))
         images.write(rgb, path, like=photo, model=colorizer.name)
         return str(path)

@@ -46,8 +46,8 @@ footer { display: none !important; }
 #page .tab-container { justify-content: center; }
 body:not(.dark) #page [role=tab][aria-selected=true] { color: var(--primary-700); }
 #ask-more { justify-content: center; }
-#ask-more button { flex: 0 1 360px; }
-#compared, #how-picture { gap: 8px; }
+#ask-more button { flex: 1 1 220px; max-width: 360px; }
+#compared, #unsure, #how-picture { gap: 8px; }
 #compared .prose { text-align: center; }
 #takes, #takes .gallery-container, #takes .grid-wrap { min-height: 0 !important; }
 #takes, #takes .gallery-container, #takes .grid-wrap { height: auto !important; max-height: none; }
@@ -57,7 +57,41 @@ body:not(.dark) #page [role=tab][aria-selected=true] { color: var(--primary-700)
 #progress table { width: 100%; text-align: left; margin-top: 8px; }
 #progress th, #progress td { padding: 4px 12px 4px 0; vertical-align: top;
                              overflow-wrap: anywhere; }
-#before-after :focus-visible, #models :focus-visible { outline: 3px solid var(--primary-500); }
+#before-after :focus-visible, #models :focus-visible, #unsure-map :focus-visible {
+  outline: 3px solid var(--primary-500); }
+body:not([data-touching]) #touch-up, body[data-touching] #before-after { display: none !important; }
+#touch-up { gap: 8px; }
+#touch-photo .how, #unsure-legend p { text-align: center; text-wrap: balance; margin: 0; }
+#touch-photo .frame { position: relative; display: flex; justify-content: center;
+                      margin-top: 8px; }
+#touch-photo .status { position: absolute; bottom: 10px; margin: 0; padding: 2px 12px;
+                       border-radius: 12px; background: rgb(0 0 0 / .6); color: white; }
+#touch-photo .status:empty { display: none; }
+#touch-photo canvas { border-radius: 14px; cursor: crosshair; touch-action: pinch-zoom;
+                user-select: none; -webkit-user-select: none; }
+#touch .colors, #touch .tools, #likely [data-turn], #unsure-legend {
+  display: flex; flex-wrap: wrap; gap: 8px; justify-content: center; align-items: center; }
+#touch .tools { margin-top: 10px; }
+#likely { min-height: 42px; }
+#touch button, #likely button, #touch .own {
+  display: flex; gap: 8px; align-items: center; min-height: 40px; padding: 4px 14px;
+  border: 1px solid var(--border-color-primary); border-radius: 8px; cursor: pointer;
+  background: var(--button-secondary-background-fill); color: var(--body-text-color); }
+#touch button:disabled { opacity: .4; cursor: default; }
+#touch button[aria-pressed=true] { outline: 2px solid var(--primary-500); }
+#touch .done { background: var(--button-primary-background-fill);
+               color: var(--button-primary-text-color); border-color: transparent; }
+#touch .quick { width: 40px; min-width: 40px; padding: 0; border-radius: 50%; }
+#touch .own { font-weight: 600; padding: 4px 14px 4px 6px; }
+#touch .own input { width: 44px; height: 30px; padding: 0; border: 0; background: none;
+                    cursor: pointer; }
+#touch-up :focus-visible { outline: 3px solid var(--primary-500);
+                                                outline-offset: 2px; }
+#likely[hidden] { display: block !important; visibility: hidden; }
+#likely button { padding: 4px 12px 4px 6px; }
+#likely button span { width: 30px; height: 30px; border-radius: 6px; }
+#unsure-legend .bar { flex: 0 1 240px; height: 14px; border-radius: 7px; }
+#unsure-legend p { flex-basis: 100%; }
 #about { max-width: 720px; margin: 0 auto; }
 """
 

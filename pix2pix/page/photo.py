@@ -1,35 +1,28 @@
 """The first tab: one photo, before and after, at its full size to take home."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from torch import nn
 
-from pix2pix.page.coloring import Coloring, Opened
+from pix2pix.page.coloring import Coloring
+from pix2pix.page.handlers import TAKES, Handlers
 from pix2pix.page.script import NOTHING, OPEN_CAMERA
+from pix2pix.page.touch import touch_panel
+from pix2pix.page.touch_script import TOGGLE
+from pix2pix.page.unsure import LEGEND
 from pix2pix.page.upload import make_upload
-from pix2pix.page.words import MESSAGES
-from pix2pix.workers import check
 
-TAKES = (1, 2, 3)  # seeds
 KEPT = 3600  # [s] that a visitor's files stay on the disk
 
 
 def photo_tab(coloring: Coloring, samples: Path, event: dict[str, Any]) -> None:
     """Build the tab. `samples` is a folder of JPEG files to try, `event` what its events share."""
     gr.Markdown("# See your <span>black-and-white</span> photo in color.", elem_id="title")
-    slider = gr.ImageSlider(
-        elem_id="before-after",
-        show_label=False,
-        interactive=False,
-        visible=False,
-        max_height=620,  # a height would crop
-        buttons=["fullscreen"],
-    )
-    controls, saturation, download = _controls()
+    slider = _slider("before-after", visible=False)
+    panel = gr.Column(elem_id="touch-up")
+    controls, saturation, download = _controls(touching=coloring.colorizer.takes_hints)
     upload = make_upload("upload", label="Photo")
     camera = gr.Button("Use the camera", elem_id="camera", size="sm", variant="secondary")
     camera.click(None, js=OPEN_CAMERA)
@@ -38,13 +31,18 @@ def photo_tab(coloring: Coloring, samples: Path, event: dict[str, Any]) -> None:
 
     do = Handlers(coloring)
     opened, seed = gr.State(time_to_live=KEPT), gr.State(None)
-    shown = [slider, download]
+    touches: Any = gr.State(None)
+    inputs, shown = [opened, saturation, seed], [slider, download]
+    if coloring.colorizer.takes_hints:
+        with panel:
+            touches = touch_panel(do, coloring, inputs, shown)
+    inputs.append(touches)
     with gr.Column(elem_id="more", visible=False) as more:
-        clear = _more(coloring, do, [opened, saturation, seed], shown, event)
+        clear = _more(coloring, do, inputs, shown, event)
     for source in [upload.upload, *([gallery.click] if gallery else [])]:
         asked = source(
             do.open,
-            [gallery if gallery and source == gallery.click else upload, saturation],
+            [gallery if gallery and source == gallery.click else upload, saturation, opened],
             [opened, seed, controls, more, *clear, *shown],
             trigger_mode="multiple",
             show_progress_on=[upload, slider],
@@ -53,29 +51,36 @@ def photo_tab(coloring: Coloring, samples: Path, event: dict[str, Any]) -> None:
         asked.failure(None, js=NOTHING, outputs=upload)
     slider.change(None, js=NOTHING, outputs=upload)  # the next photo may come
     released = {"trigger_mode": "always_last", "show_progress": "minimal"} | event
-    saturation.release(do.color, [opened, saturation, seed], shown, **released)
+    saturation.release(do.color, inputs, shown, **released)
 
 
 def has_takes(coloring: Coloring) -> bool:
-    """Whether a seed changes anything: whether the net has dropout."""
-    modules = coloring.colorizer.generator.modules()
-    return any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in modules)
+    """Whether a seed changes anything: the net has dropout, or draws from its likely colors."""
+    colorizer = coloring.colorizer
+    modules = colorizer.generator.modules()
+    drops = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in modules)
+    return drops or (colorizer.knows_likely_colors and colorizer.takes_hints)
 
 
 def _more(
     coloring: Coloring,
-    do: "Handlers",
+    do: Handlers,
     inputs: list[Any],
     shown: list[Any],
     event: dict[str, Any],
 ) -> list[Any]:
-    """What is below the photo: other takes, the other model -> what a new photo hides."""
-    opened, saturation, seed = inputs
+    """What is below the photo: other takes, how sure the net is, the other model.
+
+    Returns what a new photo hides.
+    """
+    opened, saturation, seed, touches = inputs
     patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
-    compare = None
+    unsure = compare = other = None
     with gr.Row(elem_id="ask-more"):
         if has_takes(coloring):
             other = gr.Button("Other takes", elem_id="ask-takes")
+        if coloring.colorizer.knows_likely_colors:
+            unsure = gr.Button("How sure is it?", elem_id="ask-unsure")
         if coloring.course is not None:
             compare = gr.Button("Compare with the course's model", elem_id="ask-models")
     takes = gr.Gallery(
@@ -91,28 +96,39 @@ def _more(
         interactive=False,
         visible=False,
     )
-    if has_takes(coloring):
-        other.click(do.takes, [opened, saturation], takes, **patient)
+    with gr.Column(elem_id="unsure", visible=False) as how_sure:
+        gr.HTML(LEGEND, apply_default_css=False)
+        unsure_map = _slider("unsure-map")
     with gr.Column(elem_id="compared", visible=False) as compared:
         course = coloring.course.name if coloring.course else ""
         gr.Markdown(
             f"Left, the small model that the course trains (`{course}`); "
             f"right, the one above (`{coloring.colorizer.name}`)."
         )
-        models = gr.ImageSlider(
-            elem_id="models",
-            show_label=False,
-            interactive=False,
-            max_height=620,
-            buttons=["fullscreen"],
-        )
+        models = _slider("models")
+    if other:
+        other.click(do.takes, [opened, saturation, touches], takes, **patient)
+        chosen = [opened, saturation, touches]
+        takes.select(do.choose, chosen, [seed, *shown], **patient)
+    if unsure:
+        unsure.click(do.unsure, [opened, touches], [how_sure, unsure_map], **patient)
     if compare:
-        compare.click(do.compare, [opened, saturation], [compared, models], **patient)
-    takes.select(do.choose, inputs[:2], [seed, *shown], **patient)
-    return [takes, compared]
+        compare.click(do.compare, [opened, saturation, touches], [compared, models], **patient)
+    return [takes, how_sure, compared]
 
 
-def _controls() -> tuple[gr.Row, gr.Slider, gr.DownloadButton]:
+def _slider(name: str, *, visible: bool = True) -> gr.ImageSlider:
+    return gr.ImageSlider(
+        elem_id=name,
+        show_label=False,
+        interactive=False,
+        visible=visible,
+        max_height=620,  # a height would crop
+        buttons=["fullscreen"],
+    )
+
+
+def _controls(*, touching: bool) -> tuple[gr.Row, gr.Slider, gr.DownloadButton]:
     with gr.Row(elem_id="controls", visible=False) as row:
         saturation = gr.Slider(
             0,
@@ -125,6 +141,9 @@ def _controls() -> tuple[gr.Row, gr.Slider, gr.DownloadButton]:
             scale=3,
             min_width=320,
         )
+        if touching:
+            touch = gr.Button("Touch up the colors", elem_id="ask-touch", scale=1, min_width=200)
+            touch.click(None, js=TOGGLE)
         download = gr.DownloadButton(
             "Download",
             variant="primary",
@@ -147,100 +166,3 @@ def _gallery(samples: Path) -> gr.Dataset | None:
         layout="gallery",
         elem_id="samples",
     )
-
-
-class Handlers:
-    """What happens on a click."""
-
-    def __init__(self, coloring: Coloring):
-        self.coloring = coloring
-
-    def open(self, path: str | list[str], saturation: float) -> Iterator[tuple[Any, ...]]:
-        """A file -> the photo's state, the controls, both pictures; then the download."""
-        path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
-        hidden, shown = gr.update(visible=False), gr.update(visible=True)
-
-        def first(colorizer: Any) -> tuple[Opened, str]:
-            opened = self.coloring.open(path)
-            check()
-            return opened, self._after(colorizer, opened, saturation, None)
-
-        opened, after = self.coloring.ask(first)
-        photo, opened.photo = opened.photo, None
-        for pair, download in self._both(opened, after, saturation, None, photo):
-            yield opened, None, shown, shown, hidden, hidden, pair, download
-
-    def color(
-        self, opened: Opened | None, saturation: float, seed: int | None = None
-    ) -> Iterator[tuple[Any, Any]]:
-        """Both pictures at a saturation; then the download of that saturation."""
-        opened = _still_there(opened)
-        after = self.coloring.ask(lambda c: self._after(c, opened, saturation, seed))
-        yield from self._both(opened, after, saturation, seed)
-
-    def takes(self, opened: Opened | None, saturation: float) -> Any:
-        """Three more guesses, side by side."""
-        opened = _still_there(opened)
-
-        def all_takes(colorizer: Any) -> list[tuple[str, str]]:
-            taken = []
-            for i, seed in enumerate(TAKES, 1):
-                check()
-                taken.append((self._after(colorizer, opened, saturation, seed), str(i)))
-            return taken
-
-        return gr.update(value=self.coloring.ask(all_takes), visible=True)
-
-    def choose(
-        self, opened: Opened | None, saturation: float, event: gr.SelectData
-    ) -> Iterator[tuple[Any, ...]]:
-        """A click on a take: it comes to the top, and the download is that one."""
-        seed = TAKES[event.index]
-        for pair, download in self.color(opened, saturation, seed):
-            yield seed, pair, download
-
-    def compare(self, opened: Opened | None, saturation: float) -> Any:
-        """The photo by the course's model and by the page's."""
-        opened, course = _still_there(opened), self.coloring.course
-
-        def both(colorizer: Any) -> tuple[str, str]:
-            return (
-                self._after(course, opened, saturation, None),
-                self._after(colorizer, opened, saturation, None),
-            )
-
-        return gr.update(visible=True), self.coloring.ask(both)
-
-    def _after(self, colorizer: Any, opened: Opened, saturation: float, seed: int | None) -> str:
-        rgb = colorizer.rgb(opened.rgb, saturation=saturation, seed=seed)
-        return self.coloring.preview(rgb, "after")
-
-    def _both(
-        self,
-        opened: Opened,
-        after: str,
-        saturation: float,
-        seed: int | None,
-        photo: Any = None,
-    ) -> Iterator[tuple[Any, Any]]:
-        """Show the pictures at once, write the file of full size meanwhile."""
-        wait = gr.update(label="Preparing ...", interactive=False)
-        yield gr.update(value=(opened.before, after), visible=True), wait
-
-        def save(colorizer: Any) -> str:
-            return self.coloring.save(
-                colorizer, opened.path, photo=photo, saturation=saturation, seed=seed
-            )
-
-        try:
-            path = self.coloring.ask(save)
-        except gr.Error:
-            yield gr.skip(), gr.update(label="Download", interactive=False)
-            raise
-        yield gr.skip(), gr.update(value=path, label="Download", interactive=True)
-
-
-def _still_there(opened: Opened | None) -> Opened:
-    if opened is None or not os.path.exists(opened.before):
-        raise gr.Error(MESSAGES["unreadable"], print_exception=False)
-    return opened

@@ -56,7 +56,8 @@ ON_LOAD = """() => {
     tell('mouseup', from + share * frame.width, window);
   };
   new MutationObserver(() => {
-    document.querySelectorAll('#before-after .outer, #models .outer').forEach(handle => {
+    const sliders = ['before-after', 'models', 'unsure-map'].map(name => `#${name} .outer`);
+    document.querySelectorAll(sliders.join()).forEach(handle => {
       if (handle.tabIndex === 0) return;
       handle.tabIndex = 0;
       handle.setAttribute('role', 'slider');
@@ -73,6 +74,7 @@ ON_LOAD = """() => {
     });
     const alts = {'before-after': ['The photo as it was', 'The photo in color'],
                   models: ["The course's model", 'The model of this page'],
+                  'unsure-map': ['The photo as it was', 'How sure the colors are'],
                   'how-picture': ['Rows of photographs: gray, colored, and the originals']};
     for (const [name, texts] of Object.entries(alts))
       document.querySelectorAll(`#${name} img`).forEach((image, i) => {

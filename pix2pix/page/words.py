@@ -18,6 +18,7 @@ MESSAGES = {
     "too_large": "This photo is too large. Make it smaller and try again.",
     "timeout": "This photo took too long. Make it smaller and try again.",
     "permission": "The colored photo could not be saved.",
+    "hint": "This color could not be put there. Undo it and try another place.",
     "no_space": "There is no room left to save the colored photo.",
 }
 """By the code of the PhotoError."""
