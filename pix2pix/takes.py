@@ -8,7 +8,6 @@ and hints (1, 3, h, w) in, its quarter for maps.
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,8 +19,9 @@ from pix2pix.randomness import uniform
 Heads = Callable[[Tensor], tuple[Tensor, Tensor]]
 """L and hints (1, 4, h, w) -> ab (1, 2, h, w), logits (1, bins, h/4, w/4)."""
 
-ROUNDS = 8  # places of a take that are drawn, one after the other
+ROUNDS = 3  # places of a take that are drawn, one after the other
 _NEAR = 25.0  # [a*, b*] colors closer than this are one suggestion
+_CALM = 0.8  # below 1, likely colors are drawn even more often than their share says
 _VIVID = 0.5  # how far a draw's chroma is from the usual one there, as a share of that
 _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are spread as evenly as can be
 
@@ -73,7 +73,7 @@ def draw(heads: Heads, L: Tensor, hints: Tensor, colors: Tensor, seed: int) -> T
     for i, (row, column) in enumerate(unsure_places(spread(logits, colors), ROUNDS)):
         if i:
             _, logits = heads(torch.cat([L, hints], 1))
-        p = logits[0, :, row, column].float().softmax(0)[order]
+        p = (logits[0, :, row, column].float() / _CALM).softmax(0)[order]
         usual = (p * chroma).sum()
         p = p * torch.exp(-(((chroma - usual) / (_VIVID * usual + 0.02)) ** 2) / 2)
         quantile = (float(uniform(0, i, 72)[0]) + seed * _GOLDEN) % 1
