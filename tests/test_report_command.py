@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -150,6 +151,35 @@ def test_files_that_cannot_be_written_are_one_line(nets, photos, capsys):
 def test_wrong_usage_of_evaluate_is_exit_1(arguments, capsys):
     assert cli.main(["evaluate", *arguments, "photos"]) == 1
     assert "Error: " in capsys.readouterr().err
+
+
+def test_names_that_are_no_text_are_escaped(nets, photos, tmp_path, capsys):
+    folder = crops(tmp_path / "in", 2)
+    os.rename(folder / "a0.png", os.fsencode(folder) + b"/caf\xe9.png")
+    html, out = tmp_path / "out.html", str(tmp_path / "x")
+    arguments = ["--compare", *nets, "--against", folder, "--html", html]
+    assert evaluate(folder, *arguments, "--json", tmp_path / "out.json") == 0
+    assert r"caf\xe9.png" in capsys.readouterr().out
+    assert r"caf\xe9.png" in html.read_text() and "A net0" in html.read_text()
+    for kind in ("--blind", "--sheet"):
+        assert cli.main(["report", kind, str(folder), "--weights", nets[0], "-o", out]) == 0
+
+
+def test_photos_that_vanish_before_the_page_are_one_line(
+    nets, photos, tmp_path, monkeypatch, capsys
+):
+    from pix2pix import images
+    from pix2pix.report import page
+
+    def gone(path):
+        return images.read(f"{path}.gone")
+
+    monkeypatch.setattr(page, "images", type(sys)("images"))
+    monkeypatch.setattr(page.images, "read", gone, raising=False)
+    html = tmp_path / "out.html"
+    assert evaluate(photos, "--weights", nets[0], "--html", html) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{html}: unreadable: ") and not html.exists()
 
 
 # ---- report

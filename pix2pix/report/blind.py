@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import images, metrics
+from pix2pix.console import escape
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.report.curves import Colors
 from pix2pix.report.paper import jpeg, page
@@ -150,7 +151,7 @@ def build(folder: str, colorizer: Colors, skipped: list[dict[str, str]], *, seed
         left, right = ("real", "ours") if rng.random() < 0.5 else ("ours", "real")
         pairs.append(
             {
-                "path": str(path.relative_to(folder)),
+                "path": escape(str(path.relative_to(folder))),
                 "left": pictures[left],
                 "right": pictures[right],
                 "real": "left" if left == "real" else "right",

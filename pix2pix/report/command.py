@@ -4,6 +4,7 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 """
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -77,9 +78,9 @@ def evaluate(
     options |= {"against": against, "hints": counts, "film": film, "sizes": sizes}
     result = _measure(data, models, options)
     if json_file is not None:
-        _write(json.dumps(result, indent=1).encode() + b"\n", json_file)
+        _write(lambda: json.dumps(result, indent=1).encode() + b"\n", json_file)
     if html is not None and build_page is not None:
-        _write(build_page(result, models).encode(), html)
+        _write(lambda: build_page(result, models).encode(), html)
     _finish(result["skipped"] + result.get("missing", []))
 
 
@@ -97,7 +98,7 @@ def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str,
         raise stop(record) from error
     except DataError as error:
         raise stop(jobs.Record(data, "failed", code="unreadable", reason=str(error))) from error
-    except PhotoError as error:
+    except (PhotoError, OSError, RuntimeError) as error:  # such as a device out of memory
         raise stop(jobs.failure(data, error)) from error
     print(report.format_table(result))
     return result
@@ -163,7 +164,7 @@ def report(
         from pix2pix.jobs import Record
 
         raise stop(Record(photos, "failed", code="unreadable", reason=str(error))) from error
-    _write(data, out)
+    _write(lambda: data, out)
     _finish(skipped)
 
 
@@ -177,12 +178,13 @@ def _counts(text: str | None) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _write(data: bytes, path: str) -> None:
+def _write(make: Callable[[], bytes], path: str) -> None:
+    """Make a file and put it there, or end in one line."""
     from pix2pix import jobs
     from pix2pix.images.files import write_bytes
 
     try:
-        write_bytes(data, path)
+        write_bytes(make(), path)
     except PhotoError as error:
         raise stop(jobs.failure(path, error)) from error
 

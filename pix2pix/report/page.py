@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
+from pix2pix.console import escape
 from pix2pix.report import table
 from pix2pix.report.curves import Colors
 from pix2pix.report.paper import jpeg, page
@@ -123,11 +124,8 @@ def _pictures(result: dict[str, Any], models: Sequence[Colors], figure: str) -> 
     cards = []
     for place, i in pick(result, figure).items():
         photo = result["photos"][i]
-        truth = square(images.read(Path(result["folder"]) / photo["path"]).rgb, result["size"])
-        L, ab = rgb_to_net(to_tensor(truth[None]))
-        shown = {"gray": to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0]}
-        shown |= {m.name: m.rgb(truth) for m in models} | {"truth": truth}
-        path = html.escape(photo["path"])
+        shown = _versions(Path(result["folder"]) / photo["path"], result["size"], models)
+        path = html.escape(escape(photo["path"]))
         row = "".join(
             f'<div><img src="{jpeg(rgb)}" alt="{path}: {html.escape(name)}" loading="lazy">'
             f"<small>{html.escape(name)}</small></div>"
@@ -139,6 +137,18 @@ def _pictures(result: dict[str, Any], models: Sequence[Colors], figure: str) -> 
             f'<figure><div class="row">{row}</div><figcaption>{caption}</figcaption></figure>'
         )
     return f'<h2>{heading}</h2><div class="figures">{"".join(cards)}</div>'
+
+
+def _versions(path: Path, size: int, models: Sequence[Colors]) -> dict[str, np.ndarray]:
+    """A photo in gray, as each model colors it, and as it was: (size,size,3) uint8 by label."""
+    truth = square(images.read(path).rgb, size)
+    L, ab = rgb_to_net(to_tensor(truth[None]))
+    letters = ("",) if len(models) == 1 else ("A ", "B ")
+    return {
+        "gray": to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0],
+        **{a + model.name: model.rgb(truth) for a, model in zip(letters, models, strict=True)},
+        "truth": truth,
+    }
 
 
 def scatter(result: dict[str, Any]) -> str:
@@ -180,6 +190,6 @@ def scatter(result: dict[str, Any]) -> str:
 
 def _failed(result: dict[str, Any]) -> str:
     failed = result["skipped"] + result.get("missing", [])
-    lines = (f"{one['path']}: {one['code']}: {one['reason']}" for one in failed)
+    lines = (escape(f"{one['path']}: {one['code']}: {one['reason']}") for one in failed)
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return f"<h2>Left out</h2><ul>{items}</ul>" if failed else ""

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
+from pix2pix.console import escape
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.report.curves import Colors
 from pix2pix.report.photos import find, to_tensor, to_uint8
@@ -35,7 +36,7 @@ def build(folder: str, models: Mapping[str, Colors], skipped: list[dict[str, str
         gray, *colored = (
             _fitted(rgb) for rgb in (rgb, *(model.rgb(rgb) for model in models.values()))
         )
-        labels = [f"{path.stem}, gray", *models]
+        labels = [f"{escape(path.stem)}, gray", *models]
         shown = [_gray(gray), *colored]
         rows.append([_labelled(*cell) for cell in zip(shown, labels, strict=True)])
     if not rows:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pix2pix.console import escape
+
 Cells = list[list[str]]
 
 COLUMNS = {  # key: heading, format
@@ -89,7 +91,7 @@ def about(result: dict[str, Any]) -> str:
     line = f"{result['pictures']} photos at {result['size']} px, {models}"
     if "against" in result:
         found = result["against"]
-        line += f"; against {found['folder']} on {found['pictures']} of them"
+        line += f"; against {escape(found['folder'])} on {found['pictures']} of them"
     if result["skipped"]:
         line += f"; {len(result['skipped'])} files skipped"
     return line
@@ -148,7 +150,7 @@ def _compare(section: dict[str, Any]) -> Cells:
 def _named(section: dict[str, Any]) -> Cells:
     photos = section["gains"] + section["losses"]
     return [["largest gains and losses", "PSNR dB"]] + [
-        [photo["path"], f"{photo['psnr']:+.2f}"] for photo in photos
+        [escape(photo["path"]), f"{photo['psnr']:+.2f}"] for photo in photos
     ]
 
 
