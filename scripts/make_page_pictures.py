@@ -82,6 +82,11 @@ def shoot(page: Page, path: Path, *, all_views: bool) -> None:
             button.click()
             page.wait_for_timeout(4000)
         write("-more", full=True)
+        if page.locator("#ask-touch").count():
+            page.locator("#ask-touch").click()
+            page.locator("#touch-photo canvas").click()
+            page.wait_for_timeout(4000)
+            write("-touch", full=True)
         for tab in ("Many photos", "About"):
             page.get_by_role("tab", name=tab).click()
             page.wait_for_timeout(1500)

@@ -192,7 +192,7 @@ def test_a_likely_color_is_applied(tab: Page, canvas: Locator, colorizer: Colori
 
 @pytest.mark.browser
 def test_a_color_is_taken_from_the_photo(tab: Page, canvas: Locator) -> None:
-    pick = tab.get_by_role("button", name="Take a color from the photo")
+    pick = tab.get_by_role("button", name="Pick from photo")
     use_color(tab, "#ff0000")
     with colored(tab):
         tap(canvas, 0.5, 0.5)
@@ -202,7 +202,7 @@ def test_a_color_is_taken_from_the_photo(tab: Page, canvas: Locator) -> None:
     value = tab.get_by_label("Color to paint with").input_value()
     assert np.abs(np.array(list(bytes.fromhex(value[1:]))) - shown).max() < 30
     expect(pick).to_have_attribute("aria-pressed", "false")
-    was = tab.get_by_role("button", name="Show it as it was")
+    was = tab.get_by_role("button", name="As it was")
     was.click()
     pick.click()
     tap(canvas, 0.5, 0.5)
@@ -382,12 +382,12 @@ def test_late_answers_are_dropped(handlers: Handlers, opened: Opened) -> None:
     assert list(handlers.write(opened, 0.5, None, second)) == [gr.skip()]
 
 
-def test_a_touch_follows_within_a_second(handlers: Handlers, opened: Opened) -> None:
+def test_a_touch_is_quick(handlers: Handlers, opened: Opened) -> None:
     many = [f"{0.1 + 0.0025 * i:.4f},0.5,#ff0000" for i in range(300)]
     handlers.touch(opened, 1.0, None, touches(opened, *many))
-    start = time.monotonic()
+    start = time.process_time()  # of the work, whatever else the machine is at
     handlers.touch(opened, 1.0, None, touches(opened, *many, turn=2))
-    assert time.monotonic() - start < 5  # about half a second when the machine is idle
+    assert time.process_time() - start < 1.5  # 0.5 s on a server's core
 
 
 def test_certain_is_dark_and_unsure_is_bright() -> None:

@@ -61,6 +61,7 @@ body:not(.dark) #page [role=tab][aria-selected=true] { color: var(--primary-700)
   outline: 3px solid var(--primary-500); }
 body:not([data-touching]) #touch-up, body[data-touching] #before-after { display: none !important; }
 #touch-up { gap: 8px; }
+#touch-up .html-container { padding: 0; }
 #touch-photo .how, #unsure-legend p { text-align: center; text-wrap: balance; margin: 0; }
 #touch-photo .frame { position: relative; display: flex; justify-content: center;
                       margin-top: 8px; }
@@ -90,7 +91,7 @@ body:not([data-touching]) #touch-up, body[data-touching] #before-after { display
 #likely[hidden] { display: block !important; visibility: hidden; }
 #likely button { padding: 4px 12px 4px 6px; }
 #likely button span { width: 30px; height: 30px; border-radius: 6px; }
-#unsure-legend .bar { flex: 0 1 240px; height: 14px; border-radius: 7px; }
+#unsure-legend .bar { flex: 1 1 80px; max-width: 240px; height: 14px; border-radius: 7px; }
 #unsure-legend p { flex-basis: 100%; }
 #about { max-width: 720px; margin: 0 auto; }
 """

@@ -38,8 +38,8 @@ _TOOLS = f"""
 <span>Color</span></label>{_QUICK}
 </div>
 <div class="tools">
-<button type="button" class="pick" aria-pressed="false">Take a color from the photo</button>
-<button type="button" class="was" aria-pressed="false">Show it as it was</button>
+<button type="button" class="pick" aria-pressed="false">Pick from photo</button>
+<button type="button" class="was" aria-pressed="false">As it was</button>
 <button type="button" class="undo" disabled>Undo</button>
 <button type="button" class="clear" disabled>Clear all</button>
 <button type="button" class="done">Done</button>
@@ -48,17 +48,16 @@ _TOOLS = f"""
 
 
 def touch_panel(do: Handlers, coloring: Coloring, inputs: list[Any], shown: list[Any]) -> gr.HTML:
-    """Build the panel, out of sight until TOGGLE is called -> what it paints, a JSON text.
+    """Fill the panel, out of sight until TOGGLE is called -> what it paints, a JSON text.
 
     `inputs` are the photo, its saturation and its seed; `shown` the pictures and the download.
     """
     slider, download = shown
-    with gr.Column(elem_id="touch-up"):
-        gr.HTML(_PHOTO, elem_id="touch-photo", apply_default_css=False)
-        likely = gr.HTML(elem_id="likely", apply_default_css=False)
-        painted = gr.HTML(  # the last, as its script looks for the others
-            "", html_template=_TOOLS, js_on_load=PAINT, elem_id="touch", apply_default_css=False
-        )
+    gr.HTML(_PHOTO, elem_id="touch-photo", apply_default_css=False)
+    likely = gr.HTML(elem_id="likely", apply_default_css=False)
+    painted = gr.HTML(  # the last, as its script looks for the others
+        "", html_template=_TOOLS, js_on_load=PAINT, elem_id="touch", apply_default_css=False
+    )
     many: dict[str, Any] = {
         "concurrency_limit": 16 if coloring.workers else 4,
         "api_visibility": "private",
