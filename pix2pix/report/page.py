@@ -38,7 +38,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td small { display: block; font-size: .8em; }
 tr.model { color: var(--accent); }
 .figures { display: grid; gap: 16px;
-           grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
+           grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 figure { margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--line);
          border-radius: 12px; min-width: 0; }
 figure .row { display: grid; gap: 6px; grid-auto-columns: 1fr; grid-auto-flow: column; }

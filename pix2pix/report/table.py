@@ -169,7 +169,7 @@ def _film(section: dict[str, Any]) -> Cells:
         halves, lost = section["intervals"][name], row.get("psnr_lost")
         line = [
             name,
-            "" if lost is None else f"{lost:.2f}",
+            "" if lost is None else f"{lost:z.2f}",
             show_half("psnr", halves.get("psnr_lost")),
         ]
         line.append(show("colorfulness", row["colorfulness"]))
