@@ -177,7 +177,8 @@ class _Download(typer.core.TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from pix2pix.download import SOURCES
 
-        lines = (f"{k}: {v.pictures} ({v.size / 1e9:.2f} GB)." for k, v in SOURCES.items())
+        size = {k: f"{v.size / 1e9:.2f} GB" for k, v in SOURCES.items()}
+        lines = (f"{k}: {v.pictures} ({size[k]}). Terms: {v.terms}." for k, v in SOURCES.items())
         self.epilog = "\n\n".join(["Sources:", *lines])
         super().format_help(ctx, formatter)
 
@@ -190,6 +191,9 @@ def download(
         str | None, typer.Option(metavar="URL", help="Another address of the same archive.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the archive, too.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many, of those that come one by one.")
+    ] = None,
 ) -> None:
     """Download photos to train on, check and unpack them; run it again to go on after a cut."""
     from pix2pix import jobs
@@ -199,7 +203,7 @@ def download(
     if name in SOURCES:
         print(f"{name}: {SOURCES[name].terms}", file=sys.stderr)
     try:
-        print(download(name, dest, source_url=url, keep=keep))
+        print(download(name, dest, source_url=url, keep=keep, limit=limit))
     except DataError as error:
         reason = str(error).removeprefix(f"{name}: ")
         raise stop(jobs.Record(name, "failed", code="download", reason=reason)) from error

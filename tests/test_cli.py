@@ -421,7 +421,8 @@ def test_download_prints_the_terms_and_the_folder(server, tmp_path, capsys):
 def test_download_ends_in_one_line(server, tmp_path, capsys):
     server.statuses = [404]
     for arguments, line in {
-        ("imagenet",): "imagenet: download: no such source; there are imagenette, coco, set",
+        ("imagenet",): "imagenet: download: no such source; there are imagenette, coco, "
+        "photochrom, tiny_imagenet, cifar10, flowers, set",
         ("set",): f"set: download: {server.url}: HTTP 404 Not Found",
         ("set", "--url", "file:///x\ny"): "set: download: file:///x\\ny: not an address of the web",
     }.items():
@@ -439,9 +440,11 @@ def test_download_help_lists_the_registry(server, capsys):
 
     assert cli.main(["download", "--help"]) == 0
     out, _ = capsys.readouterr()
-    assert {"imagenette", "coco", "set"} == set(SOURCES)
+    archives = {"imagenette", "coco", "tiny_imagenet", "cifar10", "flowers", "set"}
+    assert archives | {"photochrom"} == set(SOURCES)
     for name, source in SOURCES.items():
-        assert f"{name}: {source.pictures} (" in " ".join(out.split())
+        line = f"{name}: {source.pictures} ({source.size / 1e9:.2f} GB). Terms: {source.terms}."
+        assert "".join(line.split()) in "".join(out.split())  # wherever the lines are broken
 
 
 def test_ctrl_c_in_a_download_leaves_something_to_go_on_from(server, tmp_path, capsys):

@@ -208,7 +208,7 @@ def test_the_pictures_of_the_folder_and_nothing_else(server, register, tmp_path)
     assert folder == tmp_path / "a/b/set"
     assert_whole(folder)
     files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert files == {name[4:] for name in PICTURES} | {".pix2pix.json"}
+    assert files == {name[4:] for name in PICTURES} | {".pix2pix.json", "manifest.csv"}
     assert left(tmp_path / "a/b") == []
     assert {p.stat().st_mode & 0o7022 for p in folder.rglob("*.JPEG")} == {0}
     (asked,) = server.asked
@@ -615,31 +615,48 @@ def test_bars_are_shown_when_asked_for(server, register, tmp_path, capsys, monke
 
 
 def test_unknown_sources_are_named(tmp_path):
-    with pytest.raises(DataError, match="imagenet: no such source; there are imagenette, coco"):
+    with pytest.raises(DataError, match="imagenet: no such source; there are imagenette, coco, "):
         download("imagenet", tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+ARCHIVES = [name for name, source in SOURCES.items() if isinstance(source, Source)]
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_source_is_complete(name):
     source = SOURCES[name]
-    assert re.fullmatch(r"https://\S+\.(tgz|tar\.gz|zip)", source.url)
-    assert re.fullmatch("[0-9a-f]{32}", source.md5)
-    assert source.size < source.unpacked < 1.3 * source.size
+    assert re.fullmatch(r"https?://[a-z0-9.-]+/\S+", source.url)
     assert source.pictures and re.search(r"https://\S+", source.terms)
+    assert not source.terms.endswith(".") and not source.pictures.endswith(".")
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_every_archive_is_complete(name):
+    source = SOURCES[name]
+    assert re.fullmatch(r"https?://\S+\.(tgz|tar\.gz|zip)", source.url)
+    assert re.fullmatch("[0-9a-f]{32}", source.md5)
+    assert source.url.startswith("https") or source.md5_bytes is None  # http alone proves nothing
+    pictures = max(int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", source.pictures))
+    assert max(source.size, 4096 * pictures) < source.unpacked  # a block of the disk each
+    assert source.unpacked < 1.1 * source.size + 4096 * pictures
     assert source.size + source.unpacked < 20e9 - package.MARGIN  # a Kaggle notebook's disk
 
 
 def test_a_checksum_of_part_of_zips_is_not_enough():
-    for source in SOURCES.values():  # a zip has no CRC over all of it, as gzip has
-        assert source.md5_bytes is None or not source.url.endswith(".zip")
+    for name in ARCHIVES:  # a zip has no CRC over all of it, as gzip has
+        assert SOURCES[name].md5_bytes is None or not SOURCES[name].url.endswith(".zip")
 
 
 def test_torchvision_and_the_registry_agree():
-    source = SOURCES["imagenette"]
     there = Path(importlib.util.find_spec("torchvision").origin).parent  # 5 s to import
+    source = SOURCES["imagenette"]
     text = (there / "datasets/imagenette.py").read_text()
     assert f'("{source.url}", "{source.md5}")' in text
+    source = SOURCES["flowers"]
+    folder, name = source.url.rsplit("/", 1)
+    text = (there / "datasets/flowers102.py").read_text()
+    assert f'"{folder}/"' in text and f'("{name}", "{source.md5}")' in text
 
 
 def place(root, **counts):

@@ -1,8 +1,11 @@
 """Photographs from the web: every source -> checksum -> a folder of images.
 
 A download that is cut goes on where it stopped (fetch.py), nothing is unpacked before its checksum
-is right (unpack.py), and the folder appears whole or not at all. A new source is one entry of
-`SOURCES`. Where a notebook has data attached, kaggle.py finds it.
+is right (unpack.py), and the folder appears whole or not at all. A new archive is one entry of
+`SOURCES` (sources.py) and, where its files are no pictures yet, a layout (layouts.py). A collection
+of the Library of Congress (loc.py) comes picture by picture instead (collect.py). Every folder has
+a manifest.csv that says where its pictures come from (manifest.py). Where a notebook has data
+attached, kaggle.py finds it.
 """
 
 import contextlib
@@ -11,62 +14,22 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
+from pix2pix.download import manifest
+from pix2pix.download.collect import collect
 from pix2pix.download.fetch import discard, fetch, file_size, note
 from pix2pix.download.kaggle import find_kaggle_input
+from pix2pix.download.sources import SOURCES, Collection, Source
 from pix2pix.download.unpack import unpack, verify
 from pix2pix.errors import DataError
 from pix2pix.terminal import is_live
 
-__all__ = ["MARGIN", "SOURCES", "Source", "download", "find_kaggle_input"]
+__all__ = ["MARGIN", "SOURCES", "Collection", "Source", "download", "find_kaggle_input"]
 
 
-@dataclass(frozen=True)
-class Source:
-    """An archive of photographs, tar.gz or zip, and what must be known before it is fetched."""
-
-    url: str
-    size: int  # [bytes] of the archive
-    md5: str
-    md5_bytes: int | None  # how many of the first bytes the checksum covers; None for all
-    unpacked: int  # [bytes] on disk, at most
-    pictures: str  # how many, for people
-    folder: str  # the folder of the archive that holds them
-    terms: str
-
-
-# Sizes: https://github.com/fastai/fastai/blob/main/fastai/data/checks.txt. So is the md5 of coco,
-# which in that table covers the first MiB (`_check_file` in fastai/data/external.py); for the rest
-# stands gzip's own CRC, compared before the folder appears. The md5 of imagenette covers all of it:
-# https://github.com/pytorch/vision/blob/main/torchvision/datasets/imagenette.py. `unpacked` is 5 %
-# over the archive, in which JPEGs hardly get smaller, and a block of 4 KiB a picture.
-SOURCES = {
-    "imagenette": Source(
-        url="https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz",
-        size=341_663_724,
-        md5="3df6f0d01a2c9592104656642f5e78a3",
-        md5_bytes=None,
-        unpacked=420_000_000,
-        pictures="13,394 photos with a short side of 320 px, of ten easy ImageNet classes",
-        folder="imagenette2-320",
-        terms="ImageNet's terms hold for the photos: non-commercial research and education only "
-        "(https://image-net.org/download); their copyright is their owners'",
-    ),
-    "coco": Source(
-        url="https://s3.amazonaws.com/fast-ai-coco/coco_sample.tgz",
-        size=3_245_877_008,
-        md5="006cd55d633d94b36ecaf661467830ec",
-        md5_bytes=2**20,
-        unpacked=3_500_000_000,
-        pictures="about 20,000 photos of everyday scenes, about 640 x 480 px",
-        folder="coco_sample/train_sample",
-        terms="the photos are from Flickr, each under its owner's Creative Commons license and "
-        "Flickr's terms of use (https://cocodataset.org/#termsofuse)",
-    ),
-}
 MARGIN = 200_000_000  # [bytes] that stay free on the disk
 _MARKER = ".pix2pix.json"  # in a folder that is whole; hidden: no training data
 
@@ -77,6 +40,7 @@ def download(
     *,
     source_url: str | None = None,
     keep: bool = False,
+    limit: int | None = None,
     retries: int = 5,
     timeout: float = 30.0,
     backoff: float = 1.0,
@@ -84,15 +48,19 @@ def download(
 ) -> Path:
     """Make the folder of images `dest/name` from a source of `SOURCES`, and return it.
 
-    A folder that is there is returned at once. `source_url` is another address of the same archive.
-    The archive is deleted after unpacking unless `keep`; one that lies in `dest` already is used.
+    A folder that is there is returned at once. `source_url` is another address of the same archive
+    or listing. An archive is deleted after unpacking unless `keep`; one that lies in `dest` already
+    is used. A collection fills its folder picture by picture, at the pace its owner asks for; with
+    a `limit`, until there are so many. manifest.csv in the folder says where the pictures are from:
+    a line each for a collection, one for an archive.
+
     Up to `retries` attempts in a row may bring nothing, each at most `timeout` seconds of silence
     long, with `backoff` seconds before the first and twice as many before each next. `progress`
     shows bars; by default on a terminal and in notebooks. What interrupts a download, Ctrl-C
     included, leaves what is there, and the same call goes on. Of several processes one works.
 
     Raises DataError, in one line: no such source, no space, no connection, wrong checksum, a folder
-    that cannot be written or that something else is in.
+    that cannot be written or that something else is in, a limit where there is none.
     """
     if name not in SOURCES:
         raise DataError(f"{name}: no such source; there are {', '.join(SOURCES)}")
@@ -100,43 +68,86 @@ def download(
     url = source_url or source.url
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
         raise DataError(f"{url}: not an address of the web (http:// or https://)")
+    if limit is not None and (limit < 1 or isinstance(source, Source)):
+        ones = ", ".join(n for n, s in SOURCES.items() if isinstance(s, Collection))
+        raise DataError(f"{name}: a limit of {limit}: give 1 or more, and only to {ones}")
     if _is_whole(folder, source):
         return folder
-    if progress is None:
-        progress = is_live()
+    options: dict[str, Any] = {"retries": retries, "timeout": timeout, "backoff": backoff}
+    options["progress"] = is_live() if progress is None else progress
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _lock(folder.with_name(f".{name}.lock")):
-            if not _is_whole(folder, source):  # another process may have made it meanwhile
-                archive, temporary = _archive(source, folder)
-                if temporary:
-                    fetch(
-                        url,
-                        archive,
-                        size=source.size,
-                        retries=retries,
-                        timeout=timeout,
-                        backoff=backoff,
-                        progress=progress,
-                    )
-                _check(archive, source, temporary, progress)
-                if temporary and keep:
-                    note(archive).unlink(missing_ok=True)
-                    archive, temporary = archive.replace(_kept(source, folder)), False
-                marker = {_MARKER: json.dumps({"md5": source.md5, "url": source.url})}
-                unpack(archive, folder, inside=source.folder, extra=marker, progress=progress)
-                if temporary:
-                    discard(archive)
+            if _is_whole(folder, source):  # another process may have made it meanwhile
+                pass
+            elif isinstance(source, Source):
+                _download_archive(source, folder, url, keep, options)
+            else:
+                _download_collection(source, folder, url, limit, options)
     except OSError as error:
         raise DataError(f"{error.filename or dest}: {error.strerror or error}") from error
     return folder
 
 
-def _is_whole(folder: Path, source: Source) -> bool:
+def _download_archive(
+    source: Source, folder: Path, url: str, keep: bool, options: dict[str, Any]
+) -> None:
+    archive, temporary = _archive(source, folder)
+    if temporary:
+        fetch(url, archive, size=source.size, **options)
+    sha256 = _check(archive, source, temporary, options["progress"])
+    if temporary and keep:
+        note(archive).unlink(missing_ok=True)
+        archive, temporary = archive.replace(_kept(source, folder)), False
+    record = manifest.Record(
+        file=_kept(source, folder).name,
+        title=folder.name,
+        place="",
+        date="",
+        origin=url,
+        rights=source.terms,
+        sha256=sha256,
+    )
+    unpack(
+        archive,
+        folder,
+        inside=source.folder,
+        layout=source.layout,
+        extra={_MARKER: _mark(source), manifest.NAME: manifest.table([record])},
+        progress=options["progress"],
+    )
+    if temporary:
+        discard(archive)
+
+
+def _download_collection(
+    source: Collection, folder: Path, url: str, limit: int | None, options: dict[str, Any]
+) -> None:
+    table = folder / manifest.NAME
+    taken = os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir()))
+    if taken and not manifest.is_one(table):
+        raise DataError(f"{folder}: in the way, and no part of this download: move or delete it")
+    missing = max(0, (limit or source.count) - len(manifest.read(table)))
+    _check_space(folder, source.size * missing // source.count, 0)
+    folder.mkdir(exist_ok=True)
+    if collect(url, folder, rights=source.terms, limit=limit, **options):
+        (folder / _MARKER).write_text(_mark(source))
+    if not manifest.read(table):
+        raise DataError(f"{url}: no pictures in it")
+
+
+def _is_whole(folder: Path, source: Source | Collection) -> bool:
+    key = "md5" if isinstance(source, Source) else "url"  # an archive may be at many addresses
     try:
-        return json.loads((folder / _MARKER).read_text())["md5"] == source.md5
+        marked = json.loads((folder / _MARKER).read_text())
+        return bool(marked[key] == getattr(source, key))
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _mark(source: Source | Collection) -> str:
+    md5 = {"md5": source.md5} if isinstance(source, Source) else {}
+    return json.dumps({**md5, "url": source.url})
 
 
 @contextlib.contextmanager
@@ -175,21 +186,29 @@ def _archive(source: Source, folder: Path) -> tuple[Path, bool]:
     kept = _kept(source, folder)
     part = kept.with_name(f".{kept.name}.part")
     missing = 0 if kept.exists() else max(0, source.size - file_size(part))
-    free, need = shutil.disk_usage(folder.parent).free, missing + source.unpacked + MARGIN
-    if free < need:
-        raise DataError(
-            f"{folder.parent}: {free / 1e9:.2f} GB are free and {need / 1e9:.2f} GB are needed: "
-            f"{missing / 1e9:.2f} to download, {source.unpacked / 1e9:.2f} unpacked, "
-            f"{MARGIN / 1e9:.2f} to spare"
-        )
+    _check_space(folder, missing, source.unpacked)
     return (kept, False) if kept.exists() else (part, True)
 
 
-def _check(archive: Path, source: Source, temporary: bool, progress: bool) -> None:
-    """Raise DataError for another size or checksum; an archive that was fetched is removed then."""
-    size, found = file_size(archive), verify(archive, source.md5_bytes, progress=progress)
+def _check_space(folder: Path, download: int, unpacked: int) -> None:
+    """Raise DataError where the disk has too little space for so many bytes."""
+    free, need = shutil.disk_usage(folder.parent).free, download + unpacked + MARGIN
+    if free < need:
+        raise DataError(
+            f"{folder.parent}: {free / 1e9:.2f} GB are free and {need / 1e9:.2f} GB are needed: "
+            f"{download / 1e9:.2f} to download, {unpacked / 1e9:.2f} unpacked, "
+            f"{MARGIN / 1e9:.2f} to spare"
+        )
+
+
+def _check(archive: Path, source: Source, temporary: bool, progress: bool) -> str:
+    """The archive's sha256.
+
+    Raises DataError for another size or md5; an archive that was fetched is removed then.
+    """
+    size, (found, sha256) = file_size(archive), verify(archive, source.md5_bytes, progress=progress)
     if (size, found) == (source.size, source.md5):
-        return
+        return sha256
     if temporary:
         discard(archive)
     raise DataError(

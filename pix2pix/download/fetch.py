@@ -1,18 +1,25 @@
-"""One file over HTTP, in as many attempts as it takes: each goes on where the last was cut.
+"""Files over HTTP, in as many attempts as it takes.
+
+A large one goes on where the last attempt was cut (`fetch`); small ones are read whole, at the pace
+that their server asks for (`get`, `Pace`).
 
 HTTP is the standard library's, as in `torch.hub`: what huggingface_hub brings along is httpx in one
 major version and httpx2 in the next.
 """
 
+import contextlib
 import http.client
 import json
 import random
 import ssl
 import sys
 import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from pix2pix import __version__
@@ -20,15 +27,113 @@ from pix2pix.errors import DataError
 
 BLOCK = 2**20  # [bytes]
 _LONGEST_WAIT = 60.0  # [s] between two attempts
+_LONGEST_ASKED = 3600.0  # [s] between two attempts, where the server says how long (Retry-After)
+_LARGEST = 64 * 2**20  # [bytes] of what is read whole
 _BUSY = {408, 429}  # client errors that pass
+_GONE = {404, 410}
+
+T = TypeVar("T")
+
+
+class Unavailable(DataError):
+    """One file that is not to be had: it is gone, or broken in every attempt."""
 
 
 class _Again(Exception):
     """An attempt that failed, and may work after `wait` seconds."""
 
-    def __init__(self, reason: object, wait: float = 0):
+    def __init__(self, reason: object, wait: float = 0, *, refused: bool = False):
         super().__init__(str(reason))
         self.wait = wait
+        self.refused = refused  # HTTP 429: we asked too often
+
+
+class Pace:
+    """At most one request in `interval` seconds: `wait` before each."""
+
+    def __init__(self, interval: float):
+        self._interval = interval
+        self._next = -float("inf")
+
+    def wait(self) -> None:
+        """Return at once, or when `interval` seconds have passed since the last request."""
+        now = time.monotonic()
+        if now < self._next:
+            time.sleep(self._next - now)
+        self._next = max(now, self._next) + self._interval
+
+
+def get(
+    url: str,
+    parse: Callable[[bytes], T],
+    *,
+    pace: Pace,
+    refusal: float,
+    retries: int,
+    timeout: float,
+    backoff: float,
+    bar: Any,
+) -> T:
+    """What `parse` makes of the bytes at an address; it raises ValueError for broken ones.
+
+    Up to `retries` attempts may fail, with waits as in `fetch`: at least as long as Retry-After
+    asks, or `refusal` seconds after a 429 without it. Raises Unavailable for what is gone or broken
+    in every attempt, DataError for all else.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):  # it may come out of a listing
+        raise Unavailable(f"{url}: not an address of the web")
+    failures = 0
+    while True:
+        pace.wait()
+        wait = 0.0
+        failure: type[DataError] = DataError
+        try:
+            data = _read(url, timeout)
+        except _Again as error:
+            reason = str(error)
+            wait = error.wait or (refusal if error.refused else 0.0)
+        else:
+            try:
+                return parse(data)
+            except ValueError as error:
+                failure, reason = Unavailable, f"broken: {error}"
+        failures += 1
+        if failures > retries:
+            raise failure(f"{url}: {reason}")
+        _wait(url, reason, wait, backoff * 2 ** (failures - 1), bar)
+
+
+def _read(url: str, timeout: float) -> bytes:
+    """A file in one attempt, all of it."""
+    request = Request(url, headers={"User-Agent": f"pix2pix/{__version__}"})
+    with _open(request, None, timeout) as response:
+        try:
+            data = response.read(_LARGEST + 1)
+        except (OSError, http.client.HTTPException) as error:
+            raise _Again(error or type(error).__name__) from error
+        if len(data) > _LARGEST:
+            raise Unavailable(f"{url}: more than {_LARGEST:,} bytes")
+        if response.length:  # what was promised beyond them
+            raise _Again("the server closed the connection early")
+    return data
+
+
+def _wait(url: str, reason: str, asked: float, backoff: float, bar: Any) -> None:
+    """Wait before the next attempt, and say why."""
+    # Shorter by chance, so that many who wait do not come at once; never than the server asks.
+    own = min(backoff, _LONGEST_WAIT) * random.uniform(0.8, 1)
+    wait = max(min(asked, _LONGEST_ASKED), own)
+    bar.write(f"{url}: {reason}; again in {wait:.3g} s", file=sys.stderr)
+    time.sleep(wait)
+
+
+def _retry_after(value: str) -> float:
+    """[s] that a Retry-After asks for: seconds, or a date (RFC 9110, section 10.2.3)."""
+    if value.isdecimal():
+        return float(value)
+    with contextlib.suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    return 0.0
 
 
 def fetch(
@@ -67,9 +172,7 @@ def fetch(
                     f"{url}: {reason}; {have:,} of {size:,} bytes are here, "
                     "and the same call goes on from there"
                 )
-            wait = min(max(wait, backoff * 2 ** max(0, failures - 1)), _LONGEST_WAIT)
-            bar.write(f"{url}: {reason}; again in {wait:.3g} s", file=sys.stderr)
-            time.sleep(wait * random.uniform(0.8, 1))  # so that many who wait do not come at once
+            _wait(url, reason, wait, backoff * 2 ** max(0, failures - 1), bar)
 
 
 def _transfer(url: str, part: Path, size: int, timeout: float, bar: Any) -> None:
@@ -118,21 +221,22 @@ def _validator(response: http.client.HTTPResponse) -> str | None:
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
 
 
-def _open(request: Request, part: Path, timeout: float) -> http.client.HTTPResponse:
-    """The server's answer, 200 or 206. Raises _Again or DataError."""
+def _open(request: Request, part: Path | None, timeout: float) -> http.client.HTTPResponse:
+    """The server's answer, 200 or 206; `part` is what is there of it. Raises _Again, DataError."""
     url = request.full_url
     try:
         response = urlopen(request, timeout=timeout)
     except HTTPError as error:
         with error:
-            if error.code == 416:  # the file got shorter
+            if error.code == 416 and part:  # the file got shorter
                 discard(part)
                 raise _Again("the server's file has changed") from error
             reason = f"HTTP {error.code} {error.reason}"
             if error.code >= 500 or error.code in _BUSY:
-                after = error.headers.get("Retry-After", "")
-                raise _Again(reason, float(after) if after.isdecimal() else 0) from error
-            raise DataError(f"{url}: {reason}") from error
+                asked = _retry_after(error.headers.get("Retry-After", ""))
+                raise _Again(reason, asked, refused=error.code == 429) from error
+            failure = Unavailable if error.code in _GONE else DataError
+            raise failure(f"{url}: {reason}") from error
     except http.client.InvalidURL as error:
         raise DataError(f"{url}: {error}") from error
     except (OSError, http.client.HTTPException) as error:

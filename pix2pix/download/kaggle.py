@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from pix2pix.download.unpack import is_picture, is_shown
+from pix2pix.download.layouts import is_picture, is_shown
 
 _ENOUGH = 100  # pictures
 

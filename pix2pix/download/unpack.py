@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import shutil
 import tarfile
 import zipfile
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from pix2pix.download.fetch import BLOCK, discard, file_size, make_bar
+from pix2pix.download.layouts import Layout, LayoutError, Member, is_picture, is_shown
 from pix2pix.errors import DataError
 
 _BROKEN = (
@@ -19,44 +19,58 @@ _BROKEN = (
     zlib.error,
     gzip.BadGzipFile,
     EOFError,
+    LayoutError,
     RuntimeError,  # a zip that is encrypted, or compressed in a way that is not known
 )
 
 
-def verify(archive: Path, first: int | None, *, progress: bool) -> str:
-    """The md5 of a file, or of its `first` bytes, in hexadecimal digits."""
-    left = file_size(archive) if first is None else min(first, file_size(archive))
-    digest = hashlib.md5(usedforsecurity=False)
-    with archive.open("rb") as file, make_bar("verify", left, shown=progress) as bar:
-        while block := file.read(min(BLOCK, left)):
-            digest.update(block)
+def verify(archive: Path, first: int | None, *, progress: bool) -> tuple[str, str]:
+    """The md5 of a file, or of its `first` bytes, and the sha256 of all, in hexadecimal digits."""
+    size = file_size(archive)
+    left = size if first is None else min(first, size)
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    with archive.open("rb") as file, make_bar("verify", size, shown=progress) as bar:
+        while block := file.read(BLOCK):
+            md5.update(block[:left])
+            sha256.update(block)
+            left = max(0, left - len(block))
             bar.update(len(block))
-            left -= len(block)
-    return digest.hexdigest()
+    return md5.hexdigest(), sha256.hexdigest()
 
 
 def unpack(
-    archive: Path, folder: Path, *, inside: str, extra: Mapping[str, str], progress: bool
+    archive: Path,
+    folder: Path,
+    *,
+    inside: str,
+    layout: Layout,
+    extra: Mapping[str, str],
+    progress: bool,
 ) -> None:
-    """Put the pictures under `inside` of an archive into `folder`, with `extra` text files by name.
+    """Put what `layout` makes of the files under `inside` of an archive into `folder`.
 
-    The folder is there afterwards or not at all. Raises DataError when there are no pictures, and
-    when the archive is broken or names files outside of it; it is removed then.
+    `extra` are text files to put there, by name. The folder is there afterwards or not at all.
+    Raises DataError when there are no pictures, and when the archive is broken or names files
+    outside of it; it is removed then.
     """
     temporary = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
-    extract = _extract_zip if zipfile.is_zipfile(archive) else _extract_tar
+    members = _open_zip if zipfile.is_zipfile(archive) else _open_tar
     count = 0
     try:
         temporary.mkdir()
         with make_bar("unpack", None, shown=progress, unit="img") as bar:
-            for _ in extract(archive, inside, temporary):
+            for path, data in layout(members(archive, inside)):
+                place = temporary / _safe(path)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with place.open("wb") as file:
+                    shutil.copyfileobj(data, file, BLOCK)
                 count += 1
                 bar.update()
         if not count:
             raise DataError(f"{archive}: no pictures in it under {inside or '.'}")
         for name, text in extra.items():
-            (temporary / name).write_text(text)
+            (temporary / name).write_text(text, encoding="utf-8", newline="")
         temporary.replace(folder)
     except _BROKEN as error:
         discard(archive)
@@ -65,53 +79,42 @@ def unpack(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _extract_tar(archive: Path, folder: str, dest: Path) -> Iterator[str]:
+def _open_tar(archive: Path, folder: str) -> Iterator[Member]:
     with gzip.open(archive) as stream:
         with tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
-                place = _place(member.name, folder)
-                data = tar.extractfile(member) if place and member.isreg() else None
-                if place and data:  # copied by hand: Debian 12's Python has no tarfile filters
-                    (dest / place).parent.mkdir(parents=True, exist_ok=True)
-                    with (dest / place).open("wb") as file:
-                        shutil.copyfileobj(data, file, BLOCK)
-                    yield place
+                path = _inside(member.name, folder)
+                data = tar.extractfile(member) if path and member.isreg() else None
+                if path and data:  # copied by hand: Debian 12's Python has no tarfile filters
+                    yield path, data
         while stream.read(BLOCK):  # to the end, where gzip compares its CRC
             pass
 
 
-def _extract_zip(archive: Path, folder: str, dest: Path) -> Iterator[str]:
+def _open_zip(archive: Path, folder: str) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as pack:
-        for member in pack.infolist():
-            place = _place(member.filename, folder)
-            if place and not member.is_dir():
-                member.filename = place
-                pack.extract(member, dest)
-                yield place
+        found = [(_inside(info.filename, folder), info) for info in pack.infolist()]
+        found.sort(key=lambda pair: is_picture(pair[1].filename))  # texts first; else as they come
+        for path, info in found:
+            if path and not info.is_dir():
+                with pack.open(info) as data:
+                    yield path, data
 
 
-def _place(member: str, folder: str) -> str | None:
-    """Where a member of an archive goes, relative to `folder`; None for all but pictures.
+def _inside(member: str, folder: str) -> str | None:
+    """The path of an archive's member relative to `folder`; None outside and for hidden ones.
 
     Raises tarfile.TarError for a name that points out of the archive.
     """
-    path = PurePosixPath(member)
-    if path.is_absolute() or ".." in path.parts:
-        raise tarfile.TarError(f"{member!r} points out of the archive")
+    path = _safe(member)
     if not path.is_relative_to(folder):
         return None
     inside = path.relative_to(folder)
-    taken = all(map(is_shown, inside.parts)) and is_picture(inside.name)
-    return inside.as_posix() if taken else None
+    return inside.as_posix() if inside.name and all(map(is_shown, inside.parts)) else None
 
 
-def is_shown(name: str) -> bool:
-    """Whether a file or folder counts: no hidden one, no copy that a Mac makes."""
-    return not name.startswith(".") and name != "__MACOSX"
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture, by its suffix, and counts."""
-    from pix2pix.images import EXTENSIONS
-
-    return is_shown(name) and os.path.splitext(name)[1].lower() in EXTENSIONS
+def _safe(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise tarfile.TarError(f"{name!r} points out of the archive")
+    return path
