@@ -682,6 +682,9 @@ def place(root, **counts):
         ({"a__photos": 500, "b__logos": 40}, "a/photos"),
         ({"a": 200, "b": 200}, "."),
         ({"a__photos": 200, "a__.cache": 200, "__MACOSX": 200}, "a/photos"),
+        ({"a__Images__color": 120, "a__Images__gray": 120}, "a/Images/color"),  # the same photos
+        ({"a__Images__color": 121, "a__Images__gray": 120}, "a/Images"),
+        ({"a__color__x": 120, "a__gray__y": 120}, "a"),
     ],
 )
 def test_kaggle_input(tmp_path, counts, found):

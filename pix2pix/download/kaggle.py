@@ -14,7 +14,8 @@ def find_kaggle_input(root: str | Path = "/kaggle/input") -> Path | None:
 
     It is the deepest folder under `root` that has 100 pictures or more in its tree and leaves out
     fewer than 100: `train/` and `val/` stay together, as do class folders, and a few pictures
-    beside them do not matter. Links are not followed, hidden files do not count.
+    beside them do not matter. Of `color/` and `gray/` with the same names in them, it is `color/`.
+    Links are not followed, hidden files do not count.
     """
     folder = Path(root)
     if _count(folder) < _ENOUGH:
@@ -30,10 +31,19 @@ def find_kaggle_input(root: str | Path = "/kaggle/input") -> Path | None:
             else:
                 outside += count
             if outside >= _ENOUGH:
-                return folder
+                return _color_of_pairs(folder) or folder
         if inside is None:
             return folder
         folder = inside
+
+
+def _color_of_pairs(folder: Path) -> Path | None:
+    """`color/`, where each of its pictures is in `gray/` beside it, too, and the reverse."""
+    color, gray = folder / "color", folder / "gray"
+    if not {color, gray} <= set(_folders(folder)):
+        return None
+    names = [{p.name for p in half.iterdir() if is_picture(p.name)} for half in (color, gray)]
+    return color if names[0] and names[0] == names[1] else None
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -75,8 +75,8 @@ SOURCES: dict[str, Source | Collection] = {
         "?fo=json&c=100&at=results,pagination&sp=1",
         count=7_500,
         size=2_000_000_000,
-        pictures="about 7,500 color prints of the 1890s to 1910s, views of the world with a long side of "
-        "1024 px; --limit takes fewer",
+        pictures="about 7,500 color prints of the 1890s to 1910s, views of the world with a long "
+        "side of 1024 px; --limit takes fewer",
         terms="the Library of Congress knows of no restrictions on publication "
         "(https://www.loc.gov/collections/photochrom-prints/); rights can differ by picture and "
         "country, see manifest.csv",
