@@ -355,6 +355,14 @@ def test_a_picture_that_is_gone_is_passed_over(library, tmp_path, capsys, gone):
     assert len(read_manifest(folder)) == 5
 
 
+def test_a_picture_that_is_cut_each_time_is_not_passed_over(library, tmp_path):
+    """It is there: the connection is what is bad, and the next call goes on."""
+    library.faults[f"{FOLDER}06501v.jpg"] = [BROKEN["cut"]] * 3
+    with pytest.raises(DataError, match="06501v.jpg: (the server closed|IncompleteRead)"):
+        get(tmp_path, retries=2)
+    assert_whole(get(tmp_path))
+
+
 def test_a_refusal_ends_the_download(library, tmp_path):
     """403: more requests would make it worse."""
     library.faults[f"{FOLDER}06501v.jpg"] = [(403, {}, b"")]
