@@ -9,7 +9,7 @@ OUT ?= runs/bundled
 # -n 2: two test processes, each on one thread
 PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: setup demo app test lint quick notebook train bench clean
+.PHONY: setup demo app test lint quick docs notebook train bench clean
 
 setup: $(STAMP)
 
@@ -35,7 +35,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+# the site into build/site, without network; tests/test_docs.py builds it too
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --quiet
+
+test: lint docs
 	$(PYTEST)
 
 quick: lint
