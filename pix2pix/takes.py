@@ -89,7 +89,7 @@ def unsure_places(unsure: Tensor, count: int) -> list[tuple[int, int]]:
     """
     unsure = F.avg_pool2d(unsure[None, None], 5, 1, 2, count_include_pad=False)[0, 0]
     reach = max(unsure.shape) // 6
-    places = []
+    places: list[tuple[int, int]] = []
     while len(places) < count and unsure.max() > 0:
         row, column = divmod(int(unsure.argmax()), unsure.shape[1])
         places.append((row, column))

@@ -25,7 +25,7 @@ from pix2pix.data import in_validation
 from pix2pix.report import evaluate
 
 SIDES = (128, 160, 192, 224, 256)
-SATURATIONS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
+SATURATIONS = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
 
 
 def held_out(data: Path, folder: Path, count: int) -> int:

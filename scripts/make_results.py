@@ -17,16 +17,8 @@ from pix2pix import Colorizer
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 HINTS = {  # x and y as shares of width and height; the color is the original's there
-    "coffee": ((0.15, 0.72), (0.5, 0.86), (0.83, 0.72), (0.5, 0.25)),
-    "astronaut": (
-        (0.22, 0.63),
-        (0.66, 0.57),
-        (0.2, 0.9),
-        (0.3, 0.75),
-        (0.07, 0.1),
-        (0.28, 0.33),
-        (0.62, 0.4),
-    ),
+    "coffee": ((0.2, 0.5), (0.7, 0.4), (0.6, 0.9), (0.5, 0.4), (0.1, 0.8), (0.9, 0.8)),
+    "astronaut": ((0.2, 0.6), (0.5, 0.6), (0.2, 0.8), (0.4, 0.9), (0.3, 0.8), (0.6, 0.3)),
     "cat": ((0.29, 0.42), (0.47, 0.84), (0.5, 0.5), (0.9, 0.3)),
 }
 HEIGHT, GAP, MARGIN = 168, 8, 26  # [px] of a photo, between photos, of the captions
