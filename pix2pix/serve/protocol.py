@@ -55,6 +55,11 @@ class Protocol(H11Protocol):
         self._began, self._got = None, 0
         super().on_response_complete()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that rests between requests; a begun one is the clock's affair."""
+        if not self.conn.trailing_data[0]:
+            super().timeout_keep_alive_handler()
+
     def _look(self) -> None:
         now = self.loop.time()
         self._timer = self.loop.call_later(_TICK, self._look)
