@@ -22,12 +22,10 @@ from pix2pix import images, takes
 from pix2pix.color import lab_to_rgb8, rgb8_to_lab
 from pix2pix.errors import BadHint
 from pix2pix.hints import Hint, check, hold, place
-from pix2pix.images import modes
+from pix2pix.images import arrays, modes
 from pix2pix.images.formats import Container
 from pix2pix.recolor import recolor
 from pix2pix.weights import Header, load
-
-_WHITE = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 
 
 class Colorizer:
@@ -90,9 +88,9 @@ class Colorizer:
         """
         coloring: dict[str, Any] = {"saturation": saturation, "hints": hints, "seed": seed}
         if isinstance(image, np.ndarray):
-            rgb8, alpha = _from_array(image)
+            rgb8, alpha = arrays.from_array(image)
             colored = self.rgb(rgb8, **coloring)
-            return _to_array(colored, alpha, image.dtype)
+            return arrays.to_array(colored, alpha, image.dtype)
         told: list[str] = []
         if isinstance(image, Image.Image):
             rgb8, mask = modes.to_rgb(image, Container(), warnings=told)
@@ -286,30 +284,3 @@ def _dropout(net: nn.Module, seed: int | None) -> Iterator[None]:
         finally:
             for module in drops:
                 module.eval()
-
-
-def _from_array(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """An array of any kind that `Colorizer` takes -> rgb (H, W, 3) uint8, alpha as it came."""
-    white = _WHITE.get(image.dtype.name)
-    if white is None:
-        raise TypeError(f"array of {image.dtype}; convert it to one of {', '.join(_WHITE)}")
-    if image.ndim == 2:
-        image = image[:, :, None]
-    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
-        raise ValueError(f"array of shape {image.shape}; it must be (H, W) or (H, W, 1|3|4)")
-    colors, alpha = image[:, :, :3], image[:, :, 3] if image.shape[2] == 4 else None
-    if image.dtype.kind == "f" and not (colors.min() >= 0 and colors.max() <= 1):  # or NaN
-        raise ValueError(
-            f"float array from {colors.min()} to {colors.max()}; scale it to [0, 1] first"
-        )
-    if white != 255:
-        colors = np.rint(colors * np.float32(255 / white)).astype(np.uint8)
-    return np.broadcast_to(colors, (*image.shape[:2], 3)), alpha
-
-
-def _to_array(rgb: np.ndarray, alpha: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
-    """Colors (H, W, 3) uint8 and the input's alpha -> an array of the input's dtype."""
-    white = _WHITE[dtype.name]
-    if white != 255:
-        rgb = (rgb * np.float32(white / 255)).round(0 if white > 1 else 7).astype(dtype)
-    return rgb if alpha is None else np.dstack((rgb, alpha))

@@ -49,7 +49,17 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
     heads = save_heads(tmp_path / "heads.safetensors")
     out, html = tmp_path / "out.json", tmp_path / "out.html"
     arguments = [photos, "--weights", nets[0], "--features", features, "--heads", heads]
-    arguments += ["--film", "--sizes", "--against", photos, "--json", out, "--html", html]
+    arguments += [
+        "--film",
+        "--sizes",
+        "--takes",
+        "--against",
+        photos,
+        "--json",
+        out,
+        "--html",
+        html,
+    ]
     assert evaluate(*arguments) == 0
     text, err = capsys.readouterr()
     assert err == ""
@@ -58,7 +68,7 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
     assert {"lpips_like", "kid", "frechet", "share_closed"} <= result["rows"]["model"].keys()
     assert result["rows"]["against"]["psnr"] == 100  # they are the photos
     assert len(result["photos"]) == result["pictures"] == 4
-    assert {"film", "sizes", "rows"} <= result["photos"][0].keys()
+    assert {"film", "sizes", "takes", "rows"} <= result["photos"][0].keys()
     for word in ("~LPIPS", "KID", "orthochromatic", "1.41", "over sepia", "against"):
         assert word in text
     assert max(len(line) for line in text.splitlines() if photos not in line) <= 100
@@ -140,6 +150,7 @@ def test_files_that_cannot_be_written_are_one_line(nets, photos, capsys):
         ["--heads", "x"],
         ["--weights", "a", "--compare", "a", "b"],
         ["--compare", "a", "b", "--film"],
+        ["--compare", "a", "b", "--takes"],
         ["--compare", "a", "b", "--hints", "1"],
         ["--compare", "a"],
         ["--hints", "0"],

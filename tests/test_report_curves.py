@@ -193,3 +193,54 @@ def test_hint_figures_of_all_hints_are_pooled():
     row = Hints(Paint(1), [5]).summarize(figures)["rows"]["5"]
     assert row["delta_e2000_median"] == 9.5
     assert row["delta_e2000_p95"] == pytest.approx(np.percentile(np.arange(20), 95))
+
+
+# ---- takes
+
+
+class Turned:
+    """The photo's own a*, b*, by seed turned by 60 degrees a seed, or with its chroma halved."""
+
+    name = "turned"
+
+    def __init__(self, chroma=False):
+        self.chroma = chroma
+
+    def rgb(self, rgb, seed=0):
+        lab = np.full((*rgb.shape[:2], 3), 60.0)
+        angle = 0 if self.chroma else np.pi / 3 * seed
+        length = 20 / 2**seed if self.chroma else 20
+        lab[..., 1:] = length * np.cos(angle), length * np.sin(angle)
+        return (lab2rgb(lab) * 255).round().astype(np.uint8)
+
+
+def test_takes_that_turn_the_hue_and_takes_that_pale(photos):
+    turned = report.evaluate(photos, Turned(), size=64, takes=True)["takes"]
+    rows = turned["rows"]
+    assert list(rows) == ["1", "2", "3", "together"]
+    assert rows["together"]["hue_share"] > 0.99
+    labs = [(60, 20 * np.cos(np.pi / 3 * s), 20 * np.sin(np.pi / 3 * s)) for s in (1, 2, 3)]
+    between = [deltaE_ciede2000(labs[i], labs[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert rows["together"]["delta_e2000"] == pytest.approx(np.mean(between), rel=0.02)
+    paled = report.evaluate(photos, Turned(chroma=True), size=64, takes=True)["takes"]["rows"]
+    assert paled["together"]["hue_share"] < 0.05
+    assert paled["together"]["delta_e2000"] < rows["together"]["delta_e2000"]
+
+
+def test_what_a_take_costs_is_counted_photo_by_photo(photos):
+    class Worse(Paint):
+        def rgb(self, rgb, seed=None):
+            truth = super().rgb(rgb)
+            return truth if seed != 2 else np.full_like(rgb, 128)
+
+    result = report.evaluate(photos, Worse(0.5), size=64, takes=True)
+    rows, plain = result["takes"]["rows"], result["rows"]["model"]["psnr"]
+    assert rows["1"]["psnr_lost"] == rows["3"]["psnr_lost"] == rows["1"]["over_1_db"] == 0
+    assert rows["2"]["over_1_db"] == 1
+    flat = np.mean([peak_signal_noise_ratio(p, np.full_like(p, 128)) for p in pixels(photos)])
+    assert rows["2"]["psnr_lost"] == pytest.approx(plain - flat, abs=0.01)
+
+
+def pixels(photos):
+    (batch,) = batches(photos, 64, [])
+    return to_uint8(batch.truth)

@@ -48,6 +48,9 @@ def evaluate(
     sizes: Annotated[
         bool, typer.Option("--sizes", help="How colors change when the input is scaled.")
     ] = False,
+    takes: Annotated[
+        bool, typer.Option("--takes", help="How three takes differ, and what each costs.")
+    ] = False,
     size: Annotated[int, typer.Option(min=16, help="Side of the center crops.")] = 256,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
@@ -61,21 +64,25 @@ def evaluate(
 
     Means over the photos with 95 % bootstrap intervals: PSNR, SSIM, CIEDE2000 and colorfulness
     beside the truth's. --features and --heads, or --torchmetrics, add distances that pretrained
-    nets measure. --hints, --film and --sizes color the photos again under other conditions.
+    nets measure. --hints, --film, --sizes and --takes color the photos again under other
+    conditions.
     """
     if heads is not None and features is None:
         raise typer.BadParameter("--heads needs --features")
     if compare is not None and weights is not None:
         raise typer.BadParameter("--compare takes the place of --weights")
     counts = _counts(hints)
-    if compare is not None and (counts or film or sizes):
-        raise typer.BadParameter("--hints, --film and --sizes are for one model, without --compare")
+    if compare is not None and (counts or film or sizes or takes):
+        raise typer.BadParameter(
+            "--hints, --film, --sizes and --takes are for one model, not for --compare"
+        )
     build_page = None if html is None else _page_builder(html)
     first, second = compare or (weights or "default", None)
     models = [load_model(source, device) for source in (first, second) if source is not None]
     options: dict[str, Any] = {"size": size, "features": features, "heads": heads}
     options |= {"torchmetrics": torchmetrics}
     options |= {"against": against, "hints": counts, "film": film, "sizes": sizes}
+    options |= {"takes": takes}
     result = _measure(data, models, options)
     if json_file is not None:
         _write(lambda: json.dumps(result, indent=1).encode() + b"\n", json_file)

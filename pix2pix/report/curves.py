@@ -5,7 +5,7 @@ single photos. Only color counts: a result's a*, b* are read off its 8-bit pictu
 photo's own L*, so that chroma which the gamut had no room for at another lightness counts as lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from pix2pix import film, metrics
 from pix2pix.color import net_to_rgb, rgb_to_lab, rgb_to_net
 from pix2pix.hints import Hint, uniform_points
 from pix2pix.randomness import normal_like
-from pix2pix.report.intervals import Intervals, Means, summarize
+from pix2pix.report.intervals import Figure, summarize
 from pix2pix.report.photos import Batch, to_tensor, to_uint8
 
 Figures = dict[str, dict[str, Tensor]]
@@ -95,7 +95,7 @@ class Film:
 
     def summarize(self, figures: Figures) -> dict[str, Any]:
         """As Curve."""
-        return _section(*summarize(figures))
+        return section(figures)
 
 
 def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tensor]:
@@ -147,7 +147,7 @@ class Sizes:
 
     def summarize(self, figures: Figures) -> dict[str, Any]:
         """As Curve."""
-        return _section(*summarize(figures))
+        return section(figures)
 
 
 class Hints:
@@ -183,12 +183,12 @@ class Hints:
     def summarize(self, figures: Figures) -> dict[str, Any]:
         """As Curve; `delta_e2000_median` and `delta_e2000_p95` are without intervals."""
         gains = {count: {"psnr_gain": row["psnr_gain"]} for count, row in figures.items()}
-        section = _section(*summarize(gains))
+        found = section(gains)
         for count, row in figures.items():
             median, p95 = np.percentile(row["delta_e2000"].numpy(), (50, 95))
-            section["rows"][count]["delta_e2000_median"] = float(median)
-            section["rows"][count]["delta_e2000_p95"] = float(p95)
-        return section
+            found["rows"][count]["delta_e2000_median"] = float(median)
+            found["rows"][count]["delta_e2000_p95"] = float(p95)
+        return found
 
 
 def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
@@ -228,5 +228,7 @@ def _join(L: Tensor, colored: Tensor) -> Tensor:
     return (255 * net_to_rgb(L, ab)).round() / 255
 
 
-def _section(rows: Means, intervals: Intervals) -> dict[str, Any]:
+def section(table: Mapping[str, Mapping[str, Figure]]) -> dict[str, Any]:
+    """Figures of rows -> the `rows` of their means and the `intervals` of these."""
+    rows, intervals = summarize(table)
     return {"rows": rows, "intervals": intervals}

@@ -21,6 +21,7 @@ from pix2pix.report.compare import BETTER, compare
 from pix2pix.report.curves import Colors, Curve, Film, Hints, Sizes
 from pix2pix.report.intervals import Figure, summarize
 from pix2pix.report.photos import Batch, Others, batches, to_tensor
+from pix2pix.report.variety import Takes
 from pix2pix.report.yardsticks import Squeeze, TorchMetrics, Yardstick
 
 _LEAST_COLOR = 1.0  # mean colorfulness below which every ratio to the truth is noise
@@ -43,6 +44,7 @@ def evaluate(
     hints: Sequence[int] = (),
     film: bool = False,
     sizes: bool = False,
+    takes: bool = False,
 ) -> dict[str, Any]:
     """Compare colored photos with the true ones -> figures of the rows gray, sepia, model, truth.
 
@@ -60,8 +62,8 @@ def evaluate(
 
     `other` is a second model: its row, and `compare`, the differences photo by photo (compare.py).
     `against` is a folder of another tool's results: the row `against`, over those photos that it
-    has; `missing` lists the rest. `hints` (counts of points), `film` and `sizes` add a section each
-    (curves.py says how they are scored).
+    has; `missing` lists the rest. `hints` (counts of points), `film`, `sizes` and `takes` add a
+    section each (curves.py and variety.py say how they are scored).
 
     Files that cannot be read are listed under "skipped". Raises DataError when none can,
     or when the photos themselves are gray; BadHint for `hints` of a model that takes none;
@@ -74,6 +76,7 @@ def evaluate(
     curves: list[Curve] = [Hints(colorizer, hints)] if hints else []
     curves += [Film(colorizer)] if film else []
     curves += [Sizes(colorizer)] if sizes else []
+    curves += [Takes(colorizer)] if takes else []
     others = None if against is None else Others(against, size)
     run = _Run({"model": colorizer} | ({} if other is None else {"other": other}), sepia)
     run.yardsticks, run.curves, run.others = yardsticks, curves, others

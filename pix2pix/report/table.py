@@ -54,6 +54,7 @@ def sections(result: dict[str, Any]) -> dict[str, Cells]:
         ("hints", "With true colors told", _hints),
         ("film", "As from old film", _film),
         ("sizes", "With the input scaled", _sizes),
+        ("takes", "Three takes", _takes),
     ):
         if key in result:
             found[heading] = lay_out(result[key])
@@ -185,3 +186,15 @@ def _sizes(section: dict[str, Any]) -> Cells:
             line += [show(key, row[key]), show_half(key, section["intervals"][name][key])]
         cells.append(line)
     return cells
+
+
+def _takes(section: dict[str, Any]) -> Cells:
+    cells = [["take", "PSNR lost dB", "", "photos that lose > 1 dB"]]
+    for name, row in section["rows"].items():
+        if name != "together":
+            half = show_half("psnr", section["intervals"][name]["psnr_lost"])
+            cells.append([name, f"{row['psnr_lost']:z.2f}", half, f"{row['over_1_db']:.0%}"])
+    together, halves = (section[key]["together"] for key in ("rows", "intervals"))
+    half = show_half("delta_e2000", halves["delta_e2000"])
+    cells.append(["ΔE2000 between two", show("delta_e2000", together["delta_e2000"]), half, ""])
+    return [*cells, ["of it hue", f"{together['hue_share']:.0%}", "", ""]]
