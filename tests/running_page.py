@@ -164,6 +164,20 @@ def tab(app: App, browser: Browser) -> Iterator[Page]:
     assert app.outside == []
 
 
+@contextmanager
+def on_a_phone(app: App, browser: Browser, sample: str) -> Iterator[Page]:
+    """The page in a phone's browser, 390 by 844 pixels, once it has the photo named `sample`."""
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    phone = context.new_page()
+    phone.set_default_timeout(PATIENCE)
+    phone.goto(app.url)
+    phone.get_by_label(sample).wait_for()
+    yield phone
+    context.close()
+
+
 _DROP = """([event, holder, encoded, name]) => {
   const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
   const files = new DataTransfer();

@@ -12,7 +12,7 @@ from test_download import pack, picture, serve, tar
 
 import pix2pix.download as package
 from pix2pix.cache import list_photos
-from pix2pix.download import SOURCES, download
+from pix2pix.download import SOURCES, download, manifest
 from pix2pix.download.layouts import CIFAR10_CLASSES
 from pix2pix.errors import DataError
 
@@ -50,6 +50,9 @@ TINY |= {f"tiny-imagenet-200/val/images/val_{i}.JPEG": picture() for i in range(
 OTHERS = {
     "tiny-imagenet-200/wnids.txt": b"n01\nn02\n",
     "tiny-imagenet-200/train/n01/n01_boxes.txt": b"n01_0.JPEG\t0\t0\t63\t63\n",
+    "tiny-imagenet-200/train/n01/images/.n01_9.JPEG": picture(),
+    "tiny-imagenet-200/train/n01/images/notes.txt": b"",
+    "tiny-imagenet-200/val/images/notes.txt": b"",
     "tiny-imagenet-200/test/images/test_0.JPEG": picture(),
 }
 ANNOTATIONS = "tiny-imagenet-200/val/val_annotations.txt"
@@ -73,6 +76,8 @@ def test_tiny_imagenet_has_a_folder_a_class(serve_as, tmp_path, late):
     expected["val/n02/val_0.JPEG"] = TINY[f"{root}val/images/val_0.JPEG"]
     expected["val/n01/val_1.JPEG"] = TINY[f"{root}val/images/val_1.JPEG"]
     assert {name: (folder / name).read_bytes() for name in list_photos(folder)} == expected
+    files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert files == {*expected, "manifest.csv", ".pix2pix.json"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,11 @@ def test_cifar10_is_written_as_pngs(serve_as, tmp_path):
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(bytes(3072), "3,072 bytes are no rows of 3,073"), (b"\x0a" + bytes(3072), "10 is no label")],
+    [
+        (bytes(3072), "3,072 bytes are no rows of 3,073"),
+        (b"", "0 bytes are no rows of 3,073"),
+        (b"\x0a" + bytes(3072), "10 is no label"),
+    ],
 )
 def test_cifar10_with_other_batches(serve_as, tmp_path, data, message):
     serve_as("cifar10", make_cifar(**{"data_batch_3.bin": data}))
@@ -159,6 +168,7 @@ def test_flowers_are_taken_as_they_are(serve_as, tmp_path):
 MAKE = {
     "imagenette": lambda: tar({"imagenette2-320/train/n01/a.JPEG": picture()}),
     "coco": lambda: tar({"coco_sample/train_sample/a.jpg": picture()}),
+    "coco2017": lambda: pack({"train2017/000000000009.jpg": picture()}),
     "tiny_imagenet": lambda: pack({**TINY, ANNOTATIONS: CLASSES}),
     "cifar10": make_cifar,
     "flowers": lambda: tar({"jpg/a.jpg": picture()}),
@@ -179,6 +189,20 @@ def test_every_archive_has_a_manifest(serve_as, tmp_path, name):
         "rights": terms,
         "sha256": hashlib.sha256(server.data).hexdigest(),
     }
+
+
+def test_a_manifest_comes_back_without_what_was_written_half(tmp_path):
+    title = 'The "castle",\r\nBöhmen'
+    records = [manifest.Record(f"{i}.jpg", title, "", "1890", "", "", f"{i:064x}") for i in (1, 2)]
+    table = tmp_path / "manifest.csv"
+    assert manifest.read(table) == []
+    table.write_bytes(manifest.table(records[:1]).encode())
+    manifest.append(table, records[1])
+    assert manifest.is_one(table) and manifest.read(table) == records
+    with table.open("a") as file:
+        file.write("half,a line")
+    manifest.append(table, records[0])  # joins the half line
+    assert manifest.read(table) == records
 
 
 def test_the_sha256_is_of_all_bytes_where_the_md5_is_not(serve_as, tmp_path, monkeypatch):

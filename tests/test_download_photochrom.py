@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 import pix2pix.download as package
 from pix2pix import cli
@@ -386,6 +386,7 @@ def test_requests_keep_the_pace(library, tmp_path, clock):
     assert all(b - a >= loc.PAGE_INTERVAL - 1e-9 for a, b in zip(pages, pages[1:], strict=False))
     assert all(b - a >= loc.PICTURE_INTERVAL - 1e-9 for a, b in zip(scans, scans[1:], strict=False))
     assert 60 / loc.PAGE_INTERVAL < 80 and 10 / loc.PAGE_INTERVAL < 20  # https://www.loc.gov/apis/
+    assert loc.REFUSAL >= 5 * 60
     assert 60 / loc.PICTURE_INTERVAL < 200 and 10 / loc.PICTURE_INTERVAL < 40
     assert clock.now - 1000 < 1 + 5 * 0.4  # and no slower
 
@@ -413,6 +414,9 @@ SITE = "https://tile.loc.gov"
         (["a_150px.jpg", "at.gif", "ar.jpg", "av.jpg"], "av.jpg"),
         (["av.tif#h=7000&w=5000", "ar.jpg#h=640&w=430"], "ar.jpg"),
         (["a_150px.jpg#h=147&w=150"], None),  # restricted: nothing but the thumbnail
+        (["a.jpg#h=300&w=450"], "a.jpg"),  # the long side counts
+        (["a.jpg#h=450&w=300"], "a.jpg"),
+        (["AV.JPG"], "AV.JPG"),
         (["at.gif#h=800&w=900"], None),
         ([], None),
     ],
@@ -447,6 +451,21 @@ def test_what_is_missing_is_empty():
     assert item.url == "https://tile.loc.gov/av.jpg"
     (item,) = parse({**bare, "item": {"title": ["A"], "date": "1899", "rights": ["B", "C"]}}).items
     assert (item.title, item.date, item.rights) == ("A", "1899", "B C")
+    (item,) = parse({**bare, "title": "A", "location": [" b ", " "], "item": ["no table"]}).items
+    assert (item.title, item.place, item.date) == ("A", "b", "")
+    assert parse({**bare, "title": "A", "item": {"title": "B"}}).items[0].title == "A"
+
+
+def test_the_rights_are_those_said_most_plainly():
+    said = {"rights_information": "A", "rights_advisory": "B", "rights": "C"}
+    for name in [*said]:
+        (item,) = parse(make_result(SITE, 1, item=said, rights="D")).items
+        assert item.rights == said.pop(name)
+    assert parse(make_result(SITE, 1, item={}, rights="D")).items[0].rights == "D"
+
+
+def test_the_next_page_is_found_from_this_one():
+    bare = {"id": "http://www.loc.gov/item/2/", "image_url": "//tile.loc.gov/av.jpg"}
     assert parse(bare, paging={"of": "5", "next": "?sp=2"}).total is None
     assert parse(bare, paging={"next": "?sp=2"}).following.endswith("/collections/x/?sp=2")
 
@@ -471,6 +490,12 @@ def test_places_that_are_taken(library, tmp_path):
         get(tmp_path)
     assert library.asked == []
     assert (tmp_path / "photochrom/manifest.csv").read_text() == "name,color\n"
+    (tmp_path / "photochrom/manifest.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="in the way"):
+        get(tmp_path)
+    (tmp_path / "photochrom/manifest.csv").rename(tmp_path / "photochrom/other.csv")
+    with pytest.raises(DataError, match="in the way"):
+        get(tmp_path)
     (tmp_path / "b/photochrom").mkdir(parents=True)
     assert_whole(get(tmp_path / "b"))
 
@@ -520,6 +545,20 @@ def test_the_mount_is_found(tone, mount):
     assert find_print(gray) == (mount + 8, mount + 6, 800 - mount - 8, 600 - mount - 6)
 
 
+def test_a_mount_may_be_stained_and_its_print_pale():
+    gray = scan(600, 800, 30, 120).astype(int)
+    inside = (slice(30, -30), slice(30, -30))
+    gray[inside] = 120 + NOISE.integers(-25, 26, (540, 740))  # of the mount's own tone
+    expected = (30 + 8, 30 + 6, 800 - 30 - 8, 600 - 30 - 6)
+    assert find_print(gray.astype(np.uint8)) == expected
+    mount = np.ones(gray.shape, bool)
+    mount[inside] = False
+    gray[mount] += NOISE.integers(-7, 8, mount.sum())  # coarser paper, which darkens inwards
+    gray -= np.minimum(np.arange(800), 30) // 3
+    gray[mount & (NOISE.random(gray.shape) < 0.05)] = 0  # dust
+    assert find_print(gray.astype(np.uint8)) == expected
+
+
 def test_each_side_has_its_own_mount():
     gray = scan(600, 800, 10)
     gray[:, -50:] = 200  # another tone than the rest
@@ -542,6 +581,7 @@ def test_sky_is_not_taken_for_a_mount():
 
 def test_never_more_than_an_eighth_is_cut():
     gray = scan(600, 800, 71)
+    assert find_print(scan(600, 800, 72))[1::2] == (72, 600 - 72)  # just within
     left, top, right, bottom = find_print(gray)
     assert (top, 600 - bottom) == (72, 72)
     assert left == 71 + 8 and 800 - right == 71 + 8
@@ -573,7 +613,19 @@ def test_a_crop_is_compressed_as_its_scan_was(mode):
         assert np.abs(np.asarray(cut, float) - inside).mean() < 12  # noise, compressed twice
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a", SCANS["06500v.jpg"][:500]])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_crop_has_as_many_colors_as_its_scan(subsampling):
+    with Image.open(io.BytesIO(crop(jpeg(scan(), subsampling=subsampling)))) as cut:
+        assert JpegImagePlugin.get_sampling(cut) == subsampling
+
+
+def png(gray):
+    file = io.BytesIO()
+    Image.fromarray(gray).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", png(scan()), SCANS["06500v.jpg"][:500]])
 def test_a_crop_of_something_else(data):
     with pytest.raises(ValueError):
         crop(data)

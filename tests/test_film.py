@@ -219,6 +219,12 @@ def test_a_drawing_is_white_with_dark_edges():
     assert dark[0, 0, 20, 20] < 0 and dark[0, 0, 20, 20] < faint[0, 0, 20, 20]  # the dark side
 
 
+def test_a_drawing_of_nothing_is_even_up_to_the_border():
+    black, gray = (film.sketch(torch.full((1, 1, 40, 40), L), torch.zeros(1)) for L in (-1.0, 0.4))
+    assert (black == -1).all()
+    assert 0.8 < gray.min() and gray.max() - gray.min() < 1e-5
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (64, 64)])
 def test_drawings_of_any_size(size):
     assert film.sketch(torch.rand(1, 1, *size), torch.zeros(1, 1, 1, 1)).isfinite().all()

@@ -40,6 +40,22 @@ def test_how_many_photos_and_points_are_told():
     assert 0.1 < few < 0.5 and hinted.max() > 500
 
 
+def test_points_are_placed_and_sized_as_in_the_paper(monkeypatch):
+    """Half of the photos around the center, half anywhere; 1 to 9 pixels; not too many."""
+    drawn = []
+    monkeypatch.setattr(hints, "MOST", 200)
+    monkeypatch.setattr(hints, "paint", lambda told, ab, *points: drawn.append(points))
+    hints.reveal(colors(side=4), 3, POSITIONS, 1.0)
+    places, sides = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    assert len(drawn) == 400 and max(len(sides) for _, sides in drawn) == 200
+    assert (places.min(), places.max()) == (0, 0.999) and set(sides) == set(range(1, 10))
+    many = [places for places, _ in drawn if len(places) > 50]
+    central = [places for places in many if places.min() == 0]  # what lay outside was moved in
+    assert 0.35 < len(central) / len(many) < 0.65
+    assert np.concatenate(central).mean() == pytest.approx(0.5, abs=0.02)
+    assert np.concatenate(central).std() == pytest.approx(0.24, abs=0.01)  # anywhere: 0.29
+
+
 def test_what_is_told_depends_on_seed_and_position_alone():
     ab = colors()
     told = hints.reveal(ab, 3, POSITIONS, 0.5)
@@ -78,6 +94,7 @@ def test_no_hint_is_named(text):
     "given, words",
     [
         ((20, 3, (0, 0, 0)), "inside of 20x10"),
+        ((19, 10, (0, 0, 0)), "inside"),
         ((3, -1, (0, 0, 0)), "inside"),
         ((float("nan"), 1, (0, 0, 0)), "inside"),
         ((3, 1, (0, 0, 256)), "0 to 255"),
@@ -93,6 +110,7 @@ def test_hints_that_do_not_fit_are_named(given, words):
 
 
 def test_a_bad_hint_is_an_error_of_a_photo_and_of_a_value():
+    hints.check([(0, 0, (0, 0, 0))] * hints.MOST_HINTS, 10, 20)
     with pytest.raises(PhotoError) as caught:
         hints.check([(0, 0, (0, 0, 0))] * (hints.MOST_HINTS + 1), 10, 20)
     assert isinstance(caught.value, ValueError) and caught.value.code == "hint"
@@ -107,6 +125,13 @@ def test_a_hint_lands_where_the_photo_has_it():
     torch.testing.assert_close(wanted, red[None], atol=1e-3, rtol=0)
     assert told[0, 2, 30:35, 91:96].all() and told[0, 2].sum() == 25
     torch.testing.assert_close(told[0, :2, 32, 93], wanted[0])
+
+
+def test_squares_are_cut_at_the_border():
+    corners = [(0, 99, (200, 30, 40)), (99, 0, (200, 30, 40))]
+    told, places, _ = hints.place(corners, (100, 100), (32, 32))
+    assert places.tolist() == [[31, 0], [0, 31]]
+    assert told[0, 2, 29:, :3].all() and told[0, 2, :3, 29:].all() and told[0, 2].sum() == 18
 
 
 def test_the_later_of_two_hints_in_one_place_counts():
@@ -124,6 +149,13 @@ def test_the_result_keeps_its_hints_and_little_else_changes():
     held = hints.hold(ab, L, places, wanted)
     torch.testing.assert_close(held[:, places[:, 0], places[:, 1]].T, wanted, atol=3e-3, rtol=0)
     assert held[:, 20:30].abs().max() < 1e-3  # far from all
+
+
+def test_two_colors_in_one_spot_agree_on_their_mean():
+    spot = torch.tensor([[16, 15], [16, 15]])
+    wanted = torch.tensor([[0.4, 0.0], [0.0, 0.2]])
+    held = hints.hold(torch.zeros(2, 32, 32), torch.zeros(32, 32), spot, wanted)
+    torch.testing.assert_close(held[:, 16, 15], torch.tensor([0.2, 0.1]), atol=1e-3, rtol=0)
 
 
 def test_mending_ends_at_edges():

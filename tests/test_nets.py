@@ -294,6 +294,7 @@ def test_shuffle_starts_as_nearest_and_learns_to_differ():
     y = up(x)
     assert y.shape == (1, 4, 6, 6)
     assert torch.equal(y, y[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert torch.equal(y, nn.functional.pixel_shuffle(up.conv(x), 2))
     (y * torch.randn_like(y)).sum().backward()
     assert (up.conv.weight.grad[0] - up.conv.weight.grad[1]).abs().sum() > 0
 

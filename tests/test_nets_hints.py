@@ -71,6 +71,9 @@ def test_attention_changes_nothing_at_first_and_then_reaches_everywhere():
     changed = x.clone()
     changed[..., 0, 0] = 5
     assert (attention(changed) - attention(x))[0, :, 3, 5].abs().max() > 1e-5
+    answers = attention(x) - x
+    torch.testing.assert_close(attention(x.flip(3)) - x.flip(3), answers.flip(3))  # by place
+    torch.testing.assert_close(attention(3 * x + 2) - (3 * x + 2), answers, atol=1e-3, rtol=0)
 
 
 def test_the_bins_hold_every_color_of_a_photo():
@@ -92,6 +95,14 @@ def test_other_steps_are_refused(step):
         nets.AbBins(4, step=step)
 
 
+@pytest.mark.parametrize("step", [5, 50])
+def test_the_finest_and_the_coarsest_steps(step):
+    bins = nets.AbBins(4, step=step)
+    logits = torch.zeros(1, len(bins.colors), 2, 2)
+    loss = bins.loss(logits, torch.zeros(1, 2, 2, 2))
+    assert loss.item() == pytest.approx(math.log(len(bins.colors)), rel=1e-5)
+
+
 def test_the_loss_of_the_bins_is_cross_entropy_with_neighbors():
     bins = nets.AbBins(4, step=10)
     uniform = torch.zeros(1, len(bins.colors), 2, 3)
@@ -104,6 +115,19 @@ def test_the_loss_of_the_bins_is_cross_entropy_with_neighbors():
         which = (bins.colors * AB_SCALE - torch.tensor([a, b])).norm(dim=1).argmin()
         expected -= share * log_p[which]
     torch.testing.assert_close(bins.loss(logits, ab[..., :1, :1]), expected)
+    rough = bins.loss(logits.bfloat16(), ab[..., :1, :1])
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, expected, atol=0.02, rtol=0)
+
+
+def test_colors_out_of_the_gamut_have_a_loss_too():
+    bins = nets.AbBins(4, step=10)
+    ab = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).view(1, 2, 1, 2)
+    assert bins.loss(torch.zeros(1, len(bins.colors), 1, 2), ab).isfinite()
+
+
+def test_the_bins_colors_are_where_the_net_is():
+    assert nets.AbBins(4, step=10).to("meta").colors.device.type == "meta"
 
 
 def test_a_distribution_that_fits_has_the_color_as_its_mean():
@@ -158,6 +182,9 @@ def test_nothing_else_grows():
         weights.grow(nets.UNet(width=6, depth=2), small.state_dict())
     with pytest.raises(ValueError, match="tensors differ"):
         weights.grow(nets.UNet(width=4, depth=1), small.state_dict())
+    hinted = nets.UNet(width=4, depth=2, in_channels=4)
+    with pytest.raises(ValueError, match="tensors differ"):  # nor is anything cut off
+        weights.grow(small, hinted.state_dict())
 
 
 def hinted_batch() -> Batch:
@@ -175,6 +202,23 @@ def test_the_recipe_learns_both_heads_from_hinted_photos():
     sum(terms.values()).backward()
     assert recipe.generator.told[0].weight.grad.abs().sum() > 0
     assert recipe.generator.bins.conv.weight.grad.abs().sum() > 0
+
+
+def test_the_distribution_is_learned_from_every_second_place():
+    recipe, batch = build("hints", generator=FULL, bins=0.1, beta=0.2), hinted_batch()
+    ab, logits = recipe(batch)
+    terms = recipe.generator_loss(batch, (ab, logits), adversarial=False)
+    cells = batch.ab.unflatten(3, (16, 4)).unflatten(2, (16, 4)).mean((3, 5))  # (1, 2, 16, 16)
+    surprise = recipe.generator.bins.loss(logits, cells[..., ::2, ::2])
+    torch.testing.assert_close(terms["bins"], 0.1 * surprise)
+    huber = torch.nn.functional.smooth_l1_loss(ab, batch.ab, beta=0.2)
+    torch.testing.assert_close(terms["l1"], huber)
+
+
+def test_the_recipe_takes_the_settings_of_the_one_below():
+    settings = {"lr": 0.02, "encoder_lr": 0.5, "weight_decay": 0.3, "beta": 0.4, "thaw": 7}
+    recipe = build("hints", generator=FULL | {"frozen": 2}, **settings)
+    assert settings.items() <= vars(recipe).items()
 
 
 @pytest.mark.parametrize("keep", [True, False])

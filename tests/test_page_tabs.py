@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
-from running_page import PATIENCE, ROOT, App, colored, download, drop
+from running_page import PATIENCE, ROOT, App, colored, download, drop, on_a_phone
 from skimage import data
 
 from pix2pix import images
@@ -184,24 +184,17 @@ def test_camera(tab: Page, tmp_path: Path) -> None:
 
 
 def test_phone(app: App, browser: Browser, tmp_path: Path) -> None:
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
-    phone = context.new_page()
-    phone.set_default_timeout(PATIENCE)
-    phone.goto(app.url)
-    phone.get_by_label("Sample photo 1").wait_for()
-    words = phone.locator("#page").inner_text().lower()
-    assert not {"pix2pix", "gan", "lab", "saturation"} & set(re.findall(r"[a-z0-9]+", words))
-    for name in ("upload", "title"):  # what to do is in sight at once
-        box = phone.locator(f"#{name}").bounding_box()
-        assert box and box["y"] >= 0 and box["y"] + box["height"] <= 844
-    with colored(phone):
-        phone.get_by_label("Sample photo 1").tap()
-    sample = sorted((ROOT / "resources" / "samples").glob("*.jpg"))[0]
-    assert download(phone, tmp_path).name == f"{sample.stem}.color.jpg"
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    for name in ("Many photos", "About"):
-        open_tab(phone, name)
+    with on_a_phone(app, browser, "Sample photo 1") as phone:
+        words = phone.locator("#page").inner_text().lower()
+        assert not {"pix2pix", "gan", "lab", "saturation"} & set(re.findall(r"[a-z0-9]+", words))
+        for name in ("upload", "title"):  # what to do is in sight at once
+            box = phone.locator(f"#{name}").bounding_box()
+            assert box and box["y"] >= 0 and box["y"] + box["height"] <= 844
+        with colored(phone):
+            phone.get_by_label("Sample photo 1").tap()
+        sample = sorted((ROOT / "resources" / "samples").glob("*.jpg"))[0]
+        assert download(phone, tmp_path).name == f"{sample.stem}.color.jpg"
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+        for name in ("Many photos", "About"):
+            open_tab(phone, name)
+            assert phone.evaluate("document.documentElement.scrollWidth") <= 390

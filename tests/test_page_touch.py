@@ -13,7 +13,16 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
-from running_page import PATIENCE, App, colored, download, drop, running_app, tiny_weights
+from running_page import (
+    PATIENCE,
+    App,
+    colored,
+    download,
+    drop,
+    on_a_phone,
+    running_app,
+    tiny_weights,
+)
 from skimage import data
 
 from pix2pix import images, page, recipes
@@ -279,30 +288,23 @@ def test_how_sure_it_is(tab: Page, colorizer: Colorizer) -> None:
 
 @pytest.mark.browser
 def test_on_a_phone(app: App, browser: Browser) -> None:
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
-    phone = context.new_page()
-    phone.set_default_timeout(PATIENCE)
-    phone.goto(app.url)
-    phone.get_by_label("Sample photo 3").wait_for()
-    with colored(phone):
-        phone.get_by_label("Sample photo 3").tap()
-    phone.get_by_role("button", name="Touch up the colors").tap()
-    canvas = phone.locator("#touch-photo canvas")
-    expect(canvas).to_be_visible()
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    phone.get_by_label("Violet").tap()
-    old = after(phone)
-    box = canvas.bounding_box()
-    assert box and box["width"] > 250
-    with colored(phone):
-        canvas.tap(position={"x": box["width"] / 2, "y": box["height"] / 2})
-    new = after(phone)
-    row, column = new.shape[0] // 2, new.shape[1] // 2
-    assert (new - old)[row, column, 1] < -10  # less green: violet
-    expect(phone.locator("#likely button").first).to_be_visible()
-    context.close()
+    with on_a_phone(app, browser, "Sample photo 3") as phone:
+        with colored(phone):
+            phone.get_by_label("Sample photo 3").tap()
+        phone.get_by_role("button", name="Touch up the colors").tap()
+        canvas = phone.locator("#touch-photo canvas")
+        expect(canvas).to_be_visible()
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+        phone.get_by_label("Violet").tap()
+        old = after(phone)
+        box = canvas.bounding_box()
+        assert box and box["width"] > 250
+        with colored(phone):
+            canvas.tap(position={"x": box["width"] / 2, "y": box["height"] / 2})
+        new = after(phone)
+        row, column = new.shape[0] // 2, new.shape[1] // 2
+        assert (new - old)[row, column, 1] < -10  # less green: violet
+        expect(phone.locator("#likely button").first).to_be_visible()
 
 
 # --- without a browser ----------------------------------------------------------------------------
@@ -398,6 +400,8 @@ def test_certain_is_dark_and_unsure_is_bright() -> None:
     assert picture.shape == rgb.shape
     np.testing.assert_allclose(picture[40, 5], (0, 0, 4), atol=2)
     np.testing.assert_allclose(picture[40, -5], (252, 253, 191), atol=2)
+    middle = unsure_picture(np.full((4, 6), 15.0, np.float32), rgb)  # half of what is a guess
+    np.testing.assert_allclose(middle[40, 60], (183, 55, 121), atol=3)
     light = picture.astype(int).sum(2)[40]
     assert (np.diff(light) >= -3).all() and np.diff(light).max() < 120  # smooth
     np.testing.assert_array_less(unsure_picture(spread, rgb * 0)[40, -5], picture[40, -5])

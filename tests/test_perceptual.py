@@ -63,6 +63,12 @@ def test_equal_photos_do_not_differ_and_grayer_ones_differ_more(path):
     assert 0 < half < gray
 
 
+def test_features_of_nothing_do_not_differ(path):
+    (L, ab), teacher = photos(), Perceptual(weights=path)
+    teacher.features = lambda rgb: [torch.zeros(2, 8, 4, 4)]
+    assert teacher(L, ab * 0, ab) == 0
+
+
 def test_its_gradient_reaches_ab_alone_and_is_finite_from_black_to_white(path):
     L, ab = photos()
     L = torch.linspace(-1, 1, 64).expand_as(L)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from paint import Paint, crops
+from PIL import Image
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
@@ -106,6 +107,35 @@ def test_renderings_depend_on_the_photo_and_not_on_its_batch(batch):
         assert not torch.allclose(aged, L, atol=0.02)
 
 
+def test_renderings_are_as_strong_as_documented():
+    black, middle, white = (torch.full((1, 3, 48, 48), level) for level in (0.0, 0.5, 1.0))
+    red = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1).expand(1, 3, 48, 48)
+    rgb = torch.cat([black, middle, middle, white, red])
+    L = rgb_to_net(rgb)[0]
+    aged = renderings(rgb, L, np.arange(5))
+    for i, level in ((0, 0.075), (3, 0.075 + 0.725)):
+        assert aged["faded"][i].mean().item() == pytest.approx(2 * level - 1, abs=1e-3)
+    assert (aged["grainy"] - L)[1:3].std().item() == pytest.approx(0.06, rel=0.03)
+    for name in ("grainy", "scratched"):  # each photo has its own
+        assert not torch.equal(aged[name][1], aged[name][2])
+    assert aged["blue-only"][4].max() < -0.99 < aged["orthochromatic"][4].min()  # blind to red
+    assert all(one.abs().max() <= 1 for one in aged.values())
+
+
+def test_the_lightness_of_the_models_own_result_does_not_count(photos):
+    class Dim(Constant):
+        def rgb(self, rgb):
+            lab = rgb2lab(rgb)
+            lab[..., 0] = 0.7 * lab[..., 0] + 15
+            lab[..., 1:] = self.ab
+            return (lab2rgb(lab) * 255).round().astype(np.uint8)
+
+    (batch,) = batches(photos, 64, [])
+    model = Dim((-2.4, 11.0))
+    figures = Film(model).measure(batch, colored(model, batch))
+    assert figures["mean"]["psnr_lost"].abs().max() < 0.2
+
+
 # ---- sizes
 
 
@@ -126,6 +156,9 @@ def test_sizes_tell_colors_that_change_with_the_size(batch):
     model = BySide()
     figures = Sizes(model).measure(batch, colored(model, batch))
     assert {photo.shape[0] for photo in model.seen} == {32, 45, 64, 90, 128}
+    scaled = Image.fromarray(batch.rgb8[0]).resize((32, 32), Image.Resampling.LANCZOS)
+    smallest = next(photo for photo in model.seen if len(photo) == 32)
+    np.testing.assert_array_equal(smallest, np.asarray(scaled))
     assert figures["0.71"]["delta_e2000"].mean() < 1
     labs = [rgb2lab(photo) for photo in batch.rgb8]
     expected = []
@@ -152,6 +185,28 @@ def test_points_are_the_first_of_more_and_carry_the_true_color(batch):
         assert (x, y) == (int(u * 256), int(v * 256))
         patch = photo[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4].reshape(-1, 3)
         np.testing.assert_allclose(color, patch.mean(0), atol=0.51)
+
+
+def test_patches_are_in_proportion_to_the_photo(batch):
+    photo = batch.rgb8[0]
+    for scale, reach in ((1, 1), (8, 7)):  # 64 and 512 pixels a side
+        large = photo.repeat(scale, 0).repeat(scale, 1)
+        for x, y, color in true_hints(large, 5, seed=7):
+            patch = large[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+            np.testing.assert_allclose(color, patch.reshape(-1, 3).mean(0), atol=0.51)
+
+
+def test_every_photo_has_points_of_its_own(batch):
+    class Spy(Paint):
+        def rgb(self, rgb, hints=()):
+            told.append([(x, y) for x, y, _ in hints])
+            return rgb
+
+    told = []
+    Hints(Spy(1), [3]).measure(batch, batch.truth)
+    for i, points in enumerate(told):  # seeded by the photo's place in the folder
+        assert points == [(x, y) for x, y, _ in true_hints(batch.rgb8[i], 3, i)]
+    assert len({tuple(points) for points in told}) == len(batch.rgb8)
 
 
 def test_a_hint_that_is_obeyed_is_missed_by_nothing_and_lightness_does_not_count(batch):

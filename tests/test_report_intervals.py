@@ -45,6 +45,10 @@ def test_photos_without_a_value_do_not_count():
     means, spans = summarize({"row": {"x": some, "r": (some, torch.tensor([2.0, 5, 6, 5]))}})
     assert means["row"] == {"x": pytest.approx(2), "r": pytest.approx(0.5)}
     assert 1 <= spans["row"]["x"][0] <= spans["row"]["x"][1] <= 3
+    ratio = (torch.tensor([2.0, 5, 6, 5]), torch.tensor([1.0, torch.nan, 3.0, torch.nan]))
+    assert summarize({"row": {"r": ratio}})[0]["row"]["r"] == pytest.approx(2)
+    with np.errstate(invalid="raise"):  # a sample with none of them is no error
+        assert summarize({"row": {"x": some}})[1]["row"]["x"] == spans["row"]["x"]
 
 
 def test_many_photos_are_drawn_in_parts(monkeypatch):
@@ -53,6 +57,8 @@ def test_many_photos_are_drawn_in_parts(monkeypatch):
     monkeypatch.setattr(intervals, "_AT_ONCE", 50 * 7)
     np.testing.assert_allclose(resample(values, np.ones((50, 2)), draws=30, seed=0), whole)
     assert whole.shape == (30, 2)
+    monkeypatch.setattr(intervals, "_AT_ONCE", 49)  # fewer than there are photos
+    np.testing.assert_allclose(resample(values, np.ones((50, 2)), draws=30, seed=0), whole)
 
 
 def test_nothing_to_summarize_is_nothing():

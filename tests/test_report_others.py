@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from paint import Paint, crops
 from PIL import Image
 
 from pix2pix import report
 from pix2pix.errors import DataError
+from pix2pix.report.compare import BETTER, compare
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,26 @@ def test_a_model_is_as_good_as_itself(photos):
     compared = report.evaluate(photos, Paint(0.5), other=Paint(0.5), size=64)["compare"]
     assert compared["rows"]["psnr"] == {"difference": 0, "share_better": 0.5}
     assert compared["gains"] == compared["losses"] == []
+
+
+def test_which_way_each_figure_is_better():
+    ones, none = ({figure: torch.full((3,), value) for figure in BETTER} for value in (1.0, 0.0))
+    rows = compare(ones, none, ["a", "b", "c"])["rows"]
+    shares = {figure: row["share_better"] for figure, row in rows.items()}
+    more, less = ("psnr", "ssim"), ("delta_e2000", "colorfulness_error", "lpips_like", "lpips")
+    assert shares == dict.fromkeys(more, 1) | dict.fromkeys(less, 0)
+
+
+def test_the_five_largest_gains_and_losses_are_named_in_order():
+    gain = [3.0, -1, 0, 5, -4, 1, 3, 9, 4, -2, -3, -6, -5]
+    none = torch.zeros(len(gain))
+    compared = compare({"psnr": torch.tensor(gain)}, {"psnr": none}, [*"abcdefghijklm"])
+    names = {side: "".join(p["path"] for p in compared[side]) for side in ("gains", "losses")}
+    assert names == {"gains": "hdiag", "losses": "lmekj"}
+    assert [photo["psnr"] for photo in compared["losses"]] == [-6, -5, -4, -3, -2]
+    few = compare({"psnr": none[:3] + 1}, {"psnr": torch.tensor([0.0, 1, 2])}, [*"abc"])
+    assert few["gains"] == [{"path": "a", "psnr": 1}]
+    assert few["losses"] == [{"path": "c", "psnr": -1}]
 
 
 # ---- against
@@ -112,6 +134,7 @@ def test_means_and_intervals_follow_from_the_photos(photos):
         assert result["intervals"][name][figure] == pytest.approx(interval, rel=1e-5)
     gains = [row["model"]["psnr"] - row["sepia"]["psnr"] for row in rows]
     over = result["over_sepia"]
+    assert list(over["rows"]) == ["model"] and result["sepia"] == [-2.4, 11.0]
     assert over["rows"]["model"]["psnr"] == pytest.approx(np.mean(gains), rel=1e-4)
     assert over["intervals"]["model"]["psnr"][0] >= min(gains)
     lost = [photo["film"]["grainy"]["psnr_lost"] for photo in again["photos"]]

@@ -12,6 +12,7 @@ import skimage.data
 from paint import Paint, crops
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
+from skimage.color import lab2rgb, rgb2lab
 
 from pix2pix.errors import DataError
 from pix2pix.report import blind, sheet
@@ -32,6 +33,7 @@ def photos(tmp_path_factory):
 
 def pairs(document):
     (text,) = re.findall(r'id="pairs">(.*?)</script>', document, re.DOTALL)
+    assert "<" not in text  # a name of HTML ends no script
     return json.loads(text)
 
 
@@ -70,6 +72,29 @@ def test_large_photos_are_shrunk(tmp_path):
     Image.fromarray(skimage.data.astronaut()).resize((900, 1200)).save(tmp_path / "a.png")
     (one,) = pairs(blind.build(tmp_path, Paint(1), []))
     assert picture(one["left"]).shape == picture(one["right"]).shape == (560, 420, 3)
+
+
+def test_toned_photos_are_left_out_and_pale_ones_are_not(tmp_path):
+    gray = np.asarray(Image.fromarray(skimage.data.camera()).resize((64, 64)))[..., None]
+    lab = rgb2lab(np.repeat(gray, 3, 2))
+    lab[..., 1:] = 4, 16
+    toned = (lab2rgb(lab) * 255).round().astype(np.uint8)
+    Image.fromarray(toned).save(tmp_path / "toned.png")
+    pale = Paint(0.5).rgb(skimage.data.astronaut()[:64, 200:264])
+    Image.fromarray(pale).save(tmp_path / "pale.png")
+    skipped = []
+    assert [one["path"] for one in pairs(blind.build(tmp_path, Paint(1), skipped))] == ["pale.png"]
+    assert [(one["path"], one["code"]) for one in skipped] == [
+        (str(tmp_path / "toned.png"), "gray")
+    ]
+
+
+def test_names_of_photos_and_models_are_text(tmp_path):
+    crops(tmp_path, 1)
+    (tmp_path / "a0.png").rename(tmp_path / "a\x1b[1m.png")
+    document = blind.build(tmp_path, Paint(1, "<b>bold</b>"), [])
+    assert "&lt;b&gt;bold&lt;/b&gt; colored it" in document
+    assert "\x1b" not in pairs(document)[0]["path"]
 
 
 def test_a_folder_without_color_is_refused(photos, tmp_path):
@@ -177,3 +202,15 @@ def test_a_sheet_has_a_row_a_photo_and_a_column_a_model(photos):
         assert np.abs(gray.mean() - np.asarray(photo).mean()) < 12
     label = image[10 + 330 : 10 + 356, 10:200]
     assert (label < 80).any()
+
+
+def test_photos_of_any_shape_fit_into_their_cells(tmp_path):
+    for name, (height, width) in {"a": (110, 880), "b": (660, 220), "c": (2, 3000)}.items():
+        Image.new("RGB", (width, height), (200, 30, 40)).save(tmp_path / f"{name}.png")
+    image = np.asarray(Image.open(io.BytesIO(sheet.build(tmp_path, {"same": Paint(1.0)}, []))))
+    red = image[:, 10 + 450 :].astype(int)
+    red = red[..., 0] - red[..., 1] > 100
+    tops = [10, 10 + 55 + 36, 10 + 55 + 36 + 330 + 36]
+    for top, (height, width) in zip(tops, ((55, 440), (330, 110), (1, 440)), strict=True):
+        assert red[top : top + height, :width].all()
+        assert red[top : top + height + 36].sum() == height * width

@@ -27,13 +27,17 @@ def test_how_unsure():
     assert takes.spread(distribution((50, 20, 1.0)), GRID).max() < 0.1
     unsure = takes.spread(distribution((60, 0, 0.5), (-60, 0, 0.5)), GRID)
     torch.testing.assert_close(unsure, torch.full((8, 8), 60.0), atol=0.01, rtol=0)
+    sure = takes.spread(18 * torch.eye(len(GRID))[None, :, None], GRID)  # all but, of each bin
+    assert sure.isfinite().all() and sure.max() < 1
 
 
 def test_likely_colors_come_by_their_share():
     logits = distribution(
         (60, 40, 0.5), (60, 50, 0.1), (-40, 30, 0.3), (0, 0, 0.09), (20, -80, 0.01)
     )
-    found = takes.suggest(logits, GRID, 3, 4, count=5)
+    elsewhere = distribution((0, 0, 1.0))
+    elsewhere[..., 3, 4] = logits[..., 3, 4]
+    found = takes.suggest(elsewhere, GRID, 3, 4, count=5)
     assert [round(share, 2) for _, share in found] == [0.6, 0.3, 0.09]  # 1 % is nothing to offer
     torch.testing.assert_close(
         found[0][0] * AB_SCALE, torch.tensor([60.0, (40 * 5 + 50) / 6]), atol=0.1, rtol=0
@@ -79,18 +83,51 @@ def test_takes_differ_by_seed_and_are_repeatable():
     assert not torch.equal(told[0], told[1]) or not torch.equal(told[0], told[2])
 
 
+FLAT = torch.zeros(1, len(GRID), 16, 16)  # every color is as likely
+
+
+def first(logits: torch.Tensor, seed: int) -> torch.Tensor:
+    """One of the colors (2,) that a take draws of the same logits everywhere."""
+    told = takes.draw(lambda x: (x, logits), L, NONE, GRID, seed=seed)
+    row, column = torch.nonzero(told[0, 2])[0].tolist()
+    return told[0, :2, row, column]
+
+
 def test_hues_of_neighboring_seeds_are_far_apart():
-    flat = torch.zeros(1, len(GRID), 16, 16)  # every color is as likely
-
-    def first(seed: int) -> float:
-        told = takes.draw(lambda x: (x, flat), L, NONE, GRID, seed=seed)
-        row, column = torch.nonzero(told[0, 2])[0].tolist()
-        return math.atan2(told[0, 1, row, column], told[0, 0, row, column])
-
-    hues = [first(seed) for seed in range(3)]
+    a, b = torch.stack([first(FLAT, seed) for seed in range(8)], 1)
+    hues = torch.atan2(b, a).tolist()
     for i in range(3):
         apart = abs(hues[i] - hues[i - 1])
         assert min(apart, 2 * math.pi - apart) > 0.7
+    # what is drawn along the circle of hues turns once while the quantile does
+    turn = sorted(range(8), key=lambda seed: seed * (math.sqrt(5) - 1) / 2 % 1)
+    assert sum(hues[turn[i]] < hues[turn[i - 1]] for i in range(8)) == 1
+
+
+def test_likely_colors_are_drawn_more_often_and_those_of_unusual_chroma_hardly_ever():
+    logits = distribution((60, 0, 0.6), (-60, 0, 0.3), (0, 0, 0.1), size=(16, 16))
+    drawn = [round(float(first(logits, seed)[0] * AB_SCALE)) for seed in range(100)]
+    assert set(drawn) <= {60, -60, 0} and drawn.count(0) <= 2
+    likelier = 0.6**1.25 / (0.6**1.25 + 0.3**1.25)
+    assert drawn.count(60) == pytest.approx(100 * likelier, abs=2)
+
+
+def test_the_places_of_a_take_are_drawn_apart(monkeypatch):
+    monkeypatch.setattr(takes, "unsure_places", lambda *_: [(3, 11), (9, 2)])
+    told = takes.draw(lambda x: (x, FLAT), L, NONE, GRID, seed=1)
+    assert told[0, 2, 12:17, 44:49].all() and told[0, 2, 36:41, 8:13].all()
+    assert told[0, 2].sum() == 50
+    assert not torch.equal(told[0, :2, 14, 46], told[0, :2, 38, 10])
+
+
+def test_unsure_places_are_the_most_unsure_and_apart():
+    unsure = torch.full((12, 30), 0.1)
+    unsure[2:7, 4:9], unsure[2:7, 20:25] = 3.0, 1.0
+    assert takes.unsure_places(unsure, 2) == [(4, 6), (4, 22)]
+    corner = torch.ones(12, 30)
+    corner[0, 0] = 1.5
+    assert takes.unsure_places(corner, 1) == [(0, 0)]
+    assert takes.unsure_places(torch.zeros(12, 30), 3) == []
 
 
 def test_what_a_visitor_told_stays_in_a_take():

@@ -1,0 +1,31 @@
+"""Commands as a reader types them into a shell, in a folder of small stand-ins."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+# Training commands stop after two tiny steps; their other arguments are the page's own.
+_SHORT = [
+    "trainer.steps=2",
+    "trainer.batch=2",
+    "trainer.val_photos=2",
+    "data.size=256",
+    "data.val_fraction=0.5",
+]
+
+
+def run(line: str, folder: Path) -> None:
+    """Run a line in `folder`, training cut short; it fails the test where the line fails."""
+    if line.startswith("pix2pix train"):
+        line = " ".join([line, *map(shlex.quote, _SHORT)])
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env={"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
