@@ -25,6 +25,7 @@ from pix2pix.recipes import build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
 HUB_FILE = "model.safetensors"
+AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
 MOST_PIXELS = 4096 * 4096  # of a net's input; a header may not ask for more
 
 
@@ -149,7 +150,7 @@ def _sensible(key: str, value: Any) -> bool:
     if key == "saturation":
         return type(value) in (int, float) and 0 < value <= 10
     if key == "ab_scale":
-        return value == AB_SCALE  # the one scale that color.py joins ab to L with
+        return value in AB_SCALES
     return isinstance(value, str)
 
 
@@ -163,10 +164,10 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
     try:
         if "weights" in header.generator:  # would fetch or open a file of the header's choice
             raise ValueError("its header names other weights")
-        if header.head == "ab" and header.generator.get("out_channels", 2) != 2:
-            raise ValueError("a net for ab has 2 channels out")
-        with torch.device("meta"), _NoDraws():  # shapes without memory
-            generator = build_generator(header.generator)
+        generator = blank(header.generator)
+        predicts = getattr(generator, "predicts", "ab")
+        if header.head != predicts:
+            raise ValueError(f"its header says {header.head!r}, its net predicts {predicts!r}")
         with safe_open(path, "pt") as file:
             names = list(file.keys())
             check_shapes(generator, {name: file.get_slice(name).get_shape() for name in names})
@@ -179,6 +180,12 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: cannot be read: {error}") from error
     return generator.eval().requires_grad_(False).to(device), header
+
+
+def blank(config: dict[str, Any]) -> nn.Module:
+    """The net of `build_generator(config)` on the meta device: shapes without memory."""
+    with torch.device("meta"), _NoDraws():
+        return build_generator(config)
 
 
 def grow(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
