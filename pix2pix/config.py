@@ -10,6 +10,7 @@ import math
 import types
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -18,9 +19,14 @@ from torch import nn
 
 from pix2pix import nets, recipes
 from pix2pix.data import Photos, prepare
+from pix2pix.download import SOURCES
 from pix2pix.errors import DataError
 from pix2pix.loggers import Loggers
+from pix2pix.pairs import Pairs
 from pix2pix.processes import SettingError
+from pix2pix.trackers import TRACKERS
+
+DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
 
 
 @dataclasses.dataclass
@@ -102,10 +108,14 @@ def register(*trainer: Callable, skip: tuple[str, ...]) -> None:
     # one seed rules a run, the trainer's; the split follows from whether `val` is given; a size
     # that is not given follows from the net
     chosen = {"path": (str, MISSING), "val": (str | None, None), "size": (int | None, None)}
-    data = schema("Data", Photos, prepare, skip=("seed", "split"), extra=chosen)
-    store(group="data", name="schema_photos", node=data)
+    for name, sources in {"photos": (Photos,), "pairs": (Photos, Pairs)}.items():
+        node = schema(name, *sources, prepare, skip=("seed", "split"), extra=chosen)
+        store(group="data", name=f"schema_{name}", node=node)
     store(group="trainer", name="schema_fit", node=schema("Trainer", *trainer, skip=skip))
     store(group="logger", name="schema_loggers", node=schema("Logger", Loggers))
+    for name, tracker in TRACKERS.items():
+        node = schema(name, Loggers, tracker, extra={"tracker": (str, MISSING)})
+        store(group="logger", name=f"schema_{name}", node=node)
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -131,26 +141,59 @@ def fitting_size(size: int | None, generator: nn.Module) -> int:
     return fitting
 
 
+def build_loggers(settings: dict[str, Any]) -> Loggers:
+    """The loggers of a run, from all its settings. Raises SettingError."""
+    given, run_dir = settings["logger"], settings["run_dir"]
+    also = []
+    if name := given.get("tracker"):
+        if name not in TRACKERS:
+            raise SettingError(f"logger.tracker={name}: {', '.join(TRACKERS)}")
+        chosen = {key: given[key] for key in parameters(TRACKERS[name])}
+        also.append(TRACKERS[name](run_dir, settings, **chosen))
+    return Loggers(run_dir, also, **{key: given[key] for key in parameters(Loggers)})
+
+
 def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | None]:
     """The photos to train on and those to validate on, of the settings data.*.
 
     Without a folder of their own, some are held back for validation; None when there are too few.
-    Raises DataError when there is nothing to train on, or when a photo is in both.
+    Photos that are in both are left out of validation: published splits may have a few. Raises
+    DataError when there is nothing to train on, or when many are in both; SettingError for settings
+    out of range.
     """
-    settings = {key: data[key] for key in parameters(Photos) if key in data} | {"seed": seed}
+    kind = Pairs if "gray_folder" in data else Photos
+    names = {*parameters(Photos), *parameters(kind)} & data.keys()
+    settings = {name: data[name] for name in names} | {"seed": seed}
     path, val_path = data["path"], data["val"]
-    photos = Photos(path, **settings, split="all" if val_path else "train")
+    for folder in filter(None, (path, val_path)):
+        _be_there(Path(folder))
     try:
-        val = Photos(val_path or path, **settings, split="all" if val_path else "val")
+        photos = kind(path, **settings, split="all" if val_path else "train")
+    except DataError:
+        raise
+    except ValueError as error:
+        raise SettingError(f"data: {error}") from error
+    try:
+        val = kind(val_path or path, **settings, split="all" if val_path else "val")
     except DataError:
         if val_path:
             raise
         return photos, None
     both = val.shared_with(photos)
-    if both and val_path:
+    if val_path and len(both) > DOUBLES * len(val):
         raise DataError(
             f"{val_path}: {len(both)} of {len(val)} validation photos are trained on too "
             f"({', '.join(both[:3])}); scores on them would mean nothing"
         )
-    val.drop(both)  # doubles within one folder
+    val.drop(both)
     return photos, val if len(val) else None
+
+
+def _be_there(path: Path) -> None:
+    """Raise DataError for a path that is not there, with the command that brings it, if any."""
+    if path.exists():
+        return
+    for folder in (path, *path.parents):
+        if folder.name in SOURCES:
+            command = f"pix2pix download {folder.name} {folder.parent}"
+            raise DataError(f"{path}: there is nothing of this name; {command} brings it")

@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """No more will come."""
+
+
+@runtime_checkable
+class Tracker(Sink, Protocol):
+    """A sink that has to begin; process 0 alone does."""
+
+    def open(self, step: int) -> None:
+        """Begin to take what comes, of a run that stands at `step`."""
 
 
 class Loggers:
@@ -51,6 +59,9 @@ class Loggers:
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step + 1)
+        for sink in self.also:
+            if isinstance(sink, Tracker):
+                sink.open(step)
 
     def _read(self, *, up_to: int) -> None:
         text = self.csv.read_text()

@@ -5,6 +5,7 @@ the gradients are averaged, so that all take the same step. That is all data-par
 """
 
 import logging
+import os
 
 import torch
 import torch.distributed as dist
@@ -28,6 +29,12 @@ def native_precision(device: torch.device) -> str:
     return "fp32"
 
 
+def is_first() -> bool:
+    """Whether this is process 0 of its run, as far as whoever started it has said."""
+    ranks = (os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    return next((rank for rank in ranks if rank), "0") == "0"
+
+
 def launch(
     *,
     accelerator: str = "auto",
@@ -39,7 +46,8 @@ def launch(
 
     `accelerator` is "auto", "cpu", "cuda" or "mps", `devices` the number of processes a node.
     `precision` is "auto" (see `native_precision`), "bf16", "fp16" or "fp32". More than one process
-    trains data-parallel, over gloo on CPU and NCCL on GPUs. Raises SettingError.
+    trains data-parallel, over gloo on CPU and NCCL on GPUs; those that torchrun or srun has started
+    are taken. Raises SettingError.
     """
     if precision not in ("auto", *PRECISIONS):
         raise SettingError(f"trainer.precision={precision}: auto, {', '.join(PRECISIONS)}")

@@ -41,12 +41,16 @@ class Diverged(RuntimeError):
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGUSR1 instead of dying of them, so that the step can be finished."""
+    """Collect the signals that end a run instead of dying of them, so that its step is finished.
+
+    SIGTERM is everyone's; SIGUSR1 is what our sbatch script asks SLURM for, SIGUSR2 what submitit
+    does.
+    """
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught  # Python lets only the main thread handle signals
         return
-    kinds = (signal.SIGTERM, signal.SIGUSR1)
+    kinds = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
     before = [signal.signal(kind, lambda number, frame: caught.append(number)) for kind in kinds]
     try:
         yield caught
@@ -185,12 +189,13 @@ class Run:
     def validate(self, watched: Validation, state: State) -> None:
         """Score the averaged generator, keep it when it is the best so far, draw the grid."""
 
-        def net(L: Tensor) -> Tensor:
+        def paint(batch: Batch) -> Tensor:
             with self.fabric.autocast():
-                return state.average(L).float()
+                output = state.average(state.recipe.input(batch))
+            return state.recipe.picture(batch, output.float())
 
-        scores = watched.score(net, self.fabric.device)
-        picture = watched.grid(net, self.fabric.device)
+        scores = watched.score(paint, self.fabric.device)
+        picture = watched.grid(paint, self.fabric.device)
         self.say(f"step {state.step}: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items()))
         if self.loggers:
             self.loggers.scalars(scores, state.step)

@@ -5,7 +5,6 @@ one step of it, run.py what it leaves behind.
 """
 
 import math
-import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -18,13 +17,13 @@ import torch
 from lightning.fabric import Fabric
 from safetensors import SafetensorError
 
-from pix2pix import weights
+from pix2pix import slurm, weights
 from pix2pix.checkpoints import CheckpointError, load
 from pix2pix.data import Photos, prepare
 from pix2pix.errors import DataError
 from pix2pix.feed import ahead, batches, default_workers
 from pix2pix.loggers import Loggers
-from pix2pix.processes import SettingError, any_process, copy_from_first, launch
+from pix2pix.processes import SettingError, any_process, copy_from_first, is_first, launch
 from pix2pix.recipes import assemble, config_of
 from pix2pix.recipes.base import Recipe
 from pix2pix.run import Diverged, Run, stop_signals
@@ -110,13 +109,15 @@ def fit(
     save_seconds: float = 50.0,
     init_from: str | None = None,
     ckpt_path: str | None = None,
+    requeue: bool = False,
 ) -> State:
     """Train `recipe` on `photos`; checkpoints, weights, numbers and pictures go to `run_dir`.
 
     `batch` photos a step in all, over all processes and `accumulate` micro-batches. `clip` is the
     largest norm of a gradient (0: any). `val` are the photos watched. `augment` goes to
     `data.prepare`. `ckpt_path` is a checkpoint to go on from, or "last" for the newest in
-    `run_dir`; `init_from` are weights to start the generator from.
+    `run_dir`; `init_from` are weights to start the generator from. With `requeue` a SLURM job
+    that is told to stop is put back into the queue.
 
     Raises Diverged after three non-finite losses in a row, SystemExit(143) when told to stop,
     CheckpointError when the folder cannot be written or the checkpoint is of another net,
@@ -129,7 +130,7 @@ def fit(
             f"{accumulate} micro-batches (trainer.accumulate)"
         )
     learning_rate(0, steps=steps, warmup=warmup, schedule=schedule)  # a misspelt one fails now
-    header = header or weights.Header(config_of(recipe.generator))
+    header = header or weights.Header(config_of(recipe.generator), head=recipe.head)
     config, fresh = config or {}, ckpt_path is None
     with (
         Run(fabric, run_dir, loggers=loggers, header=header, config=config, fresh=fresh) as run,
@@ -168,6 +169,8 @@ def fit(
                     run.save(state)
                 if stop:
                     run.say(f"stopped at step {state.step}; trainer.ckpt_path=last goes on")
+                    if requeue and run.main and not done:
+                        slurm.requeue(run.say)
                     fabric.barrier()  # no process leaves before the checkpoint is written
                     raise SystemExit(143)
     return state
@@ -175,7 +178,7 @@ def fit(
 
 def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
     """One configured run: recipe and data first (they fail before any device is touched)."""
-    from pix2pix.config import fitting_size, open_photos, parameters, plain
+    from pix2pix.config import build_loggers, fitting_size, open_photos, parameters, plain
 
     settings = plain(config) | {"run_dir": run_dir}
     trainer, data = dict(settings["trainer"]), settings["data"]
@@ -185,17 +188,23 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
     except (ValueError, TypeError, OSError, RuntimeError, SafetensorError) as error:
         raise SettingError(f"recipe: {' '.join(str(error).split())}") from error
     data["size"] = fitting_size(data["size"], recipe.generator)
+    loggers = build_loggers(settings)
     photos, val = open_photos(data, seed=trainer["seed"])
+    told = photos.labels.count if photos.labels else 0
+    if recipe.classes not in (0, told):
+        raise SettingError(
+            f"data.labels: the recipe wants {recipe.classes} classes, these photos have {told}"
+        )
     fabric = launch(**{name: trainer.pop(name) for name in parameters(launch)})
     if fabric.is_global_zero:
         held = f"{len(val)} to validate" if val else "too few to hold some back for validation"
-        notes = f"{photos.gray} gray left out, {photos.small} enlarged"
         where = f"{fabric.world_size} x {fabric.device.type}, {fabric.strategy.precision.precision}"
-        print(f"{len(photos)} photos ({notes}), {held}; {where}", file=sys.stderr)
+        print(f"{len(photos)} photos ({photos.notes}), {held}; {where}", file=sys.stderr)
     header = weights.Header(
         config_of(recipe.generator),
         name=Path(run_dir).name,
         recipe=recipe_name,
+        head=recipe.head,
         arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
         data=f"{len(photos)} photos of {Path(data['path']).name}",
     )
@@ -205,7 +214,7 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
         run_dir=fabric.broadcast(run_dir),  # where the clock is in its name, the others' differs
         val=val,
         fabric=fabric,
-        loggers=Loggers(run_dir, **settings["logger"]),
+        loggers=loggers,
         header=header,
         augment={name: data[name] for name in parameters(prepare) if name != "seed"},
         config=settings,
@@ -217,10 +226,10 @@ def main(overrides: list[str]) -> int:
     """`pix2pix train OVERRIDES`: returns the exit status; bad data or settings are one line."""
     import hydra
     from hydra.core.hydra_config import HydraConfig
-    from hydra.errors import CompactHydraException
     from hydra.types import RunMode
 
     from pix2pix.config import register
+    from pix2pix.sweep import Results, conclude, noted
 
     register(launch, fit, skip=BUILT)
 
@@ -229,18 +238,23 @@ def main(overrides: list[str]) -> int:
         job = HydraConfig.get()
         sweep = job.mode == RunMode.MULTIRUN
         folder = job.runtime.output_dir if sweep else config.run_dir
+        recipe_name = job.runtime.choices["recipe"]
+        if sweep:
+            with noted(folder, list(job.overrides.task), expected=EXPECTED):
+                if config.trainer.devices * config.trainer.num_nodes > 1 and slurm.job() is None:
+                    raise SettingError("--multirun is for runs of one process each, but by SLURM")
+                run(config, recipe_name=recipe_name, run_dir=folder)
+            return
         try:
-            if sweep and config.trainer.devices * config.trainer.num_nodes > 1:
-                raise SettingError("--multirun is for runs of one process each")
-            run(config, recipe_name=job.runtime.choices["recipe"], run_dir=folder)
+            run(config, recipe_name=recipe_name, run_dir=folder)
         except EXPECTED as error:
-            if sweep:
-                raise CompactHydraException(f"{folder}: {error}") from error  # the others go on
-            if os.environ.get("LOCAL_RANK", "0") == "0":  # once, not by every process
+            if is_first():  # once, not by every process
                 print(f"pix2pix train: {error}", file=sys.stderr)
             raise SystemExit(1) from error
 
-    return call(compose, overrides)
+    Results.folder = None
+    status = call(compose, overrides)
+    return status if Results.folder is None else max(status, conclude(Results.folder))
 
 
 def call(compose: Callable[[], None], overrides: list[str]) -> int:
@@ -263,4 +277,6 @@ def call(compose: Callable[[], None], overrides: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from pix2pix import train  # under its own name: submitit sends functions by it
+
+    sys.exit(train.main(sys.argv[1:]))

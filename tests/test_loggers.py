@@ -1,12 +1,18 @@
-"""CSV, TensorBoard and pictures of a run, resumed and cut short."""
+"""CSV, TensorBoard, W&B and pictures of a run, resumed and cut short."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
+from test_train import overrides_for
+from tiny_runs import losses_of, make_photos
+from wandb_files import OfflineRun
 
+from pix2pix import trackers
 from pix2pix.loggers import Loggers
+from pix2pix.train import main
 
 
 def rows(folder):
@@ -86,3 +92,93 @@ def test_tensorboard_reads_back_what_a_resumed_run_wrote(tmp_path):
     assert read == [(10, 0.5), (20, 0.25), (30, 0.125)]
     picture = events.Images("val")[-1]
     assert (picture.step, picture.width, picture.height) == (30, 8, 6)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return make_photos(tmp_path_factory.mktemp("loggers") / "photos")
+
+
+@pytest.mark.parametrize("logger, board", [("csv", False), ("tensorboard", True)])
+def test_the_csv_file_is_always_there(logger, board, photos, tmp_path):
+    folder = tmp_path / "run"
+    assert main(overrides_for(photos, folder, f"logger={logger}")) == 0
+    assert [row["step"] for row in losses_of(folder)] == ["1", "2"]
+    assert (folder / "grids" / "val-0000002.png").exists()
+    assert (folder / "tensorboard").exists() == board and not (folder / "wandb").exists()
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """The real client without network, and nothing of this machine's settings."""
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+
+
+@pytest.mark.slow
+def test_wandb_has_losses_scores_pictures_and_settings_of_a_resumed_run(photos, tmp_path, offline):
+    folder = tmp_path / "run"
+    settings = overrides_for(photos, folder, "logger=wandb", "trainer.val_every=2", "recipe.l1=7")
+    assert main([*settings, "trainer.steps=4"]) == 0
+    assert main([*settings, "trainer.steps=6", "trainer.ckpt_path=last"]) == 0
+
+    runs = sorted(map(OfflineRun, (folder / "wandb").glob("offline-run-*")), key=first_step)
+    assert [list(run.history) for run in runs] == [[1, 2, 3, 4], [5, 6]]
+    assert runs[0].id == runs[1].id == (folder / "wandb" / "id").read_text()
+    assert all(run.config["recipe"]["l1"] == 7.0 for run in runs)
+
+    logged = {step: (run, row) for run in runs for step, row in run.history.items()}
+    for row in rows(folder):
+        seen = logged[int(row["step"])][1]
+        for name in (name for name in row if row[name] and name != "step"):
+            assert seen[name] == pytest.approx(float(row[name]), rel=1e-6), name
+    for step in (2, 4, 6):
+        run, row = logged[step]
+        there = np.asarray(Image.open(run.folder / "files" / row["val"]["path"]))
+        mine = np.asarray(Image.open(folder / "grids" / f"val-{step:07d}.png"))
+        assert np.array_equal(there, mine) and row["val_psnr"] > 0
+    assert "val" not in logged[3][1]
+
+
+def first_step(run):
+    return min(run.history)
+
+
+def test_a_new_run_in_the_folder_of_one_that_saved_nothing_is_a_new_one_of_wandb(tmp_path, offline):
+    idents = []
+    for step in (0, 0, 3):
+        tracker = trackers.Wandb(tmp_path, {}, mode="disabled")
+        tracker.open(step)
+        tracker.close()
+        idents.append((tmp_path / "wandb" / "id").read_text())
+    assert idents[0] != idents[1] == idents[2]
+
+
+@pytest.mark.parametrize(
+    "more, reason",
+    [
+        ("", "logger=wandb: the client is missing: pip install wandb"),
+        ("logger.mode=sideways", "logger.mode=sideways: offline, online, disabled"),
+        ("logger.tracker=neptune", "logger.tracker=neptune: wandb"),
+    ],
+)
+def test_a_tracker_that_cannot_be_is_one_line(
+    more, reason, photos, tmp_path, monkeypatch, capsys, offline
+):
+    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    more = [more] if more else []
+    assert main(overrides_for(photos, tmp_path / "run", "logger=wandb", *more)) == 1
+    assert re.fullmatch(f"pix2pix train: {reason}\n", capsys.readouterr().err)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_service_that_refuses_is_one_line(photos, tmp_path, monkeypatch, capsys, offline):
+    import wandb
+
+    def refuse(**settings):
+        raise wandb.errors.CommError("no such host\nat all")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    assert main(overrides_for(photos, tmp_path / "run", "logger=wandb", "logger.mode=online")) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "pix2pix train: logger.mode=online: W&B: no such host at all"

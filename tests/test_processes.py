@@ -1,10 +1,14 @@
 """Two processes over gloo against one: the same steps, the same weights, no waiting for ever."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from test_train import last_of, overrides_for
 from tiny_runs import (
     BATCH_NORM,
     NO_DROPOUT,
@@ -19,8 +23,9 @@ from tiny_runs import (
 )
 
 from pix2pix.checkpoints import Checkpoints
-from pix2pix.processes import SettingError, launch, native_precision
+from pix2pix.processes import SettingError, is_first, launch, native_precision
 from pix2pix.run import only_run_in
+from pix2pix.train import main
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,49 @@ def test_two_processes_equal_one(photos, tmp_path):
     for mine, its in zip(losses_of(tmp_path / "one"), losses_of(tmp_path / "two"), strict=True):
         for name in mine:
             assert float(mine[name] or 0) == pytest.approx(float(its[name] or 0), rel=1e-4), name
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_equal_one_with_the_same_batch(photos, tmp_path):
+    settings = overrides_for(photos, tmp_path / "one", "recipe.generator.dropout=0")
+    settings += ["trainer.steps=3", "trainer.save_seconds=0", "recipe.gan_start=1"]
+    assert main(settings) == 0
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    more = ["trainer.devices=2", f"run_dir={tmp_path / 'two'}"]
+    done = subprocess.run(
+        [sys.executable, *launcher, "-m", "pix2pix.train", *settings, *more],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("2 x cpu") == 1
+    one, two = last_of(tmp_path / "one"), last_of(tmp_path / "two")
+    assert max((one["recipe"][k] - two["recipe"][k]).abs().max() for k in one["recipe"]) < 1e-5
+    # what Adam has gathered are the gradients: their means, over both optimizers
+    for mine, its in zip(one["optimizers"], two["optimizers"], strict=True):
+        for key, moments in mine["state"].items():
+            a, b = moments["exp_avg"], its["state"][key]["exp_avg"]
+            assert (a - b).abs().max() <= 1e-5 * max(1, a.abs().max()), key
+
+
+@pytest.mark.parametrize(
+    "ranks, first",
+    [
+        ({}, True),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"SLURM_PROCID": "0", "LOCAL_RANK": "0"}, True),
+        ({"SLURM_PROCID": "4", "SLURM_LOCALID": "0"}, False),
+        ({"RANK": "2", "LOCAL_RANK": "0"}, False),
+    ],
+)
+def test_the_first_process_by_what_its_starter_says(ranks, first, monkeypatch):
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, rank in ranks.items():
+        monkeypatch.setenv(name, rank)
+    assert is_first() == first
 
 
 def test_with_batch_norm_both_hold_the_same_weights_and_statistics(photos, tmp_path):

@@ -1,0 +1,154 @@
+"""Sweeps: what each run of `pix2pix train --multirun` was given, how it ended, and a table of all.
+
+`python -m pix2pix.sweep FOLDER` prints the table of a sweep that is still running, or was killed.
+"""
+
+import csv
+import io
+import json
+import math
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+
+from pix2pix.checkpoints import write_atomically
+from pix2pix.processes import is_first
+
+COLUMNS = (
+    *("run", "overrides", "status", "steps", "seconds", "best_val_psnr", "best_step"),
+    *("val_psnr", "val_psnr_gray", "val_colorfulness", "error"),
+)
+
+
+class Results(Callback):
+    """Remembers the folder of the sweep that this process has started, if it has."""
+
+    folder: Path | None = None
+
+    def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
+        """Hydra is about to start a sweep's runs."""
+        Results.folder = Path(config.hydra.sweep.dir)
+
+
+@contextmanager
+def noted(
+    folder: str | Path, overrides: list[str], *, expected: tuple[type, ...]
+) -> Iterator[None]:
+    """Keep `folder`/sweep.json about a run of a sweep, and its error from ending the others.
+
+    Errors that are not `expected` are printed with their traceback.
+    """
+    path = Path(folder) / "sweep.json"
+    seconds = json.loads(path.read_text())["seconds"] if path.exists() else 0.0  # resumed
+    started, note = time.monotonic(), {"overrides": overrides, "status": "running"}
+
+    def write() -> None:
+        if is_first():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            spent = round(seconds + time.monotonic() - started, 1)
+            write_atomically(path, json.dumps({**note, "seconds": spent}, indent=1).encode())
+
+    write()
+    note["status"] = "stopped"  # unless it gets further
+    try:
+        yield
+        note["status"] = "done"
+    except Exception as error:
+        note |= {"status": "failed", "error": " ".join(str(error).split()) or repr(error)}
+        if not isinstance(error, expected):
+            traceback.print_exc()
+        if is_first():
+            print(f"pix2pix train: {folder}: {note['error']}", file=sys.stderr)
+    finally:
+        write()
+
+
+def rows(folder: str | Path) -> list[dict[str, Any]]:
+    """A row of `COLUMNS` for every run of the sweep in `folder`, best validation PSNR first.
+
+    Overrides that all runs share are left out. Numbers are those of each run's metrics.csv.
+    """
+    notes = {
+        path.parent: json.loads(path.read_text()) for path in Path(folder).glob("*/sweep.json")
+    }
+    shared = set.intersection(*(set(n["overrides"]) for n in notes.values())) if notes else set()
+    if len(notes) == 1:
+        shared = set()
+    found = []
+    for run, note in sorted(notes.items(), key=lambda item: natural(item[0].name)):
+        given = " ".join(o for o in note["overrides"] if o not in shared)
+        row = dict.fromkeys(COLUMNS, "") | note | {"run": run.name, "overrides": given}
+        found.append(row | numbers(run / "metrics.csv"))
+    return sorted(found, key=lambda row: -(row["best_val_psnr"] or -math.inf))
+
+
+def natural(name: str) -> tuple[bool, int, str]:
+    """Sorts 2 before 10."""
+    return (False, int(name), "") if name.isdecimal() else (True, 0, name)
+
+
+def numbers(path: Path) -> dict[str, Any]:
+    """The step that a metrics.csv has come to, its best and its last scores."""
+    if not path.exists():
+        return {"steps": 0}
+    with path.open(newline="") as file:
+        table = [row for row in csv.DictReader(file) if row["step"]]
+    seen = {"steps": int(table[-1]["step"]) if table else 0}
+    scored = [row for row in table if row.get("val_psnr")]
+    if not scored:
+        return seen
+    last = {k: float(scored[-1][k]) for k in COLUMNS if scored[-1].get(k)}
+    finite = [row for row in scored if math.isfinite(float(row["val_psnr"]))]
+    if not finite:
+        return seen | last
+    best = max(finite, key=lambda row: float(row["val_psnr"]))
+    return seen | last | {"best_val_psnr": float(best["val_psnr"]), "best_step": int(best["step"])}
+
+
+def as_csv(table: list[dict[str, Any]]) -> str:
+    """The rows as CSV, numbers in full."""
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(table)
+    return file.getvalue()
+
+
+def as_markdown(table: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table that is aligned on a terminal too."""
+    cells = [list(COLUMNS), *([shown(name, row[name]) for name in COLUMNS] for row in table)]
+    used = [i for i in range(len(COLUMNS)) if any(line[i] for line in cells[1:])]
+    widths = {i: max(len(line[i]) for line in cells) for i in used}
+    lines = ["| " + " | ".join(line[i].ljust(widths[i]) for i in used) + " |" for line in cells]
+    lines.insert(1, "|" + "|".join("-" * (widths[i] + 2) for i in used) + "|")
+    return "\n".join(lines) + "\n"
+
+
+def shown(name: str, value: Any) -> str:
+    """A value of a column as text for reading."""
+    digits = {"seconds": 0, "val_colorfulness": 3}.get(name, 2)
+    text = f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|")
+
+
+def conclude(folder: str | Path) -> int:
+    """Print the table and write it to results.csv and results.md; 1 unless every run is done."""
+    table = rows(folder)
+    if not table:
+        return 1
+    write_atomically(Path(folder) / "results.csv", as_csv(table).encode())
+    write_atomically(Path(folder) / "results.md", as_markdown(table).encode())
+    print(as_markdown(table), end="")
+    return int(any(row["status"] != "done" for row in table))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m pix2pix.sweep FOLDER")
+    sys.exit(conclude(sys.argv[1]) if rows(sys.argv[1]) else f"{sys.argv[1]}: no runs of a sweep")
