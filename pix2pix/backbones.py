@@ -8,6 +8,7 @@ when one is built.
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from safetensors import SafetensorError
@@ -22,17 +23,21 @@ TAPS: dict[str, tuple[Tap | None, ...]] = {
     "squeezenet1_1": ((1, 64), (4, 128), (7, 256), (12, 512)),
     "resnet18": ((2, 64), (4, 64), (5, 128), (6, 256), (7, 512)),
     "convnext_tiny": (None, (1, 96), (3, 192), (5, 384), (7, 768)),
+    "vgg16": ((8, 128), (15, 256), (22, 512), (29, 512)),
 }
 
 
-def build_backbone(encoder: str, *, weights: str | None = None) -> nn.Sequential:
+def build_backbone(
+    encoder: str, *, weights: str | None = None, width: int | None = None
+) -> nn.Sequential:
     """Build a feature stack: rgb (B, 3, H, W), normalized as for ImageNet -> its last map.
 
     `encoder` is a name of TAPS. `weights` is None (random), "download" (torchvision's own, from its
     server), or a .safetensors file in torchvision's layout, with names like `features.0.0.weight`
-    or `0.0.weight`, for resnet18 `layer1.0.conv1.weight`; a classifier in it is left out.
-    Raises ValueError for another encoder, or a file that does not fit in every tensor;
-    FileNotFoundError when it is not there.
+    or `0.0.weight`, for resnet18 `layer1.0.conv1.weight`; a classifier in it is left out. `width`
+    is that of vgg16's first level, 64 in its pretrained weights.
+    Raises ValueError for another encoder, for weights that cannot be fetched, or a file that does
+    not fit in every tensor; FileNotFoundError when it is not there.
     """
     if encoder not in TAPS:
         raise ValueError(f"encoder {encoder!r}: one of {', '.join(TAPS)}")
@@ -41,19 +46,30 @@ def build_backbone(encoder: str, *, weights: str | None = None) -> nn.Sequential
         "squeezenet1_1": squeezenet1_1,
         "resnet18": resnet18,
         "convnext_tiny": convnext_tiny,
+        "vgg16": vgg16 if width is None else partial(vgg16, width=width),
     }
     features = stacks[encoder]()
     if weights == "download":
-        from torchvision.models import get_model
-
-        whole = get_model(encoder, weights="DEFAULT").state_dict()
-        features.load_state_dict(_features_only(whole, encoder))
+        _download(features, encoder)
     elif weights is not None:
         try:
             features.load_state_dict(_features_only(load_file(weights), encoder))
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{weights}: no weights of {encoder}: {error}") from error
     return features
+
+
+def _download(features: nn.Module, encoder: str) -> None:
+    from torchvision.models import get_model
+
+    try:
+        whole = get_model(encoder, weights="DEFAULT").state_dict()
+        features.load_state_dict(_features_only(whole, encoder))
+    except (OSError, RuntimeError) as error:
+        raise ValueError(
+            f"weights=download: {encoder}'s cannot be had: {' '.join(str(error).split())[:300]}; "
+            "give the path of a .safetensors file, or null for none"
+        ) from error
 
 
 def _features_only(state: Mapping[str, Tensor], encoder: str) -> dict[str, Tensor]:
@@ -148,6 +164,22 @@ class Fire(nn.Module):
         """(B, c_in, H, W) -> (B, 2 * wide, H, W)."""
         x = self.squeeze(x).relu_()
         return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu_()
+
+
+def vgg16(width: int = 64) -> nn.Sequential:
+    """VGG-16's layers: (B, 3, H, W) -> (B, 8 * width, H/16, W/16), randomly initialized.
+
+    Without the last pooling, after which only the classifier comes.
+    Source: Simonyan and Zisserman 2014, https://arxiv.org/abs/1409.1556, configuration D.
+    """
+    layers: list[nn.Module] = []
+    c_in = 3
+    for times, count in ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3)):
+        for _ in range(count):
+            layers += [nn.Conv2d(c_in, times * width, 3, padding=1), nn.ReLU(inplace=True)]
+            c_in = times * width
+        layers.append(nn.MaxPool2d(2))
+    return _init(nn.Sequential(*layers[:-1]))
 
 
 def resnet18() -> nn.Sequential:

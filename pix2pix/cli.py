@@ -15,6 +15,7 @@ import typer.core
 
 from pix2pix import __version__
 from pix2pix.console import print_records
+from pix2pix.convert.command import convert
 from pix2pix.errors import PhotoError
 from pix2pix.options import Device, Weights, load_model, stop
 from pix2pix.report.command import evaluate, report
@@ -155,6 +156,7 @@ def colorize(
 
 app.command()(evaluate)
 app.command()(report)
+app.command()(convert)
 
 
 @app.command(

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix import images, takes
-from pix2pix.color import lab_to_rgb8, rgb8_to_lab
+from pix2pix.color import lab_to_rgb8, rgb8_to_lab, rgb_to_net
 from pix2pix.errors import BadHint
 from pix2pix.hints import Hint, check, hold, place
 from pix2pix.images import arrays, modes
@@ -38,10 +38,12 @@ class Colorizer:
     def __init__(self, generator: nn.Module, header: Header, device: str = "cpu"):
         """`device`: "cpu", "cuda", or "auto" for a GPU where there is one.
 
-        Raises ValueError for weights that predict something other than ab.
+        Raises ValueError for weights that predict neither ab nor rgb.
         """
-        if header.head != "ab":
-            raise ValueError(f"{header.name} predicts {header.head!r}; a colorizer needs 'ab'")
+        if header.head not in ("ab", "rgb"):
+            raise ValueError(
+                f"{header.name} predicts {header.head!r}; a colorizer needs 'ab' or 'rgb'"
+            )
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
@@ -152,7 +154,8 @@ class Colorizer:
         with self._lock, _dropout(self.generator, seed):
             if seed is not None and self.knows_likely_colors and self.takes_hints:
                 told = takes.draw(self._heads, L, told, self._bin_colors, seed)
-            ab: Tensor = self.generator(_stack(L, told))[0].float()
+            output = self.generator(_stack(L, told)).float()
+        ab: Tensor = (rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output)[0]
         return hold(ab, L[0, 0], places, wanted) if len(hints) else ab
 
     @torch.no_grad()

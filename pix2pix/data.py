@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pix2pix import film as film_module
-from pix2pix.cache import build_cache, read_index
+from pix2pix.cache import Row, build_cache, read_index
 from pix2pix.color import rgb_to_net
 from pix2pix.errors import DataError
 from pix2pix.hints import reveal
+from pix2pix.labels import Labels
 from pix2pix.randomness import permutation, uniform
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
@@ -32,12 +33,14 @@ class Batch:
 
     `positions` (B,) int64 are the samples' places in the run's endless sequence. `hints`
     (B, 3, H, W) are the a and b of pixels that the net is told, 0 elsewhere, and their mask.
+    `labels` (B,) int64 say what is in the photos, where they are known.
     """
 
     L: Tensor
     ab: Tensor
     positions: np.ndarray
     hints: Tensor | None = None
+    labels: Tensor | None = None
 
     @property
     def input(self) -> Tensor:
@@ -62,6 +65,8 @@ class Photos(Dataset):
     side, its height and width differ by up to `aspect` times, and it is scaled to `size`: photos
     that are smaller are enlarged, and counted in `small`. `split` is "train", "val" or "all".
     Photos with a colorfulness below `min_colorfulness` are left out, and counted in `gray`.
+    `labels` gives each photo a class, by the folder that it lies in: "folders" or "imagenet", see
+    `Labels`.
 
     Raises DataError when nothing is left or nearly all photos are gray, ValueError for arguments
     out of range.
@@ -80,6 +85,7 @@ class Photos(Dataset):
         crop: float = 0.6,
         aspect: float = 4 / 3,
         flip: bool = True,
+        labels: str | None = None,
         seed: int = 0,
     ):
         if split not in ("train", "val", "all"):
@@ -92,7 +98,7 @@ class Photos(Dataset):
         self.size, self.crop, self.aspect, self.flip, self.seed = size, crop, aspect, flip, seed
         side = cached_side or max(size, round(size * 1.25))
         self.folder = build_cache(source, cache, short_side=side)
-        everything = read_index(self.folder)
+        everything = self._find(source)
         colored = [row for row in everything if row.colorfulness >= min_colorfulness]
         if not colored or len(colored) < _COLORED_AT_LEAST * len(everything):
             share = 1 - len(colored) / len(everything)
@@ -111,6 +117,8 @@ class Photos(Dataset):
                 f"val_fraction={val_fraction:g} that is chance, another fraction helps"
             )
         self.gray = len(everything) - len(colored)
+        names = (row.name for row in everything)
+        self.labels = None if labels is None else Labels(names, labels)
         self.small = sum(min(row.height, row.width) < size for row in self.rows)
         self._pixels: np.ndarray | None = None
         self._order: tuple[int, np.ndarray] | None = None
@@ -121,11 +129,22 @@ class Photos(Dataset):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pixels": None}  # a pickled memory map would be all its bytes
 
+    @property
+    def notes(self) -> str:
+        """What became of the photos, for people."""
+        return f"{self.gray} gray left out, {self.small} enlarged"
+
+    def _find(self, source: str | Path) -> list[Row]:
+        """The photos of the cache, before some are left out."""
+        return read_index(self.folder)
+
     def picture(self, i: int) -> np.ndarray:
         """Photo i as stored: rgb (H, W, 3) uint8, a view into the cache."""
+        return self._stored(self.rows[i])
+
+    def _stored(self, row: Row) -> np.ndarray:
         if self._pixels is None:  # opened here, so that each worker maps the file itself
             self._pixels = np.memmap(self.folder / "pixels.u8", mode="r", dtype=np.uint8)
-        row = self.rows[i]
         raw = self._pixels[row.offset : row.offset + row.bytes]
         return raw.reshape(row.height, row.width, 3)
 
@@ -153,33 +172,34 @@ class Photos(Dataset):
         return self.rows[self._index(position)].name
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
-        rgb = self.picture(self._index(position))
+        picture = self.picture(self._index(position))
         scale, shape, down, right, mirror = uniform(self.seed, position, np.arange(5))
-        h, w = rgb.shape[:2]
+        h, w = picture.shape[:2]
         side = min(h, w) * (self.crop + (1 - self.crop) * scale)
         stretch = self.aspect ** (shape - 0.5)  # its square is the crop's height over width
         crop_h = max(1, min(h, round(side * stretch)))
         crop_w = max(1, min(w, round(side / stretch)))
         top, left = int(down * (h - crop_h + 1)), int(right * (w - crop_w + 1))
-        piece = _resize(rgb[top : top + crop_h, left : left + crop_w], self.size)
+        piece = picture[top : top + crop_h, left : left + crop_w]
+        crop = resize(piece, (self.size, self.size))
         if self.flip and mirror < 0.5:
-            piece = piece.flip(2)
-        return piece, position
+            crop = crop.flip(2)
+        return crop, position
 
     def center(self, i: int) -> Tensor:
         """The center square of photo i, (3, size, size) uint8: for validation, nothing random."""
-        rgb = self.picture(i)
-        h, w = rgb.shape[:2]
+        picture = self.picture(i)
+        h, w = picture.shape[:2]
         side = min(h, w)
         top, left = (h - side) // 2, (w - side) // 2
-        return _resize(rgb[top : top + side, left : left + side], self.size)
+        return resize(picture[top : top + side, left : left + side], (self.size, self.size))
 
 
-def _resize(rgb: np.ndarray, size: int) -> Tensor:
-    """(h, w, 3) uint8 -> (3, size, size) uint8, antialiased."""
-    piece = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None]  # copies out of the cache
-    if piece.shape[-2:] != (size, size):
-        piece = F.interpolate(piece, (size, size), mode="bilinear", antialias=True)
+def resize(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
+    """(h, w, C) uint8 -> (C, *shape) uint8, antialiased; a copy."""
+    piece = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
+    if piece.shape[-2:] != shape:
+        piece = F.interpolate(piece, shape, mode="bilinear", antialias=True)
     return piece[0].contiguous()
 
 
@@ -196,6 +216,7 @@ def prepare(
 ) -> Batch:
     """Crops rgb (B, 3, H, W) uint8, on the training device -> Batch.
 
+    Of (B, 6, H, W), which `Pairs` gives, the last three channels are the gray picture: L is its.
     `film` is the share of inputs that age (see film.py); `exposure` the largest change of the
     input's lightness contrast and level, as a fraction; `color` the largest change of the target's
     chroma, as a fraction; `hints` the share of photos of which some true colors are told (see
@@ -203,7 +224,10 @@ def prepare(
     (seed, position).
     """
     picture = rgb.float() / 255
-    L, ab = rgb_to_net(picture)
+    L, ab = rgb_to_net(picture[:, :3])
+    seen = picture[:, -3:]
+    if picture.shape[1] == 6:
+        L = rgb_to_net(seen)[0]
 
     def draw(stream: int) -> Tensor:
         """(B, 1, 1, 1) in [-1, 1)."""
@@ -213,7 +237,7 @@ def prepare(
     if color:
         ab = (ab * (1 + color * draw(10))).clamp(-1, 1)
     if film:
-        L = film_module.age(picture, L, seed, positions, film)
+        L = film_module.age(seen, L, seed, positions, film)
     if exposure:
         L = (L * (1 + exposure * draw(11)) + exposure / 2 * draw(12)).clamp(-1, 1)
     if drawing:

@@ -56,7 +56,11 @@ def batches(
     micro: list[Batch] = []
     for rgb, positions in loader:
         rgb = rgb.to(fabric.device, non_blocking=True)  # (size, 3, H, W) uint8
-        micro.append(prepare(rgb, positions.numpy(), **augment))
+        made = prepare(rgb, positions.numpy(), **augment)
+        if photos.labels is not None:
+            names = [photos.name(int(p)) for p in positions]
+            made.labels = photos.labels.of(names).to(fabric.device)
+        micro.append(made)
         if len(micro) == accumulate:
             yield micro
             micro = []

@@ -1,6 +1,7 @@
 """One step of training: losses of the micro-batches, gradients, and the move they lead to."""
 
 import math
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -38,7 +39,7 @@ def train_step(
         with fabric.autocast():
             fake = recipe(batch)
             if adversarial and recipe.critic is not None:
-                learn(recipe.critic_loss(batch, fake.detach()))
+                learn(recipe.critic_loss(batch, detached(fake)))
                 recipe.critic.requires_grad_(False)  # the generator's turn teaches it nothing
             learn(recipe.generator_loss(batch, fake, adversarial=adversarial))
             if recipe.critic is not None:
@@ -57,6 +58,11 @@ def train_step(
         if optimizer:
             optimizer.zero_grad()
     return losses
+
+
+def detached(fake: Any) -> Any:
+    """What a recipe's forward returned, one tensor or a tuple of them, without its history."""
+    return tuple(map(detached, fake)) if isinstance(fake, tuple) else fake.detach()
 
 
 def finite(losses: dict[str, float]) -> bool:

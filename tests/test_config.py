@@ -7,7 +7,7 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
-from tiny_runs import make_photos
+from tiny_runs import make_photos, pairs
 
 from pix2pix import recipes, weights
 from pix2pix.config import (
@@ -79,8 +79,7 @@ def test_defaults_are_those_of_the_signatures():
     }
 
 
-@pytest.mark.parametrize("generator", recipes.generators())
-@pytest.mark.parametrize("recipe", recipes.names())
+@pytest.mark.parametrize(("recipe", "generator"), pairs())
 def test_every_recipe_and_generator_composes_and_trains(recipe, generator, photos, tmp_path):
     settings = yaml.safe_load((CONFIGS / "generator" / f"{generator}.yaml").read_text())
     known = parameters(recipes.nets.GENERATORS[settings["net"]])

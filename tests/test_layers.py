@@ -18,15 +18,16 @@ LAYERS = """
     color randomness samples
     backbones images
     nets download hints metrics film recolor show
-    cache takes
+    cache takes labels
     data
-    recipes
+    recipes pairs
     weights checkpoints
     colorize
     jobs export workers
     console folders page
     serve options
-    loggers processes feed validate state report
+    loggers processes feed validate state report convert
+    trackers slurm sweep
     config step run
     train
     cli

@@ -8,6 +8,7 @@ from torchvision import models
 from pix2pix import nets, recipes, weights
 from pix2pix.backbones import TAPS
 from pix2pix.nets import BackboneUNet, DoubleConvUNet, PatchGAN, UNet
+from pix2pix.recipes import build_generator
 
 CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 NORMS = (nn.InstanceNorm2d, nn.BatchNorm2d)
@@ -323,8 +324,8 @@ def test_all_levels_learn_once_thawed():
 
 
 def test_unknown_encoders_and_levels_are_refused():
-    with pytest.raises(ValueError, match="'vgg16': one of mobilenet_v2, squeezenet1_1"):
-        BackboneUNet(encoder="vgg16")
+    with pytest.raises(ValueError, match="'vgg19': one of mobilenet_v2, squeezenet1_1"):
+        BackboneUNet(encoder="vgg19")
     with pytest.raises(ValueError, match="frozen=6: mobilenet_v2 has 5 levels"):
         BackboneUNet(frozen=6)
     with pytest.raises(ValueError, match=r"decoder=\(8, 8\): mobilenet_v2 needs 4 levels"):
@@ -405,5 +406,33 @@ def test_dropout_of_the_bottleneck():
 
 
 def test_the_registry_holds_every_generator():
-    assert set(nets.GENERATORS) == {name.split(",")[0] for name in SMALL}
+    of_their_own = {"ChromaNet", "MeanNet", "Autoencoder"}  # tested with their recipes
+    assert set(nets.GENERATORS) == {name.split(",")[0] for name in SMALL} | of_their_own
     assert all(nets.GENERATORS[name].__name__ == name for name in nets.GENERATORS)
+
+
+def rows_seen(net, size, row):
+    """Rows of the input (size, size) that can change the color at a place in one of its rows."""
+    seen = torch.zeros(size, dtype=torch.bool)
+    for draw in range(6):
+        torch.manual_seed(draw)
+        for module in net.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                # positive, so that no ReLU forgets, and small enough for the tanh
+                taps = 1 if isinstance(module, nn.ConvTranspose2d) else module.weight[0, 0].numel()
+                fan_in = taps * module.in_channels
+                nn.init.uniform_(module.weight, 0.3 / fan_in, 1.7 / fan_in)
+        L = torch.rand(1, 1, size, size, dtype=torch.float64, requires_grad=True)
+        net.double().eval()(L)[0, 0, row, size // 2].backward()
+        seen |= L.grad[0, 0].abs().sum(1) > 0
+    return seen.nonzero().flatten()
+
+
+def test_the_small_u_net_sees_48_pixels_and_the_large_one_all():
+    small = build_generator({"net": "DoubleConvUNet", "width": 1, "depth": 2})
+    spans = [rows_seen(small, 96, row) for row in range(44, 48)]
+    assert max(int(rows[-1] - rows[0]) + 1 for rows in spans) <= 48
+    large = {"net": "DoubleConvUNet", "width": 1, "depth": 7, "widest": 4}
+    rows = rows_seen(build_generator(large), 512, 0)
+    assert rows[-1] > 500
+    assert rows_seen(build_generator({**large, "depth": 4}), 512, 0)[-1] < 200

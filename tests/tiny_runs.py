@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 import pix2pix.train as training
+from pix2pix import recipes
 from pix2pix.data import Photos
 from pix2pix.loggers import Loggers
 from pix2pix.processes import launch
@@ -34,6 +35,17 @@ BATCH_NORM = {
     "target": "unet_l1.UNetL1",
     "generator": {"net": "DoubleConvUNet", "width": 4, "depth": 2},
 }
+
+
+ALONE = {"precursor": "mean_net", "precursor_rgb": "autoencoder", "chromagan": "chroma_net"}
+
+
+def pairs():
+    """Recipes and generators that go together, (recipe, generator) by name: each once at least."""
+    general = [g for g in recipes.generators() if g not in ("mean_net", "autoencoder")]
+    with_every = [("unet_l1", g) for g in general]
+    others = [(r, ALONE.get(r, "unet")) for r in recipes.names() if r != "unet_l1"]
+    return [*with_every, *others, ("hints", "mobilenet_hints"), ("pix2pix", "mobilenet_v2")]
 
 
 def make_photos(folder, *, count=24, side=40, colorful=True):

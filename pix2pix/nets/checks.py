@@ -18,3 +18,10 @@ def check_depth(depth: int) -> None:
     """Raise ValueError unless 1 <= depth <= 12."""
     if not 1 <= depth <= DEEPEST:
         raise ValueError(f"depth={depth}: 1 to {DEEPEST}")
+
+
+def predicted(out_channels: int) -> str:
+    """What a generator of so many channels predicts: "ab" or "rgb". Raises ValueError otherwise."""
+    if out_channels not in (2, 3):
+        raise ValueError(f"out_channels={out_channels}: 2 for ab, 3 for rgb")
+    return "ab" if out_channels == 2 else "rgb"

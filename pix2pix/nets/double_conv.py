@@ -6,30 +6,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2pix.nets.checks import check_depth, check_sides
+from pix2pix.nets.checks import check_depth, check_sides, predicted
 
 
 class DoubleConvUNet(nn.Module):
     """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the U-Net of biomedicine.
 
     Two 3x3 convolutions with BatchNorm and ReLU a level, max-pooling down, 2x2 transposed
-    convolutions up. `DoubleConvUNet()` holds 31,036,546 parameters. H and W are multiples of
-    2**depth (ValueError otherwise). Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597.
+    convolutions up. The first level has `width` channels, each next one twice as many, up to
+    `widest`. `DoubleConvUNet()` holds 31,036,546 parameters. With three `out_channels` it predicts
+    rgb. H and W are multiples of 2**depth (ValueError otherwise). Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597.
     """
 
     def __init__(
-        self, *, width: int = 64, depth: int = 4, in_channels: int = 1, out_channels: int = 2
+        self,
+        *,
+        width: int = 64,
+        depth: int = 4,
+        in_channels: int = 1,
+        out_channels: int = 2,
+        widest: int = 1024,
     ):
         super().__init__()
         check_depth(depth)
-        channels = [width * 2**i for i in range(depth + 1)]  # 64 128 256 512 1024
+        channels = [min(width * 2**i, widest) for i in range(depth + 1)]  # 64 128 256 512 1024
         self.multiple = 2**depth
         self.down = nn.ModuleList(
             double_conv(c_in, c_out) for c_in, c_out in pairwise([in_channels, *channels])
         )
-        self.rise = nn.ModuleList(
-            nn.ConvTranspose2d(c * 2, c, 2, 2) for c in reversed(channels[:-1])
-        )
+        self.predicts = predicted(out_channels)
+        steps = list(reversed(list(pairwise(channels))))
+        self.rise = nn.ModuleList(nn.ConvTranspose2d(below, c, 2, 2) for c, below in steps)
         self.up = nn.ModuleList(double_conv(c * 2, c) for c in reversed(channels[:-1]))
         self.head = nn.Conv2d(width, out_channels, 1)
 

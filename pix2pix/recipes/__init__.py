@@ -33,6 +33,12 @@ def stems(folder: Any) -> list[str]:
     return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
+def about(name: str) -> str:
+    """What a recipe is, in one line: the first of its YAML."""
+    read(name)  # names what there is
+    return (CONFIGS / f"{name}.yaml").read_text().splitlines()[0].removeprefix("# ")
+
+
 def read(name: str) -> dict[str, Any]:
     """The YAML of a recipe as a dict, its `defaults` list included. Unknown name: ValueError."""
     if name not in names():

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pix2pix.color import net_to_rgb
 from pix2pix.data import Batch
 
 
@@ -21,11 +22,34 @@ class Recipe(nn.Module, ABC):
 
     generator: nn.Module
     critic: nn.Module | None
+    # What its generators may predict, as these say in `predicts`: "ab", or "rgb" (B, 3, H, W) in
+    # [-1, 1] of the photo in color; other words are of nets that color nothing.
+    heads: tuple[str, ...] = ("ab",)
+    # How many classes batch.labels must tell apart; 0: it needs none.
+    classes: int = 0
 
     def __init__(self, generator: nn.Module, critic: nn.Module | None = None):
+        """Raises ValueError for a generator that predicts something else than `heads`."""
         super().__init__()
         self.generator = generator
         self.critic = critic
+        self.head = str(getattr(generator, "predicts", "ab"))
+        if self.head not in self.heads:
+            names = type(self).__name__, type(generator).__name__
+            raise ValueError(
+                f"{names[0]} trains nets for {' or '.join(self.heads)}; this {names[1]} predicts "
+                f"{self.head}"
+            )
+
+    def input(self, batch: Batch) -> Tensor:
+        """What the generator sees of a batch: L, and hints where there are any."""
+        return batch.input
+
+    def picture(self, batch: Batch, output: Tensor) -> Tensor:
+        """What the generator gave (float32) as a picture: rgb (B, 3, H, W) in [0, 1]."""
+        if self.head == "rgb":
+            return (output + 1) / 2
+        return net_to_rgb(batch.L[:, :1], output)
 
     def prepare(self, step: int) -> None:
         """Get ready for a step, before anything else of it: by default nothing.
@@ -38,13 +62,13 @@ class Recipe(nn.Module, ABC):
 
         A recipe whose generator has more to say may return a tuple that its losses understand.
         """
-        return self.generator(batch.input)
+        return self.generator(self.input(batch))
 
     def adversarial(self, step: int) -> bool:
         """Whether the critic plays in this step; never, for a recipe without one."""
         return False
 
-    def critic_loss(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
+    def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
         """Named terms of the critic's loss; `fake` is detached from the generator."""
         raise ValueError(f"{type(self).__name__} has no critic")
 

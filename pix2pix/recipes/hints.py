@@ -20,6 +20,8 @@ class Hints(UNetL1):
     Sources: Zhang et al. 2017, https://arxiv.org/abs/1705.02999 (hints, two heads).
     """
 
+    heads = ("ab",)
+
     def __init__(
         self,
         generator: nn.Module,
@@ -61,8 +63,8 @@ class Hints(UNetL1):
         A generator without bins has None in their place.
         """
         if getattr(self.generator, "bins", None) is None:
-            return self.generator(batch.input), None
-        return self.generator.heads(batch.input, stride=2)  # type: ignore[operator]
+            return self.generator(self.input(batch)), None
+        return self.generator.heads(self.input(batch), stride=2)  # type: ignore[operator]
 
     def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
         """L1 or Huber on ab; cross-entropy of the logits."""

@@ -1,5 +1,7 @@
 """The course's recipe: a U-Net against a PatchGAN, least-squares GAN loss plus weighted L1."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -49,14 +51,14 @@ class Pix2Pix(Recipe):
         """ab (B, 2, H, W) beside its L -> the critic's scores (B, 1, H/8 - 2, W/8 - 2)."""
         return self.critic(torch.cat([batch.L[:, :1], ab], 1)).float()
 
-    def critic_loss(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
+    def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
         """Least squares: real patches to 1, fake ones to 0, each half."""
         return {
             "critic_real": (self.score(batch, batch.ab) - 1).square().mean() / 2,
             "critic_fake": self.score(batch, fake).square().mean() / 2,
         }
 
-    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
         """L1 to the photo's ab, and, once adversarial, fake patches scored as real."""
         terms = {"l1": self.l1 * F.l1_loss(fake.float(), batch.ab)}
         if adversarial:

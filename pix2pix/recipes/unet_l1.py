@@ -1,9 +1,12 @@
-"""The recipe without a critic: a U-Net, L1 on ab, AdamW."""
+"""The recipe without a critic: a U-Net, L1 on ab or RGB, AdamW."""
+
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from pix2pix.color import net_to_rgb
 from pix2pix.data import Batch
 from pix2pix.recipes.base import Recipe, param_groups
 from pix2pix.recipes.perceptual import Perceptual
@@ -11,6 +14,9 @@ from pix2pix.recipes.perceptual import Perceptual
 
 class UNetL1(Recipe):
     """Mean absolute error between ab and fake: the median color, safe and a little sepia.
+
+    A generator of three channels out (`recipe.generator.out_channels=3`) predicts the photo's RGB
+    instead, lightness and all, of which coloring keeps the color alone.
 
     With `beta` above 0 errors smaller than it count squared (Huber): between median and mean, the
     color hedges where two are likely instead of taking the likelier one.
@@ -21,6 +27,8 @@ class UNetL1(Recipe):
     file in torchvision's layout.
     Raises ValueError for a `thaw` without an encoder to thaw, and as `Perceptual` does.
     """
+
+    heads = ("ab", "rgb")
 
     def __init__(
         self,
@@ -41,6 +49,8 @@ class UNetL1(Recipe):
             raise ValueError(f"thaw={thaw}: {type(generator).__name__} has no encoder to thaw")
         self.beta, self.thaw = beta, thaw
         self.perceptual = perceptual
+        if perceptual and self.head != "ab":
+            raise ValueError(f"perceptual={perceptual}: for nets that predict ab")
         self.teacher = Perceptual(weights=perceptual_weights) if perceptual else None
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
 
@@ -49,11 +59,14 @@ class UNetL1(Recipe):
         if self.thaw and step >= self.thaw:
             self.generator.thaw()  # type: ignore[operator]
 
-    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab; below `beta` (in units of ab) squared, as Huber's; perceptual."""
-        terms = {"l1": F.smooth_l1_loss(fake.float(), batch.ab, beta=self.beta)}
+    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
+        """L1 to the photo's ab, or RGB; below `beta` squared, as Huber's; perceptual."""
+        L, true = batch.L[:, :1], batch.ab
+        if self.head == "rgb":
+            true = net_to_rgb(L, true) * 2 - 1
+        terms = {"l1": F.smooth_l1_loss(fake.float(), true, beta=self.beta)}
         if self.teacher is not None:
-            difference = self.teacher(batch.L[:, :1], fake, batch.ab)
+            difference = self.teacher(L, fake, batch.ab)
             terms["perceptual"] = self.perceptual * difference
         return terms
 

@@ -1,0 +1,69 @@
+"""The staircase to the U-Net: two toys that show in two minutes whether the machinery learns.
+
+First one number of a picture, then the picture itself, in color as it came; after these a net that
+is not shown the color (`unet_l1`). They train through the same loop, on any photos.
+"""
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from pix2pix.color import net_to_rgb
+from pix2pix.data import Batch
+from pix2pix.recipes.base import Recipe
+
+
+class Brightness(Recipe):
+    """Mean squared error between a number and the mean of the photo's L, in [-1, 1]."""
+
+    heads = ("brightness",)
+
+    def __init__(self, generator: nn.Module, *, lr: float = 1e-3, weight_decay: float = 1e-2):
+        super().__init__(generator)
+        self.lr, self.weight_decay = lr, weight_decay
+
+    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
+        """Squared error of the brightness."""
+        return {"mse": F.mse_loss(fake.float(), batch.L[:, :1].mean((2, 3)))}
+
+    def picture(self, batch: Batch, output: Tensor) -> Tensor:
+        """A flat gray of the brightness that the net found."""
+        L = output[..., None, None].clamp(-1, 1).expand_as(batch.L[:, :1])
+        return net_to_rgb(L, L.new_zeros(1).expand(len(L), 2, *L.shape[2:]))
+
+    def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
+        """AdamW."""
+        return _adamw(self), None
+
+
+class SamePicture(Recipe):
+    """Mean absolute error between a color photo and what is left of it after a narrow middle."""
+
+    heads = ("same rgb",)
+
+    def __init__(self, generator: nn.Module, *, lr: float = 1e-3, weight_decay: float = 1e-2):
+        super().__init__(generator)
+        self.lr, self.weight_decay = lr, weight_decay
+
+    def input(self, batch: Batch) -> Tensor:
+        """The photo in color, rgb (B, 3, H, W) in [-1, 1]."""
+        return net_to_rgb(batch.L[:, :1], batch.ab) * 2 - 1
+
+    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
+        """L1 to the photo."""
+        return {"l1": F.l1_loss(fake.float(), self.input(batch))}
+
+    def picture(self, batch: Batch, output: Tensor) -> Tensor:
+        """What came out of the net."""
+        return (output + 1) / 2
+
+    def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
+        """AdamW."""
+        return _adamw(self), None
+
+
+def _adamw(recipe: Any) -> AdamW:
+    parameters = recipe.generator.parameters()
+    return AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
