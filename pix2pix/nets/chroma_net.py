@@ -32,6 +32,7 @@ class ChromaNet(nn.Module):
         super().__init__()
         if width < 2 or classes < 2:
             raise ValueError(f"width={width}, classes={classes}: 2 at least")
+        self.classes = classes
         self.encoder = build_backbone("vgg16", width=width, weights=weights)[:_TO_EIGHTH]
         w = 8 * width  # 512
         self.whole = nn.Sequential(  # to 1/32

@@ -46,11 +46,12 @@ class ChromaGAN(Recipe):
         encoder_lr: float = 1.0,
     ):
         super().__init__(generator, PatchGAN(width=critic_width, norm=False))
-        if not hasattr(generator, "classify"):
+        told = getattr(generator, "classes", None)
+        if not isinstance(told, int):
             raise ValueError(f"{type(generator).__name__} tells no classes; chromagan needs them")
-        self.classes = int(generator.classify[-1].out_features) if teacher == "labels" else 0
+        self.classes = told if teacher == "labels" else 0
         self.teacher = None if teacher in ("none", "labels") else Teacher(weights=teacher)
-        if self.teacher is not None and generator.classify[-1].out_features != Teacher.CLASSES:
+        if self.teacher is not None and told != Teacher.CLASSES:
             raise ValueError(f"teacher={teacher} knows {Teacher.CLASSES} classes: build as many")
         self.l2, self.gan, self.kl, self.penalty = l2, gan, kl, penalty
         self.gan_start = gan_start

@@ -20,7 +20,7 @@ class Hints(UNetL1):
     Sources: Zhang et al. 2017, https://arxiv.org/abs/1705.02999 (hints, two heads).
     """
 
-    heads = ("ab",)
+    heads: tuple[str, ...] = ("ab",)
 
     def __init__(
         self,

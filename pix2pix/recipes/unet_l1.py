@@ -28,7 +28,7 @@ class UNetL1(Recipe):
     Raises ValueError for a `thaw` without an encoder to thaw, and as `Perceptual` does.
     """
 
-    heads = ("ab", "rgb")
+    heads: tuple[str, ...] = ("ab", "rgb")
 
     def __init__(
         self,

@@ -41,7 +41,8 @@ class Takes:
             for seed, take in zip(self.SEEDS, takes, strict=True)
         }
         pairs = list(combinations(takes, 2))
-        together = {"delta_e2000": sum(metrics.delta_e2000(a, b) for a, b in pairs) / len(pairs)}
+        apart = torch.stack([metrics.delta_e2000(a, b) for a, b in pairs])
+        together = {"delta_e2000": apart.mean(0)}
         parts = torch.stack([differences(a, b) for a, b in pairs]).sum(0)  # (2, B)
         together |= {"hue": parts[0], "difference": parts[1]}
         return figures | {"together": together}
