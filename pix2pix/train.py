@@ -205,6 +205,7 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
         name=Path(run_dir).name,
         recipe=recipe_name,
         head=recipe.head,
+        area=data["size"] ** 2,
         arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
         data=f"{len(photos)} photos of {Path(data['path']).name}",
     )

@@ -4,8 +4,9 @@
 #   DATA  folder or zip of color photographs     VAL  folder of others, to score on
 #   OUT   where runs, weights and figures go; python scripts/recipes_table.py OUT makes the table
 #
-# SIZE=128 and WIDTH=32 set the crops' side and the nets' first level (a quarter of VGG's width for
-# chromagan), IMAGES=25000 how many photos each sees. Run it again and each goes on where it was.
+# SIZE=128 and WIDTH=32 set the crops' side and the nets' first level (half of it for chromagan's VGG),
+# IMAGES=25000 how many photos each sees. hints and mobilenet start from ENCODER, a .safetensors file of
+# MobileNetV2, or download it. Run it again and each goes on where it was.
 # chromagan_labels learns on LABELLED instead, a folder of class folders such as TinyImageNet's train.
 set -euo pipefail
 data=${1:?DATA: folder or zip of photographs} val=${2:?VAL: a folder of photographs} out=${3:?OUT: a folder}
@@ -45,6 +46,8 @@ for recipe in "${@:-unet_l1}"; do
     pix2pix) train pix2pix "$data" recipe=pix2pix "${game[@]}" ;;
     encdec) train encdec "$data" recipe=encdec "${game[@]}" ;;
     mobilenet) train mobilenet "$data" recipe=unet_l1 recipe/generator=mobilenet_v2 \
+      recipe.generator.weights="${ENCODER:-download}" ;;
+    hints) train hints "$data" recipe=hints recipe.keep_norms=false \
       recipe.generator.weights="${ENCODER:-download}" ;;
     chromagan) train chromagan "$data" recipe=chromagan recipe.generator.width="$vgg" \
       recipe.generator.classes=200 recipe.lr=5e-4 recipe.critic_lr=2e-4 "${gan[@]}" ;;

@@ -98,7 +98,7 @@ def test_every_recipe_and_generator_composes_and_trains(recipe, generator, photo
     state = run(config, recipe_name=recipe, run_dir=str(tmp_path))
     assert state.step == 2
     net, header = weights.load(tmp_path / "best.safetensors")
-    assert (header.recipe, header.steps) == (recipe, 2)
+    assert (header.recipe, header.steps, header.area) == (recipe, 2, 32 * 32)
     assert type(net) is type(state.recipe.generator)
     assert json.loads(state.state_dict()["config"])["data"]["size"] == 32
 
