@@ -55,7 +55,7 @@ def batches(
     )
     micro: list[Batch] = []
     for rgb, positions in loader:
-        rgb = rgb.to(fabric.device, non_blocking=True)  # (size, 3, H, W) uint8
+        rgb = rgb.to(fabric.device, non_blocking=True)  # (size, 3 or 6, H, W) uint8
         made = prepare(rgb, positions.numpy(), **augment)
         if photos.labels is not None:
             names = [photos.name(int(p)) for p in positions]

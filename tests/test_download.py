@@ -640,7 +640,8 @@ def test_every_archive_is_complete(name):
     pictures = max(int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", source.pictures))
     assert max(source.size, 4096 * pictures) < source.unpacked  # a block of the disk each
     assert source.unpacked < 1.1 * source.size + 4096 * pictures
-    assert source.size + source.unpacked < 20e9 - package.MARGIN  # a Kaggle notebook's disk
+    if name != "coco2017":  # which is for larger machines
+        assert source.size + source.unpacked < 20e9 - package.MARGIN  # a Kaggle notebook's disk
 
 
 def test_a_checksum_of_part_of_zips_is_not_enough():

@@ -37,6 +37,9 @@ class Collection:
 # fastai/data/external.py); for the rest stands gzip's own CRC, compared before the folder appears.
 # The md5 of imagenette covers all of it, as do those below:
 # https://github.com/pytorch/vision/blob/main/torchvision/datasets/imagenette.py.
+# coco2017. The size is that of https://github.com/tensorflow/datasets (url_checksums/coco.txt), the
+# md5 that of https://github.com/PaddlePaddle/PaddleDetection (ppdet/utils/download.py): all of it is
+# checked, since it comes by http.
 # photochrom. The size is that of v.jpg, 80 to 460 KB each ("Technical Information" on its page).
 # tiny_imagenet. Its authors publish no md5; many loaders agree on this one, among them
 # https://github.com/ContinualAI/avalanche (avalanche/benchmarks/datasets/tiny_imagenet).
@@ -67,6 +70,17 @@ SOURCES: dict[str, Source | Collection] = {
         unpacked=3_500_000_000,
         pictures="about 20,000 photos of everyday scenes, about 640 x 480 px",
         folder="coco_sample/train_sample",
+        terms="the photos are from Flickr, each under its owner's Creative Commons license and "
+        "Flickr's terms of use (https://cocodataset.org/#termsofuse)",
+    ),
+    "coco2017": Source(
+        url="http://images.cocodataset.org/zips/train2017.zip",
+        size=19_336_861_798,
+        md5="cced6f7f71b7629ddf16f17bbcfab6b2",
+        md5_bytes=None,
+        unpacked=20_800_000_000,
+        pictures="118,287 photos of everyday scenes, about 640 x 480 px: all of COCO's train2017",
+        folder="train2017",
         terms="the photos are from Flickr, each under its owner's Creative Commons license and "
         "Flickr's terms of use (https://cocodataset.org/#termsofuse)",
     ),
