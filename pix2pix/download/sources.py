@@ -38,8 +38,8 @@ class Collection:
 # The md5 of imagenette covers all of it, as do those below:
 # https://github.com/pytorch/vision/blob/main/torchvision/datasets/imagenette.py.
 # coco2017. The size is that of https://github.com/tensorflow/datasets (url_checksums/coco.txt), the
-# md5 that of https://github.com/PaddlePaddle/PaddleDetection (ppdet/utils/download.py): all of it is
-# checked, since it comes by http.
+# md5 that of https://github.com/PaddlePaddle/PaddleDetection (ppdet/utils/download.py); it covers
+# all of the archive, which comes by http.
 # photochrom. The size is that of v.jpg, 80 to 460 KB each ("Technical Information" on its page).
 # tiny_imagenet. Its authors publish no md5; many loaders agree on this one, among them
 # https://github.com/ContinualAI/avalanche (avalanche/benchmarks/datasets/tiny_imagenet).
