@@ -3,8 +3,10 @@
 Only typer is imported up here, so that `pix2pix --help` stays quick.
 """
 
+import importlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -76,7 +78,7 @@ def evaluate(
         raise typer.BadParameter(
             "--hints, --film, --sizes and --takes are for one model, not for --compare"
         )
-    build_page = None if html is None else _page_builder(html)
+    build_page = None if html is None else _needs_matplotlib(html, "pix2pix.report.page").build
     first, second = compare or (weights or "default", None)
     models = [load_model(source, device) for source in (first, second) if source is not None]
     options: dict[str, Any] = {"size": size, "features": features, "heads": heads}
@@ -111,21 +113,25 @@ def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str,
     return result
 
 
-def _page_builder(path: str) -> Any:
-    """`page.build`, asked for before the work begins, because it needs matplotlib."""
+def _needs_matplotlib(path: str, module: str) -> Any:
+    """A module that draws what goes to `path`, asked for before the work begins."""
     from pix2pix.jobs import Record
 
     try:
-        from pix2pix.report.page import build
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
         raise stop(Record(path, "failed", code="package", reason=reason)) from error
-    return build
 
 
 def report(
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="[W ...]", help="Further weights of the sheet.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN_OR_WEIGHTS DEST]",
+            help="A run's folder, or weights, and the folder of the report; with --sheet further "
+            "weights.",
+        ),
     ] = None,
     blind: Annotated[
         str | None,
@@ -144,13 +150,29 @@ def report(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the blind page's order and sides.")] = 0,
     device: Device = "auto",
+    evaluation: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="What evaluate --json wrote: adds its photos."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the report that is in DEST.")
+    ] = False,
 ) -> None:
-    """Let people judge: a blind test (--blind, an HTML page) or a sheet (--sheet, a PNG).
+    """Describe a run or weights in the folder DEST, or let people judge: --blind, --sheet.
 
-    Both hold your photos, and need no network. --blind takes color photos; --sheet any.
+    A report of a run has its curves and validation pictures, where its parameters are, and how its
+    weights are spread: CSV, PNG and index.html. --blind writes an HTML page, a blind test on color
+    photos; --sheet a PNG of any photos. All may hold your photos, and need no network.
     """
+    if blind is None and sheet is None:
+        if weights or out is not None or more is None or len(more) != 2:
+            raise typer.BadParameter("give RUN_OR_WEIGHTS DEST, --blind PHOTOS or --sheet PHOTOS")
+        _describe(more[0], more[1], evaluation, overwrite=overwrite)
+        return
+    if evaluation is not None or overwrite:
+        raise typer.BadParameter("--evaluation and --overwrite are for RUN_OR_WEIGHTS DEST")
     chosen = [*(weights or []), *(more or [])] or ["default"]
-    if (blind is None) == (sheet is None):
+    if blind is not None and sheet is not None:
         raise typer.BadParameter("give --blind PHOTOS or --sheet PHOTOS")
     if out is None:
         raise typer.BadParameter("give -o FILE")
@@ -173,6 +195,31 @@ def report(
         raise stop(Record(photos, "failed", code="unreadable", reason=str(error))) from error
     _write(lambda: data, out)
     _finish(skipped)
+
+
+def _describe(source: str, dest: str, evaluation: str | None, *, overwrite: bool) -> None:
+    """Write the report of a run or of weights, or end in one line."""
+    from pix2pix import jobs
+    from pix2pix.report import evaluation as of_photos
+    from pix2pix.report import source as sources
+
+    folder = _needs_matplotlib(dest, "pix2pix.report.folder")
+    about, code = dest, "exists"
+    try:
+        folder.check(Path(dest), overwrite=overwrite)
+        about, code = evaluation or "", "unreadable"
+        photos = None if evaluation is None else of_photos.read(evaluation)
+        about = source
+        files = folder.build(sources.find(source), photos)
+        about = dest
+        folder.write(files, Path(dest))
+    except DataError as error:
+        raise stop(jobs.Record(about, "failed", code=code, reason=str(error))) from error
+    except ValueError as error:  # WeightsError
+        reason = str(error).removeprefix(f"{source}: ")
+        raise stop(jobs.Record(source, "failed", code="weights", reason=reason)) from error
+    except (PhotoError, OSError) as error:
+        raise stop(jobs.failure(about, error)) from error
 
 
 def _counts(text: str | None) -> list[int]:

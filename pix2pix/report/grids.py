@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pix2pix.report.sheet import _INK, _PAPER
+from pix2pix.report.sheet import INK, PAPER
 
 _LABELS, _GAP, _FONT = 150, 4, 21  # [px] width of the labels, between rows, of the letters
 _LEAST = 112  # [px] height of a row that holds four lines
@@ -79,12 +79,12 @@ def _draw(rows: list[tuple[str, np.ndarray]]) -> np.ndarray:
     pictures = [_enlarged(Image.fromarray(rgb)) for _, rgb in rows]
     width = _LABELS + max(picture.width for picture in pictures) + _GAP
     height = sum(picture.height + _GAP for picture in pictures)
-    drawn = Image.new("RGB", (width, height), _PAPER)
+    drawn = Image.new("RGB", (width, height), PAPER)
     draw, font = ImageDraw.Draw(drawn), ImageFont.load_default(size=_FONT)
     top = _GAP
     for (label, _), picture in zip(rows, pictures, strict=True):
         drawn.paste(picture, (_LABELS, top))
-        draw.multiline_text((10, top + 6), label, _INK, font)
+        draw.multiline_text((10, top + 6), label, INK, font)
         top += picture.height + _GAP
     return np.asarray(drawn)
 

@@ -16,7 +16,7 @@ from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.console import escape
 from pix2pix.report import table
 from pix2pix.report.curves import Colors
-from pix2pix.report.paper import jpeg, page
+from pix2pix.report.paper import TABLES, jpeg, laid_out, page
 from pix2pix.report.photos import square, to_tensor, to_uint8
 
 _CRITERIA = {  # figure: heading, +1 when more is better, unit
@@ -28,14 +28,6 @@ _PLACES = {"best": 0.0, "median": 0.5, "worst": 1.0}  # in the order from best t
 _MOST_RATIO = 2.5  # photos nearly gray have ratios of any size: they stand at the edge
 _INK, _ACCENT = "#010203", "#040506"  # stand-ins that become the page's own colors
 _STYLE = """
-.scroll { overflow-x: auto; }
-.scroll:focus-visible { outline-offset: 0; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 12px; text-align: right; white-space: nowrap;
-         border-bottom: 1px solid var(--line); }
-th { font-weight: 600; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td small { display: block; font-size: .8em; }
 tr.model { color: var(--accent); }
 .figures { display: grid; gap: 16px;
            grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
@@ -46,7 +38,6 @@ figure .row small { display: block; text-align: center; }
 figcaption { margin-top: 6px; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; min-width: 480px; max-width: 680px; height: auto;
       color: var(--ink); }
-@media (max-width: 640px) { th, td { padding: 6px 8px; } }
 .note { border-left: 3px solid var(--accent); padding-left: 12px; }
 """
 
@@ -74,7 +65,7 @@ def build(result: dict[str, Any], models: Sequence[Colors]) -> str:
         ),
         _failed(result),
     ]
-    return page(f"pix2pix evaluate: {result['model']}", "\n".join(body), style=_STYLE)
+    return page(f"pix2pix evaluate: {result['model']}", "\n".join(body), style=TABLES + _STYLE)
 
 
 def _table(result: dict[str, Any]) -> str:
@@ -89,7 +80,7 @@ def _table(result: dict[str, Any]) -> str:
         )
         kind = ' class="model"' if name in ("model", "other") else ""
         lines.append(f'<tr{kind}><th scope="row">{table.label(name, result)}</th>{cells}</tr>')
-    return _laid_out("Figures", ["", *(table.COLUMNS[key][0] for key in columns)], lines)
+    return laid_out("Figures", ["", *(table.COLUMNS[key][0] for key in columns)], lines)
 
 
 def _section(heading: str, cells: table.Cells) -> str:
@@ -99,16 +90,7 @@ def _section(heading: str, cells: table.Cells) -> str:
         + "</tr>"
         for first, *rest in cells[1:]
     ]
-    return _laid_out(heading, cells[0], lines)
-
-
-def _laid_out(name: str, head: list[str], lines: list[str]) -> str:
-    """A table that scrolls by itself where the window is too narrow."""
-    top = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
-    return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{html.escape(name)}"><table>'
-        f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )
+    return laid_out(heading, cells[0], lines)
 
 
 def pick(result: dict[str, Any], figure: str) -> dict[str, int]:

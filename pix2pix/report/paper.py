@@ -25,6 +25,17 @@ p { max-width: 68ch; margin: 8px 0; }
 img { display: block; width: 100%; height: auto; border-radius: 6px; background: var(--line); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 """
+TABLES = """
+.scroll { overflow-x: auto; }
+.scroll:focus-visible { outline-offset: 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 6px 12px; text-align: right; white-space: nowrap;
+         border-bottom: 1px solid var(--line); }
+th { font-weight: 600; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+td small { display: block; font-size: .8em; }
+@media (max-width: 640px) { th, td { padding: 6px 8px; } }
+"""
 
 
 def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
@@ -55,3 +66,12 @@ def jpeg(rgb: np.ndarray, *, quality: int = 88) -> str:
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "JPEG", quality=quality, subsampling=0, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def laid_out(name: str, head: list[str], lines: list[str]) -> str:
+    """A table that scrolls by itself where the window is too narrow."""
+    top = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
+    return (
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{html.escape(name)}"><table>'
+        f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )

@@ -16,7 +16,7 @@ from pix2pix.report.photos import find, to_tensor, to_uint8
 
 _BOX = (440, 330)  # [px] that a picture is fitted into
 _GAP, _LINE, _FONT = 10, 26, 17  # [px] between cells, of a label, of its letters
-_PAPER, _INK = (250, 250, 249), (28, 25, 23)
+PAPER, INK = (250, 250, 249), (28, 25, 23)
 
 
 def build(folder: str, models: Mapping[str, Colors], skipped: list[dict[str, str]]) -> bytes:
@@ -60,16 +60,16 @@ def _labelled(image: Image.Image, label: str) -> Image.Image:
     font = ImageFont.load_default(size=_FONT)
     while font.getlength(label) > _BOX[0]:
         label = label[:-2] + "\N{HORIZONTAL ELLIPSIS}"
-    cell = Image.new("RGB", (_BOX[0], image.height + _LINE), _PAPER)
+    cell = Image.new("RGB", (_BOX[0], image.height + _LINE), PAPER)
     cell.paste(image, (0, 0))
-    ImageDraw.Draw(cell).text((0, image.height + 2), label, _INK, font)
+    ImageDraw.Draw(cell).text((0, image.height + 2), label, INK, font)
     return cell
 
 
 def _png(rows: list[list[Image.Image]]) -> bytes:
     width = len(rows[0]) * (_BOX[0] + _GAP) + _GAP
     height = sum(row[0].height + _GAP for row in rows) + _GAP
-    sheet = Image.new("RGB", (width, height), _PAPER)
+    sheet = Image.new("RGB", (width, height), PAPER)
     top = _GAP
     for row in rows:
         for column, cell in enumerate(row):

@@ -1,0 +1,87 @@
+"""Evaluation: the photos' own figures in the JSON that `pix2pix evaluate --json` writes."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pix2pix.errors import DataError
+
+FIGURES = ("psnr", "colorfulness_ratio", "delta_e2000")
+_ROWS = ("gray", "sepia", "model", "other", "against")  # in the order of columns and legends
+
+Values = list[float | None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """By figure and row, such as gray and model, a value a photo; None where it has none."""
+
+    about: str
+    paths: list[str]
+    names: dict[str, str]  # by row what it is called
+    values: dict[str, dict[str, Values]]
+
+
+def read(path: str | Path) -> Evaluation:
+    """Read the JSON. Raises DataError when it is none that `pix2pix evaluate` wrote."""
+    try:
+        result = json.loads(Path(path).read_bytes())
+    except (OSError, RecursionError, ValueError) as error:
+        raise DataError(f"no JSON that can be read: {error}") from error
+    try:
+        return _take(result)
+    except (AttributeError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise DataError(f"not what `pix2pix evaluate --json` writes: {why}") from error
+
+
+def _take(result: Any) -> Evaluation:
+    photos = result["photos"]
+    rows = [name for name in _ROWS if any(name in photo["rows"] for photo in photos)]
+    if not rows:
+        raise KeyError("photos")
+    names = {name: name for name in rows} | {"model": str(result["model"])}
+    if "other" in result:
+        names |= {"model": f"A {result['model']}", "other": f"B {result['other']}"}
+    shown = " and ".join(names[name] for name in ("model", "other") if name in rows)
+    folder, size = str(result["folder"]), int(result["size"])
+    return Evaluation(
+        f"{shown} on {len(photos)} photos of {folder} at {size} px",
+        [str(photo["path"]) for photo in photos],
+        {name: names[name] for name in rows},
+        {
+            figure: {
+                name: [_value(photo["rows"], name, figure) for photo in photos] for name in rows
+            }
+            for figure in FIGURES
+        },
+    )
+
+
+def _value(rows: dict[str, Any], name: str, figure: str) -> float | None:
+    row = rows.get(name, {})
+    if figure != "colorfulness_ratio":
+        return _known(row.get(figure))
+    value, true = _known(row.get("colorfulness")), _known(rows["truth"]["colorfulness"])
+    return None if value is None or true is None else _known(value / true if true > 0 else None)
+
+
+def _known(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def to_csv(evaluation: Evaluation) -> str:
+    """A row a photo: its path, then every figure of every row, such as gray_psnr."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    columns = [(name, figure) for figure in FIGURES for name in evaluation.names]
+    writer.writerow(["path", *(f"{name}_{figure}" for name, figure in columns)])
+    values = [evaluation.values[figure][name] for name, figure in columns]
+    for path, *cells in zip(evaluation.paths, *values, strict=True):
+        known = ("" if cell is None else f"{cell:.9g}" for cell in cells)
+        writer.writerow([path.encode(errors="backslashreplace").decode(), *known])
+    return file.getvalue()

@@ -1,0 +1,103 @@
+"""Plot: one figure as PNG, in the colors of a light page, and as SVG in those of the page it is in.
+
+Needs matplotlib.
+"""
+
+import html
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colors of a figure."""
+
+    ink: str
+    soft: str
+    accent: str
+    second: str
+    paper: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure twice."""
+
+    svg: str
+    png: bytes
+
+
+Draw = Callable[[Palette], Figure]
+
+WIDTH = 9.6  # [in]
+_DPI = 120
+_LIGHT = Palette("#1c1917", "#57534e", "#c2410c", "#1d4ed8", "#fafaf9")
+_IN_PAGE = Palette("#010203", "#070809", "#040506", "#0a0b0c", "none")  # stand-ins for these:
+_MEANT = {
+    _IN_PAGE.ink: "currentColor",
+    _IN_PAGE.soft: "var(--soft)",
+    _IN_PAGE.accent: "var(--accent)",
+    _IN_PAGE.second: "var(--second)",
+}
+STYLE = """
+:root { --second: #1d4ed8; }
+@media (prefers-color-scheme: dark) { :root { --second: #60a5fa; } }
+"""
+
+
+def draw(make: Draw, label: str) -> Drawn:
+    """What `make` draws with a palette; `label` says in the page what is to be seen."""
+    with matplotlib.rc_context(_settings(_LIGHT)):
+        png = io.BytesIO()
+        make(_LIGHT).savefig(png, format="png", dpi=_DPI, facecolor=_LIGHT.paper)
+    with matplotlib.rc_context(_settings(_IN_PAGE)):
+        file = io.StringIO()
+        make(_IN_PAGE).savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return Drawn(_inline(file.getvalue(), label), png.getvalue())
+
+
+def _settings(colors: Palette) -> dict[Any, Any]:
+    keys = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    return {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "pix2pix",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.titlelocation": "left",
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.frameon": False,
+        "legend.fontsize": 8,
+        "figure.labelsize": 10,
+        **dict.fromkeys(keys, colors.ink),
+    }
+
+
+def _inline(svg: str, label: str) -> str:
+    """A whole SVG file -> an element for a page."""
+    svg = svg[svg.index("<svg") :]
+    start, end = svg.find("<metadata>"), svg.find("</metadata>")
+    if start >= 0:  # links to vocabularies
+        svg = svg[:start] + svg[end + len("</metadata>") :]
+    for color, meant in _MEANT.items():
+        svg = svg.replace(color, meant)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1)
+
+
+def bare(axes: Axes) -> None:
+    """Without the frame's upper and right side, and without a ground of its own."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.patch.set_visible(False)
+
+
+def literal(text: str) -> str:
+    """A name from a file as matplotlib shows it: cut at 40 characters, its dollars no formula."""
+    return "".join(c if c.isprintable() else "?" for c in text[:40]).replace("$", r"\$")
