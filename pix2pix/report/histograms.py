@@ -5,7 +5,6 @@ Needs matplotlib.
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
