@@ -100,7 +100,9 @@ def curves(history: History, colors: Palette) -> Figure:
             axes.axhline(1, color=colors.soft, linewidth=1, linestyle="--", label="the truth")
             axes.legend()
         axes.set_xlim(0, 1.02 * max(1, history.last or 0))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        if axes.get_yscale() == "linear":
+            axes.yaxis.set_major_locator(MaxNLocator(6))
         bare(axes)
     for axes in grid[len(columns) :]:
         axes.set_visible(False)

@@ -36,7 +36,7 @@ def weights(histograms: Sequence[Histogram], colors: Palette) -> Figure:
         axes.set_yscale("log")
         axes.set_ylim(0.7, max(13, 2.5 * one.counts.max()))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         bare(axes)
     for axes in grid[len(histograms) :]:
         axes.set_visible(False)

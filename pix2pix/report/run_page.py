@@ -1,6 +1,5 @@
 """Run page: what is known of a run, or of weights, as one HTML file that needs no network."""
 
-import dataclasses
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +60,7 @@ def build(report: Report) -> str:
     if report.config:
         body.append(f"<h2>Configuration</h2><pre>{html.escape(report.config)}</pre>")
     style = TABLES + plot.STYLE + _STYLE
-    return page(f"pix2pix report: {escape(report.title)}", "\n".join(body) + "\n", style=style)
+    return page(f"pix2pix report: {escape(report.title)}", "\n".join(body), style=style)
 
 
 def _text(text: str) -> str:
@@ -72,7 +71,7 @@ def _header(report: Report) -> str:
     heading = "Header" if report.is_run else "Weights"
     if not report.headers:
         return f"<h2>{heading}</h2>{_soft('No weights yet.')}"
-    shown = [dataclasses.asdict(header) for header in report.headers.values()]
+    shown = [vars(header) for header in report.headers.values()]
     lines = []
     for key in shown[0]:
         cells = [_text(_value(one[key])) for one in shown]
