@@ -17,7 +17,7 @@ from pix2pix import cli
 from pix2pix.errors import DataError
 from pix2pix.recipes import build_generator
 from pix2pix.report import charts, evaluation, folder, grids, histograms, history, layers, source
-from pix2pix.report.plot import Palette
+from pix2pix.report.plot import Drawn, Palette
 from pix2pix.weights import Header, save
 
 COLORS = Palette("#000000", "#777777", "#ff0000", "#0000ff", "#ffffff")
@@ -56,6 +56,12 @@ def run(tmp_path) -> Path:
     weights_file(run / "last.safetensors", steps=60)
     weights_file(run / "best.safetensors", steps=40)
     return run
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are not drawn, which takes most of a report's time."""
+    monkeypatch.setattr(folder, "draw", lambda make, label: Drawn("<svg></svg>", b"PNG"))
 
 
 def report(*arguments: object) -> int:
@@ -178,7 +184,7 @@ def test_what_is_plotted_is_what_the_file_says(run):
     plotted = {}
     for axes in figure.axes:
         for line in axes.lines:
-            plotted[axes.get_title("left"), line.get_label()] = line.get_xydata()
+            plotted[title(axes), line.get_label()] = line.get_xydata()
     named = {
         ("PSNR, validation photos", "the net"): "val_psnr",
         ("PSNR, validation photos", "gray"): "val_psnr_gray",
@@ -197,7 +203,7 @@ def test_what_is_plotted_is_what_the_file_says(run):
 
 def test_series_over_decades_get_a_logarithmic_axis(run):
     figure = charts.curves(history.read(run / "metrics.csv"), COLORS)
-    scales = {axes.get_title("left"): axes.get_yscale() for axes in figure.axes}
+    scales = {title(axes): axes.get_yscale() for axes in figure.axes}
     assert scales["Loss term l1"] == "log" and scales["Speed"] == "linear"
 
 
@@ -210,6 +216,10 @@ def test_steps_are_first_middle_best_and_last():
     assert choose(steps, 50) == {10: "first", 30: "middle", 50: "best last"}
     assert choose([10], None) == {10: "first last"}
     assert grids.choose([], None) == {}
+
+
+def title(axes):
+    return axes.get_title("left") or axes.get_title()
 
 
 def choose(steps, best):
@@ -269,7 +279,7 @@ def test_histograms_of_photos_share_their_bins(tmp_path):
         np.testing.assert_array_equal(data.edges, np.linspace(19, 24, 31))
 
 
-def test_what_evaluate_did_not_write_is_one_line(run, tmp_path, capsys):
+def test_what_evaluate_did_not_write_is_one_line(run, undrawn, tmp_path, capsys):
     for text in ("{", "[]", '{"photos": []}', '{"photos": [{"rows": {}}], "model": "a"}'):
         (tmp_path / "e.json").write_text(text)
         assert report(run, tmp_path / "out", "--evaluation", tmp_path / "e.json") == 1
@@ -324,7 +334,7 @@ def test_a_run_that_has_only_begun_has_a_page(run, tmp_path):
     assert "No weights yet." in html and "Nothing logged yet." in html
 
 
-def test_the_best_weights_are_described_where_the_last_are_broken(run):
+def test_the_best_weights_are_described_where_the_last_are_broken(run, undrawn):
     (run / "last.safetensors").write_bytes(b"x")
     (run / "metrics.csv").unlink()
     files = folder.build(source.find(str(run)))
@@ -333,7 +343,7 @@ def test_the_best_weights_are_described_where_the_last_are_broken(run):
     assert "not a safetensors file" in html and "best.safetensors" in html
 
 
-def test_an_earlier_report_is_replaced_only_when_asked(run, tmp_path, capsys):
+def test_an_earlier_report_is_replaced_only_when_asked(run, undrawn, tmp_path, capsys):
     out = tmp_path / "out"
     out.mkdir()
     (out / "photos.csv").write_text("earlier")
@@ -348,7 +358,7 @@ def test_an_earlier_report_is_replaced_only_when_asked(run, tmp_path, capsys):
     assert (out / "mine.txt").read_text() == "mine" and (out / "index.html").exists()
 
 
-def test_what_is_no_run_and_what_is_one_are_told_apart(run, tmp_path, capsys):
+def test_what_is_no_run_and_what_is_one_are_told_apart(run, undrawn, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     cases = {
@@ -385,7 +395,8 @@ def test_wrong_usage_is_exit_1(arguments, capsys):
 
 def test_without_matplotlib_it_is_one_line(run, tmp_path, monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "pix2pix.report.folder")
-    monkeypatch.setitem(sys.modules, "pix2pix.report.charts", None)
+    monkeypatch.delitem(sys.modules, "pix2pix.report.plot")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert report(run, tmp_path / "out") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{tmp_path}/out: package: ") and "pip install matplotlib" in line

@@ -127,6 +127,6 @@ def _beside_gray(axes: Axes, history: History, colors: Palette) -> None:
         steps, values = history.series["val_psnr"]
         label = f"best, step {best}"
         value = values[steps.index(best)]
-        ring = {"markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
-        axes.plot(best, value, "o", color=colors.second, label=label, **ring)
+        (ring,) = axes.plot(best, value, "o", color=colors.second, label=label)
+        ring.set(markersize=9, markerfacecolor="none", linestyle="none")
     axes.legend()

@@ -1,6 +1,7 @@
 """Folder: all files of the report of a run or of weights. Needs matplotlib."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from pix2pix.errors import DataError
 from pix2pix.images.files import write_bytes, write_error
 from pix2pix.report import charts, grids, histograms, history, layers, run_page
 from pix2pix.report import evaluation as of_photos
-from pix2pix.report.plot import draw
+from pix2pix.report.plot import Draw, draw
 from pix2pix.report.run_page import Report
 from pix2pix.report.source import Source, is_run
 from pix2pix.weights import WeightsError
@@ -76,29 +77,24 @@ def _weights(source: Source, report: Report, files: dict[str, bytes]) -> None:
         report.headers[name] = header
         report.layers = layers.measure(net)
         files["layers.csv"] = layers.to_csv(report.layers).encode()
-        if found := report.layers:
-            report.drawn["layers"] = draw(
-                lambda colors, found=found: charts.parameters(found, colors),
-                "Parameters by layer, and their concentration",
-            )
+        if report.layers:
+            make: Draw = partial(charts.parameters, report.layers)
+            report.drawn["layers"] = draw(make, "Parameters by layer, and their concentration")
         if counted := layers.histograms(net):
-            report.drawn["weights"] = draw(
-                lambda colors, counted=counted: histograms.weights(counted, colors),
-                "Histograms of the weights",
-            )
+            make = partial(histograms.weights, counted)
+            report.drawn["weights"] = draw(make, "Histograms of the weights")
 
 
 def _draw(report: Report, files: dict[str, bytes]) -> None:
     """Draw what is there beside the weights, and lay out all pictures as files."""
+    make: Draw
     if report.history.series:
-        report.drawn["curves"] = draw(
-            lambda colors: charts.curves(report.history, colors), "Curves over the steps"
-        )
+        make = partial(charts.curves, report.history)
+        report.drawn["curves"] = draw(make, "Curves over the steps")
     if (evaluation := report.evaluation) is not None:
         files["photos.csv"] = of_photos.to_csv(evaluation).encode()
-        report.drawn["photos"] = draw(
-            lambda colors: histograms.photos(evaluation, colors), "Histograms over the photos"
-        )
+        make = partial(histograms.photos, evaluation)
+        report.drawn["photos"] = draw(make, "Histograms over the photos")
     if report.sheet is not None:
         files["grids.png"] = _png(report.sheet)
     files.update({f"{name}.png": one.png for name, one in report.drawn.items()})

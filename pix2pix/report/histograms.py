@@ -87,5 +87,5 @@ def _cut(axes: Axes, highest: dict[str, int]) -> None:
     axes.set_ylim(0, 1.05 * max(others, gray, 1))
     if gray > 2 * others:
         axes.set_ylim(0, 1.18 * others)
-        at = {"xycoords": "axes fraction", "fontsize": 8, "va": "top"}
-        axes.annotate(f"gray goes up to {gray}", (0.1, 0.97), **at)
+        said = f"gray goes up to {gray}"
+        axes.text(0.1, 0.97, said, transform=axes.transAxes, fontsize=8, va="top")
