@@ -102,7 +102,7 @@ def curves(history: History, colors: Palette) -> Figure:
         axes.set_xlim(0, 1.02 * max(1, history.last or 0))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if axes.get_yscale() == "linear":
-            axes.yaxis.set_major_locator(MaxNLocator(6))
+            axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
         bare(axes)
     for axes in grid[len(columns) :]:
         axes.set_visible(False)
