@@ -50,27 +50,39 @@ class UNet(nn.Module):
         channels = [width * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
         self.multiple = 2**depth
         self.skips = skips
+        self.norm, self.padding, self.leaky_skips = norm, padding, leaky_skips
         self.down = nn.ModuleList()
         for i, (c_in, c_out) in enumerate(pairwise([in_channels, *channels])):
-            normed = 0 < i < depth - 1  # the innermost map may be 1x1: its variance would be zero
-            layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if i else []
-            mode: Any = padding  # one of the strings that Conv2d knows
-            layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=not normed, padding_mode=mode))
-            layers += [_norm(norm, c_out)] if normed else []
-            self.down.append(nn.Sequential(*layers))
+            self.down.append(self._down(c_in, c_out, first=i == 0, last=i == depth - 1))
         self.up = nn.ModuleList()
         for i in reversed(range(depth)):
             # every step up but the first sees the skip beside what came from below
-            below = channels[i] if i < depth - 1 else 0
-            c_in = channels[i] + (below if skips else 0)
-            layers = [_LeakySkip(below) if leaky_skips else nn.ReLU()]
+            skip = channels[i] if skips and i < depth - 1 else 0
             c_out = channels[i - 1] if i else out_channels
-            layers.append(nn.ConvTranspose2d(c_in, c_out, 4, 2, 1, bias=i == 0))
-            layers.append(_norm(norm, c_out) if i else nn.Tanh())
             drops = depth - 4 <= i < depth - 1 and i > 0  # the three after the innermost, never ab
-            layers += [nn.Dropout(dropout)] if drops and dropout else []
-            self.up.append(nn.Sequential(*layers))
+            rate = dropout if drops else 0.0
+            below = channels[i] if i < depth - 1 else 0
+            self.up.append(self._up(below, channels[i] + skip, c_out, rate, last=i == 0))
         init_normal(self)
+
+    def _down(self, c_in: int, c_out: int, *, first: bool, last: bool) -> nn.Sequential:
+        normed = not (first or last)  # the innermost map may be 1x1: its variance would be zero
+        mode: Any = self.padding
+        layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
+        layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=not normed, padding_mode=mode))
+        if normed:
+            layers.append(_norm(self.norm, c_out))
+        return nn.Sequential(*layers)
+
+    def _up(
+        self, below: int, c_in: int, c_out: int, dropout: float, *, last: bool
+    ) -> nn.Sequential:
+        layers: list[nn.Module] = [_LeakySkip(below) if self.leaky_skips else nn.ReLU()]
+        layers.append(nn.ConvTranspose2d(c_in, c_out, 4, 2, 1, bias=last))
+        layers.append(nn.Tanh() if last else _norm(self.norm, c_out))
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        return nn.Sequential(*layers)
 
     def forward(self, L: Tensor) -> Tensor:
         """L (B, in_channels, H, W) -> ab (B, 2, H, W)."""
