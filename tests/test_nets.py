@@ -433,6 +433,8 @@ def test_the_small_u_net_sees_48_pixels_and_the_large_one_all():
     spans = [rows_seen(small, 96, row) for row in range(44, 48)]
     assert max(int(rows[-1] - rows[0]) + 1 for rows in spans) <= 48
     large = {"net": "DoubleConvUNet", "width": 1, "depth": 7, "widest": 4}
-    rows = rows_seen(build_generator(large), 512, 0)
+    net = build_generator(large)
+    assert max(m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)) == 4
+    rows = rows_seen(net, 512, 0)
     assert rows[-1] > 500
     assert rows_seen(build_generator({**large, "depth": 4}), 512, 0)[-1] < 200
