@@ -370,8 +370,8 @@ def test_wrong_arguments_are_named():
         constant().rgb(rgb / 255)
     with pytest.raises(ValueError, match=r"\(8, 8\)"):
         constant().rgb(rgb[..., 0])
-    with pytest.raises(ValueError, match="rgb"):
-        constant(head="rgb")
+    with pytest.raises(ValueError, match="brightness"):
+        constant(head="brightness")
 
 
 def test_saved_weights_color_alike(tmp_path):

@@ -40,7 +40,8 @@ def copy(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "pix2pix", tmp_path / "pix2pix", ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "test_recipes.py", tmp_path / "tests")
+    for name in ("test_recipes.py", "tiny_runs.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     return tmp_path
 
 

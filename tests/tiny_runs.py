@@ -43,9 +43,12 @@ ALONE = {"precursor": "mean_net", "precursor_rgb": "autoencoder", "chromagan": "
 def pairs():
     """Recipes and generators that go together, (recipe, generator) by name: each once at least."""
     general = [g for g in recipes.generators() if g not in ("mean_net", "autoencoder")]
-    with_every = [("unet_l1", g) for g in general]
-    others = [(r, ALONE.get(r, "unet")) for r in recipes.names() if r != "unet_l1"]
-    return [*with_every, *others, ("hints", "mobilenet_hints"), ("pix2pix", "mobilenet_v2")]
+    several = ["unet", "double_conv", "mobilenet_hints"]
+    found = [("unet_l1", g) for g in general]
+    for name in recipes.names():
+        if name != "unet_l1":
+            found += [(name, g) for g in ([ALONE[name]] if name in ALONE else several)]
+    return found
 
 
 def make_photos(folder, *, count=24, side=40, colorful=True):
