@@ -1,4 +1,5 @@
-"""The command line: `pix2pix colorize | evaluate | report | train | download | serve | export`.
+"""The command line: `pix2pix colorize | evaluate | report | train | convert | download | serve`
+and `export`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all

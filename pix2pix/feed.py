@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 from lightning.fabric import Fabric
@@ -34,7 +35,8 @@ def batches(
 ) -> Iterator[list[Batch]]:
     """Each step's micro-batches, from step `first` up to `steps`, on the device.
 
-    `augment` are the arguments of `data.prepare`.
+    `augment` are the arguments of `data.prepare`. This call forks the loader's processes, in
+    the caller's thread: those forked in a pool's thread cannot end without an error.
     """
     size = batch // fabric.world_size // accumulate
 
@@ -53,17 +55,20 @@ def batches(
         pin_memory=fabric.device.type == "cuda",
         prefetch_factor=4 if workers else None,
     )
-    micro: list[Batch] = []
-    for rgb, positions in loader:
+    made = _on_device(fabric, photos, iter(loader), augment)
+    return iter(lambda: list(islice(made, accumulate)), [])
+
+
+def _on_device(
+    fabric: Fabric, photos: Photos, crops: Iterator[Any], augment: dict[str, Any]
+) -> Iterator[Batch]:
+    for rgb, positions in crops:
         rgb = rgb.to(fabric.device, non_blocking=True)  # (size, 3 or 6, H, W) uint8
-        made = prepare(rgb, positions.numpy(), **augment)
+        batch = prepare(rgb, positions.numpy(), **augment)
         if photos.labels is not None:
             names = [photos.name(int(p)) for p in positions]
-            made.labels = photos.labels.of(names).to(fabric.device)
-        micro.append(made)
-        if len(micro) == accumulate:
-            yield micro
-            micro = []
+            batch.labels = photos.labels.of(names).to(fabric.device)
+        yield batch
 
 
 def ahead(items: Iterator[list[Batch]]) -> Generator[list[Batch]]:

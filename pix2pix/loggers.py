@@ -5,14 +5,17 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 
 class Sink(Protocol):
-    """Whatever else a run's numbers and pictures go to, such as `show.Live`."""
+    """Where else a run's numbers and pictures go, such as `show.Live` and `trackers.Wandb`."""
+
+    def open(self, step: int) -> None:
+        """Begin, in a run that stands at `step`; process 0 alone does."""
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Take named numbers of a step."""
@@ -22,14 +25,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """No more will come."""
-
-
-@runtime_checkable
-class Tracker(Sink, Protocol):
-    """A sink that has to begin; process 0 alone does."""
-
-    def open(self, step: int) -> None:
-        """Begin to take what comes, of a run that stands at `step`."""
 
 
 class Loggers:
@@ -60,8 +55,7 @@ class Loggers:
 
             self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step + 1)
         for sink in self.also:
-            if isinstance(sink, Tracker):
-                sink.open(step)
+            sink.open(step)
 
     def _read(self, *, up_to: int) -> None:
         text = self.csv.read_text()

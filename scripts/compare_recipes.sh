@@ -32,7 +32,8 @@ depth=$("$python" -c "print(($size).bit_length() - 1)")
 # a game of the last quarter: an adversary met earlier, on so few photos, teaches texture
 gan=(recipe.gan_start=$((steps * 3 / 4)) recipe.critic_width="$width")
 game=(recipe.lr=5e-4 recipe.generator.width="$width" recipe.generator.depth="$depth" "${gan[@]}")
-vgg=$((width / 2))
+chromagan=(recipe=chromagan recipe.generator.width=$((width / 2)) recipe.generator.classes=200
+  recipe.lr=5e-4 recipe.critic_lr=2e-4 "${gan[@]}")
 
 for recipe in "${@:-unet_l1}"; do
   case $recipe in
@@ -49,11 +50,9 @@ for recipe in "${@:-unet_l1}"; do
       recipe.generator.weights="${ENCODER:-download}" ;;
     hints) train hints "$data" recipe=hints recipe.keep_norms=false \
       recipe.generator.weights="${ENCODER:-download}" ;;
-    chromagan) train chromagan "$data" recipe=chromagan recipe.generator.width="$vgg" \
-      recipe.generator.classes=200 recipe.lr=5e-4 recipe.critic_lr=2e-4 "${gan[@]}" ;;
-    chromagan_labels) train chromagan_labels "${LABELLED:?}" recipe=chromagan recipe.teacher=labels \
-      data.labels=folders recipe.generator.width="$vgg" recipe.generator.classes=200 recipe.lr=5e-4 \
-      recipe.critic_lr=2e-4 "${gan[@]}" ;;
+    chromagan) train chromagan "$data" "${chromagan[@]}" ;;
+    chromagan_labels) train chromagan_labels "${LABELLED:?}" "${chromagan[@]}" \
+      recipe.teacher=labels data.labels=folders ;;
     *) echo "$recipe: not among those compared" >&2; exit 1 ;;
   esac
 done

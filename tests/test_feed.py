@@ -1,5 +1,6 @@
 """Which photos a step sees, in which process, and when they are made."""
 
+import multiprocessing
 import threading
 
 import pytest
@@ -16,9 +17,13 @@ def photos(tmp_path_factory):
 
 
 def collect(photos, **settings):
+    return list(feed(photos, **settings))
+
+
+def feed(photos, **settings):
     arguments = {"first": 0, "steps": 4, "batch": 4, "accumulate": 1, "workers": 0, "augment": {}}
     fabric = launch(accelerator="cpu", precision="fp32")
-    return list(batches(fabric, photos, **(arguments | settings)))
+    return batches(fabric, photos, **(arguments | settings))
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
@@ -47,6 +52,15 @@ def test_beginning_later_gives_the_same_batches(photos):
 def test_a_loader_process_gives_the_same_batches(photos):
     alone, helped = collect(photos), collect(photos, workers=1)
     assert all(torch.equal(a[0].L, b[0].L) for a, b in zip(alone, helped, strict=True))
+
+
+def test_loader_processes_end_without_an_error(photos):
+    coming = ahead(feed(photos, workers=2))
+    assert next(coming)
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    assert len(list(coming)) == 3
+    assert [worker.exitcode for worker in workers] == [0, 0]
 
 
 def test_the_augmentation_reaches_the_input_alone(photos):

@@ -18,9 +18,8 @@ class Pair:
 
     theirs: str | None  # None: they have none, which is as much as zeros
     ours: str
-    swap: int | None = (
-        None  # the axis whose halves change places: their skip lies on the other side
-    )
+    # the axis whose halves change places: their skip lies on the other side
+    swap: int | None = None
 
 
 @dataclass(frozen=True)

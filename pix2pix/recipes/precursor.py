@@ -15,14 +15,23 @@ from pix2pix.data import Batch
 from pix2pix.recipes.base import Recipe
 
 
-class Brightness(Recipe):
-    """Mean squared error between a number and the mean of the photo's L, in [-1, 1]."""
-
-    heads = ("brightness",)
+class Toy(Recipe):
+    """A recipe of one loss: AdamW on all of the generator."""
 
     def __init__(self, generator: nn.Module, *, lr: float = 1e-3, weight_decay: float = 1e-2):
         super().__init__(generator)
         self.lr, self.weight_decay = lr, weight_decay
+
+    def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
+        """AdamW."""
+        parameters = self.generator.parameters()
+        return AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay), None
+
+
+class Brightness(Toy):
+    """Mean squared error between a number and the mean of the photo's L, in [-1, 1]."""
+
+    heads = ("brightness",)
 
     def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
         """Squared error of the brightness."""
@@ -33,19 +42,11 @@ class Brightness(Recipe):
         L = output[..., None, None].clamp(-1, 1).expand_as(batch.L[:, :1])
         return net_to_rgb(L, L.new_zeros(1).expand(len(L), 2, *L.shape[2:]))
 
-    def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
-        """AdamW."""
-        return _adamw(self), None
 
-
-class SamePicture(Recipe):
+class SamePicture(Toy):
     """Mean absolute error between a color photo and what is left of it after a narrow middle."""
 
     heads = ("same rgb",)
-
-    def __init__(self, generator: nn.Module, *, lr: float = 1e-3, weight_decay: float = 1e-2):
-        super().__init__(generator)
-        self.lr, self.weight_decay = lr, weight_decay
 
     def input(self, batch: Batch) -> Tensor:
         """The photo in color, rgb (B, 3, H, W) in [-1, 1]."""
@@ -58,12 +59,3 @@ class SamePicture(Recipe):
     def picture(self, batch: Batch, output: Tensor) -> Tensor:
         """What came out of the net."""
         return (output + 1) / 2
-
-    def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
-        """AdamW."""
-        return _adamw(self), None
-
-
-def _adamw(recipe: Any) -> AdamW:
-    parameters = recipe.generator.parameters()
-    return AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)

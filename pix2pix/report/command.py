@@ -81,10 +81,17 @@ def evaluate(
     build_page = None if html is None else _needs_matplotlib(html, "pix2pix.report.page").build
     first, second = compare or (weights or "default", None)
     models = [load_model(source, device) for source in (first, second) if source is not None]
-    options: dict[str, Any] = {"size": size, "features": features, "heads": heads}
-    options |= {"torchmetrics": torchmetrics}
-    options |= {"against": against, "hints": counts, "film": film, "sizes": sizes}
-    options |= {"takes": takes}
+    options = {
+        "size": size,
+        "features": features,
+        "heads": heads,
+        "torchmetrics": torchmetrics,
+        "against": against,
+        "hints": counts,
+        "film": film,
+        "sizes": sizes,
+        "takes": takes,
+    }
     result = _measure(data, models, options)
     if json_file is not None:
         _write(lambda: json.dumps(result, indent=1).encode() + b"\n", json_file)
@@ -178,23 +185,29 @@ def report(
         raise typer.BadParameter("give -o FILE")
     if blind is not None and len(chosen) > 1:
         raise typer.BadParameter("--blind takes one model")
+    models = {source: load_model(source, device) for source in chosen}
+    data, skipped = _judge(blind, sheet, models, seed)
+    _write(lambda: data, out)
+    _finish(skipped)
+
+
+def _judge(
+    blind: str | None, sheet: str | None, models: dict[str, Any], seed: int
+) -> tuple[bytes, list[dict[str, str]]]:
+    """The blind page or the sheet and the photos that it lacks, or end in one line."""
+    from pix2pix.jobs import Record
     from pix2pix.report import blind as blind_page
     from pix2pix.report import sheet as sheet_of
 
-    models = {source: load_model(source, device) for source in chosen}
     skipped: list[dict[str, str]] = []
-    photos = blind or sheet or ""
     try:
         if blind is not None:
-            data = blind_page.build(photos, models[chosen[0]], skipped, seed=seed).encode()
-        else:
-            data = sheet_of.build(photos, models, skipped)
+            (model,) = models.values()
+            return blind_page.build(blind, model, skipped, seed=seed).encode(), skipped
+        return sheet_of.build(sheet or "", models, skipped), skipped
     except DataError as error:
-        from pix2pix.jobs import Record
-
+        photos = blind or sheet or ""
         raise stop(Record(photos, "failed", code="unreadable", reason=str(error))) from error
-    _write(lambda: data, out)
-    _finish(skipped)
 
 
 def _describe(source: str, dest: str, evaluation: str | None, *, overwrite: bool) -> None:

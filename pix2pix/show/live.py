@@ -14,8 +14,8 @@ from pix2pix.show.pictures import Picture, figure, to_rgb
 class Live:
     """Curves and the newest picture of a run, redrawn in place at most every `every` seconds.
 
-    It has the methods of `loggers.Loggers`' sinks: `scalars(values, step)` and
-    `picture(name, rgb, step)`; `close()` draws the last state. `names` are the curves to draw, each
+    It has the methods of `loggers.Sink`: `scalars(values, step)` and `picture(name, rgb, step)`;
+    `close()` draws the last state. `names` are the curves to draw, each
     in a panel of its own; without them, all but speeds. Pictures wider than `width` pixels are
     shrunk. `movie()` holds them all.
     """
@@ -26,6 +26,9 @@ class Live:
         self.frames: list[tuple[int, np.ndarray]] = []
         self.drawn_at = 0.0
         self.handle: Any = None
+
+    def open(self, step: int) -> None:
+        """Nothing to begin: the first numbers draw it."""
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Add a point to the curves."""
