@@ -30,12 +30,17 @@ def spread(logits: Tensor, colors: Tensor) -> Tensor:
     """Logits (1, bins, h, w) and the bins' ab (bins, 2) -> how unsure (h, w), in units of a*, b*.
 
     The distribution's standard deviation: 0 where one color is certain, about 10 where all are
-    earth, 30 where it may be red or blue.
+    earth, 30 where it may be red or blue. The outermost places, which the net's padding makes a
+    third more unsure than they would be in a larger picture, are as their neighbors.
     """
     p = logits[0].float().softmax(0).flatten(1)  # (bins, h * w)
     mean = colors.T @ p  # (2, h * w)
     variance = colors.square().sum(1) @ p - mean.square().sum(0)
-    return AB_SCALE * variance.clamp(min=0).sqrt().view(logits.shape[-2:])
+    unsure = AB_SCALE * variance.clamp(min=0).sqrt().view(logits.shape[-2:])
+    inside = unsure[1:-1, 1:-1]
+    if inside.numel() == 0:
+        return unsure
+    return F.pad(inside[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
 
 
 def suggest(

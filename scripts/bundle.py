@@ -4,7 +4,8 @@
     python scripts/bundle.py runs/x/best.safetensors photos/ out.safetensors --with OTHER...
 
 `--with` takes the mean with other weights of the same net: those of one run on its way average
-well, and confident mistakes that only one of them makes fade. Area and saturation are chosen on the
+well, and confident mistakes that only one of them makes fade. `--blend` sets the share that the
+mean of a net's distribution over colors has in its answer. Area and saturation are chosen on the
 photos that training held out (the validation split of DATA), never on the photos whose figures are
 published. L1 predicts the median color, which is duller than the mean; so chroma is scaled by the
 largest factor that costs at most 0.02 dB beside the best one.
@@ -22,6 +23,7 @@ from pix2pix import weights
 from pix2pix.cache import list_photos
 from pix2pix.colorize import Colorizer
 from pix2pix.data import in_validation
+from pix2pix.recipes import build_generator
 from pix2pix.report import evaluate
 
 SIDES = (128, 160, 192, 224, 256)
@@ -59,9 +61,15 @@ def main() -> None:
     parser.add_argument("--note", default="", help="what the model card's first line says of data")
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--with", type=Path, nargs="*", default=[], dest="others")
+    parser.add_argument("--blend", type=float)
     arguments = parser.parse_args()
     generator, header = weights.load(arguments.weights)
     take_mean(generator, arguments.others)
+    if arguments.blend is not None:
+        header.generator = {**header.generator, "blend": arguments.blend}
+        state = generator.state_dict()
+        generator = build_generator(header.generator).eval()
+        generator.load_state_dict(state)
     header.saturation = 1.0
 
     def score(folder: str, area: int, saturation: float) -> tuple[float, float]:

@@ -103,6 +103,34 @@ def test_the_finest_and_the_coarsest_steps(step):
     assert loss.item() == pytest.approx(math.log(len(bins.colors)), rel=1e-5)
 
 
+def test_the_mean_of_a_distribution():
+    bins = nets.AbBins(4, step=10)
+    logits = torch.full((2, len(bins.colors), 3, 1), -50.0)
+    logits[0, 7] = 50
+    logits[1, 3:5] = 50
+    mean = bins.mean(logits.bfloat16())
+    assert mean.shape == (2, 2, 3, 1) and mean.dtype == torch.float32
+    torch.testing.assert_close(mean[0, :, 1, 0], bins.colors[7])
+    torch.testing.assert_close(mean[1, :, 2, 0], bins.colors[3:5].mean(0))
+
+
+@pytest.mark.parametrize("blend", [0, 0.25, 1])
+def test_the_answer_has_its_share_of_the_mean(blend):
+    net = build_generator({**FULL, "blend": blend}).eval()
+    torch.nn.init.normal_(net.bins.conv.weight)  # colors, not the gray of all being as likely
+    x = inputs()
+    ab, logits = net.heads(x)
+    mean = torch.nn.functional.interpolate(net.bins.mean(logits), (64, 64), mode="bilinear")
+    torch.testing.assert_close(net(x), (1 - blend) * ab + blend * mean)
+    assert (ab - mean).abs().max() > 0.05 and config_of(net)["blend"] == blend
+
+
+@pytest.mark.parametrize("more", [{"blend": 1.5}, {"blend": -0.1}, {"blend": 0.5, "bins": 0}])
+def test_other_shares_are_refused(more):
+    with pytest.raises(ValueError, match=f"blend={more['blend']}: a share of 0 to 1"):
+        build_generator({**FULL, **more})
+
+
 def test_the_loss_of_the_bins_is_cross_entropy_with_neighbors():
     bins = nets.AbBins(4, step=10)
     uniform = torch.zeros(1, len(bins.colors), 2, 3)

@@ -31,6 +31,17 @@ def test_how_unsure():
     assert sure.isfinite().all() and sure.max() < 1
 
 
+def test_the_padding_makes_nothing_unsure():
+    logits = distribution((60, 0, 0.5), (-60, 0, 0.5))  # as they come out along the borders
+    logits[..., 1:-1, 1:-1] = distribution((50, 20, 1.0), size=(6, 6))
+    logits[..., 1, 1:-1] = distribution((0, 0, 0.5), (40, 0, 0.5), size=(1, 6))[..., 0, :]
+    unsure = takes.spread(logits, GRID)
+    torch.testing.assert_close(unsure[:2], torch.full((2, 8), 20.0), atol=0.1, rtol=0)
+    assert unsure[2:].max() < 0.1
+    narrow = takes.spread(logits[..., :2], GRID)  # all border
+    assert narrow.shape == (8, 2) and narrow[0, 0] > 59
+
+
 def test_likely_colors_come_by_their_share():
     logits = distribution(
         (60, 40, 0.5), (60, 50, 0.1), (-40, 30, 0.3), (0, 0, 0.09), (20, -80, 0.01)

@@ -35,7 +35,8 @@ class BackboneUNet(nn.Module):
     elsewhere) and their mask; L alone is still fine and means that none are. Every level of the
     decoder sees them at its size. `attention` is the number of heads with which the places of the
     lowest decoder level ask each other, 0 for none. `bins` is the step in a* and b* of a further
-    head, a distribution over colors (see `AbBins`), 0 for none.
+    head, a distribution over colors (see `AbBins`), 0 for none. Its mean has the share `blend` in
+    the net's answer: `heads` gives both apart, to learn from.
 
     H and W are multiples of `multiple`: 32, with squeezenet1_1 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -53,6 +54,7 @@ class BackboneUNet(nn.Module):
         in_channels: int = 1,
         attention: int = 0,
         bins: int = 0,
+        blend: float = 0.0,
         up: str = "nearest",
     ):
         super().__init__()
@@ -94,6 +96,9 @@ class BackboneUNet(nn.Module):
         self.attention = Attention(decoder[len(skips) - 1], attention) if attention else None
         self.head = nn.Conv2d(c, 2, 1)
         self.bins = AbBins(decoder[1], step=bins) if bins else None
+        if not 0 <= blend <= 1 or (blend and not bins):
+            raise ValueError(f"blend={blend}: a share of 0 to 1, and 0 without bins")
+        self.blend = blend
 
     def thaw(self) -> None:
         """Let all levels of the encoder learn, the frozen ones too."""
@@ -109,7 +114,11 @@ class BackboneUNet(nn.Module):
 
     def forward(self, L: Tensor) -> Tensor:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W)."""
-        return self._ab(self._features(L)[-1], L)
+        if self.bins is None or self.blend == 0:
+            return self._ab(self._features(L)[-1], L)
+        ab, logits = self.heads(L)
+        mean = F.interpolate(self.bins.mean(logits), size=L.shape[-2:], mode="bilinear")
+        return torch.lerp(ab, mean.to(ab.dtype), self.blend)
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).

@@ -29,6 +29,10 @@ class AbBins(nn.Module):
         """(B, C, h, w) -> (B, bins, h, w)."""
         return self.conv(x)
 
+    def mean(self, logits: Tensor) -> Tensor:
+        """Logits (B, bins, h, w) -> the distribution's mean ab (B, 2, h, w), float32."""
+        return torch.einsum("bkhw,kc->bchw", logits.float().softmax(1), self.colors)
+
     def loss(self, logits: Tensor, ab: Tensor) -> Tensor:
         """Mean cross-entropy of logits (B, bins, h, w) and the true ab (B, 2, h, w) in [-1, 1].
 
