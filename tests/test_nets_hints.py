@@ -118,11 +118,22 @@ def test_the_mean_of_a_distribution():
 def test_the_answer_has_its_share_of_the_mean(blend):
     net = build_generator({**FULL, "blend": blend}).eval()
     torch.nn.init.normal_(net.bins.conv.weight)  # colors, not the gray of all being as likely
-    x = inputs()
+    x = inputs(hinted=False)
     ab, logits = net.heads(x)
     mean = torch.nn.functional.interpolate(net.bins.mean(logits), (64, 64), mode="bilinear")
     torch.testing.assert_close(net(x), (1 - blend) * ab + blend * mean)
+    torch.testing.assert_close(net(x[:, :1]), net(x))
     assert (ab - mean).abs().max() > 0.05 and config_of(net)["blend"] == blend
+
+
+def test_hints_change_the_blended_answer_as_much_as_the_first_head():
+    net = build_generator({**FULL, "blend": 0.5}).eval()
+    for layer in (net.bins.conv, *net.told):
+        torch.nn.init.normal_(layer.weight)
+    hinted, not_hinted = inputs(), inputs(hinted=False)
+    change = net(hinted) - net(not_hinted)
+    torch.testing.assert_close(change, net.heads(hinted)[0] - net.heads(not_hinted)[0])
+    assert change.abs().max() > 0.05
 
 
 @pytest.mark.parametrize("more", [{"blend": 1.5}, {"blend": -0.1}, {"blend": 0.5, "bins": 0}])

@@ -36,7 +36,8 @@ class BackboneUNet(nn.Module):
     decoder sees them at its size. `attention` is the number of heads with which the places of the
     lowest decoder level ask each other, 0 for none. `bins` is the step in a* and b* of a further
     head, a distribution over colors (see `AbBins`), 0 for none. Its mean has the share `blend` in
-    the net's answer: `heads` gives both apart, to learn from.
+    the net's answer; what hints change is added in full, at the price of a second run of the net.
+    `heads` gives both apart, to learn from.
 
     H and W are multiples of `multiple`: 32, with squeezenet1_1 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -117,8 +118,11 @@ class BackboneUNet(nn.Module):
         if self.bins is None or self.blend == 0:
             return self._ab(self._features(L)[-1], L)
         ab, logits = self.heads(L)
+        untold = ab
+        if L[:, 1:].any():  # the distribution follows hints less far: what it says without them
+            untold, logits = self.heads(L[:, :1])
         mean = F.interpolate(self.bins.mean(logits), size=L.shape[-2:], mode="bilinear")
-        return torch.lerp(ab, mean.to(ab.dtype), self.blend)
+        return ab + self.blend * (mean.to(ab.dtype) - untold)
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).
