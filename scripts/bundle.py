@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--note", default="", help="what the model card's first line says of data")
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--with", type=Path, nargs="*", default=[], dest="others")
-    parser.add_argument("--blend", type=float)
+    parser.add_argument("--blend", type=float, help="0 to 1; as the weights say")
     arguments = parser.parse_args()
     generator, header = weights.load(arguments.weights)
     take_mean(generator, arguments.others)
