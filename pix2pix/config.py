@@ -141,6 +141,16 @@ def fitting_size(size: int | None, generator: nn.Module) -> int:
     return fitting
 
 
+def check_sizes(sizes: list[int], size: int, generator: nn.Module) -> None:
+    """Raise SettingError unless the net takes each of `sizes` and none is above `size`."""
+    multiple = int(generator.multiple)  # type: ignore[arg-type]
+    if unfit := [s for s in sizes if s % multiple or not 0 < s <= size]:
+        raise SettingError(
+            f"trainer.sizes={sizes}: {unfit[0]} is no multiple of {multiple} from {multiple} to "
+            f"data.size={size}"
+        )
+
+
 def build_loggers(settings: dict[str, Any]) -> Loggers:
     """The loggers of a run, from all its settings. Raises SettingError."""
     given, run_dir = settings["logger"], settings["run_dir"]

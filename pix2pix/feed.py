@@ -1,20 +1,29 @@
 """From photos to the batches of each step, on the device, the next one ready in time."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from lightning.fabric import Fabric
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pix2pix.data import Batch, Photos, prepare
+from pix2pix.randomness import uniform
 
 
 def positions_of(step: int, *, batch: int, rank: int, world: int) -> list[int]:
     """This process's share of the places that a step takes in the endless sequence of photos."""
     return list(range(step * batch + rank, (step + 1) * batch, world))
+
+
+def side_of(step: int, sizes: tuple[int, ...], *, seed: int) -> int:
+    """The side that a step's crops are scaled to: one of `sizes`, the same in every process."""
+    return sizes[int(uniform(seed, step, 5)[0] * len(sizes))]
 
 
 def default_workers(fabric: Fabric) -> int:
@@ -32,11 +41,13 @@ def batches(
     accumulate: int,
     workers: int,
     augment: dict[str, Any],
+    sizes: tuple[int, ...] = (),
 ) -> Iterator[list[Batch]]:
     """Each step's micro-batches, from step `first` up to `steps`, on the device.
 
-    `augment` are the arguments of `data.prepare`. This call forks the loader's processes, in
-    the caller's thread: those forked in a pool's thread cannot end without an error.
+    `augment` are the arguments of `data.prepare`. Each step's crops are scaled to one of `sizes`,
+    where any are given. This call forks the loader's processes, in the caller's thread: those
+    forked in a pool's thread cannot end without an error.
     """
     size = batch // fabric.world_size // accumulate
 
@@ -55,20 +66,37 @@ def batches(
         pin_memory=fabric.device.type == "cuda",
         prefetch_factor=4 if workers else None,
     )
-    made = _on_device(fabric, photos, iter(loader), augment)
+
+    def side(position: int) -> int:
+        return side_of(position // batch, sizes or (photos.size,), seed=augment.get("seed", 0))
+
+    made = _on_device(fabric, photos, iter(loader), augment, side)
     return iter(lambda: list(islice(made, accumulate)), [])
 
 
 def _on_device(
-    fabric: Fabric, photos: Photos, crops: Iterator[Any], augment: dict[str, Any]
+    fabric: Fabric,
+    photos: Photos,
+    crops: Iterator[Any],
+    augment: dict[str, Any],
+    side: Callable[[int], int],
 ) -> Iterator[Batch]:
     for rgb, positions in crops:
         rgb = rgb.to(fabric.device, non_blocking=True)  # (size, 3 or 6, H, W) uint8
+        rgb = scaled(rgb, side(int(positions[0])))
         batch = prepare(rgb, positions.numpy(), **augment)
         if photos.labels is not None:
             names = [photos.name(int(p)) for p in positions]
             batch.labels = photos.labels.of(names).to(fabric.device)
         yield batch
+
+
+def scaled(rgb: Tensor, side: int) -> Tensor:
+    """(B, C, H, W) uint8 -> (B, C, side, side) uint8, antialiased."""
+    if rgb.shape[-2:] == (side, side):
+        return rgb
+    picture = F.interpolate(rgb.float(), (side, side), mode="bilinear", antialias=True)
+    return picture.round().clamp(0, 255).to(torch.uint8)
 
 
 def ahead(items: Iterator[list[Batch]]) -> Generator[list[Batch]]:

@@ -103,6 +103,7 @@ def fit(
     ema: float = 0.999,
     seed: int = 0,
     workers: int | None = None,
+    sizes: tuple[int, ...] = (),
     log_every: int = 50,
     val_every: int = 500,
     val_photos: int = 128,
@@ -113,8 +114,9 @@ def fit(
 ) -> State:
     """Train `recipe` on `photos`; checkpoints, weights, numbers and pictures go to `run_dir`.
 
-    `batch` photos a step in all, over all processes and `accumulate` micro-batches. `clip` is the
-    largest norm of a gradient (0: any). `val` are the photos watched. `augment` goes to
+    `batch` photos a step in all, over all processes and `accumulate` micro-batches. Each step
+    scales its crops to one of `sizes`, drawn from (seed, step), or leaves them as they are. `clip`
+    is the largest norm of a gradient (0: any). `val` are the photos watched. `augment` goes to
     `data.prepare`. `ckpt_path` is a checkpoint to go on from, or "last" for the newest in
     `run_dir`; `init_from` are weights to start the generator from. With `requeue` a SLURM job
     that is told to stop is put back into the queue.
@@ -148,6 +150,7 @@ def fit(
             accumulate=accumulate,
             workers=default_workers(fabric) if workers is None else workers,
             augment={"seed": seed, **(augment or {})},
+            sizes=sizes,
         )
         bar = run.bar(state.step, steps, batch)
         with closing(ahead(feed)) as feed, bar:
@@ -178,7 +181,14 @@ def fit(
 
 def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
     """One configured run: recipe and data first (they fail before any device is touched)."""
-    from pix2pix.config import build_loggers, fitting_size, open_photos, parameters, plain
+    from pix2pix.config import (
+        build_loggers,
+        check_sizes,
+        fitting_size,
+        open_photos,
+        parameters,
+        plain,
+    )
 
     settings = plain(config) | {"run_dir": run_dir}
     trainer, data = dict(settings["trainer"]), settings["data"]
@@ -188,6 +198,7 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
     except (ValueError, TypeError, OSError, RuntimeError, SafetensorError) as error:
         raise SettingError(f"recipe: {' '.join(str(error).split())}") from error
     data["size"] = fitting_size(data["size"], recipe.generator)
+    check_sizes(trainer["sizes"], data["size"], recipe.generator)
     loggers = build_loggers(settings)
     photos, val = open_photos(data, seed=trainer["seed"])
     told = photos.labels.count if photos.labels else 0

@@ -4,11 +4,11 @@
     python scripts/bundle.py runs/x/best.safetensors photos/ out.safetensors --with OTHER...
 
 `--with` takes the mean with other weights of the same net: those of one run on its way average
-well, and confident mistakes that only one of them makes fade. `--blend` sets the share that the
-mean of a net's distribution over colors has in its answer. Area and saturation are chosen on the
-photos that training held out (the validation split of DATA), never on the photos whose figures are
-published. L1 predicts the median color, which is duller than the mean; so chroma is scaled by the
-largest factor that costs at most 0.02 dB beside the best one.
+well, and confident mistakes that only one of them makes fade. `--blend` and `--vivid` set what part
+a net's distribution over colors has in its answer (see `BackboneUNet`). Area and saturation are
+chosen on the photos that training held out (the validation split of DATA), never on
+the photos whose figures are published. L1 predicts the median color, which is duller than the mean;
+so chroma is scaled by the largest factor that costs at most 0.02 dB beside the best one.
 """
 
 import argparse
@@ -62,11 +62,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--with", type=Path, nargs="*", default=[], dest="others")
     parser.add_argument("--blend", type=float, help="0 to 1; as the weights say")
+    parser.add_argument("--vivid", type=float, help="0, or 1 or more; as the weights say")
     arguments = parser.parse_args()
     generator, header = weights.load(arguments.weights)
     take_mean(generator, arguments.others)
-    if arguments.blend is not None:
-        header.generator = {**header.generator, "blend": arguments.blend}
+    parts = {"blend": arguments.blend, "vivid": arguments.vivid}
+    if given := {name: part for name, part in parts.items() if part is not None}:
+        header.generator = {**header.generator, **given}
         state = generator.state_dict()
         generator = build_generator(header.generator).eval()
         generator.load_state_dict(state)

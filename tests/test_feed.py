@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_runs import make_photos, open_photos
 
-from pix2pix.feed import ahead, batches, positions_of
+from pix2pix.feed import ahead, batches, positions_of, side_of
 from pix2pix.processes import launch
 
 
@@ -66,6 +66,28 @@ def test_loader_processes_end_without_an_error(photos):
 def test_the_augmentation_reaches_the_input_alone(photos):
     plain, aged = collect(photos)[0][0], collect(photos, augment={"film": 1.0})[0][0]
     assert torch.equal(plain.ab, aged.ab) and not torch.equal(plain.L, aged.L)
+
+
+def test_a_step_has_one_of_the_sizes_and_its_crops_are_scaled_to_it(photos):
+    whole, scaled = collect(photos, steps=12), collect(photos, steps=12, sizes=(8, 12, 16))
+    sides = [micro[0].ab.shape[-1] for micro in scaled]
+    assert set(sides) == {8, 12, 16}
+    for (batch,), (small,), side in zip(whole, scaled, sides, strict=True):
+        assert small.ab.shape == (4, 2, side, side)
+        assert batch.positions.tolist() == small.positions.tolist()
+        coarse = torch.nn.functional.adaptive_avg_pool2d(batch.ab, 4)
+        assert (torch.nn.functional.adaptive_avg_pool2d(small.ab, 4) - coarse).abs().max() < 0.1
+        assert side < 16 or torch.equal(batch.ab, small.ab)
+
+
+def test_sizes_are_the_steps_own_wherever_it_is_cut_and_a_run_begins(photos):
+    sizes = (8, 12, 16)
+    whole = [[b.ab.shape[-1] for b in micro] for micro in collect(photos, steps=9, sizes=sizes)]
+    cut = collect(photos, steps=9, sizes=sizes, accumulate=2)
+    assert [[b.ab.shape[-1] for b in micro] for micro in cut] == [2 * side for side in whole]
+    late = collect(photos, first=3, steps=9, sizes=sizes)
+    assert [[b.ab.shape[-1] for b in micro] for micro in late] == whole[3:]
+    assert {len({side_of(step, sizes, seed=seed) for seed in range(30)}) for step in (0, 5)} == {3}
 
 
 def test_ahead_makes_the_next_while_this_one_is_in_use():

@@ -103,15 +103,27 @@ def test_the_finest_and_the_coarsest_steps(step):
     assert loss.item() == pytest.approx(math.log(len(bins.colors)), rel=1e-5)
 
 
-def test_the_mean_of_a_distribution():
+def test_the_mean_color_and_the_mean_chroma_of_a_distribution():
     bins = nets.AbBins(4, step=10)
+    blue, yellow = torch.tensor([[0, -50], [0, 50]]) / AB_SCALE
+    found = [int((bins.colors - color).norm(dim=1).argmin()) for color in (blue, yellow)]
     logits = torch.full((2, len(bins.colors), 3, 1), -50.0)
-    logits[0, 7] = 50
-    logits[1, 3:5] = 50
-    mean = bins.mean(logits.bfloat16())
-    assert mean.shape == (2, 2, 3, 1) and mean.dtype == torch.float32
-    torch.testing.assert_close(mean[0, :, 1, 0], bins.colors[7])
-    torch.testing.assert_close(mean[1, :, 2, 0], bins.colors[3:5].mean(0))
+    logits[0, found[0]] = 50
+    logits[1, found] = 50
+    mean, chroma = bins.expected(logits.bfloat16())
+    assert mean.shape == (2, 2, 3, 1) and chroma.shape == (2, 1, 3, 1)
+    assert mean.dtype == chroma.dtype == torch.float32
+    torch.testing.assert_close(mean[0, :, 1, 0], blue)
+    torch.testing.assert_close(mean[1, :, 2, 0], torch.zeros(2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(chroma, torch.full_like(chroma, 50 / AB_SCALE))
+
+
+def expected(net, logits):
+    """The mean color and chroma of the net's distribution, at the input's size."""
+    return (
+        torch.nn.functional.interpolate(x, (64, 64), mode="bilinear")
+        for x in net.bins.expected(logits)
+    )
 
 
 @pytest.mark.parametrize("blend", [0, 0.25, 1])
@@ -120,14 +132,40 @@ def test_the_answer_has_its_share_of_the_mean(blend):
     torch.nn.init.normal_(net.bins.conv.weight)  # colors, not the gray of all being as likely
     x = inputs(hinted=False)
     ab, logits = net.heads(x)
-    mean = torch.nn.functional.interpolate(net.bins.mean(logits), (64, 64), mode="bilinear")
+    mean, _ = expected(net, logits)
     torch.testing.assert_close(net(x), (1 - blend) * ab + blend * mean)
     torch.testing.assert_close(net(x[:, :1]), net(x))
     assert (ab - mean).abs().max() > 0.05 and config_of(net)["blend"] == blend
 
 
-def test_hints_change_the_blended_answer_as_much_as_the_first_head():
-    net = build_generator({**FULL, "blend": 0.5}).eval()
+@pytest.mark.parametrize("vivid", [1.5, 2.5, 1000])
+def test_the_answer_has_the_chroma_of_likely_colors_and_its_own_hue(vivid):
+    net = build_generator({**FULL, "blend": 0.9, "vivid": vivid}).eval()
+    torch.nn.init.normal_(net.bins.conv.weight, std=1000)  # here and there quite sure
+    x = inputs(hinted=False)
+    ab, logits = net.heads(x)
+    mean, chroma = expected(net, logits)
+    dull, answer = ab.lerp(mean, 0.9), net(x)
+    most = vivid * dull.norm(dim=1, keepdim=True)
+    held = most < chroma
+    assert not held.all() and (vivid == 1000 or held.any())
+    torch.testing.assert_close(
+        answer.norm(dim=1, keepdim=True), torch.where(held, most, chroma), atol=1e-4, rtol=1e-3
+    )
+    assert torch.cosine_similarity(answer, dull).min() > 0.999
+    assert config_of(net)["vivid"] == vivid
+
+
+def test_where_the_answer_is_gray_it_stays_gray():
+    net = build_generator({**FULL, "vivid": 1.5}).eval()
+    torch.nn.init.zeros_(net.head.weight)
+    torch.nn.init.zeros_(net.head.bias)
+    assert not net(inputs(hinted=False)).any()
+
+
+@pytest.mark.parametrize("vivid", [0, 1.5])
+def test_hints_change_the_answer_as_much_as_the_first_head(vivid):
+    net = build_generator({**FULL, "blend": 0.5, "vivid": vivid}).eval()
     for layer in (net.bins.conv, *net.told):
         torch.nn.init.normal_(layer.weight)
     hinted, not_hinted = inputs(), inputs(hinted=False)
@@ -136,9 +174,20 @@ def test_hints_change_the_blended_answer_as_much_as_the_first_head():
     assert change.abs().max() > 0.05
 
 
-@pytest.mark.parametrize("more", [{"blend": 1.5}, {"blend": -0.1}, {"blend": 0.5, "bins": 0}])
-def test_other_shares_are_refused(more):
-    with pytest.raises(ValueError, match=f"blend={more['blend']}: a share of 0 to 1"):
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"blend": 1.5},
+        {"blend": -0.1},
+        {"blend": 0.5, "bins": 0},
+        {"vivid": 0.9},
+        {"vivid": -1},
+        {"vivid": 1.2, "bins": 0},
+    ],
+)
+def test_other_parts_are_refused(more):
+    name, value = next(iter(more.items()))
+    with pytest.raises(ValueError, match=f"{name}={value}: a "):
         build_generator({**FULL, **more})
 
 

@@ -36,8 +36,10 @@ class BackboneUNet(nn.Module):
     decoder sees them at its size. `attention` is the number of heads with which the places of the
     lowest decoder level ask each other, 0 for none. `bins` is the step in a* and b* of a further
     head, a distribution over colors (see `AbBins`), 0 for none. Its mean has the share `blend` in
-    the net's answer; what hints change is added in full, at the price of a second run of the net.
-    `heads` gives both apart, to learn from.
+    the net's answer. A mean of likely colors is duller than they are: with `vivid`, 1 or more, the
+    answer gets the distribution's mean chroma, but at most `vivid` times its own, as a hue that is
+    a toss-up shall stay pale; 0 leaves it as it is. What hints change is added in full, at the
+    price of a second run of the net. `heads` gives both apart, to learn from.
 
     H and W are multiples of `multiple`: 32, with squeezenet1_1 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -56,6 +58,7 @@ class BackboneUNet(nn.Module):
         attention: int = 0,
         bins: int = 0,
         blend: float = 0.0,
+        vivid: float = 0.0,
         up: str = "nearest",
     ):
         super().__init__()
@@ -99,7 +102,9 @@ class BackboneUNet(nn.Module):
         self.bins = AbBins(decoder[1], step=bins) if bins else None
         if not 0 <= blend <= 1 or (blend and not bins):
             raise ValueError(f"blend={blend}: a share of 0 to 1, and 0 without bins")
-        self.blend = blend
+        if vivid and (vivid < 1 or not bins):
+            raise ValueError(f"vivid={vivid}: a factor of 1 or more, or 0; 0 without bins")
+        self.blend, self.vivid = blend, vivid
 
     def thaw(self) -> None:
         """Let all levels of the encoder learn, the frozen ones too."""
@@ -115,14 +120,21 @@ class BackboneUNet(nn.Module):
 
     def forward(self, L: Tensor) -> Tensor:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W)."""
-        if self.bins is None or self.blend == 0:
+        if self.bins is None or self.blend == self.vivid == 0:
             return self._ab(self._features(L)[-1], L)
         ab, logits = self.heads(L)
         untold = ab
         if L[:, 1:].any():  # the distribution follows hints less far: what it says without them
             untold, logits = self.heads(L[:, :1])
-        mean = F.interpolate(self.bins.mean(logits), size=L.shape[-2:], mode="bilinear")
-        return ab + self.blend * (mean.to(ab.dtype) - untold)
+        mean, chroma = (
+            F.interpolate(x, size=L.shape[-2:], mode="bilinear").to(ab.dtype)
+            for x in self.bins.expected(logits)
+        )
+        answer = untold.lerp(mean, self.blend)
+        if self.vivid:
+            dull = answer.norm(dim=1, keepdim=True).clamp(min=1e-3)
+            answer = answer * (chroma / dull).clamp(max=self.vivid)
+        return ab + answer - untold
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).

@@ -29,9 +29,15 @@ class AbBins(nn.Module):
         """(B, C, h, w) -> (B, bins, h, w)."""
         return self.conv(x)
 
-    def mean(self, logits: Tensor) -> Tensor:
-        """Logits (B, bins, h, w) -> the distribution's mean ab (B, 2, h, w), float32."""
-        return torch.einsum("bkhw,kc->bchw", logits.float().softmax(1), self.colors)
+    def expected(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, bins, h, w) -> mean ab (B, 2, h, w) and mean chroma (B, 1, h, w), float32.
+
+        Where several hues are likely, the mean color has less chroma than the colors have in the
+        mean.
+        """
+        known = torch.cat([self.colors, self.colors.norm(dim=1, keepdim=True)], 1)  # (bins, 3)
+        means = torch.einsum("bkhw,kc->bchw", logits.float().softmax(1), known)
+        return means[:, :2], means[:, 2:]
 
     def loss(self, logits: Tensor, ab: Tensor) -> Tensor:
         """Mean cross-entropy of logits (B, bins, h, w) and the true ab (B, 2, h, w) in [-1, 1].
