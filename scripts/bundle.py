@@ -8,7 +8,8 @@ well, and confident mistakes that only one of them makes fade. `--blend` and `--
 a net's distribution over colors has in its answer (see `BackboneUNet`). Area and saturation are
 chosen on the photos that training held out (the validation split of DATA), never on
 the photos whose figures are published. L1 predicts the median color, which is duller than the mean;
-so chroma is scaled by the largest factor that costs at most 0.02 dB beside the best one.
+so chroma is scaled by the largest factor that costs at most 0.02 dB beside the best one, or by
+`--saturation`.
 """
 
 import argparse
@@ -63,6 +64,9 @@ def main() -> None:
     parser.add_argument("--with", type=Path, nargs="*", default=[], dest="others")
     parser.add_argument("--blend", type=float, help="0 to 1; as the weights say")
     parser.add_argument("--vivid", type=float, help="0, or 1 or more; as the weights say")
+    parser.add_argument(
+        "--saturation", type=float, help="the factor of chroma; chosen if not given"
+    )
     arguments = parser.parse_args()
     generator, header = weights.load(arguments.weights)
     take_mean(generator, arguments.others)
@@ -86,9 +90,12 @@ def main() -> None:
         print(f"{count} held-out photos")
         usable = [s * s for s in SIDES if s % generator.multiple == 0]
         header.area = max(usable, key=lambda area: score(folder, area, 1.2)[0])
-        scores = {s: score(folder, header.area, s)[0] for s in SATURATIONS}
-        best = max(scores.values())
-        header.saturation = max(s for s, psnr in scores.items() if psnr >= best - 0.02)
+        if arguments.saturation is None:
+            scores = {s: score(folder, header.area, s)[0] for s in SATURATIONS}
+            best = max(scores.values())
+            header.saturation = max(s for s, psnr in scores.items() if psnr >= best - 0.02)
+        else:
+            header.saturation = arguments.saturation
     header.name = arguments.dest.stem
     header.data = arguments.note or header.data
     weights.save(arguments.dest, generator, header, dtype=torch.float16)

@@ -36,7 +36,7 @@ stage hints-128 1500 "${hints[@]}" recipe.lr=8e-4 data.size=128 trainer.ema=0.99
 stage hints-192 1300 "${hints[@]}" recipe.lr=5e-4 data.size=192 data.cached_side=208 data.drawing=0.03 \
   trainer.ema=0.995 trainer.init_from="$out/hints-128/last.safetensors"
 "$python" "$root/scripts/bundle.py" "$out/hints-192/last.safetensors" "$data" \
-  "$out/default.safetensors" --with "$out/hints-128/last.safetensors"
+  "$out/default.safetensors" --with "$out/hints-128/last.safetensors" --saturation 1
 
 # The course's U-Net from scratch: L1 until color is there, then a short game with the PatchGAN at a
 # rate of its own (a cosine would have come down to nothing by then).

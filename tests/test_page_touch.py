@@ -41,7 +41,7 @@ RED = (255, 0, 0)
 def hint_weights(path: Path) -> None:
     """The bundled default's kind of net, untrained; the mean of all colors, purple, is left out."""
     torch.manual_seed(0)
-    generator = recipes.build("hints", generator={"blend": 0.0}).generator
+    generator = recipes.build("hints", generator={"blend": 0.0, "vivid": 0.0}).generator
     save(path, generator, Header(generator=recipes.config_of(generator), name="hints"))
 
 

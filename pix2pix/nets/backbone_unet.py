@@ -14,6 +14,8 @@ from pix2pix.nets.hints import HINT_CHANNELS, pool_hints
 from pix2pix.nets.imagenet import gray_for_imagenet
 from pix2pix.nets.init import init_normal
 
+_TOSS_UP = 0.3  # how sure of a hue, from 0 to 1, its color must be not to fade; see `vivid`
+
 
 class BackboneUNet(nn.Module):
     """L (B, 1 or in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W): a U-Net on a classifier.
@@ -37,9 +39,10 @@ class BackboneUNet(nn.Module):
     lowest decoder level ask each other, 0 for none. `bins` is the step in a* and b* of a further
     head, a distribution over colors (see `AbBins`), 0 for none. Its mean has the share `blend` in
     the net's answer. A mean of likely colors is duller than they are: with `vivid`, 1 or more, the
-    answer gets the distribution's mean chroma, but at most `vivid` times its own, as a hue that is
-    a toss-up shall stay pale; 0 leaves it as it is. What hints change is added in full, at the
-    price of a second run of the net. `heads` gives both apart, to learn from.
+    answer gets the distribution's mean chroma, but at most `vivid` times its own, and fades where
+    its hue is a toss-up, which is where its own chroma is below 0.3 of that; 0 leaves it as it is.
+    What hints change is added in full, at the price of a second run of the net. `heads` gives both
+    apart, to learn from.
 
     H and W are multiples of `multiple`: 32, with squeezenet1_1 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -132,8 +135,8 @@ class BackboneUNet(nn.Module):
         )
         answer = untold.lerp(mean, self.blend)
         if self.vivid:
-            dull = answer.norm(dim=1, keepdim=True).clamp(min=1e-3)
-            answer = answer * (chroma / dull).clamp(max=self.vivid)
+            sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma  # of the hue
+            answer = answer * (1 / sure).clamp(max=self.vivid) * (sure / _TOSS_UP).clamp(max=1)
         return ab + answer - untold
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
