@@ -15,6 +15,7 @@ from pix2pix.nets.imagenet import gray_for_imagenet
 from pix2pix.nets.init import init_normal
 
 _TOSS_UP = 0.3  # how sure of a hue, from 0 to 1, its color must be not to fade; see `vivid`
+_TOLD = 0.05  # change of ab by hints from which on the distribution has no part in the answer
 
 
 class BackboneUNet(nn.Module):
@@ -41,8 +42,8 @@ class BackboneUNet(nn.Module):
     the net's answer. A mean of likely colors is duller than they are: with `vivid`, 1 or more, the
     answer gets the distribution's mean chroma, but at most `vivid` times its own, and fades where
     its hue is a toss-up, which is where its own chroma is below 0.3 of that; 0 leaves it as it is.
-    What hints change is added in full, at the price of a second run of the net. `heads` gives both
-    apart, to learn from.
+    Where hints change the color, by 0.05 or more in ab, the answer is the first head's alone; to
+    know it, the net runs a second time, without them. `heads` gives both apart, to learn from.
 
     H and W are multiples of `multiple`: 32, with squeezenet1_1 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -137,7 +138,8 @@ class BackboneUNet(nn.Module):
         if self.vivid:
             sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma  # of the hue
             answer = answer * (1 / sure).clamp(max=self.vivid) * (sure / _TOSS_UP).clamp(max=1)
-        return ab + answer - untold
+        moved = (ab - untold).norm(dim=1, keepdim=True)
+        return ab + (answer - untold) * (1 - moved / _TOLD).clamp(min=0)
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).
