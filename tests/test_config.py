@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import torch
 import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
@@ -220,3 +221,18 @@ def test_a_folder_for_validation_is_used_whole(photos, tmp_path):
     assert (len(train), len(val)) == (12, 5)
     with pytest.raises(DataError, match="12 of 12 validation photos are trained on too"):
         open_photos(settings_for(photos, val=str(photos)), seed=0)
+
+
+def test_sizes_reach_the_net(overrides):
+    seen = []
+
+    def note(module, arguments, output):
+        if isinstance(module, recipes.nets.UNet) and module.training:
+            seen.append(arguments[0].shape[-2:])
+
+    hook = torch.nn.modules.module.register_module_forward_hook(note)
+    try:
+        assert main([*overrides, "trainer.sizes=[24]"]) == 0
+    finally:
+        hook.remove()
+    assert set(seen) == {(24, 24)}
