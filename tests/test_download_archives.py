@@ -28,7 +28,8 @@ def serve_as(monkeypatch):
         def put(name, data):
             state.data = data
             md5 = hashlib.md5(data).hexdigest()
-            own = {"url": state.url, "size": len(data), "md5": md5, "md5_bytes": None}
+            own = {"url": state.url, "size": len(data), "unpacked": len(data)}
+            own |= {"md5": md5, "md5_bytes": None}
             monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], **own))
             return state
 
