@@ -141,13 +141,24 @@ def fitting_size(size: int | None, generator: nn.Module) -> int:
     return fitting
 
 
-def check_sizes(sizes: list[int], size: int, generator: nn.Module) -> None:
-    """Raise SettingError unless the net takes each of `sizes` and none is above `size`."""
+def check_sizes(
+    sizes: list[int], size: int, generator: nn.Module, critic: nn.Module | None = None
+) -> None:
+    """Raise SettingError unless the nets take each of `sizes`, or `size` if there are none.
+
+    None of `sizes` may be above `size`.
+    """
     multiple = int(generator.multiple)  # type: ignore[arg-type]
     if unfit := [s for s in sizes if s % multiple or not 0 < s <= size]:
         raise SettingError(
             f"trainer.sizes={sizes}: {unfit[0]} is no multiple of {multiple} from {multiple} to "
             f"data.size={size}"
+        )
+    least = min(sizes or [size])
+    if critic is not None and least < (smallest := int(critic.smallest)):  # type: ignore[arg-type]
+        name = f"trainer.sizes={sizes}" if sizes else f"data.size={size}"
+        raise SettingError(
+            f"{name}: this recipe's {type(critic).__name__} takes {smallest} pixels or more"
         )
 
 

@@ -21,7 +21,8 @@ from pix2pix.color import rgb_to_net
 from pix2pix.errors import DataError
 from pix2pix.hints import reveal
 from pix2pix.labels import Labels
-from pix2pix.randomness import permutation, uniform
+from pix2pix.pages import page
+from pix2pix.randomness import bits, permutation, uniform
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
 _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set
@@ -66,7 +67,8 @@ class Photos(Dataset):
     that are smaller are enlarged, and counted in `small`. `split` is "train", "val" or "all".
     Photos with a colorfulness below `min_colorfulness` are left out, and counted in `gray`.
     `labels` gives each photo a class, by the folder that it lies in: "folders" or "imagenet", see
-    `Labels`.
+    `Labels`. Of the crops a share `pages` are written pages instead, gray ones, see pages.py; they
+    have no class, so `labels` and `pages` exclude each other.
 
     Raises DataError when nothing is left or nearly all photos are gray, ValueError for arguments
     out of range.
@@ -86,6 +88,7 @@ class Photos(Dataset):
         aspect: float = 4 / 3,
         flip: bool = True,
         labels: str | None = None,
+        pages: float = 0.0,
         seed: int = 0,
     ):
         if split not in ("train", "val", "all"):
@@ -95,7 +98,10 @@ class Photos(Dataset):
                 f"size={size}, crop={crop}, aspect={aspect}: size is 1 or more, "
                 "crop in (0, 1], aspect 1 or more"
             )
+        if not 0 <= pages <= 1 or (pages and labels is not None):
+            raise ValueError(f"pages={pages}, labels={labels}: pages in [0, 1], and 0 with labels")
         self.size, self.crop, self.aspect, self.flip, self.seed = size, crop, aspect, flip, seed
+        self.pages = pages
         side = cached_side or max(size, round(size * 1.25))
         self.folder = build_cache(source, cache, short_side=side)
         everything = self._find(source)
@@ -173,6 +179,8 @@ class Photos(Dataset):
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
         picture = self.picture(self._index(position))
+        if self.pages and uniform(self.seed, position, 6)[0] < self.pages:
+            return self._page(position, picture.shape[2]), position
         scale, shape, down, right, mirror = uniform(self.seed, position, np.arange(5))
         h, w = picture.shape[:2]
         side = min(h, w) * (self.crop + (1 - self.crop) * scale)
@@ -185,6 +193,11 @@ class Photos(Dataset):
         if self.flip and mirror < 0.5:
             crop = crop.flip(2)
         return crop, position
+
+    def _page(self, position: int, channels: int) -> Tensor:
+        """A written page in a crop's place, (channels, size, size) uint8."""
+        rng = np.random.Generator(np.random.Philox(key=int(bits(self.seed, position, 7)[0])))
+        return torch.from_numpy(page(rng, self.size)).repeat(channels, 1, 1)
 
     def center(self, i: int) -> Tensor:
         """The center square of photo i, (3, size, size) uint8: for validation, nothing random."""

@@ -198,7 +198,7 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
     except (ValueError, TypeError, OSError, RuntimeError, SafetensorError) as error:
         raise SettingError(f"recipe: {' '.join(str(error).split())}") from error
     data["size"] = fitting_size(data["size"], recipe.generator)
-    check_sizes(trainer["sizes"], data["size"], recipe.generator)
+    check_sizes(trainer["sizes"], data["size"], recipe.generator, recipe.critic)
     loggers = build_loggers(settings)
     photos, val = open_photos(data, seed=trainer["seed"])
     told = photos.labels.count if photos.labels else 0

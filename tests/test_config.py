@@ -139,6 +139,8 @@ def test_an_override_needs_no_plus():
         ("trainer.batch=3 trainer.accumulate=2", "trainer.batch=3"),
         ("data.size=33", "data.size=33.*multiples of 8, such as 40"),
         ("trainer.sizes=[16,20]", r"trainer.sizes=\[16, 20\]: 20 is no multiple of 8"),
+        ("data.size=16", "data.size=16: this recipe's PatchGAN takes 24 pixels or more"),
+        ("trainer.sizes=[32,16]", r"trainer.sizes=.32, 16.: this .* 24 pixels or more"),
         ("trainer.sizes=[16,40]", "40 is no multiple of 8 from 8 to data.size=32"),
         ("recipe/generator=mobilenet_v2 recipe.generator.encoder=vgg", "recipe: encoder 'vgg'"),
         ("--multirun=3", "--multirun"),

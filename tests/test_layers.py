@@ -17,7 +17,7 @@ LAYERS = """
     errors terminal
     color randomness samples
     backbones images
-    nets download hints metrics film recolor show
+    nets download hints metrics film pages recolor show
     cache takes labels
     data
     recipes pairs

@@ -197,6 +197,13 @@ def test_patchgan_scores_one_patch_in_eight_pixels(h, w):
     assert PatchGAN(width=2)(gray(1, 3, h, w)).shape == (1, 1, h // 8 - 2, w // 8 - 2)
 
 
+def test_the_smallest_input_of_a_critic_leaves_one_score():
+    smallest, critic = PatchGAN.smallest, PatchGAN(width=2)
+    assert critic(gray(1, 3, smallest, smallest)).shape == (1, 1, 1, 1)
+    with pytest.raises(RuntimeError):
+        critic(gray(1, 3, smallest - 1, smallest - 1))
+
+
 def test_a_score_sees_70_by_70_pixels():
     critic = PatchGAN(width=2)
     for i, layer in enumerate(critic.layers):

@@ -53,6 +53,8 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
         "--film",
         "--sizes",
         "--takes",
+        "--saturations",
+        "1.5,0",
         "--against",
         photos,
         "--json",
@@ -68,9 +70,10 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
     assert {"lpips_like", "kid", "frechet", "share_closed"} <= result["rows"]["model"].keys()
     assert result["rows"]["against"]["psnr"] == 100  # they are the photos
     assert len(result["photos"]) == result["pictures"] == 4
-    assert {"film", "sizes", "takes", "rows"} <= result["photos"][0].keys()
-    for word in ("~LPIPS", "KID", "orthochromatic", "1.41", "over sepia", "against"):
+    assert {"film", "sizes", "takes", "saturations", "rows"} <= result["photos"][0].keys()
+    for word in ("~LPIPS", "KID", "orthochromatic", "1.41", "over sepia", "against", "over gray"):
         assert word in text
+    assert list(result["saturations"]["rows"]) == ["0", "1.5"]
     assert max(len(line) for line in text.splitlines() if photos not in line) <= 100
     assert f"{result['rows']['model']['psnr']:.2f}" in html.read_text()
 
@@ -152,11 +155,16 @@ def test_files_that_cannot_be_written_are_one_line(nets, photos, capsys):
         ["--compare", "a", "b", "--film"],
         ["--compare", "a", "b", "--takes"],
         ["--compare", "a", "b", "--hints", "1"],
+        ["--compare", "a", "b", "--saturations", "2"],
         ["--compare", "a"],
         ["--hints", "0"],
         ["--hints", "1,x"],
         ["--hints", ""],
         ["--hints", "2001"],
+        ["--saturations", "x"],
+        ["--saturations", "1,-0.5"],
+        ["--saturations", "inf"],
+        ["--saturations", "1,"],
     ],
 )
 def test_wrong_usage_of_evaluate_is_exit_1(arguments, capsys):

@@ -302,3 +302,35 @@ def test_what_a_take_costs_is_counted_photo_by_photo(photos):
 def pixels(photos):
     (batch,) = batches(photos, 64, [])
     return to_uint8(batch.truth)
+
+
+# ---- saturations
+
+
+class Faded(Paint):
+    """The true colors at half their chroma, times the saturation."""
+
+    def __init__(self):
+        super().__init__(0.5)
+
+    def rgb(self, rgb, saturation=1.0):
+        lab = rgb2lab(rgb)
+        lab[..., 1:] *= 0.5 * saturation
+        return (lab2rgb(lab) * 255).round().astype(np.uint8)
+
+
+def test_a_saturation_that_restores_the_truth_is_the_best(photos):
+    result = report.evaluate(photos, Faded(), size=64, saturations=(2, 0, 1, 0.5))
+    rows, plain = result["saturations"]["rows"], result["rows"]
+    assert list(rows) == ["0", "0.5", "1", "2"]
+    psnr = [row["psnr"] for row in rows.values()]
+    assert psnr == sorted(psnr) and psnr[-1] > 45
+    assert rows["1"]["psnr"] == pytest.approx(plain["model"]["psnr"])
+    assert rows["1"]["colorfulness_ratio"] == pytest.approx(plain["model"]["colorfulness_ratio"])
+    assert rows["2"]["colorfulness_ratio"] == pytest.approx(1, abs=0.01)
+    assert rows["0"]["colorfulness_ratio"] < 0.01
+    assert abs(rows["0"]["over_gray"]) < 0.1
+    gap = plain["model"]["psnr"] - plain["gray"]["psnr"]
+    assert rows["1"]["over_gray"] == pytest.approx(gap)
+    low, high = result["saturations"]["intervals"]["1"]["over_gray"]
+    assert low < gap < high

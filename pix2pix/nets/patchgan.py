@@ -16,6 +16,8 @@ class PatchGAN(nn.Module):
     Source: Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2.
     """
 
+    smallest = 24  # side of the smallest input that leaves a score [px]
+
     def __init__(
         self, *, width: int = 64, in_channels: int = 3, spectral: bool = False, norm: bool = True
     ):

@@ -5,6 +5,7 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 
 import importlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,6 +54,10 @@ def evaluate(
     takes: Annotated[
         bool, typer.Option("--takes", help="How three takes differ, and what each costs.")
     ] = False,
+    saturations: Annotated[
+        str | None,
+        typer.Option(metavar="X,X", help="What so many times the chroma costs, such as 0.8,1.5."),
+    ] = None,
     size: Annotated[int, typer.Option(min=16, help="Side of the center crops.")] = 256,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
@@ -66,18 +71,23 @@ def evaluate(
 
     Means over the photos with 95 % bootstrap intervals: PSNR, SSIM, CIEDE2000 and colorfulness
     beside the truth's. --features and --heads, or --torchmetrics, add distances that pretrained
-    nets measure. --hints, --film, --sizes and --takes color the photos again under other
-    conditions.
+    nets measure. --hints, --film, --sizes, --takes and --saturations color the photos again under
+    other conditions.
     """
     if heads is not None and features is None:
         raise typer.BadParameter("--heads needs --features")
+    curves = {
+        "hints": _counts(hints),
+        "film": film,
+        "sizes": sizes,
+        "takes": takes,
+        "saturations": _factors(saturations),
+    }
     if compare is not None and weights is not None:
         raise typer.BadParameter("--compare takes the place of --weights")
-    counts = _counts(hints)
-    if compare is not None and (counts or film or sizes or takes):
-        raise typer.BadParameter(
-            "--hints, --film, --sizes and --takes are for one model, not for --compare"
-        )
+    if compare is not None and any(curves.values()):
+        named = ", ".join(f"--{curve}" for curve in curves)
+        raise typer.BadParameter(f"{named} are for one model, not for --compare")
     build_page = None if html is None else _needs_matplotlib(html, "pix2pix.report.page").build
     first, second = compare or (weights or "default", None)
     models = [load_model(source, device) for source in (first, second) if source is not None]
@@ -87,10 +97,7 @@ def evaluate(
         "heads": heads,
         "torchmetrics": torchmetrics,
         "against": against,
-        "hints": counts,
-        "film": film,
-        "sizes": sizes,
-        "takes": takes,
+        **curves,
     }
     result = _measure(data, models, options)
     if json_file is not None:
@@ -243,6 +250,17 @@ def _counts(text: str | None) -> list[int]:
     if not all(part.strip().isdecimal() and 1 <= int(part) <= MOST_HINTS for part in parts):
         raise typer.BadParameter(f"--hints are counts of 1 to {MOST_HINTS} as 1,10,100, not {text}")
     return [int(part) for part in parts]
+
+
+def _factors(text: str | None) -> list[float]:
+    """Parse "0.8,1.5" -> [0.8, 1.5]."""
+    try:
+        factors = [] if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        factors = [-1.0]
+    if not all(0 <= factor < math.inf for factor in factors):
+        raise typer.BadParameter(f"--saturations are factors of 0 or more as 0.8,1.5, not {text}")
+    return factors
 
 
 def _write(make: Callable[[], bytes], path: str) -> None:

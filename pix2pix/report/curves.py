@@ -1,8 +1,9 @@
-"""Curves: how the colors change with what the model is given: hints, aged film, size.
+"""Curves: how the colors change with what the model is given: hints, aged film, size, saturation.
 
 Each colors the photos of a batch again, under one condition after the other, and gives figures of
-single photos. Only color counts: a result's a*, b* are read off its 8-bit picture and joined to the
-photo's own L*, so that chroma which the gamut had no room for at another lightness counts as lost.
+single photos. For film and sizes only color counts: a result's a*, b* are read off its 8-bit
+picture and joined to the photo's own L*, so that chroma which the gamut had no room for at another
+lightness counts as lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -148,6 +149,47 @@ class Sizes:
     def summarize(self, figures: Figures) -> dict[str, Any]:
         """As Curve."""
         return section(figures)
+
+
+class Saturations:
+    """Saturation curve: what it costs when the colors are made stronger or weaker.
+
+    The photos are colored with each `saturation`, a factor of the chroma. `psnr` [dB] of the
+    result, `over_gray` that less the PSNR of the photo without any color, and
+    `colorfulness_ratio`, the result's mean colorfulness over the truth's.
+    """
+
+    name = "saturations"
+
+    def __init__(self, colorizer: Any, saturations: Sequence[float]):
+        self.colorizer, self.saturations = colorizer, sorted(set(saturations))
+
+    def measure(self, batch: Batch, model: Tensor) -> Figures:
+        """As Curve: of each saturation `psnr`, `over_gray`, `colorfulness`, and the `true` one."""
+        L, ab = rgb_to_net(batch.truth)
+        gray = metrics.psnr((255 * net_to_rgb(L, 0 * ab)).round() / 255, batch.truth)
+        true = metrics.colorfulness(batch.truth)
+        figures = {}
+        for saturation in self.saturations:
+            rgb8 = [self.colorizer.rgb(photo, saturation=saturation) for photo in batch.rgb8]
+            colored = to_tensor(np.stack(rgb8))
+            psnr = metrics.psnr(colored, batch.truth)
+            figures[f"{saturation:g}"] = {
+                "psnr": psnr,
+                "over_gray": psnr - gray,
+                "colorfulness": metrics.colorfulness(colored),
+                "true": true,
+            }
+        return figures
+
+    def summarize(self, figures: Figures) -> dict[str, Any]:
+        """As Curve."""
+        table: dict[str, dict[str, Figure]] = {}
+        for name, row in figures.items():
+            ratio = (row["colorfulness"], row["true"])
+            plain = {key: row[key] for key in ("psnr", "over_gray")}
+            table[name] = {**plain, "colorfulness_ratio": ratio}
+        return section(table)
 
 
 class Hints:

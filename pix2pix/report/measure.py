@@ -18,7 +18,7 @@ from pix2pix import metrics
 from pix2pix.color import AB_SCALE, net_to_rgb, rgb_to_net
 from pix2pix.errors import BadHint, DataError
 from pix2pix.report.compare import BETTER, compare
-from pix2pix.report.curves import Colors, Curve, Film, Hints, Sizes
+from pix2pix.report.curves import Colors, Curve, Film, Hints, Saturations, Sizes
 from pix2pix.report.intervals import Figure, summarize
 from pix2pix.report.photos import Batch, Others, batches, to_tensor
 from pix2pix.report.variety import Takes
@@ -45,6 +45,7 @@ def evaluate(
     film: bool = False,
     sizes: bool = False,
     takes: bool = False,
+    saturations: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Compare colored photos with the true ones -> figures of the rows gray, sepia, model, truth.
 
@@ -62,8 +63,9 @@ def evaluate(
 
     `other` is a second model: its row, and `compare`, the differences photo by photo (compare.py).
     `against` is a folder of another tool's results: the row `against`, over those photos that it
-    has; `missing` lists the rest. `hints` (counts of points), `film`, `sizes` and `takes` add a
-    section each (curves.py and variety.py say how they are scored).
+    has; `missing` lists the rest. `hints` (counts of points), `film`, `sizes`, `takes` and
+    `saturations` (factors of the chroma) add a section each (curves.py and variety.py say how they
+    are scored).
 
     Files that cannot be read are listed under "skipped". Raises DataError when none can,
     or when the photos themselves are gray; BadHint for `hints` of a model that takes none;
@@ -77,6 +79,7 @@ def evaluate(
     curves += [Film(colorizer)] if film else []
     curves += [Sizes(colorizer)] if sizes else []
     curves += [Takes(colorizer)] if takes else []
+    curves += [Saturations(colorizer, saturations)] if saturations else []
     others = None if against is None else Others(against, size)
     run = _Run({"model": colorizer} | ({} if other is None else {"other": other}), sepia)
     run.yardsticks, run.curves, run.others = yardsticks, curves, others

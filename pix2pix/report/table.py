@@ -55,6 +55,7 @@ def sections(result: dict[str, Any]) -> dict[str, Cells]:
         ("film", "As from old film", _film),
         ("sizes", "With the input scaled", _sizes),
         ("takes", "Three takes", _takes),
+        ("saturations", "With stronger and weaker colors", _saturations),
     ):
         if key in result:
             found[heading] = lay_out(result[key])
@@ -198,3 +199,14 @@ def _takes(section: dict[str, Any]) -> Cells:
     half = show_half("delta_e2000", halves["delta_e2000"])
     cells.append(["ΔE2000 between two", show("delta_e2000", together["delta_e2000"]), half, ""])
     return [*cells, ["of it hue", f"{together['hue_share']:.0%}", "", ""]]
+
+
+def _saturations(section: dict[str, Any]) -> Cells:
+    cells = [["saturation", "PSNR dB", "", "over gray", "", "of true", ""]]
+    for name, row in section["rows"].items():
+        halves = section["intervals"][name]
+        line = [name, show("psnr", row["psnr"]), show_half("psnr", halves["psnr"])]
+        line += [_signed("psnr", row["over_gray"]), show_half("psnr", halves["over_gray"])]
+        ratio = "colorfulness_ratio"
+        cells.append([*line, show(ratio, row[ratio]), show_half(ratio, halves[ratio])])
+    return cells
