@@ -200,7 +200,7 @@ def test_patchgan_scores_one_patch_in_eight_pixels(h, w):
 def test_the_smallest_input_of_a_critic_leaves_one_score():
     smallest, critic = PatchGAN.smallest, PatchGAN(width=2)
     assert critic(gray(1, 3, smallest, smallest)).shape == (1, 1, 1, 1)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="more than 1 spatial element"):
         critic(gray(1, 3, smallest - 1, smallest - 1))
 
 
