@@ -66,6 +66,13 @@ class BackboneUNet(nn.Module):
         up: str = "nearest",
     ):
         super().__init__()
+        if in_channels not in (1, 1 + HINT_CHANNELS):
+            raise ValueError(f"in_channels={in_channels}: 1, or {1 + HINT_CHANNELS} with hints")
+        if not 0 <= blend <= 1 or (blend and not bins):
+            raise ValueError(f"blend={blend}: a share of 0 to 1, and 0 without bins")
+        if vivid and (vivid < 1 or not bins):
+            raise ValueError(f"vivid={vivid}: a factor of 1 or more, or 0; 0 without bins")
+        self.blend, self.vivid = blend, vivid
         self.encoder = build_backbone(encoder, weights=weights)
         taps = TAPS[encoder]  # (index in the encoder, channels) or None, from half size down
         *skips, deepest = [tap[1] if tap else 0 for tap in taps]  # channels
@@ -79,8 +86,6 @@ class BackboneUNet(nn.Module):
         for tap in taps[:frozen]:
             if tap:
                 self.encoder[: tap[0] + 1].requires_grad_(False)
-        if in_channels not in (1, 1 + HINT_CHANNELS):
-            raise ValueError(f"in_channels={in_channels}: 1, or {1 + HINT_CHANNELS} with hints")
         self.squeeze = nn.Sequential(
             nn.Conv2d(deepest, bottleneck, 1, bias=False),
             nn.BatchNorm2d(bottleneck),
@@ -104,11 +109,6 @@ class BackboneUNet(nn.Module):
         self.attention = Attention(decoder[len(skips) - 1], attention) if attention else None
         self.head = nn.Conv2d(c, 2, 1)
         self.bins = AbBins(decoder[1], step=bins) if bins else None
-        if not 0 <= blend <= 1 or (blend and not bins):
-            raise ValueError(f"blend={blend}: a share of 0 to 1, and 0 without bins")
-        if vivid and (vivid < 1 or not bins):
-            raise ValueError(f"vivid={vivid}: a factor of 1 or more, or 0; 0 without bins")
-        self.blend, self.vivid = blend, vivid
 
     def thaw(self) -> None:
         """Let all levels of the encoder learn, the frozen ones too."""
@@ -130,16 +130,24 @@ class BackboneUNet(nn.Module):
         untold = ab
         if L[:, 1:].any():  # the distribution follows hints less far: what it says without them
             untold, logits = self.heads(L[:, :1])
-        mean, chroma = (
-            F.interpolate(x, size=L.shape[-2:], mode="bilinear").to(ab.dtype)
-            for x in self.bins.expected(logits)
-        )
-        answer = untold.lerp(mean, self.blend)
-        if self.vivid:
-            sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma  # of the hue
-            answer = answer * (1 / sure).clamp(max=self.vivid) * (sure / _TOSS_UP).clamp(max=1)
+        answer = self._answer(untold, *self.bins.expected(logits))
         moved = (ab - untold).norm(dim=1, keepdim=True)
         return ab + (answer - untold) * (1 - moved / _TOLD).clamp(min=0)
+
+    def _answer(self, ab: Tensor, mean: Tensor, chroma: Tensor) -> Tensor:
+        """The first head's ab (B, 2, H, W) with what the distribution says, `blend` and `vivid`.
+
+        `mean` (B, 2, h, w) and `chroma` (B, 1, h, w) are what `AbBins.expected` gives.
+        """
+        mean, chroma = (
+            F.interpolate(x, size=ab.shape[-2:], mode="bilinear").to(ab.dtype)
+            for x in (mean, chroma)
+        )
+        answer = ab.lerp(mean, self.blend)
+        if self.vivid == 0:
+            return answer
+        sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma  # of the hue
+        return answer * (1 / sure).clamp(max=self.vivid) * (sure / _TOSS_UP).clamp(max=1)
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).
