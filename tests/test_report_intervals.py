@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pix2pix.report import intervals
-from pix2pix.report.intervals import resample, summarize
+from pix2pix.report.intervals import jackknife, resample, summarize
 
 
 def test_intervals_are_those_of_a_loop_over_numpy():
@@ -63,3 +63,45 @@ def test_many_photos_are_drawn_in_parts(monkeypatch):
 
 def test_nothing_to_summarize_is_nothing():
     assert summarize({"row": {}}) == ({"row": {}}, {"row": {}})
+
+
+def test_the_jackknife_of_a_mean_is_the_interval_of_the_books():
+    values = torch.randn(400, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+    def mean(places):
+        return {"mean": float(values[places].mean())}
+
+    low, high = jackknife(mean, 400)["mean"]
+    assert (low + high) / 2 == pytest.approx(values.mean().item())
+    assert (high - low) / 2 == pytest.approx(2.09 * values.std().item() / 20, rel=0.35)
+    assert jackknife(mean, 400) == {"mean": [low, high]}
+    few = jackknife(lambda places: {"mean": float(values[places].mean())}, 7)["mean"]
+    error = values[:7].std().item() / 7**0.5  # one photo left out at a time: exactly this
+    assert (few[1] - few[0]) / 2 == pytest.approx(2.4469 * error, rel=1e-4)
+
+
+def test_the_jackknife_leaves_every_photo_out_once_and_needs_four():
+    seen = []
+
+    def note(places):
+        seen.append(sorted(set(range(50)) - set(places.tolist())))
+        return {"n": float(len(places))}
+
+    jackknife(note, 50)
+    assert seen.pop() == [] and len(seen) == 20
+    assert sorted(i for group in seen for i in group) == list(range(50))
+    assert jackknife(note, 3) == {}
+
+
+def test_the_jackknife_covers_the_true_value_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    met = 0
+    for _ in range(300):
+        above, below = torch.from_numpy(rng.normal((2.0, 4.0), 1, (80, 2))).T
+
+        def ratio(places, above=above, below=below):
+            return {"ratio": float(above[places].mean() / below[places].mean())}
+
+        low, high = jackknife(ratio, 80)["ratio"]
+        met += low <= 0.5 <= high
+    assert 0.90 <= met / 300 <= 0.99

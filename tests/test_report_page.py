@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from paint import Paint, crops
 from playwright.sync_api import Browser
+from squeeze import save_features, save_heads
 
 from pix2pix import report
 from pix2pix.report import page
@@ -32,7 +33,8 @@ def document(found):
 
 
 def test_best_median_and_worst_are_those_of_the_photos(found):
-    for figure, best in (("psnr", max), ("delta_e2000", min), ("colorfulness_error", min)):
+    criteria = {"psnr": max, "ssim": max, "delta_e2000": min, "colorfulness_error": min}
+    for figure, best in criteria.items():
         values = [photo["rows"]["model"][figure] for photo in found["photos"]]
         picked = {place: values[i] for place, i in page.pick(found, figure).items()}
         worst = min if best is max else max
@@ -45,7 +47,25 @@ def test_it_holds_the_figures_and_names_as_text(found, document):
     assert "photos of yours" in document
     assert "broken.png: unreadable" in document
     assert "orthochromatic" in document and "ΔE at hints" in document
-    assert len(re.findall(r'<img src="data:image/jpeg;base64,', document)) == 3 * 3 * 3
+    assert len(re.findall(r'<img src="data:image/jpeg;base64,', document)) == 4 * 3 * 3
+
+
+def test_distances_of_nets_have_their_best_and_worst_too(photos, tmp_path):
+    nets = {
+        "features": save_features(tmp_path / "squeeze.safetensors"),
+        "heads": save_heads(tmp_path / "heads.safetensors"),
+    }
+    result = report.evaluate(photos, Paint(0.5), size=64, **nets)
+    values = [photo["rows"]["model"]["lpips_like"] for photo in result["photos"]]
+    assert values[page.pick(result, "lpips_like")["best"]] == min(values)
+    headings = re.findall("<h2>(.*?)</h2>", page.build(result, [Paint(0.5)]))
+    assert headings[1:6] == [
+        "PSNR",
+        "SSIM",
+        "CIEDE2000",
+        "LPIPS-like distance",
+        "Difference in colorfulness",
+    ]
 
 
 def test_scatter_has_a_dot_a_photo_in_the_colors_of_the_page(found):
@@ -73,7 +93,7 @@ def test_it_asks_for_nothing_and_fits_any_window(document, browser: Browser, tmp
         "all => Promise.all(all.map(i => { i.loading = 'eager'; return i.decode()"
         ".then(() => i.naturalWidth); }))"
     )
-    assert pictures == [64] * 27
+    assert pictures == [64] * 36
     dots = "getComputedStyle(document.querySelector('svg use')).fill"
     assert tab.evaluate(dots) == {"light": "rgb(194, 65, 12)", "dark": "rgb(251, 146, 60)"}[scheme]
     assert said == []

@@ -39,7 +39,9 @@ def test_a_better_model_is_nearer_by_every_yardstick(photos, nets):
     assert rows["model"]["lpips_like"] == pytest.approx(np.mean(values), rel=1e-5)
     low, high = half["intervals"]["model"]["lpips_like"]
     assert low < rows["model"]["lpips_like"] < high
-    assert "frechet" not in half["intervals"]["model"]
+    for figure in ("frechet", "share_closed", "kid"):
+        low, high = half["intervals"]["model"][figure]
+        assert low < rows["model"][figure] < high
     text = report.format_table(half)
     assert "~LPIPS" in text and "KID" in text
     assert max(map(len, text.splitlines())) <= 100

@@ -5,6 +5,7 @@ are worth: PSNR rewards timid color, so sepia is the row to beat, with colorfuln
 truth's.
 """
 
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from pix2pix.color import AB_SCALE, net_to_rgb, rgb_to_net
 from pix2pix.errors import BadHint, DataError
 from pix2pix.report.compare import BETTER, compare
 from pix2pix.report.curves import Colors, Curve, Film, Hints, Saturations, Sizes
-from pix2pix.report.intervals import Figure, summarize
+from pix2pix.report.intervals import Figure, Intervals, Means, jackknife, summarize
 from pix2pix.report.photos import Batch, Others, batches, to_tensor
 from pix2pix.report.variety import Takes
 from pix2pix.report.yardsticks import Squeeze, TorchMetrics, Yardstick
@@ -59,7 +60,8 @@ def evaluate(
     With `features`, the weights of a SqueezeNet 1.1 (see `metrics.SqueezeFeatures`), also the
     Fréchet distance to the truth, the share of gray's distance that the row closes, and KID; with
     `heads` (`metrics.PerceptualDistance`) the paired LPIPS-like distance. `torchmetrics` adds the
-    published LPIPS and FID (`yardsticks.TorchMetrics`). None of the set distances has an interval.
+    published LPIPS and FID (`yardsticks.TorchMetrics`). The intervals of distances between sets
+    are the jackknife's.
 
     `other` is a second model: its row, and `compare`, the differences photo by photo (compare.py).
     `against` is a folder of another tool's results: the row `against`, over those photos that it
@@ -146,8 +148,10 @@ class _Run:
             values[~there] = torch.nan
         means, intervals = summarize(_with_ratio(table))
         for i, yardstick in enumerate(self.yardsticks):
-            for name, distances in _distances(yardstick, self.features[i].whole(), there).items():
-                means[name] |= distances
+            distances, spans = _distances(yardstick, self.features[i].whole(), there)
+            for name in distances:
+                means[name] |= distances[name]
+                intervals[name] |= spans[name]
         over, over_intervals = summarize(_over_sepia(table))
         result: dict[str, Any] = {
             "rows": means,
@@ -231,15 +235,24 @@ def _over_sepia(table: Columns) -> Columns:
     }
 
 
-def _distances(yardstick: Yardstick, columns: Columns, here: Tensor) -> dict[str, dict[str, float]]:
+def _distances(yardstick: Yardstick, columns: Columns, here: Tensor) -> tuple[Means, Intervals]:
     """The figures that features give; those of `against` only over the photos `here` (N,)."""
-    distances = {}
+    distances: Means = {}
+    intervals: Intervals = {}
     for name, row in columns.items():
         if name != "truth":
             chosen = here if name == "against" else torch.ones_like(here)
             compared = (row, columns["truth"], columns["gray"])
-            distances[name] = yardstick.summarize(*(c["features"][chosen] for c in compared))
-    return distances
+            features = [c["features"][chosen] for c in compared]
+            summary = functools.partial(_summary, yardstick, features)
+            distances[name] = yardstick.summarize(*features)
+            intervals[name] = jackknife(summary, len(features[0]))
+    return distances, intervals
+
+
+def _summary(yardstick: Yardstick, features: list[Tensor], places: Tensor) -> dict[str, float]:
+    """The figures of the photos at `places` (n,) alone."""
+    return yardstick.summarize(*(f[places] for f in features))
 
 
 def _photos(paths: list[str], sections: dict[str, Columns]) -> list[dict[str, Any]]:

@@ -21,7 +21,10 @@ from pix2pix.report.photos import square, to_tensor, to_uint8
 
 _CRITERIA = {  # figure: heading, +1 when more is better, unit
     "psnr": ("PSNR", 1, " dB"),
+    "ssim": ("SSIM", 1, ""),
     "delta_e2000": ("CIEDE2000", -1, ""),
+    "lpips_like": ("LPIPS-like distance", -1, ""),
+    "lpips": ("LPIPS", -1, ""),
     "colorfulness_error": ("Difference in colorfulness", -1, ""),
 }
 _PLACES = {"best": 0.0, "median": 0.5, "worst": 1.0}  # in the order from best to worst
@@ -58,7 +61,7 @@ def build(result: dict[str, Any], models: Sequence[Colors]) -> str:
         "colorfulness as a share of the true one. Right and high is good; low is worse than no "
         "color at all.</p>",
         f'<div class="scroll" tabindex="0" role="group" aria-label="Plot">{scatter(result)}</div>',
-        *(_pictures(result, models, figure) for figure in _CRITERIA),
+        *_pictures(result, models),
         *(
             f"<h2>{html.escape(heading)}</h2>{_section(heading, cells)}"
             for heading, cells in table.sections(result).items()
@@ -101,24 +104,38 @@ def pick(result: dict[str, Any], figure: str) -> dict[str, int]:
     return {place: int(order[round(at * (len(order) - 1))]) for place, at in _PLACES.items()}
 
 
-def _pictures(result: dict[str, Any], models: Sequence[Colors], figure: str) -> str:
-    heading, _, unit = _CRITERIA[figure]
-    cards = []
-    for place, i in pick(result, figure).items():
-        photo = result["photos"][i]
-        shown = _versions(Path(result["folder"]) / photo["path"], result["size"], models)
-        path = html.escape(escape(photo["path"]))
-        row = "".join(
-            f'<div><img src="{jpeg(rgb)}" alt="{path}: {html.escape(name)}" loading="lazy">'
-            f"<small>{html.escape(name)}</small></div>"
-            for name, rgb in shown.items()
-        )
-        value = table.show(figure, photo["rows"]["model"][figure])
-        caption = f"<b>{place.capitalize()}</b> {value}{unit} <small>{path}</small>"
-        cards.append(
-            f'<figure><div class="row">{row}</div><figcaption>{caption}</figcaption></figure>'
-        )
-    return f'<h2>{heading}</h2><div class="figures">{"".join(cards)}</div>'
+def _pictures(result: dict[str, Any], models: Sequence[Colors]) -> list[str]:
+    """Best, median and worst photo by each figure that the photos have, a block a figure."""
+    measured = [figure for figure in _CRITERIA if figure in result["photos"][0]["rows"]["model"]]
+    places = {figure: pick(result, figure) for figure in measured}
+    rows = {
+        i: _row(result, models, i) for i in {i for found in places.values() for i in found.values()}
+    }
+    blocks = []
+    for figure in measured:
+        heading, _, unit = _CRITERIA[figure]
+        cards = []
+        for place, i in places[figure].items():
+            photo = result["photos"][i]
+            value = table.show(figure, photo["rows"]["model"][figure])
+            path = html.escape(escape(photo["path"]))
+            caption = f"<b>{place.capitalize()}</b> {value}{unit} <small>{path}</small>"
+            caption = f"<figcaption>{caption}</figcaption>"
+            cards.append(f'<figure><div class="row">{rows[i]}</div>{caption}</figure>')
+        blocks.append(f'<h2>{heading}</h2><div class="figures">{"".join(cards)}</div>')
+    return blocks
+
+
+def _row(result: dict[str, Any], models: Sequence[Colors], i: int) -> str:
+    """Photo i in all its versions, side by side."""
+    photo = result["photos"][i]["path"]
+    shown = _versions(Path(result["folder"]) / photo, result["size"], models)
+    path = html.escape(escape(photo))
+    return "".join(
+        f'<div><img src="{jpeg(rgb)}" alt="{path}: {html.escape(name)}" loading="lazy">'
+        f"<small>{html.escape(name)}</small></div>"
+        for name, rgb in shown.items()
+    )
 
 
 def _versions(path: Path, size: int, models: Sequence[Colors]) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ COLUMNS = {  # key: heading, format
 }
 _FROM_NETS = ("lpips_like", "lpips", "frechet", "share_closed", "kid", "fid")
 _MOST = 10  # columns that fit into 100 characters
-_FINER = {"colorfulness_ratio": "{:.1%}"}  # for intervals, where a percent is too coarse
+_HALVES = {"colorfulness_ratio": "{:.1%}", "kid": "{:.1g}"}  # formats of half intervals
 _NOTES = {
     "lpips_like": "~LPIPS is LPIPS-like, on SqueezeNet: for rows of one table, not for published "
     "figures",
@@ -81,7 +81,7 @@ def show_half(key: str, interval: Sequence[float] | None) -> str:
     """Half of an interval as `±0.12`; nothing for None."""
     if interval is None:
         return ""
-    form = _FINER.get(key, COLUMNS[key][1])
+    form = _HALVES.get(key, COLUMNS[key][1])
     return "±" + form.format((interval[1] - interval[0]) / 2)
 
 
@@ -101,10 +101,10 @@ def about(result: dict[str, Any]) -> str:
 
 def notes(result: dict[str, Any]) -> list[str]:
     """What has to be said below the table."""
-    said = "± half of the 95 % bootstrap interval (1,000 draws of the photos)"
+    said = ["± half of the 95 % bootstrap interval (1,000 draws of the photos)"]
     if "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
-        said += "; distances between sets have none"
-    return [said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
+        said += ["± of distances between sets: the jackknife's (20 groups left out in turn)"]
+    return [*said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
 
 
 def align(cells: Iterable[Sequence[str]]) -> str:
