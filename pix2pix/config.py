@@ -155,7 +155,7 @@ def check_sizes(
             f"data.size={size}"
         )
     least = min(sizes or [size])
-    if critic is not None and least < (smallest := int(critic.smallest)):  # type: ignore[arg-type]
+    if least < (smallest := getattr(critic, "smallest", 1)):
         name = f"trainer.sizes={sizes}" if sizes else f"data.size={size}"
         raise SettingError(
             f"{name}: this recipe's {type(critic).__name__} takes {smallest} pixels or more"

@@ -21,7 +21,7 @@ from pix2pix.color import rgb_to_net
 from pix2pix.errors import DataError
 from pix2pix.hints import reveal
 from pix2pix.labels import Labels
-from pix2pix.pages import page
+from pix2pix.pages import page, typefaces
 from pix2pix.randomness import bits, permutation, uniform
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
@@ -71,7 +71,7 @@ class Photos(Dataset):
     have no class, so `labels` and `pages` exclude each other.
 
     Raises DataError when nothing is left or nearly all photos are gray, ValueError for arguments
-    out of range.
+    out of range, or for pages without matplotlib.
     """
 
     def __init__(
@@ -100,6 +100,8 @@ class Photos(Dataset):
             )
         if not 0 <= pages <= 1 or (pages and labels is not None):
             raise ValueError(f"pages={pages}, labels={labels}: pages in [0, 1], and 0 with labels")
+        if pages:
+            typefaces()
         self.size, self.crop, self.aspect, self.flip, self.seed = size, crop, aspect, flip, seed
         self.pages = pages
         side = cached_side or max(size, round(size * 1.25))
@@ -174,12 +176,14 @@ class Photos(Dataset):
         return int(self._order[1][place])
 
     def name(self, position: int) -> str:
-        """The name of the photo that a position shows."""
+        """The name of the photo that a position shows; of a written page, that it is one."""
+        if self._is_page(position):
+            return "a written page"
         return self.rows[self._index(position)].name
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
         picture = self.picture(self._index(position))
-        if self.pages and uniform(self.seed, position, 6)[0] < self.pages:
+        if self._is_page(position):
             return self._page(position, picture.shape[2]), position
         scale, shape, down, right, mirror = uniform(self.seed, position, np.arange(5))
         h, w = picture.shape[:2]
@@ -193,6 +197,9 @@ class Photos(Dataset):
         if self.flip and mirror < 0.5:
             crop = crop.flip(2)
         return crop, position
+
+    def _is_page(self, position: int) -> bool:
+        return self.pages > 0 and bool(uniform(self.seed, position, 6)[0] < self.pages)
 
     def _page(self, position: int, channels: int) -> Tensor:
         """A written page in a crop's place, (channels, size, size) uint8."""

@@ -38,9 +38,12 @@ def page(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 @functools.cache
-def _typefaces() -> list[str]:
-    """Paths of the text faces that matplotlib brings."""
-    import matplotlib  # only those who train on pages wait for it
+def typefaces() -> list[str]:
+    """Paths of the text faces that matplotlib brings. Raises ValueError where it is missing."""
+    try:
+        import matplotlib  # only those who train on pages wait for it
+    except ModuleNotFoundError as error:
+        raise ValueError("pages need matplotlib's typefaces: `pip install matplotlib`") from error
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return [str(p) for p in sorted(folder.glob("DejaVu*.ttf")) if "Display" not in p.name]
@@ -59,7 +62,7 @@ def _words(rng: np.random.Generator, letters: int) -> str:
 def _print(pen: ImageDraw.ImageDraw, rng: np.random.Generator, side: int, line: float) -> None:
     """Set lines of one typeface, their ends ragged."""
     height = max(4.0, line / rng.uniform(1.2, 1.8))
-    face = ImageFont.truetype(str(rng.choice(_typefaces())), height)
+    face = ImageFont.truetype(str(rng.choice(typefaces())), height)
     left = rng.uniform(0, 0.25) * side
     for top in np.arange(rng.uniform(0, 1) * line, side, line):
         if rng.random() < 0.9:  # else a paragraph ends
@@ -113,7 +116,7 @@ def _from_an_angle(sheet: Image.Image, rng: np.random.Generator, size: int) -> I
 
 
 def _light(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Brightness over the page, (size, size) in (0.3, 1]: one side in more or less shade."""
+    """Brightness over the page, (size, size) in (0.53, 1]: one side in more or less shade."""
     y, x = np.mgrid[:size, :size] / size - 0.5
     angle = rng.uniform(0, 2 * np.pi)
     away = (x * np.cos(angle) + y * np.sin(angle)) / np.sqrt(2) + 0.5  # in [0, 1]

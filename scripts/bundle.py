@@ -68,6 +68,8 @@ def main() -> None:
         "--saturation", type=float, help="the factor of chroma; chosen if not given"
     )
     arguments = parser.parse_args()
+    if arguments.saturation is not None and not 0 < arguments.saturation <= 10:
+        parser.error(f"--saturation is above 0 and at most 10, not {arguments.saturation}")
     generator, header = weights.load(arguments.weights)
     take_mean(generator, arguments.others)
     parts = {"blend": arguments.blend, "vivid": arguments.vivid}
@@ -89,7 +91,8 @@ def main() -> None:
         count = held_out(arguments.data, Path(folder), arguments.count)
         print(f"{count} held-out photos")
         usable = [s * s for s in SIDES if s % generator.multiple == 0]
-        header.area = max(usable, key=lambda area: score(folder, area, 1.2)[0])
+        chroma = 1.2 if arguments.saturation is None else arguments.saturation
+        header.area = max(usable, key=lambda area: score(folder, area, chroma)[0])
         if arguments.saturation is None:
             scores = {s: score(folder, header.area, s)[0] for s in SATURATIONS}
             best = max(scores.values())

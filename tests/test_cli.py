@@ -399,8 +399,10 @@ SOURCE |= {"unpacked": 10**5, "pictures": "12 photos", "folder": "set", "terms":
 @pytest.fixture
 def server(monkeypatch):
     """A server of the source "set"."""
+    from pix2pix import download
     from pix2pix.download import SOURCES, Source
 
+    monkeypatch.setattr(download, "MARGIN", 0)
     with serve() as state:
         monkeypatch.setitem(SOURCES, "set", Source(url=state.url, **SOURCE))
         yield state
@@ -451,7 +453,8 @@ def test_ctrl_c_in_a_download_leaves_something_to_go_on_from(server, tmp_path, c
     server.pause = threading.Event()
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from pix2pix import cli; from pix2pix.download import SOURCES, Source\n"
+        "from pix2pix import cli, download; from pix2pix.download import SOURCES, Source\n"
+        "download.MARGIN = 0\n"
         f"SOURCES['set'] = Source(url={server.url!r}, **{SOURCE!r})\n"
         f"sys.exit(cli.main(['download', 'set', {str(tmp_path)!r}]))"
     )

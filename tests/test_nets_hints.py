@@ -116,6 +116,9 @@ def test_the_mean_color_and_the_mean_chroma_of_a_distribution():
     torch.testing.assert_close(mean[0, :, 1, 0], blue)
     torch.testing.assert_close(mean[1, :, 2, 0], torch.zeros(2), atol=1e-6, rtol=0)
     torch.testing.assert_close(chroma, torch.full_like(chroma, 50 / AB_SCALE))
+    with torch.autocast("cpu", torch.bfloat16):
+        again = bins.expected(logits.bfloat16())
+    assert torch.equal(again[0], mean) and torch.equal(again[1], chroma)
 
 
 def expected(net, logits):
@@ -166,6 +169,17 @@ def test_where_the_answer_is_gray_it_stays_gray():
     torch.nn.init.zeros_(net.head.weight)
     torch.nn.init.zeros_(net.head.bias)
     assert not net(inputs(hinted=False)).any()
+
+
+def test_a_distribution_sure_of_gray_leaves_finite_gradients():
+    net = build_generator({**FULL, "blend": 0.5, "vivid": 1.5})
+    gray = int(net.bins.colors.norm(dim=1).argmin())
+    with torch.no_grad():
+        net.bins.conv.weight.zero_()
+        net.bins.conv.bias.zero_()[gray] = 120
+    net(inputs(hinted=False)).square().sum().backward()
+    grads = [p.grad for p in net.parameters() if p.grad is not None]
+    assert grads and all(grad.isfinite().all() for grad in grads)
 
 
 @pytest.mark.parametrize("vivid", [0, 1.5])

@@ -1,11 +1,13 @@
 """Written pages: what is drawn, that it is gray, and which crops it replaces."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from pix2pix.data import Photos
-from pix2pix.pages import page
+from pix2pix.pages import page, typefaces
 
 
 def pages(count, size=96):
@@ -54,6 +56,7 @@ def test_a_share_of_the_crops_are_pages_and_the_rest_are_as_they_were(photos):
             assert (crop[0] == crop[1]).all() and (crop[0] == crop[2]).all()
             replaced += 1
     assert 30 <= replaced <= 70
+    assert sum(with_pages.name(i) == "a written page" for i in range(200)) == replaced
     assert all(torch.equal(with_pages[i][0], photos(pages=0.25)[i][0]) for i in range(20))
     assert not torch.equal(photos(pages=1.0)[0][0], photos(pages=1.0, seed=1)[0][0])
 
@@ -84,3 +87,11 @@ def test_a_share_out_of_range(photos, settings):
 def test_pages_have_no_class(photos):
     with pytest.raises(ValueError, match="0 with labels"):
         photos(pages=0.1, labels="folders")
+
+
+def test_pages_without_matplotlib_are_one_line(photos, monkeypatch):
+    typefaces.cache_clear()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ValueError, match="pip install matplotlib"):
+        photos(pages=0.1)
+    typefaces.cache_clear()

@@ -163,7 +163,8 @@ def test_files_that_cannot_be_written_are_one_line(nets, photos, capsys):
         ["--hints", "2001"],
         ["--saturations", "x"],
         ["--saturations", "1,-0.5"],
-        ["--saturations", "inf"],
+        ["--saturations", "nan"],
+        ["--saturations", "10.1"],
         ["--saturations", "1,"],
     ],
 )

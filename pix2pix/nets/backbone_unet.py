@@ -146,7 +146,8 @@ class BackboneUNet(nn.Module):
         answer = ab.lerp(mean, self.blend)
         if self.vivid == 0:
             return answer
-        sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma  # of the hue
+        # how sure of the hue, from 0 to 1
+        sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma.clamp(min=1e-3)
         return answer * (1 / sure).clamp(max=self.vivid) * (sure / _TOSS_UP).clamp(max=1)
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:

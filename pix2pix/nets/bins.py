@@ -36,7 +36,8 @@ class AbBins(nn.Module):
         mean.
         """
         known = torch.cat([self.colors, self.colors.norm(dim=1, keepdim=True)], 1)  # (bins, 3)
-        means = torch.einsum("bkhw,kc->bchw", logits.float().softmax(1), known)
+        with torch.autocast(logits.device.type, enabled=False):
+            means = torch.einsum("bkhw,kc->bchw", logits.float().softmax(1), known.float())
         return means[:, :2], means[:, 2:]
 
     def loss(self, logits: Tensor, ab: Tensor) -> Tensor:

@@ -253,13 +253,13 @@ def _counts(text: str | None) -> list[int]:
 
 
 def _factors(text: str | None) -> list[float]:
-    """Parse "0.8,1.5" -> [0.8, 1.5]."""
+    """Parse "0.8,1.5" -> [0.8, 1.5], to three decimals."""
     try:
-        factors = [] if text is None else [float(part) for part in text.split(",")]
+        factors = [] if text is None else [round(float(part), 3) for part in text.split(",")]
     except ValueError:
-        factors = [-1.0]
-    if not all(0 <= factor < math.inf for factor in factors):
-        raise typer.BadParameter(f"--saturations are factors of 0 or more as 0.8,1.5, not {text}")
+        factors = [math.nan]
+    if not all(0 <= factor <= 10 for factor in factors):
+        raise typer.BadParameter(f"--saturations are factors of 0 to 10 as 0.8,1.5, not {text}")
     return factors
 
 
