@@ -81,9 +81,10 @@ class Colorizer:
         or (H, W, 4) with the alpha they had, of their own dtype at 8-bit precision.
         `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `hints` are points whose
         color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
-        upright picture; what belongs together follows. `seed` asks for another take: other colors
-        where the net is unsure. Lightness is the input's own. What is lost on the way (16 bits,
-        further frames) is told as a UserWarning.
+        upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
+        lightness is out of reach. `seed` asks for another take: other colors where the net is
+        unsure. Lightness is the input's own. What is lost on the way (16 bits, further frames) is
+        told as a UserWarning.
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         and BadHint, a ValueError, for hints outside of it or a net that takes none.

@@ -171,6 +171,17 @@ def test_where_the_answer_is_gray_it_stays_gray():
     assert not net(inputs(hinted=False)).any()
 
 
+def test_both_passes_drop_the_same():
+    net = build_generator({**FULL, "blend": 0.5, "vivid": 1.5, "dropout": 0.5})
+    torch.nn.init.normal_(net.bins.conv.weight)  # hints change nothing yet: their layers are zero
+    answers = []
+    for x in (inputs(hinted=True), inputs(hinted=True)[:, :1]):
+        torch.manual_seed(0)
+        answers.append(net(x))
+    torch.testing.assert_close(*answers)
+    assert not torch.allclose(net(x), answers[1])  # another draw
+
+
 def test_a_distribution_sure_of_gray_leaves_finite_gradients():
     net = build_generator({**FULL, "blend": 0.5, "vivid": 1.5})
     gray = int(net.bins.colors.norm(dim=1).argmin())

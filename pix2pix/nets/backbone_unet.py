@@ -126,10 +126,14 @@ class BackboneUNet(nn.Module):
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W)."""
         if self.bins is None or self.blend == self.vivid == 0:
             return self._ab(self._features(L)[-1], L)
-        ab, logits = self.heads(L)
-        untold = ab
         if L[:, 1:].any():  # the distribution follows hints less far: what it says without them
+            devices = [] if L.device.type == "cpu" else [L.device]
+            with torch.random.fork_rng(devices, device_type=L.device.type):  # the same dropout
+                ab = self.heads(L)[0]
             untold, logits = self.heads(L[:, :1])
+        else:
+            untold, logits = self.heads(L)
+            ab = untold
         answer = self._answer(untold, *self.bins.expected(logits))
         moved = (ab - untold).norm(dim=1, keepdim=True)
         return ab + (answer - untold) * (1 - moved / _TOLD).clamp(min=0)
