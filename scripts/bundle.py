@@ -4,12 +4,12 @@
     python scripts/bundle.py runs/x/best.safetensors photos/ out.safetensors --with OTHER...
 
 `--with` takes the mean with other weights of the same net: those of one run on its way average
-well, and confident mistakes that only one of them makes fade. `--blend` and `--vivid` set what part
-a net's distribution over colors has in its answer (see `BackboneUNet`). Area and saturation are
-chosen on the photos that training held out (the validation split of DATA), never on the photos
-whose figures are published. L1 predicts the median color, which is duller than the mean; so chroma
-is scaled by the largest factor that costs at most 0.02 dB beside the best one, or by
-`--saturation`.
+well, and confident mistakes that only one of them makes fade; `--shares` weighs it. `--blend` and
+`--vivid` set what part a net's distribution over colors has in its answer (see `BackboneUNet`).
+Area and saturation are chosen on the photos that training held out (the validation split of DATA),
+never on the photos whose figures are published. L1 predicts the median color, which is duller than
+the mean; so chroma is scaled by the largest factor that costs at most 0.02 dB beside the best one,
+or by `--saturation`.
 """
 
 import argparse
@@ -44,11 +44,18 @@ def held_out(data: Path, folder: Path, count: int) -> int:
     return len(names)
 
 
-def take_mean(generator: torch.nn.Module, others: list[Path]) -> None:
-    """Make the generator's weights the mean of its own and those of the other files, in place."""
+def take_mean(generator: torch.nn.Module, others: list[Path], shares: list[float]) -> None:
+    """Make the generator's weights the mean of its own and those of the other files, in place.
+
+    `shares` weigh them, its own first, and sum to 1.
+    """
     states = [generator.state_dict(), *(weights.load(o)[0].state_dict() for o in others)]
     mean = {
-        name: torch.stack([state[name].float() for state in states]).mean(0).to(tensor.dtype)
+        name: torch.stack(
+            [share * state[name].float() for share, state in zip(shares, states, strict=True)]
+        )
+        .sum(0)
+        .to(tensor.dtype)
         for name, tensor in states[0].items()
     }
     generator.load_state_dict(mean)
@@ -62,6 +69,9 @@ def main() -> None:
     parser.add_argument("--note", default="", help="what the model card's first line says of data")
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--with", type=Path, nargs="*", default=[], dest="others")
+    parser.add_argument(
+        "--shares", type=float, nargs="*", help="in the mean, its own first; equal if not given"
+    )
     parser.add_argument("--blend", type=float, help="0 to 1; as the weights say")
     parser.add_argument("--vivid", type=float, help="0, or 1 or more; as the weights say")
     parser.add_argument(
@@ -70,8 +80,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.saturation is not None and not 0 < arguments.saturation <= 10:
         parser.error(f"--saturation is above 0 and at most 10, not {arguments.saturation}")
+    count = 1 + len(arguments.others)
+    shares = arguments.shares or [1 / count] * count
+    if len(shares) != count or abs(sum(shares) - 1) > 1e-6:
+        parser.error(f"--shares are {count} numbers, the sum of which is 1, not {shares}")
     generator, header = weights.load(arguments.weights)
-    take_mean(generator, arguments.others)
+    take_mean(generator, arguments.others, shares)
     parts = {"blend": arguments.blend, "vivid": arguments.vivid}
     if given := {name: part for name, part in parts.items() if part is not None}:
         header.generator = {**header.generator, **given}

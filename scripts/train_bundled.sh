@@ -6,7 +6,7 @@
 #   ENCODER  MobileNetV2 features as .safetensors in torchvision's layout, or "download" (default)
 #
 # Stops and goes on: run it again with the same OUT and every stage resumes where it was. STEPS
-# scales the length: 100, what the bundled weights had, takes a CPU core with bf16 about five hours,
+# scales the length: 100, what the bundled weights had, takes a CPU core with bf16 about six hours,
 # one without twice that; a GPU affords 1000 and BATCH=64. MORE is appended to every stage
 # (MORE="trainer.workers=12"). docs/training-log.md says which runs the weights that are bundled now
 # came from.
@@ -39,7 +39,20 @@ stage hints-128 1500 "${hints[@]}" recipe.lr=8e-4 data.size=128 trainer.ema=0.99
 stage hints-192 1300 "${hints[@]}" recipe.lr=5e-4 data.size=192 data.cached_side=208 data.hints=0.4 \
   data.drawing=0.03 trainer.ema=0.995 trainer.init_from="$out/hints-128/last.safetensors"
 "$python" "$root/scripts/bundle.py" "$out/hints-192/last.safetensors" "$data" \
-  "$out/default.safetensors" --with "$out/hints-128/last.safetensors" --saturation 1
+  "$out/hints-192/mean.safetensors" --with "$out/hints-128/last.safetensors" --saturation 1
+# And what has no color: pages. (The bundled weights saw 12,000 pictures of TinyImageNet in pages-128, too.)
+pages=(recipe=hints data.hints=0.4 data.film=0.35 data.exposure=0.15 data.drawing=0.04)
+stage pages-128 1300 "${pages[@]}" recipe.lr=5e-4 data.size=128 trainer.sizes=[96,128] data.pages=0.05 \
+  data.min_colorfulness=8 trainer.warmup=50 trainer.ema=0.995 \
+  trainer.init_from="$out/hints-192/mean.safetensors"
+"$python" "$root/scripts/bundle.py" "$out/pages-128/last.safetensors" "$data" \
+  "$out/pages-128/mean.safetensors" --with "$out/hints-192/mean.safetensors" --saturation 1
+stage pages-192 360 "${pages[@]}" recipe.lr=4e-4 data.size=192 data.cached_side=208 data.pages=0.08 \
+  data.min_colorfulness=6 trainer.warmup=20 trainer.ema=0.985 \
+  trainer.init_from="$out/pages-128/mean.safetensors"
+"$python" "$root/scripts/bundle.py" "$out/hints-192/mean.safetensors" "$data" \
+  "$out/default.safetensors" --with "$out/pages-128/last.safetensors" "$out/pages-192/last.safetensors" \
+  --shares 0.6 0.25 0.15 --saturation 1
 
 # The course's U-Net from scratch, without a critic: docs/training-log.md has what one did to it.
 stage pix2pix-128 1050 recipe=pix2pix recipe.generator.width=32 recipe.generator.depth=7 \

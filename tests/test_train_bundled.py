@@ -76,4 +76,5 @@ def test_what_it_makes_colors_photos(out, name):
 
 def test_every_stage_has_its_run(out):
     stages = [p.name for p in out.iterdir() if (p / "last.safetensors").exists()]
-    assert sorted(stages) == ["default-128", "default-192", "hints-128", "hints-192", "pix2pix-128"]
+    sides = [f"{name}-{side}" for name in ("default", "hints", "pages") for side in (128, 192)]
+    assert sorted(stages) == [*sides, "pix2pix-128"]
