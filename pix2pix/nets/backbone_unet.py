@@ -127,8 +127,7 @@ class BackboneUNet(nn.Module):
         if self.bins is None or self.blend == self.vivid == 0:
             return self._ab(self._features(L)[-1], L)
         if L[:, 1:].any():  # the distribution follows hints less far: what it says without them
-            devices = [] if L.device.type == "cpu" else [L.device]
-            with torch.random.fork_rng(devices, device_type=L.device.type):  # the same dropout
+            with torch.random.fork_rng([L.device] if L.is_cuda else []):  # both drop the same
                 ab = self.heads(L)[0]
             untold, logits = self.heads(L[:, :1])
         else:
