@@ -90,6 +90,7 @@ torchvision>=0.25,<0.27
 numpy>=2.0
 pillow>=11.1,<14
 scikit-image>=0.25
+scipy>=1.11
 safetensors>=0.5
 huggingface_hub>=1.16,<3
 filelock>=3.16
