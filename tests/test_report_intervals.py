@@ -71,11 +71,12 @@ def test_the_jackknife_of_a_mean_is_the_interval_of_the_books():
     def mean(places):
         return {"mean": float(values[places].mean())}
 
-    low, high = jackknife(mean, 400)["mean"]
+    whole = mean(torch.arange(400))
+    low, high = jackknife(mean, whole, 400)["mean"]
     assert (low + high) / 2 == pytest.approx(values.mean().item())
     assert (high - low) / 2 == pytest.approx(2.09 * values.std().item() / 20, rel=0.35)
-    assert jackknife(mean, 400) == {"mean": [low, high]}
-    few = jackknife(lambda places: {"mean": float(values[places].mean())}, 7)["mean"]
+    assert jackknife(mean, whole, 400) == {"mean": [low, high]}
+    few = jackknife(mean, mean(torch.arange(7)), 7)["mean"]
     error = values[:7].std().item() / 7**0.5  # one photo left out at a time: exactly this
     assert (few[1] - few[0]) / 2 == pytest.approx(2.4469 * error, rel=1e-4)
 
@@ -87,10 +88,10 @@ def test_the_jackknife_leaves_every_photo_out_once_and_needs_four():
         seen.append(sorted(set(range(50)) - set(places.tolist())))
         return {"n": float(len(places))}
 
-    jackknife(note, 50)
-    assert seen.pop() == [] and len(seen) == 20
+    jackknife(note, {"n": 50.0}, 50)
+    assert len(seen) == 20
     assert sorted(i for group in seen for i in group) == list(range(50))
-    assert jackknife(note, 3) == {}
+    assert jackknife(note, {"n": 3.0}, 3) == {}
 
 
 def test_the_jackknife_covers_the_true_value_as_often_as_it_says():
@@ -102,6 +103,6 @@ def test_the_jackknife_covers_the_true_value_as_often_as_it_says():
         def ratio(places, above=above, below=below):
             return {"ratio": float(above[places].mean() / below[places].mean())}
 
-        low, high = jackknife(ratio, 80)["ratio"]
+        low, high = jackknife(ratio, ratio(torch.arange(80)), 80)["ratio"]
         met += low <= 0.5 <= high
     assert 0.90 <= met / 300 <= 0.99

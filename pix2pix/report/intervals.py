@@ -64,12 +64,17 @@ def resample(above: np.ndarray, below: np.ndarray, *, draws: int, seed: int) -> 
 
 
 def jackknife(
-    figures: Callable[[Tensor], dict[str, float]], count: int, *, seed: int = SEED
+    figures: Callable[[Tensor], dict[str, float]],
+    whole: Mapping[str, float],
+    count: int,
+    *,
+    seed: int = SEED,
 ) -> dict[str, list[float]]:
     """For each figure of a set of `count` photos its 95 % interval [low, high].
 
-    `figures` gives them of the photos at the places (n,) that it is called with. `GROUPS` groups of
-    photos, or each photo where there are fewer, are left out in turn. {} for fewer than 4 photos.
+    `whole` are the figures, `figures` gives those of the photos at some places (n,). `GROUPS`
+    groups of photos, or each photo where there are fewer, are left out in turn. {} for fewer than 4
+    photos.
     """
     groups = min(GROUPS, count)
     if count < 4:
@@ -79,7 +84,6 @@ def jackknife(
         figures(torch.cat([part for j, part in enumerate(order.tensor_split(groups)) if j != i]))
         for i in range(groups)
     ]
-    whole = figures(torch.arange(count))
     intervals = {}
     for name, value in whole.items():
         left = np.array([one[name] for one in without])

@@ -246,7 +246,7 @@ def _distances(yardstick: Yardstick, columns: Columns, here: Tensor) -> tuple[Me
             features = [c["features"][chosen] for c in compared]
             summary = functools.partial(_summary, yardstick, features)
             distances[name] = yardstick.summarize(*features)
-            intervals[name] = jackknife(summary, len(features[0]))
+            intervals[name] = jackknife(summary, distances[name], len(features[0]))
     return distances, intervals
 
 
