@@ -9,7 +9,7 @@ try:
 except ModuleNotFoundError:
     spaces = None
 
-from pix2pix.page.build import main
+from pix2pix.serve.app import main
 
 if __name__ == "__main__":
     own = Path(__file__).resolve().parent / "model.safetensors"
@@ -18,4 +18,5 @@ if __name__ == "__main__":
         host=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         lend_gpu=spaces and spaces.GPU(duration=30),
+        allow_hosts=os.environ.get("PIX2PIX_ALLOW_HOSTS", "").split(","),
     )

@@ -111,7 +111,7 @@ async def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int
     try:
         length = f"Content-Length: {len(body)}\r\n" if method == "POST" else ""
         writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{length}\r\n".encode()
+            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{length}\r\n".encode()
         )
         writer.write(body)
         got = await reader.read()
@@ -241,7 +241,7 @@ async def half_open(port: int, plan: Plan) -> list[tuple[str, str, bool]]:
     starts = [
         b"",
         b"GET / HT",
-        b"POST /api/colorize HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
+        b"POST /api/colorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
     ]
 
     async def one(i: int) -> float:
@@ -275,7 +275,7 @@ async def endless(port: int, plan: Plan, folder: Path) -> list[tuple[str, str, b
     ):
         had = await metric(port, "pix2pix_received_bytes_total")
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"POST /api/colorize HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode())
+        writer.write(f"POST /api/colorize HTTP/1.1\r\nHost: localhost\r\n{field}\r\n\r\n".encode())
         answer = asyncio.ensure_future(reader.read(12))
         sent = 0
         with contextlib.suppress(ConnectionError):

@@ -224,6 +224,17 @@ def serve(
         int | None, typer.Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
     ] = None,
     page: Annotated[bool, typer.Option("--page/--no-page", help="With the web page at /.")] = True,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also answer to this name (Host), beside localhost and --host; * is any. "
+            "May be repeated.",
+        ),
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Show Prometheus' figures at /metrics, to anyone.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
@@ -239,7 +250,20 @@ def serve(
     def load_course() -> "Colorizer | None":
         return None if weights == "pix2pix" else Colorizer.from_pretrained("pix2pix", device=device)
 
-    service.run(load, host=host, port=port, workers=workers, load_course=load_course, page=page)
+    try:
+        service.Hosts.of(host, allow_host or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
+    service.run(
+        load,
+        host=host,
+        port=port,
+        workers=workers,
+        load_course=load_course,
+        page=page,
+        allow_hosts=allow_host or (),
+        metrics=metrics,
+    )
 
 
 @app.command()

@@ -177,7 +177,7 @@ class Service:
 
 def head(method: str, path: str, *fields: str) -> bytes:
     """The head of a request."""
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: a", *fields, "", ""]).encode()
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -272,7 +272,7 @@ def main(options: dict[str, Any]) -> None:
     Colorizer.rgb = rgb
     limits = serve.Limits(**options["limits"])
     with suppress(KeyboardInterrupt):  # the command line's part
-        serve.run(load, port=0, workers=1, limits=limits, page=options["page"])
+        serve.run(load, port=0, workers=1, limits=limits, page=options["page"], metrics=True)
 
 
 if __name__ == "__main__":

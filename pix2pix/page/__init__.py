@@ -1,7 +1,7 @@
 """The web page: drop a photo, compare before and after, take the full-size file home.
 
-`build_page` makes it, `launch_page` serves it alone, and LOOK is what any other server passes on to
-`gr.mount_gradio_app`. Only this folder knows Gradio, which takes seconds to import.
+`build_page` makes it, and LOOK is what its server passes on to `launch` or `gr.mount_gradio_app`;
+`pix2pix.serve` serves it. Gradio takes seconds to import.
 """
 
 import os
@@ -13,9 +13,10 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the page needs: pip install 'pix2pix-color[demo]'") from error
 
-from pix2pix.page.build import build_page, launch_page
+from pix2pix.page.build import build_page, new_shelf
 from pix2pix.page.look import LOOK
+from pix2pix.page.shelf import Shelf
 from pix2pix.page.words import MESSAGES
 
-__all__ = ["LOOK", "MESSAGES", "build_page", "launch_page"]
+__all__ = ["LOOK", "MESSAGES", "Shelf", "build_page", "new_shelf"]
 del gradio

@@ -13,6 +13,7 @@ from pix2pix import images
 from pix2pix.errors import PhotoError
 from pix2pix.page.coloring import Coloring, download_name
 from pix2pix.page.script import NOTHING
+from pix2pix.page.shelf import Shelf
 from pix2pix.page.upload import make_upload
 from pix2pix.page.words import BUSY, UNKNOWN, message
 from pix2pix.workers import Busy
@@ -21,14 +22,14 @@ MOST = 50  # photos
 _PATIENCE = 60  # [s] for a place in a full queue; the other visitors wait for one photo each
 
 
-def many_tab(coloring: Coloring, event: dict[str, Any]) -> None:
+def many_tab(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
     """Build the tab."""
     gr.Markdown(
         f"Up to {MOST} photos at once: drop them here, take one ZIP file home. "
         "Each keeps its own name, size and format.",
         elem_id="many-note",
     )
-    uploads = make_upload("uploads", label="Photos", multiple=True)
+    uploads = make_upload("uploads", shelf, label="Photos", multiple=True)
     progress = gr.HTML(elem_id="progress", visible=False, padding=True)
     download = gr.DownloadButton(
         "Download the ZIP file",

@@ -9,6 +9,7 @@ from torch import nn
 from pix2pix.page.coloring import Coloring
 from pix2pix.page.handlers import TAKES, Handlers
 from pix2pix.page.script import NOTHING, OPEN_CAMERA
+from pix2pix.page.shelf import Shelf
 from pix2pix.page.touch import touch_panel
 from pix2pix.page.touch_script import TOGGLE
 from pix2pix.page.unsure import LEGEND
@@ -17,13 +18,13 @@ from pix2pix.page.upload import make_upload
 KEPT = 3600  # [s] that a visitor's files stay on the disk
 
 
-def photo_tab(coloring: Coloring, samples: Path, event: dict[str, Any]) -> None:
+def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, Any]) -> None:
     """Build the tab. `samples` is a folder of JPEG files to try, `event` what its events share."""
     gr.Markdown("# See your <span>black-and-white</span> photo in color.", elem_id="title")
     slider = _slider("before-after", visible=False)
     panel = gr.Column(elem_id="touch-up")
     controls, saturation, download = _controls(touching=coloring.colorizer.takes_hints)
-    upload = make_upload("upload", label="Photo")
+    upload = make_upload("upload", shelf, label="Photo")
     camera = gr.Button("Use the camera", elem_id="camera", size="sm", variant="secondary")
     camera.click(None, js=OPEN_CAMERA)
     gallery = _gallery(samples)

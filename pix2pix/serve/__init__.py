@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 try:
@@ -14,6 +14,7 @@ try:
 
     from pix2pix.serve.api import build_api
     from pix2pix.serve.edge import Edge
+    from pix2pix.serve.hosts import Hosts
     from pix2pix.serve.logs import Figures, log, set_up_logging
     from pix2pix.serve.protocol import Protocol
 except ModuleNotFoundError as error:
@@ -23,7 +24,7 @@ from pix2pix.colorize import Colorizer
 from pix2pix.serve.limits import Limits
 from pix2pix.workers import Workers
 
-__all__ = ["Limits", "build", "run"]
+__all__ = ["Hosts", "Limits", "build", "run"]
 
 
 def build(
@@ -33,18 +34,20 @@ def build(
     course: Colorizer | None = None,
     limits: Limits | None = None,
     page: bool = True,
+    hosts: Hosts | None = None,
+    metrics: bool = False,
 ) -> ASGIApp:
     """The application. `workers` and `colorizer` are None where the model is missing.
 
     `page=False` leaves out the Gradio page, which takes seconds to import; `course` is the other
-    model that it compares with.
+    model that it compares with. `hosts` and `metrics` are as for `Edge`.
     """
     limits = limits or Limits()
     figures = Figures(workers)
     app = build_api(workers, limits=limits, figures=figures)
     if page and colorizer is not None:
         _mount_page(app, workers, colorizer, course, limits)
-    return Edge(app, limits=limits, figures=figures)
+    return Edge(app, limits=limits, figures=figures, hosts=hosts, metrics=metrics)
 
 
 def run(
@@ -56,14 +59,20 @@ def run(
     load_course: Callable[[], Colorizer | None] = lambda: None,
     limits: Limits | None = None,
     page: bool = True,
+    allow_hosts: Sequence[str] = (),
+    metrics: bool = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what runs. Port 0 takes a free one.
 
+    It answers to the loopback's names, to `host` and to `allow_hosts` (see `Hosts.of`), and shows
+    /metrics where `metrics` says so.
+
     `load` gives the model; where it raises, the service says that it is not ready, and why in its
     log. `load_course` gives the model that the page compares with. The address is printed once it
-    answers. Ends by SystemExit when the port is taken.
+    answers. Ends by SystemExit when the port is taken. Raises ValueError for a name in
+    `allow_hosts` that is none.
     """
-    limits = limits or Limits()
+    limits, hosts = limits or Limits(), Hosts.of(host, allow_hosts)
     set_up_logging()
     colorizer = pool = course = None
     try:
@@ -73,7 +82,9 @@ def run(
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         log.error("no model", extra={"fields": {"reason": reason}})
-    app = build(pool, colorizer, course=course, limits=limits, page=page)
+    app = build(
+        pool, colorizer, course=course, limits=limits, page=page, hosts=hosts, metrics=metrics
+    )
     config = uvicorn.Config(
         app,
         host=host,
@@ -133,18 +144,24 @@ def _mount_page(
     limits: Limits,
 ) -> None:
     import gradio as gr
+    from starlette.middleware import Middleware
 
-    from pix2pix.page import LOOK, build_page
+    from pix2pix.page import LOOK, build_page, new_shelf
+    from pix2pix.serve.door import Door
 
+    shelf = new_shelf()
+    page = build_page(colorizer, workers, course=course, max_pixels=limits.max_pixels, shelf=shelf)
     gr.mount_gradio_app(
         app,
-        build_page(colorizer, workers, course=course, max_pixels=limits.max_pixels),
+        page,
         path="/",
+        app_kwargs={"middleware": [Middleware(Door, page=page, shelf=shelf)]},
         footer_links=[],
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
         mcp_server=False,
+        show_error=False,  # of faults, which may name files; the page's own messages are shown
         max_file_size=limits.max_bytes,
         **LOOK,
     )

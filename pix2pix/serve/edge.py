@@ -5,17 +5,17 @@ counted and logged.
 """
 
 import asyncio
-import json
 import time
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pix2pix.serve.hosts import Hosts, stranger
 from pix2pix.serve.limits import AROUND, LINGER, Limits
 from pix2pix.serve.logs import Figures, log
+from pix2pix.serve.refusal import Refusal, route_path
 
 _GET = ("GET", "HEAD", "OPTIONS")
 ROUTES = {"/api/colorize": ("POST", "OPTIONS")} | dict.fromkeys(
@@ -31,25 +31,24 @@ _LINGER = 1.0  # [s] at most
 _HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
-class Refusal(HTTPException):
-    """A request refused with a status, a code and a reason."""
-
-    def __init__(self, status: int, code: str, reason: str, *, retry_after: int | None = None):
-        headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-        super().__init__(status, reason, headers)
-        self.code = code
-
-    @property
-    def body(self) -> bytes:
-        """What the client reads."""
-        return json.dumps({"code": self.code, "reason": self.detail}).encode()
-
-
 class Edge:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
 
-    def __init__(self, app: ASGIApp, *, limits: Limits, figures: Figures):
+    `hosts` are the names that it answers to; by default those of the loopback. `metrics` opens
+    /metrics to whoever reaches the service.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        figures: Figures,
+        hosts: Hosts | None = None,
+        metrics: bool = False,
+    ):
         self.app, self.limits, self.figures = app, limits, figures
+        self.hosts, self.metrics = hosts or Hosts(), metrics
         self.page_uploads = 0  # that are being received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,13 +60,17 @@ class Edge:
         self.figures.in_flight.inc()
         self.page_uploads += exchange.to_page
         try:
-            refusal = _refusal(scope, Headers(scope=scope), exchange.most)
+            headers = Headers(scope=scope)
+            refusal = stranger(scope, headers, self.hosts)
+            refusal = refusal or _refusal(scope, headers, exchange.most)
+            if route_path(scope) == "/metrics" and not self.metrics:
+                refusal = refusal or Refusal(404, "not_found", "start with --metrics to open it")
             if self.page_uploads > self.limits.page_uploads and exchange.to_page:
                 refusal = Refusal(429, "busy", "too many uploads at once", retry_after=5)
             if refusal is not None:
                 await exchange.refuse(refusal)
             else:
-                await self.app(scope, exchange.receive, exchange.send)
+                await self.app(_without_origin(scope), exchange.receive, exchange.send)
         except Refusal as error:  # that nothing within has answered
             await exchange.refuse(error)
         except Exception:
@@ -81,9 +84,20 @@ class Edge:
             exchange.report()
 
 
+def _without_origin(scope: Scope) -> Scope:
+    """The request as the page's server sees it: it would let any site read its answers.
+
+    Nor does it hear of an address for itself other than its host.
+    """
+    if route_path(scope) in ROUTES:
+        return scope
+    dropped = (b"origin", b"x-gradio-server")
+    return {**scope, "headers": [h for h in scope["headers"] if h[0] not in dropped]}
+
+
 def _refusal(scope: Scope, headers: Headers, most: int) -> Refusal | None:
     """What is wrong with a request's head."""
-    path = scope["path"]
+    path = route_path(scope)
     allowed = ROUTES.get(path, _METHODS)
     if scope["method"] not in allowed:
         refusal = Refusal(405, "method", f"{scope['method'][:20]} is not answered here")
@@ -111,7 +125,7 @@ class _Exchange:
     ):
         self.scope, self._receive, self._send = scope, receive, send
         self.limits, self.figures = limits, figures
-        path = scope["path"]
+        path = route_path(scope)
         # At this exception alone, Gradio deletes what it has written of an upload (6.31).
         self.to_page = path.startswith(_UPLOAD)
         self.route = path if path in ROUTES else "page"
