@@ -201,14 +201,26 @@ def wait_until(condition: Callable[[], bool], seconds: float = _PATIENCE) -> Non
 
 @contextmanager
 def running(
-    folder: Path, *, page: bool = False, model: bool = True, hints: bool = False, **limits: Any
+    folder: Path,
+    *,
+    page: bool = False,
+    model: bool = True,
+    hints: bool = False,
+    metrics: bool = True,
+    launched: bool = False,
+    **limits: Any,
 ):
-    """A service in `folder`, stopped afterwards; `hints`: its model takes some."""
+    """A service in `folder`, stopped afterwards; `hints`: its model takes some.
+
+    `launched`: the page alone by Gradio's own server, as on a Space.
+    """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     options = {
         "page": page,
         "model": model,
         "hints": hints,
+        "metrics": metrics,
+        "launched": launched,
         "limits": LIMITS | limits,
         "folder": str(folder),
     }
@@ -271,8 +283,23 @@ def main(options: dict[str, Any]) -> None:
 
     Colorizer.rgb = rgb
     limits = serve.Limits(**options["limits"])
+    if options["launched"]:
+        launch(load(), limits)
+        return
     with suppress(KeyboardInterrupt):  # the command line's part
-        serve.run(load, port=0, workers=1, limits=limits, page=options["page"], metrics=True)
+        serve.run(
+            load, port=0, workers=1, limits=limits, page=options["page"], metrics=options["metrics"]
+        )
+
+
+def launch(colorizer, limits) -> None:
+    """Serve the page as app.py does on a Space."""
+    from pix2pix.serve import app, hosts
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    known = hosts.Hosts.of("127.0.0.1")
+    app._launch(colorizer, None, host="127.0.0.1", port=port, hosts=known, limits=limits)
 
 
 if __name__ == "__main__":

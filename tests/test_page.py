@@ -226,7 +226,7 @@ def test_every_error_has_a_message() -> None:
 
 
 def test_upload_fetches_no_address() -> None:
-    upload = make_upload("upload", label="Photo")
+    upload = make_upload("upload", page.new_shelf(), label="Photo")
     with pytest.raises(gr.Error):
         upload.async_move_resource_to_block_cache("http://127.0.0.1:9/a.jpg").send(None)
 

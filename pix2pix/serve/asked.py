@@ -125,12 +125,10 @@ def _values(
 
     values: list[Any] = []
     for value, block in zip(data, function.inputs, strict=True):
-        if block.stateful or value is None:
-            values.append(None)
-        elif block._id in shelf.slots:
+        if value is not None and block._id in shelf.slots:
             many = isinstance(value, list)
             values.append([path_of(one) for one in value] if many else path_of(value))
-        elif isinstance(value, bool | int | float | str):
+        elif value is None or isinstance(value, bool | int | float | str):
             values.append(value)
         else:
             raise Refusal(403, "unreadable", MESSAGES["unreadable"])

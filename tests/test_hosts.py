@@ -1,0 +1,163 @@
+"""Names: the service answers to its own, and pages of other sites get nothing from it."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serving import Service, photo, running
+
+from pix2pix import cli, serve
+from pix2pix.serve.hosts import Hosts, same_origin
+
+EVIL = "evil.example"
+
+
+@pytest.fixture(scope="module", params=["serve", "launch"])
+def service(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Service]:
+    launched = request.param == "launch"
+    with running(
+        tmp_path_factory.mktemp("service"), page=True, metrics=False, launched=launched
+    ) as found:
+        yield found
+
+
+def raw(service: Service, path: str, *fields: str, method: str = "GET", version: str = "1.1"):
+    """Status line, head and body of an answer."""
+    lines = [f"{method} {path} HTTP/{version}", *fields, "Connection: close", "", ""]
+    head, _, body = service.raw("\r\n".join(lines).encode()).partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.decode().lower(), body
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:7860", "LOCALHOST:1", "[::1]:7860", "127.9.9.9", "a.localhost"]
+)
+def test_its_own_names_are_answered(service: Service, host: str) -> None:
+    assert raw(service, "/", f"Host: {host}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *([f"Host: {EVIL}"], ["Host: 192.168.1.5"], ["Host: "], [f"Host: localhost@{EVIL}"]),
+        *([f"Host: localhost.{EVIL}"], ["Host: 127.0.0.1.nip.io"], ["Host: localhost:7860:1"]),
+        *(["Host: localhost", f"X-Forwarded-Host: {EVIL}"], ["Host: a/b"], ["Host: [::1"]),
+    ],
+)
+def test_other_names_are_refused(service: Service, fields: list[str]) -> None:
+    for path in ("/", "/config", "/gradio_api/info", "/healthz", "/static/a"):
+        status, _, body = raw(service, path, *fields)
+        assert (status, json.loads(body)["code"]) == (421, "host")
+
+
+def test_without_a_name_it_is_no_browser(service: Service) -> None:
+    assert raw(service, "/", version="1.0")[0] == 200
+    assert raw(service, "/")[0] == 400  # HTTP/1.1 demands it
+
+
+@pytest.mark.parametrize("origin", [f"http://{EVIL}", "null", "http://localhost:1", "file://"])
+def test_a_page_of_another_site_gets_no_answer_that_it_may_read(
+    service: Service, origin: str
+) -> None:
+    own = f"Host: localhost:{service.port}"
+    for path in ("/", "/config", "/gradio_api/info", "/theme.css", "/gradio_api/file=a"):
+        _, head, _ = raw(service, path, own, f"Origin: {origin}")
+        assert "access-control" not in head
+    preflight = "Access-Control-Request-Method: POST"
+    status, head, _ = raw(
+        service, "/gradio_api/upload", own, f"Origin: {origin}", preflight, method="OPTIONS"
+    )
+    assert "access-control" not in head and status >= 400
+    for path in ("/gradio_api/upload", "/gradio_api/call/colorize", "/gradio_api/cancel"):
+        status, head, body = raw(
+            service, path, own, f"Origin: {origin}", "Content-Length: 0", method="POST"
+        )
+        assert (status, json.loads(body)["code"]) == (403, "origin")
+        assert "access-control" not in head
+
+
+def test_its_own_page_may_ask(service: Service) -> None:
+    own = f"localhost:{service.port}"
+    for origin in (f"http://{own}", f"HTTP://LOCALHOST:{service.port}"):
+        fields = f"Host: {own}", f"Origin: {origin}", "Content-Length: 0"
+        assert raw(service, "/gradio_api/call/colorize", *fields, method="POST")[0] == 400
+
+
+def test_no_header_tells_the_page_another_address(service: Service) -> None:
+    own = f"Host: localhost:{service.port}"
+    _, _, body = raw(service, "/config", own, f"X-Gradio-Server: http://{EVIL}/")
+    assert EVIL.encode() not in body
+    assert re.findall(rb'"root":"([^"]+)"', body) == [f"http://localhost:{service.port}".encode()]
+
+
+# --- the rule -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bound", "allowed", "yes", "no"),
+    [
+        ("127.0.0.1", [], ["localhost", "127.0.0.1"], ["192.168.1.5", socket.gethostname(), "a"]),
+        ("192.168.1.5", [], ["192.168.1.5:80", "localhost"], ["192.168.1.6", "a.example"]),
+        ("0.0.0.0", [], ["10.0.0.7", "[fe80::1]:7860", socket.gethostname()], ["a.example", ""]),
+        ("::", [], ["10.0.0.7", "[2001:db8::1]"], ["a.example"]),
+        (
+            "0.0.0.0",
+            ["A.example:443"],
+            ["a.example", "a.EXAMPLE.:8443"],
+            ["b.example", "aa.example"],
+        ),
+        ("127.0.0.1", ["*"], ["a.example", "10.0.0.7"], ["", "a b"]),
+        ("photos.example", [], ["photos.example"], ["example"]),
+    ],
+)
+def test_names_that_are_known(
+    bound: str, allowed: list[str], yes: list[str], no: list[str]
+) -> None:
+    hosts = Hosts.of(bound, allowed)
+    assert [name for name in yes if not hosts.know(name)] == []
+    assert [name for name in no if hosts.know(name) and name != "localhost"] == []
+
+
+@pytest.mark.parametrize("name", ["http://a.example", "a/b", "", "a b", "*.a.example"])
+def test_a_name_that_is_none_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="give a name"):
+        Hosts.of("127.0.0.1", [name])
+    assert cli.main(["serve", "--allow-host", name]) != 0
+    assert "--allow-host" in capsys.readouterr().err
+
+
+def test_the_command_line_hands_on_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict = {}
+    monkeypatch.setattr(serve, "run", lambda load, **options: seen.update(options))
+    assert cli.main(["serve"]) == 0
+    assert (seen["allow_hosts"], seen["metrics"]) == ((), False)
+    assert cli.main(["serve", "--allow-host", "a.example", "--allow-host", "b", "--metrics"]) == 0
+    assert (list(seen["allow_hosts"]), seen["metrics"]) == (["a.example", "b"], True)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("http://localhost:7860", "localhost:7860", True),
+        ("https://a.example", "a.example", True),
+        ("https://a.example", "a.example:443", True),
+        ("http://a.example:8080", "a.example", True),  # a proxy left the port out
+        ("http://[::1]:7860", "[::1]:7860", True),
+        ("http://localhost:3000", "localhost:7860", False),
+        ("http://b.example", "a.example", False),
+        ("http://a.example.b.example", "a.example", False),
+        ("null", "a.example", False),
+        ("http://a.example:99999", "a.example", False),
+        ("", "", False),
+    ],
+)
+def test_same_origin(origin: str, host: str, same: bool) -> None:
+    assert same_origin(origin, host) is same
+
+
+def test_figures_are_shown_where_asked_for(tmp_path: Path) -> None:
+    with running(tmp_path, metrics=False) as service:
+        assert service.post(photo()).status == 200
+        assert service.request("GET", "/metrics").status == 404
