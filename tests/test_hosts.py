@@ -3,25 +3,22 @@
 import json
 import re
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from serving import Service, photo, running
+from attacked import Target
+from serving import Service
 
 from pix2pix import cli, serve
 from pix2pix.serve.hosts import Hosts, same_origin
 
+pytest_plugins = ["attacked"]
+
 EVIL = "evil.example"
 
 
-@pytest.fixture(scope="module", params=["serve", "launch"])
-def service(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Service]:
-    launched = request.param == "launch"
-    with running(
-        tmp_path_factory.mktemp("service"), page=True, metrics=False, launched=launched
-    ) as found:
-        yield found
+@pytest.fixture
+def service(target: Target) -> Service:
+    return target.service
 
 
 def raw(service: Service, path: str, *fields: str, method: str = "GET", version: str = "1.1"):
@@ -155,9 +152,3 @@ def test_the_command_line_hands_on_what_is_allowed(monkeypatch: pytest.MonkeyPat
 )
 def test_same_origin(origin: str, host: str, same: bool) -> None:
     assert same_origin(origin, host) is same
-
-
-def test_figures_are_shown_where_asked_for(tmp_path: Path) -> None:
-    with running(tmp_path, metrics=False) as service:
-        assert service.post(photo()).status == 200
-        assert service.request("GET", "/metrics").status == 404
