@@ -80,7 +80,7 @@ def photo(megapixels: float, *, seed: int = 0) -> bytes:
 def service(weights: str, *, page: bool, folder: Path) -> Iterator[tuple[int, int]]:
     """`pix2pix serve` -> its port and process id."""
     command = [sys.executable, "-m", "pix2pix.cli", "serve", "--port", "0", "--weights", weights]
-    command += ["--device", "cpu", "--page" if page else "--no-page"]
+    command += ["--metrics", "--device", "cpu", "--page" if page else "--no-page"]
     with (folder.parent / "log").open("w") as log:
         process = subprocess.Popen(
             command,
@@ -110,9 +110,8 @@ async def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int
         return 0, {}, b""
     try:
         length = f"Content-Length: {len(body)}\r\n" if method == "POST" else ""
-        writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{length}\r\n".encode()
-        )
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        writer.write(f"{head}{length}\r\n".encode())
         writer.write(body)
         got = await reader.read()
     except ConnectionError:

@@ -6,6 +6,8 @@ is open or it is not there, a call is read before Gradio reads it, and a file ha
 `pix2pix serve` and for a Space.
 """
 
+import asyncio
+import random
 import re
 import secrets
 
@@ -36,6 +38,8 @@ ROUTES = (
 _ROUTES = [(kind, method, re.compile(path)) for kind, method, path in ROUTES]
 _COOKIE = "pix2pix_visitor"
 _VISITOR = re.compile(rf"(?:^|;\s*){_COOKIE}=([0-9a-f]{{32}})(?:;|$)")
+_AT_ONCE = 4  # requests to be refused; more come from who tries them all,
+_PAUSE = 0.5  # [s] and wait about that long each, so that others do not wait for their turn
 _STARTED = "/gradio_api/startup-events"  # launch() asks for it, once
 
 
@@ -48,6 +52,7 @@ class Door:
     def __init__(self, app: ASGIApp, *, page: gr.Blocks, shelf: Shelf, launched: bool = False):
         self.app, self.page, self.shelf = app, page, shelf
         self.starting = launched
+        self.refusing = 0  # requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -57,7 +62,13 @@ class Door:
         try:
             await self._serve(scope, receive, send)
         except Refusal as error:
-            await refuse(error, scope, receive, send)
+            self.refusing += 1
+            try:
+                if self.refusing > _AT_ONCE:
+                    await asyncio.sleep(random.uniform(0.5, 1.5) * _PAUSE)
+                await refuse(error, scope, receive, send)
+            finally:
+                self.refusing -= 1
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = route_path(scope)
