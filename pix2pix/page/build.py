@@ -12,6 +12,7 @@ from pix2pix.page.look import LOOK
 from pix2pix.page.many import many_tab
 from pix2pix.page.photo import KEPT, photo_tab
 from pix2pix.page.upload import make_upload
+from pix2pix.temporary import own_uploads
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
@@ -27,20 +28,22 @@ def build_page(
     course: "Colorizer | None" = None,
     max_pixels: int = 50_000_000,
     samples: Path = SAMPLES,
+    check_room: Callable[[], None] = lambda: None,
 ) -> gr.Blocks:
     """The page around `colorizer`; serve it with LOOK.
 
     With `workers` all coloring goes through them, and a full queue is told to the visitor; without,
     photos are colored one at a time. `course` is another model to compare with. `max_pixels` bounds
     a photo, checked before it is decoded. `samples` is a folder of JPEG files to try; where it is
-    missing or empty, the page has none.
+    missing or empty, the page has none. `check_room` raises NoSpace where the disk has no room for
+    another result.
     """
     with gr.Blocks(title="Pix2PixColor", delete_cache=(600, KEPT), analytics_enabled=False) as page:
         # in turn without workers; with them, their queue is the limit
         turns: dict[str, Any] = {"concurrency_limit": 1 if workers is None else 16}
         own = turns | {"api_visibility": "private"}  # the page's own calls are no public interface
         folder = Path(gr.File(visible=False).GRADIO_CACHE)
-        coloring = Coloring(colorizer, folder, max_pixels, workers, course)
+        coloring = Coloring(colorizer, folder, max_pixels, workers, course, check_room)
         page.temp_file_sets.append(coloring.files)  # also those that no visitor came to see
         with gr.Column(elem_id="page"), gr.Tabs():
             with gr.Tab("One photo"):
@@ -121,4 +124,5 @@ def main(
             each.rgb = lend_gpu(each.rgb)  # type: ignore[method-assign]
             each.suggest = lend_gpu(each.suggest)  # type: ignore[method-assign]
             each.unsure = lend_gpu(each.unsure)  # type: ignore[method-assign]
-    launch_page(colorizer, course=course, host=host, port=port)
+    with own_uploads():
+        launch_page(colorizer, course=course, host=host, port=port)
