@@ -224,6 +224,13 @@ def serve(
         int | None, typer.Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
     ] = None,
     page: Annotated[bool, typer.Option("--page/--no-page", help="With the web page at /.")] = True,
+    root_path: Annotated[
+        str, typer.Option(metavar="/PATH", help="The path at which a proxy shows it to others.")
+    ] = "",
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
@@ -233,13 +240,29 @@ def serve(
         raise typer.BadParameter(str(error)) from error
     from pix2pix.colorize import Colorizer
 
+    try:
+        places = {
+            "root_path": service.parse_root(root_path),
+            "cors": [service.parse_origin(origin) for origin in cors or []],
+        }
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
     def load() -> "Colorizer":
         return Colorizer.from_pretrained(weights, device=device)
 
     def load_course() -> "Colorizer | None":
         return None if weights == "pix2pix" else Colorizer.from_pretrained("pix2pix", device=device)
 
-    service.run(load, host=host, port=port, workers=workers, load_course=load_course, page=page)
+    service.run(
+        load,
+        host=host,
+        port=port,
+        workers=workers,
+        load_course=load_course,
+        page=page,
+        **places,  # type: ignore[arg-type]
+    )
 
 
 @app.command()
