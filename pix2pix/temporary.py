@@ -5,7 +5,9 @@ A process that is killed cannot delete its own; the next one with the same paren
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,9 +42,12 @@ def own_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def own_uploads() -> Iterator[Path]:
-    """Within, Gradio keeps its files in a folder of this process's own."""
+    """Within, Gradio keeps its files in a folder of this process's own.
+
+    SIGTERM ends what is within first, and then the process.
+    """
     before = os.environ.get(_GRADIO)
-    with own_folder(Path(before) if before else _of_this_user()) as folder:
+    with _unwound(), own_folder(Path(before) if before else _of_this_user()) as folder:
         os.environ[_GRADIO] = str(folder)
         try:
             yield folder
@@ -58,12 +63,36 @@ def uploads_folder() -> Path:
     return Path(os.environ.get(_GRADIO) or Path(tempfile.gettempdir(), "gradio").resolve())
 
 
+@contextmanager
+def _unwound() -> Iterator[None]:
+    """Within, SIGTERM is an exception where it would end the process at once, and ends it after."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where no signal arrives
+        return
+    before = signal.signal(signal.SIGTERM, _raise)
+    try:
+        yield
+    except _Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)  # so that the exit status tells of it
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    pass
+
+
+def _raise(number: int, frame: object) -> None:
+    raise _Terminated
+
+
 def _of_this_user() -> Path:
     """The usual parent. Other users of this machine have one each, so that nobody is locked out."""
     user = os.getuid() if hasattr(os, "getuid") else ""
-    folder = Path(tempfile.gettempdir(), f"{_PREFIX}{user}").resolve()
+    folder = Path(tempfile.gettempdir()).resolve() / f"{_PREFIX}{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if user != "" and folder.stat().st_uid != user:  # somebody was here first
+    if user != "" and folder.lstat().st_uid != user:  # somebody was here first
         return Path(tempfile.mkdtemp(prefix=_PREFIX))
     return folder
 

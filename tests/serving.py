@@ -201,14 +201,24 @@ def wait_until(condition: Callable[[], bool], seconds: float = _PATIENCE) -> Non
 
 @contextmanager
 def running(
-    folder: Path, *, page: bool = False, model: bool = True, hints: bool = False, **limits: Any
+    folder: Path,
+    *,
+    page: bool = False,
+    model: bool = True,
+    hints: bool = False,
+    place: dict[str, Any] | None = None,
+    **limits: Any,
 ):
-    """A service in `folder`, stopped afterwards; `hints`: its model takes some."""
+    """A service in `folder`, stopped afterwards; `hints`: its model takes some.
+
+    `place` is what `serve.run` takes of where it is: its root_path, and cors.
+    """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     options = {
         "page": page,
         "model": model,
         "hints": hints,
+        "place": place or {},
         "limits": LIMITS | limits,
         "folder": str(folder),
     }
@@ -272,7 +282,7 @@ def main(options: dict[str, Any]) -> None:
     Colorizer.rgb = rgb
     limits = serve.Limits(**options["limits"])
     with suppress(KeyboardInterrupt):  # the command line's part
-        serve.run(load, port=0, workers=1, limits=limits, page=options["page"])
+        serve.run(load, port=0, workers=1, limits=limits, page=options["page"], **options["place"])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pix2pix.serve.limits import AROUND, LINGER, Limits
 from pix2pix.serve.logs import Figures, log
 from pix2pix.serve.streams import came_too_late
 from pix2pix.storage import Place, Storage
+from pix2pix.temporary import uploads_folder
 
 _GET = ("GET", "HEAD", "OPTIONS")
 ROUTES = {"/api/colorize": ("POST", "OPTIONS")} | dict.fromkeys(
@@ -51,9 +52,11 @@ class Refusal(HTTPException):
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, limits: Limits, figures: Figures, storage: Storage):
+    def __init__(
+        self, app: ASGIApp, *, limits: Limits, figures: Figures, storage: Storage | None = None
+    ):
         self.app, self.limits, self.figures = app, limits, figures
-        self.storage = storage
+        self.storage = storage or Storage(limits.stored_bytes, uploads_folder)
         self.page_uploads = 0  # that are being received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

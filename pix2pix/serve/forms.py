@@ -54,9 +54,9 @@ class Form:
         if self._preamble is not None:
             self._preamble += chunk
             found = self._first.search(self._preamble)
+            if (found.start() if found else len(self._preamble)) > _PREAMBLE:
+                raise Refusal(400, "bad_request", "the form does not begin with its boundary")
             if found is None:
-                if len(self._preamble) > _PREAMBLE:
-                    raise Refusal(400, "bad_request", "the form does not begin with its boundary")
                 return
             chunk, self._preamble = bytes(self._preamble[found.end() :]), None
         try:
