@@ -235,6 +235,13 @@ def serve(
     metrics: Annotated[
         bool, typer.Option("--metrics", help="Show Prometheus' figures at /metrics, to anyone.")
     ] = False,
+    root_path: Annotated[
+        str, typer.Option(metavar="/PATH", help="The path at which a proxy shows it to others.")
+    ] = "",
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
@@ -243,6 +250,14 @@ def serve(
     except ModuleNotFoundError as error:
         raise typer.BadParameter(str(error)) from error
     from pix2pix.colorize import Colorizer
+
+    try:
+        places = {
+            "root_path": service.parse_root(root_path),
+            "cors": [service.parse_origin(origin) for origin in cors or []],
+        }
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
     def load() -> "Colorizer":
         return Colorizer.from_pretrained(weights, device=device)
@@ -263,6 +278,7 @@ def serve(
         page=page,
         allow_hosts=allow_host or (),
         metrics=metrics,
+        **places,  # type: ignore[arg-type]
     )
 
 

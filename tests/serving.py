@@ -208,11 +208,13 @@ def running(
     hints: bool = False,
     metrics: bool = True,
     launched: bool = False,
+    place: dict[str, Any] | None = None,
     **limits: Any,
 ):
     """A service in `folder`, stopped afterwards; `hints`: its model takes some.
 
-    `launched`: the page alone by Gradio's own server, as on a Space.
+    `launched`: the page alone by Gradio's own server, as on a Space. `place` is what `serve.run`
+    takes of where it is: its root_path, and cors.
     """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     options = {
@@ -221,6 +223,7 @@ def running(
         "hints": hints,
         "metrics": metrics,
         "launched": launched,
+        "place": place or {},
         "limits": LIMITS | limits,
         "folder": str(folder),
     }
@@ -288,7 +291,13 @@ def main(options: dict[str, Any]) -> None:
         return
     with suppress(KeyboardInterrupt):  # the command line's part
         serve.run(
-            load, port=0, workers=1, limits=limits, page=options["page"], metrics=options["metrics"]
+            load,
+            port=0,
+            workers=1,
+            limits=limits,
+            page=options["page"],
+            metrics=options["metrics"],
+            **options["place"],
         )
 
 

@@ -557,3 +557,27 @@ def test_a_thousand_good_and_a_hundred_bad(weights, tmp_path, capsys):
     assert stamps == {p: p.stat().st_mtime_ns for p in outputs(out)}
     with capsys.disabled():
         print(f"\n1,000 good and 100 bad photos: {first:.1f} s, again {again:.1f} s")
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        (["--root-path", "photos"], "photos: give a path such as /photos"),
+        (["--cors", "*"], "*: give an origin such as https://example.org"),
+        (["--cors", "https://a.org", "--cors", "a.org"], "a.org: give an origin such as"),
+    ],
+)
+def test_serve_says_what_a_place_looks_like(option, reason, capsys):
+    assert cli.main(["serve", *option]) == 1
+    assert reason in capsys.readouterr().err
+
+
+def test_serve_passes_on_where_it_is(monkeypatch):
+    from pix2pix import serve
+
+    taken = {}
+    monkeypatch.setattr(serve, "run", lambda load, **options: taken.update(options))
+    asked = ["--root-path", "/photos/", "--cors", "https://A.org", "--cors", "http://b.org:8080"]
+    assert cli.main(["serve", *asked]) == 0
+    assert taken["root_path"] == "/photos"
+    assert taken["cors"] == ["https://a.org", "http://b.org:8080"]

@@ -1,5 +1,6 @@
 """The page as a whole: its three tabs, its queue, its call for programs, and a server for it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ def build_page(
     max_pixels: int = 50_000_000,
     samples: Path = SAMPLES,
     shelf: Shelf | None = None,
+    check_room: Callable[[], None] = lambda: None,
 ) -> gr.Blocks:
     """The page around `colorizer`; serve it with LOOK.
 
@@ -41,7 +43,8 @@ def build_page(
     photos are colored one at a time. `course` is another model to compare with. `max_pixels` bounds
     a photo, checked before it is decoded. `samples` is a folder of JPEG files to try; where it is
     missing or empty, the page has none. `shelf` knows what visitors have sent; a page whose server
-    puts nothing there takes no files.
+    puts nothing there takes no files. `check_room` raises NoSpace where the disk has no room for
+    another result.
     """
     shelf = shelf or new_shelf()
     with gr.Blocks(
@@ -50,7 +53,7 @@ def build_page(
         # in turn without workers; with them, their queue is the limit
         turns: dict[str, Any] = {"concurrency_limit": 1 if workers is None else 16}
         own = turns | {"api_visibility": "private"}  # the page's own calls are no public interface
-        coloring = Coloring(colorizer, shelf.folder, max_pixels, workers, course)
+        coloring = Coloring(colorizer, shelf.folder, max_pixels, workers, course, check_room)
         page.temp_file_sets.append(coloring.files)  # also those that no visitor came to see
         with gr.Column(elem_id="page"), gr.Tabs():
             with gr.Tab("One photo"):

@@ -78,6 +78,7 @@ class Coloring:
     max_pixels: int
     workers: Workers | None = None
     course: "Colorizer | None" = None
+    check_room: Callable[[], None] = lambda: None
     lock: threading.Lock = field(default_factory=threading.Lock)
     quick_lock: threading.Lock = field(default_factory=threading.Lock)
     files: set[str] = field(default_factory=set)  # that it made, for gradio to delete in time
@@ -140,7 +141,8 @@ class Coloring:
         return str(path)
 
     def new(self, name: str) -> Path:
-        """A path for a file, in a folder of its own that nobody can guess."""
+        """A path for a file, in a folder of its own that nobody can guess. Raises NoSpace."""
+        self.check_room()
         folder = self.folder / secrets.token_hex(16)
         folder.mkdir(parents=True)
         self.files.add(str(folder / name))

@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from pix2pix.page.refusal_script import REFUSALS
 from pix2pix.page.script import ON_LOAD
 
 _CSS = """
@@ -108,5 +109,6 @@ LOOK: dict[str, Any] = {
     ),
     "css": _CSS,
     "js": ON_LOAD,
+    "head": REFUSALS,
 }
 """Theme, style sheet and script, for `launch` or `gr.mount_gradio_app`."""

@@ -15,7 +15,7 @@ from pix2pix.page.coloring import Coloring, download_name
 from pix2pix.page.script import NOTHING
 from pix2pix.page.shelf import Shelf
 from pix2pix.page.upload import make_upload
-from pix2pix.page.words import BUSY, UNKNOWN, message
+from pix2pix.page.words import BUSY, UNKNOWN, message, plain_words
 from pix2pix.workers import Busy
 
 MOST = 50  # photos
@@ -57,7 +57,8 @@ class ManyHandler:
         given = paths or []
         paths, count = given[:MOST], min(len(given), MOST)
         failed = [(Path(path).name, f"Only {MOST} at a time.") for path in given[MOST:]]
-        archive = self.coloring.new("photos.color.zip")
+        with plain_words():
+            archive = self.coloring.new("photos.color.zip")
         names: set[str] = set()
         # a ZIP adds nothing but the names: photos are compressed already
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
@@ -79,6 +80,8 @@ class ManyHandler:
 
     def _one(self, path: str) -> tuple[str, bytes]:
         """One photo -> name and bytes of its colored file."""
+
+        self.coloring.check_room()  # for its part of the ZIP file
 
         def job(colorizer: Any) -> tuple[str, bytes]:
             photo = self.coloring.read(path)

@@ -12,19 +12,24 @@ try:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
-    from pix2pix.serve.api import build_api
+    from pix2pix.serve.address import Address, parse_root
+    from pix2pix.serve.api import answer_as_the_api, build_api
+    from pix2pix.serve.cors import Cors, parse_origin
     from pix2pix.serve.edge import Edge
     from pix2pix.serve.hosts import Hosts
     from pix2pix.serve.logs import Figures, log, set_up_logging
+    from pix2pix.serve.printed import nothing_printed, say
     from pix2pix.serve.protocol import Protocol
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the service needs: pip install 'pix2pix-color[serve]'") from error
 
 from pix2pix.colorize import Colorizer
 from pix2pix.serve.limits import Limits
+from pix2pix.storage import Storage
+from pix2pix.temporary import own_uploads, uploads_folder
 from pix2pix.workers import Workers
 
-__all__ = ["Hosts", "Limits", "build", "run"]
+__all__ = ["Hosts", "Limits", "build", "parse_origin", "parse_root", "run"]
 
 
 def build(
@@ -36,20 +41,31 @@ def build(
     page: bool = True,
     hosts: Hosts | None = None,
     metrics: bool = False,
+    root_path: str = "",
+    cors: Sequence[str] = (),
 ) -> ASGIApp:
     """The application. `workers` and `colorizer` are None where the model is missing.
+
+    `root_path` is the path under which a proxy shows it, such as /photos, and `cors` are the
+    origins whose pages may call the API.
 
     `page=False` leaves out the Gradio page, which takes seconds to import; `course` is the other
     model that it compares with. `hosts` and `metrics` are as for `Edge`.
     """
     limits = limits or Limits()
     figures = Figures(workers)
-    app = build_api(workers, limits=limits, figures=figures)
+    storage = Storage(limits.stored_bytes, uploads_folder)
+    app = build_api(workers, limits=limits, figures=figures, root=root_path)
     if page and colorizer is not None:
-        _mount_page(app, workers, colorizer, course, limits)
-    return Edge(app, limits=limits, figures=figures, hosts=hosts, metrics=metrics)
+        _mount_page(app, workers, colorizer, course, limits, storage, root_path)
+    edge = Edge(
+        app, limits=limits, figures=figures, storage=storage, hosts=hosts, metrics=metrics
+    )
+    return Address(Cors(edge, cors), root_path)
 
 
+@nothing_printed()
+@own_uploads()
 def run(
     load: Callable[[], Colorizer],
     *,
@@ -61,6 +77,8 @@ def run(
     page: bool = True,
     allow_hosts: Sequence[str] = (),
     metrics: bool = False,
+    root_path: str = "",
+    cors: Sequence[str] = (),
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what runs. Port 0 takes a free one.
 
@@ -83,7 +101,15 @@ def run(
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         log.error("no model", extra={"fields": {"reason": reason}})
     app = build(
-        pool, colorizer, course=course, limits=limits, page=page, hosts=hosts, metrics=metrics
+        pool,
+        colorizer,
+        course=course,
+        limits=limits,
+        page=page,
+        hosts=hosts,
+        metrics=metrics,
+        root_path=root_path,
+        cors=cors,
     )
     config = uvicorn.Config(
         app,
@@ -118,7 +144,7 @@ class _Server(uvicorn.Server):
         for listener in (listener for server in self.servers for listener in server.sockets):
             host, port = listener.getsockname()[:2]
             url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-            print(f"Serving {url} (Ctrl-C ends it)", flush=True)
+            say(f"Serving {url} (Ctrl-C ends it)")
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         leaving = asyncio.ensure_future(self._leave_pages())
@@ -142,6 +168,8 @@ def _mount_page(
     colorizer: Colorizer,
     course: Colorizer | None,
     limits: Limits,
+    storage: Storage,
+    root_path: str,
 ) -> None:
     import gradio as gr
     from starlette.middleware import Middleware
@@ -150,7 +178,14 @@ def _mount_page(
     from pix2pix.serve.door import Door
 
     shelf = new_shelf()
-    page = build_page(colorizer, workers, course=course, max_pixels=limits.max_pixels, shelf=shelf)
+    page = build_page(
+        colorizer,
+        workers,
+        course=course,
+        max_pixels=limits.max_pixels,
+        shelf=shelf,
+        check_room=storage.check,
+    )
     gr.mount_gradio_app(
         app,
         page,
@@ -163,5 +198,7 @@ def _mount_page(
         mcp_server=False,
         show_error=False,  # of faults, which may name files; the page's own messages are shown
         max_file_size=limits.max_bytes,
+        root_path=root_path or None,
         **LOOK,
     )
+    answer_as_the_api(app)

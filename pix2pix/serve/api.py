@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from fastapi import APIRouter, FastAPI, Query, Request
@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Mount
 
 from pix2pix import __version__, images
 from pix2pix.colorize import Colorizer
@@ -22,10 +23,10 @@ from pix2pix.serve.docs import ANSWERS, BODY, TYPES, as_page
 from pix2pix.serve.edge import ROUTES, Refusal
 from pix2pix.serve.limits import Limits
 from pix2pix.serve.logs import Figures, log
+from pix2pix.serve.parameters import Parameters, gather, reason
 from pix2pix.serve.upload import Uploads
 from pix2pix.workers import Busy, Late, Workers, check
 
-Format = Literal["jpeg", "png", "webp", "tiff", "bmp", "avif"]
 _STATUS = {
     "hint": 400,
     "too_large": 413,
@@ -34,8 +35,13 @@ _STATUS = {
 }  # else 422
 
 
-def build_api(workers: Workers | None, *, limits: Limits, figures: Figures) -> FastAPI:
-    """The application without its page; `workers` is None where the model is missing."""
+def build_api(
+    workers: Workers | None, *, limits: Limits, figures: Figures, root: str = ""
+) -> FastAPI:
+    """The application without its page; `workers` is None where the model is missing.
+
+    `root` is the path at which others find it, which only its description tells.
+    """
     app = FastAPI(
         title="Pix2PixColor",
         version=__version__,
@@ -43,12 +49,13 @@ def build_api(workers: Workers | None, *, limits: Limits, figures: Figures) -> F
         redoc_url=None,
         openapi_url="/api/openapi.json",
         redirect_slashes=False,
+        servers=[{"url": root}] if root else None,
     )
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(Exception, _answer_failure)
     app.include_router(_photos(workers, limits))
-    app.include_router(_operations(app, workers, figures))
+    app.include_router(_operations(app, workers, figures, root))
     return app
 
 
@@ -61,47 +68,31 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
         responses=ANSWERS,
         openapi_extra={"requestBody": BODY},
     )
-    async def colorize(
-        request: Request,
-        saturation: Annotated[
-            float, Query(ge=0, le=4, description="0 is gray, 1 as predicted.")
-        ] = 1.0,
-        hint: Annotated[
-            list[str],
-            Query(
-                description="A color that is known, X,Y,RRGGBB such as 120,80,c03020, in pixels "
-                "from the top left of the upright photo. May be repeated."
-            ),
-        ] = [],  # noqa: B006  FastAPI copies it
-        seed: Annotated[
-            int | None, Query(ge=0, lt=2**63, description="Draws another take, where the net can.")
-        ] = None,
-        format: Annotated[
-            Format | None, Query(description="Of the answer; the photo's own by default.")
-        ] = None,
-    ) -> Response:
+    async def colorize(request: Request, asked: Annotated[Parameters, Query()]) -> Response:
         """Color one photo: the body, or the one file of a form. It keeps its size and its format.
+
+        The parameters may be fields of the form instead. A name that is none of them is refused.
 
         Its metadata stay, except for the place where it was taken (GPS). `X-Warnings` is a JSON
         list of what was lost on the way, such as further frames.
         """
-        try:
-            hints = [parse(text) for text in hint]
-        except BadHint as error:
-            raise Refusal(400, error.code, error.reason) from None
+        query = request.query_params.multi_items()
+        gather(query, [])  # which says of a name that it is given twice
+        _hints(asked)
         if workers is None:
             raise Refusal(503, "weights", "the model is missing", retry_after=60)
         if workers.full:
             raise Refusal(429, "busy", "too many photos are waiting", retry_after=2)
         try:
-            async with uploads.receive(request) as data:
+            async with uploads.receive(request) as upload:
+                asked = gather(query, upload.fields)
                 work = partial(
                     _color,
-                    data=data,
-                    saturation=saturation,
-                    hints=hints,
-                    seed=seed,
-                    format=format,
+                    data=upload.photo,
+                    saturation=asked.saturation,
+                    hints=_hints(asked),
+                    seed=asked.seed,
+                    format=asked.format,
                     max_pixels=limits.max_pixels,
                 )
                 colored, name, warnings = await _result(workers, work, request, limits.process)
@@ -118,6 +109,13 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
         )
 
     return router
+
+
+def _hints(asked: Parameters) -> list[Hint]:
+    try:
+        return [parse(text) for text in asked.hint]
+    except BadHint as error:
+        raise Refusal(400, error.code, error.reason) from None
 
 
 def _color(
@@ -180,7 +178,7 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-def _operations(app: FastAPI, workers: Workers | None, figures: Figures) -> APIRouter:
+def _operations(app: FastAPI, workers: Workers | None, figures: Figures, root: str) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
@@ -201,8 +199,11 @@ def _operations(app: FastAPI, workers: Workers | None, figures: Figures) -> APIR
         )
 
     @get("/api")
-    async def documentation() -> HTMLResponse:
-        return HTMLResponse(as_page(app.openapi()))
+    async def documentation(request: Request) -> HTMLResponse:
+        secure = request.headers.get("x-forwarded-proto") == "https"  # for an example alone
+        scheme = "https" if secure else request.url.scheme
+        address = f"{scheme}://{request.url.netloc}{root}"
+        return HTMLResponse(as_page(app.openapi(), address, root))
 
     for path, methods in ROUTES.items():
         allow = {"allow": ", ".join(methods)}
@@ -229,10 +230,24 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first: dict[str, Any] = error.errors()[0]
-    reason = f"{first['loc'][-1]}: {first['msg']}"
     request.state.code = "parameter"
-    return JSONResponse({"code": "parameter", "reason": reason}, 422)
+    return JSONResponse({"code": "parameter", "reason": reason(error.errors()[0])}, 422)
+
+
+def answer_as_the_api(app: FastAPI) -> None:
+    """Have what is mounted in `app` say 404 and 405 in the API's way, without names of files."""
+    for route in app.router.routes:
+        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+            for status in (404, 405):
+                route.app.add_exception_handler(status, _answer_elsewhere)
+
+
+async def _answer_elsewhere(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    reason = {404: "no such page", 405: f"{request.method[:20]} is not answered here"}
+    return await _answer(
+        request, HTTPException(error.status_code, reason[error.status_code], error.headers)
+    )
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:

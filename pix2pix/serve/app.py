@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pix2pix.colorize import Colorizer
 from pix2pix.serve import Hosts, Limits, run
+from pix2pix.serve.printed import nothing_printed, say
+from pix2pix.storage import Storage
+from pix2pix.temporary import own_uploads, uploads_folder
 from pix2pix.weights import bundled
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ def main(
     )
 
 
+@nothing_printed()
+@own_uploads()
 def _launch(
     colorizer: Colorizer,
     course: Colorizer | None,
@@ -78,19 +83,32 @@ def _launch(
     from pix2pix.page import LOOK, build_page, new_shelf
     from pix2pix.serve.door import Door
     from pix2pix.serve.edge import Edge
-    from pix2pix.serve.logs import Figures
+    from pix2pix.serve.logs import Figures, set_up_logging
+
+    set_up_logging()
+    storage = Storage(limits.stored_bytes, uploads_folder)
 
     @asynccontextmanager
     async def lifespan(app: "FastAPI") -> AsyncIterator[None]:
         assert app.middleware_stack is not None
         # around what Gradio adds itself, too
         app.middleware_stack = Edge(
-            app.middleware_stack, limits=limits, figures=Figures(None), hosts=hosts
+            app.middleware_stack,
+            limits=limits,
+            figures=Figures(None),
+            hosts=hosts,
+            storage=storage,
         )
         yield
 
     shelf = new_shelf()
-    page = build_page(colorizer, course=course, max_pixels=limits.max_pixels, shelf=shelf)
+    page = build_page(
+        colorizer,
+        course=course,
+        max_pixels=limits.max_pixels,
+        shelf=shelf,
+        check_room=storage.check,
+    )
     HTTP_PROTOCOLS["auto"] = _timed(limits)  # type: ignore[assignment]
     _, address, _ = page.launch(
         server_name=host,
@@ -109,7 +127,7 @@ def _launch(
         prevent_thread_lock=True,
         **LOOK,
     )
-    print(f"The page is at {address} (Ctrl-C ends it)", flush=True)
+    say(f"The page is at {address} (Ctrl-C ends it)")
     page.block_thread()
 
 

@@ -6,6 +6,8 @@ The usual viewers load themselves from other people's servers; this one asks nob
 from html import escape
 from typing import Any
 
+from pix2pix.serve.parameters import Parameters
+
 TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -15,14 +17,13 @@ TYPES = {
     "AVIF": "image/avif",
 }
 _PHOTO: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_FIELDS = {"file": _PHOTO["schema"], **Parameters.model_json_schema()["properties"]}
 BODY = {
     "required": True,
     "content": {
         "image/*": _PHOTO,
         "application/octet-stream": _PHOTO,
-        "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"file": _PHOTO["schema"]}}
-        },
+        "multipart/form-data": {"schema": {"type": "object", "properties": _FIELDS}},
     },
 }
 _ERROR = {
@@ -59,22 +60,23 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0;
          border-bottom: 1px solid #8884; }
 """
-_EXAMPLE = "curl -F file=@old.jpg -o old.color.jpg http://127.0.0.1:7860/api/colorize"
+_EXAMPLE = "curl -F file=@old.jpg -o old.color.jpg {}/api/colorize"
 
 
-def as_page(schema: dict[str, Any]) -> str:
-    """An OpenAPI 3 schema -> an HTML page."""
+def as_page(schema: dict[str, Any], address: str, root: str = "") -> str:
+    """An OpenAPI 3 schema -> an HTML page. `address` is that of the service, `root` its path."""
     title = escape(f"{schema['info']['title']} API {schema['info']['version']}")
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
         f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>",
-        f"<pre>{escape(_EXAMPLE)}</pre>",
+        f"<pre>{escape(_EXAMPLE.format(address))}</pre>",
     ]
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             parts.append(_operation(f"{method.upper()} {path}", operation))
-    parts.append('<p>For machines: <a href="/api/openapi.json">openapi.json</a></p></html>')
+    link = f'<a href="{escape(root)}/api/openapi.json">openapi.json</a>'
+    parts.append(f"<p>For machines: {link}</p></html>")
     return "\n".join(parts)
 
 

@@ -12,10 +12,14 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pix2pix.errors import NoSpace
 from pix2pix.serve.hosts import Hosts, stranger
 from pix2pix.serve.limits import AROUND, LINGER, Limits
 from pix2pix.serve.logs import Figures, log
 from pix2pix.serve.refusal import Refusal, route_path
+from pix2pix.serve.streams import came_too_late
+from pix2pix.storage import Place, Storage
+from pix2pix.temporary import uploads_folder
 
 _GET = ("GET", "HEAD", "OPTIONS")
 ROUTES = {"/api/colorize": ("POST", "OPTIONS")} | dict.fromkeys(
@@ -44,10 +48,12 @@ class Edge:
         *,
         limits: Limits,
         figures: Figures,
+        storage: Storage | None = None,
         hosts: Hosts | None = None,
         metrics: bool = False,
     ):
         self.app, self.limits, self.figures = app, limits, figures
+        self.storage = storage or Storage(limits.stored_bytes, uploads_folder)
         self.hosts, self.metrics = hosts or Hosts(), metrics
         self.page_uploads = 0  # that are being received
 
@@ -67,20 +73,29 @@ class Edge:
                 refusal = refusal or Refusal(404, "not_found", "start with --metrics to open it")
             if self.page_uploads > self.limits.page_uploads and exchange.to_page:
                 refusal = Refusal(429, "busy", "too many uploads at once", retry_after=5)
+            if refusal is None and exchange.to_page:
+                exchange.place = await self.storage.promise(exchange.declared)
             if refusal is not None:
                 await exchange.refuse(refusal)
             else:
                 await self.app(_without_origin(scope), exchange.receive, exchange.send)
         except Refusal as error:  # that nothing within has answered
             await exchange.refuse(error)
-        except Exception:
+        except NoSpace as error:
+            await exchange.refuse(_full(error))
+        except Exception as error:
             if exchange.status is not None:
-                raise
+                if not came_too_late(error):
+                    raise
+                await exchange.end()
+                return
             log.exception("failed")
             await exchange.refuse(Refusal(500, "error", "the server failed; its log says where"))
         finally:
             self.figures.in_flight.dec()
             self.page_uploads -= exchange.to_page
+            if exchange.place is not None:
+                exchange.place.leave()
             exchange.report()
 
 
@@ -117,6 +132,10 @@ def _refusal(scope: Scope, headers: Headers, most: int) -> Refusal | None:
     return None
 
 
+def _full(error: NoSpace) -> Refusal:
+    return Refusal(507, error.code, error.reason, retry_after=600)
+
+
 class _Exchange:
     """One request and its answer."""
 
@@ -140,6 +159,9 @@ class _Exchange:
         self.unread = (
             "transfer-encoding" in headers or self.declared > 0
         )  # part of the body is still to come
+        self.place: Place | None = None  # on the disk, of an upload of the page
+        self.denied: Refusal | None = None  # while it came; Gradio knows no more than that it ends
+        self.ended = False
         self.got = self.sent = 0
         self.status: int | None = None
         self.code: str | None = None
@@ -149,18 +171,36 @@ class _Exchange:
         message = await self._receive()
         if message["type"] == "http.request":
             self._count(message)
-            if self.got > self.most:
-                reason = f"more than the limit of {self.most:,} bytes"
-                if self.to_page:
-                    raise MultiPartException(f"{reason}, the maximum allowed size")
-                raise Refusal(413, "too_large", reason)
+            try:
+                self._fits()
+            except Refusal as refusal:
+                if not self.to_page:
+                    raise
+                self.denied = refusal
+                raise MultiPartException(refusal.detail) from refusal
             return message
         if self.to_page and self.unread:
             raise MultiPartException("the upload was broken off")
         self.unread = False
         return message
 
+    def _fits(self) -> None:
+        """Raise Refusal when more has come than may."""
+        if self.got > self.most:
+            raise Refusal(413, "too_large", f"more than the limit of {self.most:,} bytes")
+        try:
+            if self.place is not None:
+                self.place.grow(self.got)
+        except NoSpace as error:
+            raise _full(error) from None
+
     async def send(self, message: Message) -> None:
+        if self.ended:
+            return
+        if self.denied is not None:  # in place of what Gradio says of it
+            refusal, self.denied = self.denied, None
+            await self.refuse(refusal)
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", []), *_HEADERS]
@@ -173,7 +213,13 @@ class _Exchange:
             await self._send({**message, "more_body": True})
             await self._linger()
             message = {"type": "http.response.body", "body": b"", "more_body": False}
+        self.ended = not message.get("more_body", False)
         await self._send(message)
+
+    async def end(self) -> None:
+        """Say that nothing more comes of an answer that has begun."""
+        if not self.ended:
+            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def refuse(self, refusal: Refusal) -> None:
         """Answer with `refusal`, unless something was answered already."""

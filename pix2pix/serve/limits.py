@@ -16,6 +16,9 @@ class Limits:
     """Of a photo, checked before it is decoded."""
     page_bytes: int = 1_000_000_000
     """Of one upload of the page, which may be many photos."""
+    stored_bytes: int = 2_000_000_000
+    """On the disk for all visitors of the page together: uploads and results, each kept for an
+    hour. A file counts as 64 KiB at least."""
     page_uploads: int = 8
     """Uploads of the page at a time; they go to the disk."""
     held_bytes: int = 500_000_000

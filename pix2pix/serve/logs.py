@@ -11,9 +11,11 @@ import traceback
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from pix2pix.serve.printed import true_stream
 from pix2pix.workers import Workers
 
 log = logging.getLogger("pix2pix.serve")
+_PLAIN = ("pix2pix", "uvicorn")  # whose words hold nothing of a visitor's
 
 
 class JsonLines(logging.Formatter):
@@ -25,7 +27,7 @@ class JsonLines(logging.Formatter):
         entry = {
             "time": f"{stamp}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": _words(record),
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0]:
@@ -36,9 +38,16 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry)
 
 
+def _words(record: logging.LogRecord) -> str:
+    """What a record says; of another library's, which may quote a visitor, where it was made."""
+    if record.name.partition(".")[0] in _PLAIN:
+        return record.getMessage()
+    return f"{record.name}: {record.filename}:{record.lineno}"
+
+
 def set_up_logging() -> None:
     """Send all records to stderr as JSON."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(true_stream(sys.stderr))
     handler.setFormatter(JsonLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in ("pix2pix.serve", "uvicorn"):

@@ -1,22 +1,30 @@
-"""Uploads: the bytes of one photo out of a request, in memory, never more than the limit.
-
-Starlette's own form parser would write all of a file to the disk before anybody could say no.
-"""
+"""Uploads: the bytes of one photo out of a request, in memory, never more than the limit."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass, field
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from pix2pix.errors import PhotoError
+from pix2pix.images.formats import sniff
 from pix2pix.serve.edge import Refusal
+from pix2pix.serve.forms import Form
 from pix2pix.serve.limits import Limits
 
-_PARTS = 16  # of a form; only one may be a file
-_BOUNDARY = 70  # RFC 2046, 5.1.1
-_NO_PHOTO = ("application/json", "application/x-www-form-urlencoded", "text/", "multipart/")
+_TEXT = b"application/x-www-form-urlencoded"  # what curl says of whatever --data-binary sends
+_NO_PHOTO = ("application/json", "text/", "multipart/")
+_HOW = "send the photo as the body, or as a form with one file"
+_ENOUGH = 64  # bytes that tell a format
+
+
+@dataclass
+class Upload:
+    """A photo's bytes, and the fields of the form that brought it: names and values in order."""
+
+    photo: bytes
+    fields: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Uploads:
@@ -27,10 +35,10 @@ class Uploads:
         self.held = 0
 
     @asynccontextmanager
-    async def receive(self, request: Request) -> AsyncIterator[bytes]:
-        """The photo's bytes, from a form with one file or from a body that is the photo.
+    async def receive(self, request: Request) -> AsyncIterator[Upload]:
+        """The photo, from a form with one file or from a body that is the photo.
 
-        They count as held until the context ends. Raises Refusal: 413 beyond the limit, 429 when
+        It counts as held until the context ends. Raises Refusal: 413 beyond the limit, 429 when
         others fill the memory, 415 for bodies that hold no photo, 400 for broken forms, 422 for
         none or several files.
         """
@@ -43,100 +51,48 @@ class Uploads:
                 held += len(chunk)
                 if chunk:
                     taker.take(chunk)
-            photo = taker.photo()
+            upload = Upload(taker.photo(), taker.fields)
             del taker
-            yield photo
+            yield upload
         finally:
             self.held -= held
 
-    def _taker(self, request: Request) -> "_Raw":
+    def _taker(self, request: Request) -> "Form | _Raw":
         kind, options = parse_options_header(request.headers.get("content-type", ""))
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise Refusal(415, "unsupported_format", "send the body without content encoding")
         if kind == b"multipart/form-data":
-            return _Form(options.get(b"boundary", b""), self.limits.max_bytes)
+            return Form(options.get(b"boundary", b""), self.limits.max_bytes)
         if kind.decode("latin-1").startswith(_NO_PHOTO):
-            reason = "send the photo as the body, or as a form with one file"
-            raise Refusal(415, "unsupported_format", reason)
-        return _Raw(self.limits.max_bytes)
+            raise Refusal(415, "unsupported_format", _HOW)
+        return _Raw(self.limits.max_bytes, doubtful=kind == _TEXT)
 
 
 class _Raw:
-    """A body that is the photo itself."""
+    """A body that is the photo itself; a doubtful one must begin like one."""
 
-    def __init__(self, most: int):
-        self.most = most
+    def __init__(self, most: int, *, doubtful: bool):
+        self.most, self.doubtful = most, doubtful
         self.data = bytearray()
+        self.fields: list[tuple[str, str]] = []
 
     def take(self, chunk: bytes) -> None:
         if len(self.data) + len(chunk) > self.most:
             raise Refusal(413, "too_large", f"more than the limit of {self.most:,} bytes")
         self.data += chunk
+        if self.doubtful and len(self.data) >= _ENOUGH:
+            self._judge()
 
     def photo(self) -> bytes:
         if not self.data:
             raise Refusal(422, "unreadable", "the file is empty")
+        if self.doubtful:
+            self._judge()
         return bytes(self.data)
 
-
-class _Form(_Raw):
-    """A form with one file, whatever its field is called; other fields are ignored."""
-
-    def __init__(self, boundary: bytes, most: int):
-        super().__init__(most)
-        if not 0 < len(boundary) <= _BOUNDARY:
-            raise Refusal(400, "bad_request", f"the boundary must have 1 to {_BOUNDARY} bytes")
-        callbacks: dict[str, Any] = {
-            "on_part_begin": self._begin,
-            "on_header_field": self._field,
-            "on_header_value": self._value,
-            "on_header_end": self._header,
-            "on_part_data": self._data,
-            "on_end": self._end,
-        }
-        self.parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
-        self.parts = self.files = 0
-        self.is_file = self.ended = False
-        self.name, self.value = bytearray(), bytearray()
-
-    def take(self, chunk: bytes) -> None:
+    def _judge(self) -> None:
         try:
-            self.parser.write(chunk)
-        except FormParserError as error:
-            raise Refusal(400, "bad_request", "the form is broken") from error
-
-    def photo(self) -> bytes:
-        if not self.ended:
-            raise Refusal(400, "bad_request", "the form has no end")
-        if self.files != 1:
-            raise Refusal(422, "unreadable", f"{self.files} files in the form; send one")
-        return super().photo()
-
-    def _begin(self) -> None:
-        self.is_file = False
-        self.parts += 1
-        if self.parts > _PARTS:
-            raise Refusal(400, "bad_request", f"more than {_PARTS} parts in the form")
-
-    def _field(self, data: bytes, start: int, end: int) -> None:
-        self.name += data[start:end]
-
-    def _value(self, data: bytes, start: int, end: int) -> None:
-        self.value += data[start:end]
-
-    def _header(self) -> None:
-        if self.name.lower() == b"content-disposition":
-            _, options = parse_options_header(bytes(self.value))
-            self.is_file = b"filename" in options
-            self.files += self.is_file
-            if self.files > 1:
-                raise Refusal(422, "unreadable", "several files in the form; send one")
-        self.name.clear()
-        self.value.clear()
-
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        if self.is_file:
-            super().take(data[start:end])
-
-    def _end(self) -> None:
-        self.ended = True
+            sniff(bytes(self.data[:_ENOUGH]))
+        except PhotoError:
+            raise Refusal(415, "unsupported_format", _HOW) from None
+        self.doubtful = False
