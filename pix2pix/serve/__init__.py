@@ -58,9 +58,7 @@ def build(
     app = build_api(workers, limits=limits, figures=figures, root=root_path)
     if page and colorizer is not None:
         _mount_page(app, workers, colorizer, course, limits, storage, root_path)
-    edge = Edge(
-        app, limits=limits, figures=figures, storage=storage, hosts=hosts, metrics=metrics
-    )
+    edge = Edge(app, limits=limits, figures=figures, storage=storage, hosts=hosts, metrics=metrics)
     return Address(Cors(edge, cors), root_path)
 
 
