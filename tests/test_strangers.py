@@ -8,6 +8,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -358,3 +360,12 @@ def test_half_open_uploads_are_closed_in_time(target: Target) -> None:
         connection.close()
     assert time.monotonic() - start < LIMITS["receive"] + 10
     assert Visitor(target).get(target.health).status == 200
+
+
+@pytest.mark.slow
+def test_the_benchmark_lets_no_stranger_in() -> None:
+    path = Path(__file__).parents[1] / "benchmarks" / "strangers.py"
+    command = [sys.executable, str(path), "--weights", "pix2pix", "--seconds", "3"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert re.search(r"strangers in +0 of [1-9]", done.stdout), done.stdout + done.stderr
+    assert " ms (100 ms)" in done.stdout  # whether it is kept is for an idle machine to say

@@ -39,7 +39,7 @@ _ROUTES = [(kind, method, re.compile(path)) for kind, method, path in ROUTES]
 _COOKIE = "pix2pix_visitor"
 _VISITOR = re.compile(rf"(?:^|;\s*){_COOKIE}=([0-9a-f]{{32}})(?:;|$)")
 _AT_ONCE = 4  # requests to be refused; more come from who tries them all,
-_PAUSE = 0.5  # [s] and wait about that long each, so that others do not wait for their turn
+_PAUSE = 1.0  # [s] and wait about that long each, so that others do not wait for their turn
 _STARTED = "/gradio_api/startup-events"  # launch() asks for it, once
 
 
