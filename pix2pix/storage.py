@@ -22,7 +22,7 @@ class Storage:
         self.most, self.folder = most, folder
         self._promised = self._settled = 0  # bytes, since the start; the difference is on its way
 
-    def check(self, size: int = 0) -> None:
+    def check(self, size: int = _LEAST) -> None:
         """Raise NoSpace unless `size` more bytes have room. For threads: it looks at the disk."""
         settled = self._settled
         self._compare(size, settled, stored_bytes(self.folder()))

@@ -20,6 +20,7 @@ from reverse_proxy import proxy
 from running_page import PATIENCE, colored, drop
 from serving import Answer, Service, form, head, photo, running, wait_until
 
+from pix2pix.page import MESSAGES
 from pix2pix.serve import parse_origin, parse_root
 from pix2pix.serve.forms import Form
 from pix2pix.serve.parameters import gather
@@ -350,13 +351,16 @@ def test_the_page_says_in_words_that_there_is_no_room(
         proxy(service.port, PREFIX, strip=True) as address,
         window(browser, f"{address}{PREFIX}/") as (tab, _),
     ):
-        while upload(service, np.random.default_rng().bytes(400_000)).status == 200:
-            pass
+        for size in (400_000, 9):  # which counts for more
+            while upload(service, np.random.default_rng().bytes(size)).status == 200:
+                pass
         drop(tab, photo(1500, 1000, "BMP"), "old.bmp")
         toast = tab.get_by_test_id("toast-body")
         expect(toast).to_contain_text("There is no room for more photos right now. Try again")
         expect(toast).not_to_contain_text("507")
         expect(toast).not_to_contain_text("{")
+        tab.get_by_label("Sample photo 2").click()  # its results take room, too
+        expect(toast.filter(has_text=MESSAGES["no_space"])).to_be_visible()
 
 
 # --- the log --------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
 _log = logging.getLogger("pix2pix.serve")
-_OURS = "pix2pix"  # the folder of the package in a traceback
+_OURS = str(Path(__file__).parents[1])  # the folder of the package
 _told = "_pix2pix_told"  # mark of an exception
 
 
@@ -62,7 +63,7 @@ def tell(error: BaseException | None) -> None:
     with suppress(Exception):  # some exceptions take no attributes
         setattr(error, _told, True)
     frames = traceback.extract_tb(error.__traceback__)
-    ours = any(_OURS in frame.filename.replace("\\", "/").split("/")[-4:-1] for frame in frames)
+    ours = any(frame.filename.startswith(_OURS) for frame in frames)
     trace: tuple[type[BaseException], BaseException, TracebackType | None]
     trace = type(error), error, error.__traceback__
     _log.log(logging.ERROR if ours else logging.WARNING, "an exception was printed", exc_info=trace)
