@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pix2pix.errors import Corrupt, TooLarge
-from pix2pix.images import gif, iso, jpeg, png, tiff
+from pix2pix.images import gif, iso, jpeg, png, tiff_pages
 from pix2pix.images.formats import Container
 
 _MAX_CHUNKS = 100_000
@@ -87,7 +87,7 @@ def _little(data: bytes) -> int:
 _INSPECTORS: dict[str, Callable[[bytes], Container]] = {
     "JPEG": jpeg.inspect,
     "PNG": png.inspect,
-    "TIFF": tiff.inspect,
+    "TIFF": tiff_pages.inspect,
     "GIF": gif.inspect,
     "WEBP": _inspect_webp,
     "BMP": _inspect_bmp,

@@ -5,7 +5,6 @@ another thread: see guard.py.
 """
 
 import contextlib
-import ctypes
 import functools
 import io
 import logging
@@ -20,7 +19,7 @@ from pix2pix.errors import (
     UnsupportedFormat,
     UnsupportedMode,
 )
-from pix2pix.images import guard, jpeg, metadata, png
+from pix2pix.images import guard, jpeg, layout, metadata, png, samples, tiff_extract
 from pix2pix.images.formats import Container
 from pix2pix.images.guard import check_pixels
 
@@ -40,7 +39,7 @@ def decode(
     UnsupportedMode.
     """
     try:
-        return _decode(data, name, max_pixels, warnings)
+        return _decode(data, name, container, max_pixels, warnings)
     except PhotoError:
         raise
     except Exception as error:
@@ -49,7 +48,7 @@ def decode(
             raise typed from error
     # A text or profile chunk may be at fault, not the picture.
     try:
-        image = _decode(png.essential(data), name, max_pixels, warnings)
+        image = _decode(png.essential(data), name, container, max_pixels, warnings)
     except PhotoError:
         raise
     except Exception:
@@ -59,13 +58,13 @@ def decode(
 
 
 def decode_truncated(
-    data: bytes, name: str, *, max_pixels: int, warnings: list[str]
+    data: bytes, name: str, container: Container, *, max_pixels: int, warnings: list[str]
 ) -> ImageFile.ImageFile:
     """What there is of a file that ends early. Raises Truncated if that is nothing."""
     if name == "JPEG":
         data += _END_OF_JPEG  # the decoder fills up the rest
     try:
-        image = _decode(data, name, max_pixels, warnings, partly=True)
+        image = _decode(data, name, container, max_pixels, warnings, partly=True)
     except PhotoError:
         raise
     except Exception as error:
@@ -75,14 +74,31 @@ def decode_truncated(
 
 
 def _decode(
-    data: bytes, name: str, max_pixels: int, warnings: list[str], *, partly: bool = False
+    data: bytes,
+    name: str,
+    container: Container,
+    max_pixels: int,
+    warnings: list[str],
+    *,
+    partly: bool = False,
 ) -> ImageFile.ImageFile:
+    page = layout.of_page(data, container) if name == "TIFF" else None
+    start = data
+    if page is not None:
+        start = samples.description(data, page, container)
+    elif name == "TIFF" and container.page:
+        start = tiff_extract.alone(data, container.page)
     with guard.reading(max_pixels):
-        image = _open(data, name, max_pixels, warnings)
+        image = _open(start, name, max_pixels, warnings)
         check_pixels(image.size, max_pixels)
         if name != "PNG":  # where EXIF may follow the pixels, and asking for it decodes them
             _parse_exif(image, max_pixels, warnings)
-        if partly:
+        if page is not None:
+            image.im = samples.pixels(data, page, container, warnings).im
+            image.info["compression"] = samples.compression(page)
+            image.tile = []
+            image.load_end()
+        elif partly:
             _load_what_there_is(image)
         else:
             image.load()
@@ -108,7 +124,7 @@ def _open(data: bytes, name: str, max_pixels: int, warnings: list[str]) -> Image
     if name == "HEIF":
         _register_heif()
     if name == "TIFF":
-        _silence_libtiff()
+        guard.silence_libtiff()
     with guard.reading(max_pixels) as heard:
         try:
             image = Image.open(io.BytesIO(data), formats=[name])
@@ -147,15 +163,6 @@ def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]
         warnings.append(_DAMAGED_EXIF)
     elif image.info.get("exif") and not len(exif):
         warnings.append("EXIF ignored: no entry can be read")
-
-
-@functools.cache
-def _silence_libtiff() -> None:
-    """libtiff writes its own lines to stderr about every broken strip; Pillow leaves it to."""
-    with contextlib.suppress(OSError, AttributeError):  # linked statically, as on Windows
-        library = ctypes.CDLL(Image.core.__file__)  # a symbol of its dependencies is found, too
-        library.TIFFSetErrorHandler(None)
-        library.TIFFSetWarningHandler(None)
 
 
 @functools.cache

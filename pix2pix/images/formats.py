@@ -88,6 +88,8 @@ class Container:
     lossless: bool = False
     cut: bool = False
     """The bytes end before the structure does."""
+    page: int = 0
+    """TIFF: where the picture's directory is, if Pillow cannot start from the file's first."""
 
 
 class HasFormat(Protocol):

@@ -7,6 +7,8 @@ nothing here they are Pillow's own.
 """
 
 import contextlib
+import ctypes
+import functools
 import threading
 import warnings
 from collections.abc import Iterator
@@ -48,6 +50,15 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
         raise TooLarge(
             f"{width:,} x {height:,} pixels, more than the limit of {max_pixels:,} (--max-pixels)"
         )
+
+
+@functools.cache
+def silence_libtiff() -> None:
+    """libtiff writes its own lines to stderr about every broken strip; Pillow leaves it to."""
+    with contextlib.suppress(OSError, AttributeError):  # linked statically, as on Windows
+        library = ctypes.CDLL(Image.core.__file__)  # a symbol of its dependencies is found, too
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 def _check(size: tuple[int, int]) -> None:

@@ -90,7 +90,9 @@ def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
         if not allow_truncated:
             raise
     warnings.clear()
-    image = decoder.decode_truncated(data, name, max_pixels=max_pixels, warnings=warnings)
+    image = decoder.decode_truncated(
+        data, name, container, max_pixels=max_pixels, warnings=warnings
+    )
     return _photo(image, name, container, warnings)
 
 
