@@ -15,9 +15,9 @@ from pix2pix.images.formats import Container
 
 _BAND_BYTES = 2**22
 _BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that know no pixels
-_COLORS = {0: 1, 1: 1, 2: 3, 8: 3}  # photometric -> its samples
+_COLORS = {0: 1, 1: 1, 2: 3, 5: 4, 8: 3}  # photometric -> its samples
 _TYPES = {(1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
-LAB = 8
+CMYK, LAB = 5, 8
 PREMULTIPLIED, ALPHA = 1, 2
 _TAGS = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 338, 339}
 
@@ -42,14 +42,14 @@ class Layout:
 
     @property
     def colors(self) -> int:
-        """1 for gray, 3 for RGB and CIELab."""
+        """1 for gray, 3 for RGB and CIELab, 4 for CMYK."""
         return _COLORS[self.photometric]
 
     @property
     def alpha(self) -> int | None:
         """Which sample is alpha."""
         for index, meaning in enumerate(self.extra):
-            if meaning in (PREMULTIPLIED, ALPHA) and self.photometric != LAB:
+            if meaning in (PREMULTIPLIED, ALPHA) and self.photometric not in (CMYK, LAB):
                 return self.colors + index
         return None
 
@@ -61,8 +61,8 @@ class Layout:
     @property
     def mode(self) -> str:
         """The mode of Pillow that the page is brought to."""
-        if self.photometric == LAB:
-            return "LAB"
+        if self.photometric in (CMYK, LAB):
+            return "CMYK" if self.photometric == CMYK else "LAB"
         if self.colors == 3:
             return "RGB" if self.alpha is None else "RGBA"
         if self.alpha is not None:
@@ -103,11 +103,13 @@ def of_page(data: bytes, container: Container) -> Layout | None:
         return None
     extra = tuple(int(meaning) for meaning in entries.get(338, ())[:samples])
     extra = (extra + (0,) * samples)[: max(0, samples - _COLORS.get(photometric, samples))]
-    if not _is_ours(photometric, dtype, samples, extra) or first(259, 1) not in _BYTEWISE:
+    planar = first(284, 1) == 2
+    if not _is_ours(photometric, dtype, samples, extra, planar=planar):
         return None
     tiled = 322 in entries
     offsets, counts = entries.get(324 if tiled else 273), entries.get(325 if tiled else 279)
-    if offsets is None or first(317, 1) not in (1, 2, 3):
+    known = first(259, 1) in _BYTEWISE and first(317, 1) in (1, 2, 3)
+    if offsets is None or not known:
         return None
     if first(317, 1) == 3 and dtype[0] != "f":
         raise Corrupt("a predictor for floats, but no floats")
@@ -120,7 +122,7 @@ def of_page(data: bytes, container: Container) -> Layout | None:
         compression=first(259, 1),
         predictor=first(317, 1),
         fill_order=first(266, 1),
-        planes=samples if first(284, 1) == 2 else 1,
+        planes=samples if planar else 1,
         extra=extra,
         offsets=offsets,
         counts=counts if counts is not None else np.zeros(0, np.uint32),
@@ -132,17 +134,22 @@ def of_page(data: bytes, container: Container) -> Layout | None:
     return _checked(found)
 
 
-def _is_ours(photometric: int, dtype: str, samples: int, extra: tuple[int, ...]) -> bool:
+def _is_ours(
+    photometric: int, dtype: str, samples: int, extra: tuple[int, ...], *, planar: bool
+) -> bool:
+    """Whether Pillow lacks the layout, or reads it wrongly, as big-endian floats and planes do."""
     colors = _COLORS.get(photometric)
     if colors is None or not colors <= samples <= TiffImagePlugin.MAX_SAMPLESPERPIXEL:
         return False
+    if dtype[0] == "f" or dtype == "u4":
+        return photometric in (0, 1, 2)
+    if planar and samples > 1 and (dtype == "u2" or bool(extra)):
+        return True
     if photometric == LAB:
-        return dtype == "u2" or (dtype == "u1" and bool(extra))
-    if colors == 3:
-        return dtype[0] == "f" or dtype == "u4" or (dtype == "u2" and len(extra) > 1)
-    if not extra:
-        return dtype in ("u4", "f2", "f8")
-    return dtype != "u1" or extra != (ALPHA,)
+        return dtype == "u2" or bool(extra)
+    if colors > 1:
+        return dtype == "u2" and len(extra) > (1 if photometric == 2 else 0)
+    return bool(extra) and (dtype != "u1" or extra != (ALPHA,))
 
 
 def _checked(page: Layout) -> Layout:

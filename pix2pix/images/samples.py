@@ -11,7 +11,7 @@ from PIL import Image, TiffImagePlugin
 from pix2pix.errors import InvalidPixels
 from pix2pix.images import guard, modes, tiff, tiff_extract
 from pix2pix.images.formats import Container
-from pix2pix.images.layout import LAB, PREMULTIPLIED, Layout
+from pix2pix.images.layout import CMYK, LAB, PREMULTIPLIED, Layout
 from pix2pix.images.tiff_bands import bands
 from pix2pix.images.tiff_extract import Fields, numbers
 
@@ -24,6 +24,7 @@ _AS_WRITTEN: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...]]] = {
     "F": (1, 3, (32,), ()),
     "RGB": (2, 1, (8, 8, 8), ()),
     "RGBA": (2, 1, (8, 8, 8, 8), (2,)),
+    "CMYK": (CMYK, 1, (8, 8, 8, 8), ()),
     "LAB": (LAB, 1, (8, 8, 8), ()),
 }
 
@@ -84,7 +85,7 @@ def _white(data: bytes, page: Layout, container: Container, warnings: list[str])
     if page.mode == "I;16":
         return 0.0
     container.deep = False  # said here
-    if page.colors == 3 and not floats:
+    if page.colors > 1 and not floats:
         warnings.append("16-bit channels become 8 bit")
         return 65535.0
     return modes.white_of(low, high, container, floats=floats, warnings=warnings)
