@@ -4,7 +4,6 @@ Pillow raises a dozen kinds of exceptions on bad files; they end here. Nothing h
 another thread: see guard.py.
 """
 
-import contextlib
 import functools
 import io
 import logging
@@ -94,29 +93,17 @@ def _decode(
         if name != "PNG":  # where EXIF may follow the pixels, and asking for it decodes them
             _parse_exif(image, max_pixels, warnings)
         if page is not None:
-            image.im = samples.pixels(data, page, container, warnings).im
+            image.im = samples.pixels(data, page, container, warnings, partly=partly).im
             image.info["compression"] = samples.compression(page)
             image.tile = []
             image.load_end()
         elif partly:
-            _load_what_there_is(image)
+            guard.load_what_there_is(image)
         else:
             image.load()
         if name == "PNG":
             _parse_exif(image, max_pixels, warnings)
     return image
-
-
-def _load_what_there_is(image: ImageFile.ImageFile) -> None:
-    """Pillow's switch for this is process-wide: another thread would pass over damage, too."""
-    try:
-        image.load()
-    except (OSError, SyntaxError):
-        if not image.tile or image._im is None:
-            raise
-        image.tile = []  # what has been decoded stays
-        with contextlib.suppress(Exception):
-            image.load_end()
 
 
 def _open(data: bytes, name: str, max_pixels: int, warnings: list[str]) -> ImageFile.ImageFile:

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from pix2pix.errors import TooLarge
 
@@ -50,6 +50,21 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
         raise TooLarge(
             f"{width:,} x {height:,} pixels, more than the limit of {max_pixels:,} (--max-pixels)"
         )
+
+
+def load_what_there_is(image: ImageFile.ImageFile) -> None:
+    """Decodes a picture up to where it is damaged.
+
+    Pillow's own switch for this is process-wide: another thread would pass over damage, too.
+    """
+    try:
+        image.load()
+    except (OSError, SyntaxError):
+        if not image.tile or image._im is None:
+            raise
+        image.tile = []  # what has been decoded stays
+        with contextlib.suppress(Exception):
+            image.load_end()
 
 
 @functools.cache

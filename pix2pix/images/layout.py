@@ -39,6 +39,7 @@ class Layout:
     counts: np.ndarray
     segment: tuple[int, int]  # width and height of a strip or tile
     tiled: bool
+    partly: bool = False  # read up to where it is damaged
 
     @property
     def colors(self) -> int:

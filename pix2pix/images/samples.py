@@ -5,6 +5,8 @@ read twice where the value of white must be found first, so that memory stays at
 result. Samples beside color and alpha, as the infrared of film scanners, are left out.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
@@ -53,8 +55,14 @@ def description(data: bytes, page: Layout, container: Container) -> bytes:
     return tiff_extract.sketch(data, container.page or head.first, fields)
 
 
-def pixels(data: bytes, page: Layout, container: Container, warnings: list[str]) -> Image.Image:
-    """The page in `page.mode`. Raises InvalidPixels for NaN and infinity beside other modes."""
+def pixels(
+    data: bytes, page: Layout, container: Container, warnings: list[str], *, partly: bool = False
+) -> Image.Image:
+    """The page in `page.mode`; where it is damaged, raises OSError, or `partly` leaves it black.
+
+    Raises InvalidPixels for NaN and infinity where they would not be seen any more.
+    """
+    page = replace(page, partly=partly)
     if page.dropped:
         plural = "" if page.dropped == 1 else "s"
         warnings.append(f"{page.dropped} further channel{plural} ignored, such as infrared")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from pix2pix.images import tiff_extract
+from pix2pix.images import guard, tiff_extract
 from pix2pix.images.layout import Layout
 from pix2pix.images.tiff import Header
 from pix2pix.images.tiff_extract import numbers
@@ -80,7 +80,10 @@ def _decoded(data: bytes, page: Layout, plane: int, first: int, last: int) -> Im
         fields[278] = _long(page.segment[1])
     file = io.BytesIO(tiff_extract.assembled(_HEAD, fields, b"".join(segments)))
     image = Image.open(file, formats=["TIFF"])
-    image.load()
+    if page.partly:
+        guard.load_what_there_is(image)
+    else:
+        image.load()
     return image
 
 
