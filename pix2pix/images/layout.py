@@ -19,6 +19,8 @@ _COLORS = {0: 1, 1: 1, 2: 3, 5: 4, 8: 3}  # photometric -> its samples
 _TYPES = {(1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
 CMYK, LAB = 5, 8
 PREMULTIPLIED, ALPHA = 1, 2
+# No compression of photos gains as much; it bounds what a small file can make of itself.
+_RATIO, _SLACK = 4096, 2**26
 _TAGS = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 338, 339}
 
 
@@ -166,6 +168,9 @@ def _checked(page: Layout) -> Layout:
         if page.compression != 1:
             raise Corrupt("TIFF strips or tiles without their sizes")
         page = replace(page, counts=np.full(wanted, row * page.segment[1]))
+    unpacked = page.size[0] * page.size[1] * page.samples * page.dtype.itemsize
+    if unpacked > _SLACK + _RATIO * int(page.counts.sum(dtype=np.float64)):
+        raise Corrupt(f"{unpacked:,} bytes of TIFF samples in hardly any data")
     if page.compression == 1 and not page.tiled and page.segment[1] * row > _BAND_BYTES:
         return _in_short_strips(page, row)
     return page
