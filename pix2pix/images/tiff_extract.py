@@ -9,7 +9,7 @@ import io
 import numpy as np
 
 from pix2pix.errors import Corrupt, UnsupportedMode
-from pix2pix.images import tiff, tiff_pages
+from pix2pix.images import tiff
 from pix2pix.images.tiff import Header
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -20,7 +20,7 @@ _MAX_DEPTH, _MAX_BYTES = 2, 2**26
 # What stands in the first directory for the whole file: descriptions, dates, names, rights, maker
 # and model, XMP, IPTC, Exif, GPS. Color profile and resolution are the page's own.
 _SHARED = {269, 270, 271, 272, 305, 306, 315, 316, 700, 33432, 33723, 34377, 34665, 34853}
-_ORIENTATION = 274
+_ORIENTATION, SUB_DIRECTORIES = 274, 330
 
 Field = tuple[int, int, bytes]  # type, count, values in the file's byte order
 Fields = dict[int, Field]
@@ -67,12 +67,12 @@ def page_fields(data: bytes, head: Header, offset: int) -> Fields:
     """All fields of a page, and what it lacks of those that the first one has for the file."""
     fields = _fields(data, head, offset)
     if offset != head.first:
-        tags = {tiff_pages.SUB_DIRECTORIES}
-        below = tiff.directory(data, head, head.first, tags).get(tiff_pages.SUB_DIRECTORIES, ())
+        tags = {SUB_DIRECTORIES}
+        below = tiff.directory(data, head, head.first, tags).get(SUB_DIRECTORIES, ())
         shared = _SHARED | {_ORIENTATION} if offset in below else _SHARED
         first = _fields(data, head, head.first)
         fields = {tag: first[tag] for tag in shared & first.keys()} | fields
-    fields.pop(tiff_pages.SUB_DIRECTORIES, None)
+    fields.pop(SUB_DIRECTORIES, None)
     return fields
 
 

@@ -6,27 +6,27 @@ pyramids are no further pictures. Source: TIFF 6.0; TIFF/EP; DNG 1.7; BigTIFF as
 
 import functools
 import io
-from collections.abc import Iterator
+import lzma
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from PIL import Image
 
 from pix2pix.errors import Corrupt, TooLarge, UnsupportedFormat, UnsupportedMode
-from pix2pix.images import guard, tiff
+from pix2pix.images import guard, tiff, tiff_extract
 from pix2pix.images.formats import Container
 from pix2pix.images.tiff import Entries, Header
 
 _KIND, _OLD_KIND = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_STRIP_OFFSETS, _STRIP_BYTES, _MAX_SAMPLE, _SAMPLE_FORMAT = 273, 279, 281, 339
+_STRIP_OFFSETS, _SAMPLES, _ROWS, _STRIP_BYTES = 273, 277, 278, 279
+_MAX_SAMPLE, _SAMPLE_FORMAT = 281, 339
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
-SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
+_SUB_DIRECTORIES, _DNG_VERSION = tiff_extract.SUB_DIRECTORIES, 50706
 _TAGS = {_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _MAX_SAMPLE}
 _TAGS |= {_STRIP_OFFSETS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
-_TAGS |= {_SAMPLE_FORMAT, SUB_DIRECTORIES, _DNG_VERSION}
+_TAGS |= {_SAMPLE_FORMAT, _SUB_DIRECTORIES, _DNG_VERSION}
 _COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000, 50001}
-# Not every libtiff has these; Pillow's name of each.
-_OPTIONAL = {34925: "lzma", 50000: "zstd", 50001: "webp"}
 _NAMES = {
     34661: "JBIG",
     34712: "JPEG 2000",
@@ -47,6 +47,7 @@ _OLD_REDUCED = 2
 _BYTES = {1, 2, 7}  # types that stay one object
 _MAX_ENTRIES, _MAX_NUMBERS = 65_535, 1_000_000
 _MAX_VISITED, _MAX_SUB_DIRECTORIES, _MAX_ENTRIES_VISITED = 1_000, 64, 1_000_000
+_HEAD = Header("<", False, 0)
 # A tile is decoded whole, however little of it is picture.
 _MAX_TILE = 2**26
 
@@ -122,7 +123,7 @@ def _visited(data: bytes, head: Header) -> Iterator[Page]:
     for number, offset in enumerate(tiff.chain(data, head)):
         page = Page(offset, tiff.directory(data, head, offset, _TAGS))
         yield page
-        below = page.entries.get(SUB_DIRECTORIES, ())[:_MAX_SUB_DIRECTORIES]
+        below = page.entries.get(_SUB_DIRECTORIES, ())[:_MAX_SUB_DIRECTORIES]
         for place in [int(place) for place in below if 0 < int(place) < len(data)]:
             yield Page(place, tiff.directory(data, head, place, _TAGS))
             budget -= tiff.length(data, head, place)
@@ -151,15 +152,45 @@ def _check_decodable(page: Page) -> None:
 
 @functools.cache
 def _has_codec(compression: int) -> bool:
-    """Whether this libtiff has it, tried with one pixel: its own error would name no reason."""
-    name = _OPTIONAL.get(compression)
+    """Whether this libtiff has it, tried with one pixel: its own error would name no reason.
+
+    Tried by reading: libtiff may crash when it is to write with a codec that it lacks.
+    """
+    if compression not in _OPTIONAL:
+        return True
+    bits, photometric, pixel = _OPTIONAL[compression]()
     guard.silence_libtiff()
+    one, head = (4, 1, tiff_extract.numbers(_HEAD, "u4", 1)), _HEAD
+    fields = {tag: one for tag in (_WIDTH, _HEIGHT, _ROWS)}
+    for tag, values in {
+        _BITS: bits,
+        _COMPRESSION: (compression,),
+        _PHOTOMETRIC: (photometric,),
+        _SAMPLES: (len(bits),),
+        _STRIP_OFFSETS: (8,),
+        _STRIP_BYTES: (len(pixel),),
+    }.items():
+        fields[tag] = 3, len(values), tiff_extract.numbers(head, "u2", *values)
     try:
-        if name is not None:
-            Image.new("RGB", (1, 1)).save(io.BytesIO(), "TIFF", compression=name)
-    except Exception:  # OSError, RuntimeError, KeyError: by version
+        with guard.reading(1):
+            Image.open(io.BytesIO(tiff_extract.assembled(head, fields, pixel))).load()
+    except Exception:  # OSError, SyntaxError, KeyError: by version
         return False
     return True
+
+
+def _webp_pixel() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(buffer, "WEBP", lossless=True)
+    return buffer.getvalue()
+
+
+# Not every libtiff has these: bits, photometric interpretation and one pixel of each.
+_OPTIONAL: dict[int, Callable[[], tuple[tuple[int, ...], int, bytes]]] = {
+    34925: lambda: ((8,), 1, lzma.compress(b"\0", check=lzma.CHECK_NONE)),
+    50000: lambda: ((8,), 1, bytes.fromhex("28b52ffd 2001 090000 00")),
+    50001: lambda: ((8, 8, 8), 2, _webp_pixel()),
+}
 
 
 def _layout(page: Page, size: int) -> Container:

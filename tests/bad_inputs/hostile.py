@@ -78,6 +78,9 @@ def _bmps() -> Iterator[tuple[str, bytes]]:
 
 
 def _webps() -> Iterator[tuple[str, bytes]]:
+    for mode, color in (("RGB", "black"), ("RGBA", (9, 9, 9, 99))):
+        flat = Image.new(mode, (2_990, 3_000), color)
+        yield mode, pictures.encoded(flat, "WEBP", lossless=True)
     for width, height in ((2_990, 3_000), (1, 16_383), (16_383, 16_383), (9_000, 9_000)):
         yield "flat", webp(vp8l(width, height))
         yield "canvas", webp(vp8x(width, height), vp8l(width, height))
