@@ -5,13 +5,18 @@ be silent or slow, and a file that ends early is told from one that is broken. J
 have a file each; the simpler containers are here.
 """
 
-from pix2pix.errors import Corrupt
-from pix2pix.images import jpeg, png, tiff
+from collections.abc import Callable
+from functools import partial
+
+from pix2pix.errors import Corrupt, TooLarge
+from pix2pix.images import gif, iso, jpeg, png, tiff_pages
 from pix2pix.images.formats import Container
 
-_MAX_FRAMES = 10_000
-_MAX_BLOCKS = 1_000_000
-_MAX_BLOCKS_BEFORE_PICTURE = 100_000
+_MAX_CHUNKS = 100_000
+# So few bytes hold no photo, only a bomb; a blank page of A4 in 300 dpi still passes.
+_SMALL, _MAX_PIXELS_OF_SMALL = 1024, 9_000_000
+# Pillow decodes run lengths in Python, and fills up what they leave out byte by byte.
+_RLE, _RLE_RATIO, _RLE_SLACK, _RLE_WIDTH = (1, 2), 128, 2**20, 65_535
 
 
 def inspect(name: str, data: bytes) -> Container:
@@ -21,93 +26,71 @@ def inspect(name: str, data: bytes) -> Container:
     for kinds that are not decoded here, TookTooLong for files built to take minutes.
     """
     container = _INSPECTORS[name](data)
-    if container.size is not None and 0 in container.size and not container.cut:
-        raise Corrupt("width or height is zero")
+    if container.size is not None:
+        if 0 in container.size and not container.cut:
+            raise Corrupt("width or height is zero")
+        width, height = container.size
+        if len(data) < _SMALL and width * height > _MAX_PIXELS_OF_SMALL:
+            raise TooLarge(f"{width:,} x {height:,} pixels from {len(data)} bytes")
     return container
-
-
-def _inspect_gif(data: bytes) -> Container:
-    """Blocks of a GIF; sub-blocks of one byte each would keep Pillow busy for hours."""
-    container = Container(frames=0, lossless=True)
-    position, blocks = 13 + _color_table(data, 10), 0
-    while (kind := data[position : position + 1]) in (b",", b"!", b"\x00") and kind:
-        if kind == b",":
-            container.frames += 1
-            position += 11 + _color_table(data, position + 9)
-        else:
-            position += 2 if kind == b"!" else 1
-        while kind != b"\x00" and position < len(data) and data[position]:
-            position += 1 + data[position]
-            blocks += 1
-            if blocks > _MAX_BLOCKS_BEFORE_PICTURE and not container.frames:
-                raise Corrupt(f"more than {_MAX_BLOCKS_BEFORE_PICTURE:,} GIF blocks, no picture")
-            if blocks > _MAX_BLOCKS or container.frames > _MAX_FRAMES:
-                container.many = True
-                return container
-        position += kind != b"\x00"
-    container.cut = position > len(data) or not container.frames
-    container.frames = max(1, container.frames)
-    return container
-
-
-def _color_table(data: bytes, position: int) -> int:
-    """The bytes of the color table that the flags at `position` announce."""
-    flags = data[position] if position < len(data) else 0
-    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _inspect_webp(data: bytes) -> Container:
-    container = Container(cut=_little(data[4:8]) + 8 > len(data))
+    """Canvas, frames and bitstreams of a WebP: a decoder allocates the largest of them."""
+    stop = _little(data[4:8]) + 8
+    container = Container(cut=stop > len(data))
     position, frames, chunks = 12, 0, 0
-    while position + 8 <= len(data) and chunks < _MAX_BLOCKS_BEFORE_PICTURE:
+    sizes = [(1, 1)]
+    while position + 8 <= min(stop, len(data)) and chunks < _MAX_CHUNKS:
         kind, size = data[position : position + 4], _little(data[position + 4 : position + 8])
         start = position + 8
-        if kind == b"VP8X" and len(data) >= start + 10:
-            container.size = (
-                1 + _little(data[start + 4 : start + 7]),
-                1 + _little(data[start + 7 : start + 10]),
-            )
+        if kind == b"VP8X":
+            sizes.append(_webp_pair(data, start + 4))
         elif kind == b"ANMF":
             frames += 1
-            kind = data[start + 16 : start + 20]  # the first chunk inside
-        container.lossless |= kind == b"VP8L"
-        position, chunks = start + size + (size & 1), chunks + 1
-    container.frames, container.many = max(1, frames), position + 8 <= len(data)
+            sizes.append(_webp_pair(data, start + 6))
+            kind, start = data[start + 16 : start + 20], start + 24  # the first chunk inside
+        if kind == b"VP8L":
+            container.lossless = True
+            bits = _little(data[start + 1 : start + 5])
+            sizes.append((1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)))
+        elif kind == b"VP8 ":
+            pair = _little(data[start + 6 : start + 8]), _little(data[start + 8 : start + 10])
+            sizes.append((pair[0] & 0x3FFF, pair[1] & 0x3FFF))
+        position, chunks = position + 8 + size + (size & 1), chunks + 1
+    container.size = max(size[0] for size in sizes), max(size[1] for size in sizes)
+    container.frames, container.many = max(1, frames), chunks == _MAX_CHUNKS
     return container
 
 
+def _webp_pair(data: bytes, start: int) -> tuple[int, int]:
+    return 1 + _little(data[start : start + 3]), 1 + _little(data[start + 3 : start + 6])
+
+
 def _inspect_bmp(data: bytes) -> Container:
-    return Container(lossless=True, cut=_little(data[2:6]) > len(data) or len(data) < 26)
-
-
-def _inspect_iso(data: bytes) -> Container:
-    """Top-level boxes of AVIF and HEIF; Pillow knows their frames from the header."""
-    position = 0
-    for _ in range(_MAX_FRAMES):
-        if position + 8 > len(data):
-            return Container(cut=position != len(data))
-        size = int.from_bytes(data[position : position + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[position + 8 : position + 16], "big")
-        if size == 0:  # to the end of the file
-            return Container()
-        if size < 8:
-            raise Corrupt("a box of impossible size")
-        position += size
-    raise Corrupt(f"more than {_MAX_FRAMES:,} boxes")
+    container = Container(lossless=True, cut=_little(data[2:6]) > len(data) or len(data) < 26)
+    if _little(data[14:18]) == 12:
+        container.size = _little(data[18:20]), _little(data[20:22])
+        return container
+    height = int.from_bytes(data[22:26], "little", signed=True)  # negative: from the top down
+    width, height = container.size = _little(data[18:22]), abs(height)
+    if _little(data[30:34]) in _RLE and len(data) >= 34:
+        if width > _RLE_WIDTH or width * height > _RLE_RATIO * len(data) + _RLE_SLACK:
+            raise Corrupt(f"run lengths of {len(data):,} bytes for {width:,} x {height:,} pixels")
+    return container
 
 
 def _little(data: bytes) -> int:
     return int.from_bytes(data, "little")
 
 
-_INSPECTORS = {
+_INSPECTORS: dict[str, Callable[[bytes], Container]] = {
     "JPEG": jpeg.inspect,
     "PNG": png.inspect,
-    "TIFF": tiff.inspect,
-    "GIF": _inspect_gif,
+    "TIFF": tiff_pages.inspect,
+    "GIF": gif.inspect,
     "WEBP": _inspect_webp,
     "BMP": _inspect_bmp,
-    "AVIF": _inspect_iso,
-    "HEIF": _inspect_iso,
+    "AVIF": partial(iso.inspect, coded=b"av01"),
+    "HEIF": partial(iso.inspect, coded=b""),
 }

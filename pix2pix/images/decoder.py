@@ -1,17 +1,12 @@
 """Pillow, kept on a lead: one format at a time, silent, and with typed errors only.
 
-Pillow raises a dozen kinds of exceptions on bad files and has switches and warnings that are
-process-wide; both end here.
+Pillow raises a dozen kinds of exceptions on bad files; they end here. Nothing here waits for
+another thread: see guard.py.
 """
 
-import contextlib
-import ctypes
 import functools
 import io
 import logging
-import threading
-import warnings as python_warnings
-from collections.abc import Iterator
 
 from PIL import Image, ImageFile
 
@@ -23,13 +18,14 @@ from pix2pix.errors import (
     UnsupportedFormat,
     UnsupportedMode,
 )
-from pix2pix.images import jpeg, metadata, png
+from pix2pix.images import guard, jpeg, layout, metadata, png, samples, tiff_extract
 from pix2pix.images.formats import Container
+from pix2pix.images.guard import check_pixels
 
-_LOCK = threading.RLock()
 # Without a handler anywhere, Pillow's log of broken files would go to stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 _DAMAGED_EXIF = "EXIF damaged: some of it ignored"
+_END_OF_JPEG = b"\xff\xd9"
 _UNSUPPORTED = ("unknown pixel mode", "cannot handle", "unsupported", "unknown data organization")
 
 
@@ -42,7 +38,7 @@ def decode(
     UnsupportedMode.
     """
     try:
-        return _decode(data, name, max_pixels, warnings, cut=container.cut)
+        return _decode(data, name, container, max_pixels, warnings)
     except PhotoError:
         raise
     except Exception as error:
@@ -51,7 +47,7 @@ def decode(
             raise typed from error
     # A text or profile chunk may be at fault, not the picture.
     try:
-        image = _decode(png.essential(data), name, max_pixels, warnings)
+        image = _decode(png.essential(data), name, container, max_pixels, warnings)
     except PhotoError:
         raise
     except Exception:
@@ -61,12 +57,13 @@ def decode(
 
 
 def decode_truncated(
-    data: bytes, name: str, *, max_pixels: int, warnings: list[str]
+    data: bytes, name: str, container: Container, *, max_pixels: int, warnings: list[str]
 ) -> ImageFile.ImageFile:
     """What there is of a file that ends early. Raises Truncated if that is nothing."""
+    if name == "JPEG":
+        data += _END_OF_JPEG  # the decoder fills up the rest
     try:
-        with _pillow(truncated=True):
-            image = _decode(data, name, max_pixels, warnings)
+        image = _decode(data, name, container, max_pixels, warnings, partly=True)
     except PhotoError:
         raise
     except Exception as error:
@@ -75,55 +72,71 @@ def decode_truncated(
     return image
 
 
-def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
-    """Raises TooLarge, naming the limit and the flag that lifts it."""
-    width, height = size
-    if width * height > max_pixels:
-        raise TooLarge(
-            f"{width:,} x {height:,} pixels, more than the limit of {max_pixels:,} (--max-pixels)"
-        )
-
-
 def _decode(
-    data: bytes, name: str, max_pixels: int, warnings: list[str], *, cut: bool = False
+    data: bytes,
+    name: str,
+    container: Container,
+    max_pixels: int,
+    warnings: list[str],
+    *,
+    partly: bool = False,
 ) -> ImageFile.ImageFile:
-    image = _open(data, name, warnings)
-    check_pixels(image.size, max_pixels)
-    if name != "PNG":  # where EXIF may follow the pixels, and asking for it decodes them
-        _parse_exif(image, warnings)
-    limit = Image.MAX_IMAGE_PIXELS
-    above = limit is not None and image.width * image.height > limit
-    # The caller's limit holds, not Pillow's; and another thread may just be reading leniently.
-    with _pillow() if above or cut else contextlib.nullcontext():
-        image.load()
-    if name == "PNG":
-        _parse_exif(image, warnings)
+    page = layout.of_page(data, container) if name == "TIFF" else None
+    start = data
+    if page is not None:
+        start = samples.description(data, page, container)
+    elif name == "TIFF" and container.page:
+        start = tiff_extract.alone(data, container.page)
+    with guard.reading(max_pixels):
+        image = _open(start, name, max_pixels, warnings)
+        check_pixels(image.size, max_pixels)
+        if name != "PNG":  # where EXIF may follow the pixels, and asking for it decodes them
+            _parse_exif(image, max_pixels, warnings)
+        if page is not None:
+            image.im = samples.pixels(data, page, container, warnings, partly=partly).im
+            image.info["compression"] = samples.compression(page)
+            image.tile = []
+            image.load_end()
+        elif partly:
+            guard.load_what_there_is(image)
+        else:
+            image.load()
+        if name == "PNG":
+            _parse_exif(image, max_pixels, warnings)
     return image
 
 
-def _open(data: bytes, name: str, warnings: list[str]) -> ImageFile.ImageFile:
+def _open(data: bytes, name: str, max_pixels: int, warnings: list[str]) -> ImageFile.ImageFile:
     """The header only. Raises SyntaxError with the plugin's reason."""
     if name == "HEIF":
         _register_heif()
     if name == "TIFF":
-        _silence_libtiff()
-    with _pillow() as heard:
+        guard.silence_libtiff()
+    with guard.reading(max_pixels) as heard:
         try:
             image = Image.open(io.BytesIO(data), formats=[name])
         except Image.UnidentifiedImageError as error:
-            reasons = [str(warning.message) for warning in heard]
-            raise SyntaxError("; ".join(reasons) or "unreadable header") from error
-    if any("APNG" not in str(warning.message) for warning in heard):
+            raise SyntaxError("; ".join(heard) or _reason(data, name)) from error
+    if any("APNG" not in warning for warning in heard):
         warnings.append(_DAMAGED_EXIF)
     return image
 
 
-def _parse_exif(image: ImageFile.ImageFile, warnings: list[str]) -> None:
+def _reason(data: bytes, name: str) -> str:
+    """What Pillow's plugin says of a header that it cannot read; Image.open keeps it to itself."""
+    try:
+        Image.OPEN[name][0](io.BytesIO(data), "")
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return "unreadable header"
+
+
+def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]) -> None:
     """Has Pillow parse EXIF, which it keeps, while its complaints can be heard."""
     if len(image.info.get("exif") or b"") > jpeg.MAX_EXIF:
         del image.info["exif"]
         warnings.append(f"EXIF ignored: more than {jpeg.MAX_EXIF:,} bytes")
-    with _pillow() as heard:
+    with guard.reading(max_pixels) as heard:
         try:
             exif = image.getexif()
             for tag in metadata.DIRECTORIES:
@@ -140,14 +153,6 @@ def _parse_exif(image: ImageFile.ImageFile, warnings: list[str]) -> None:
 
 
 @functools.cache
-def _silence_libtiff() -> None:
-    """libtiff writes its own lines to stderr about every broken strip; Pillow leaves it to."""
-    with contextlib.suppress(OSError, AttributeError):  # linked statically, as on Windows
-        library = ctypes.CDLL(Image.core.__file__)  # a symbol of its dependencies is found, too
-        library.TIFFSetErrorHandler(None)
-        library.TIFFSetWarningHandler(None)
-
-
 def _register_heif() -> None:
     try:
         import pillow_heif
@@ -156,26 +161,6 @@ def _register_heif() -> None:
             "HEIC needs the extra: pip install 'pix2pix-color[heic]'"
         ) from error
     pillow_heif.register_heif_opener()
-
-
-@contextlib.contextmanager
-def _pillow(*, truncated: bool | None = None) -> Iterator[list[python_warnings.WarningMessage]]:
-    """Pillow's process-wide switches set for one call: no pixel limit of its own, no warnings out.
-
-    `truncated` stays in force for calls within the call.
-    """
-    with _LOCK, python_warnings.catch_warnings(record=True) as heard:
-        python_warnings.simplefilter("always")
-        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        verbose = getattr(Image, "WARN_POSSIBLE_FORMATS", False)  # not in every version
-        Image.MAX_IMAGE_PIXELS, Image.WARN_POSSIBLE_FORMATS = None, True
-        if truncated is not None:
-            ImageFile.LOAD_TRUNCATED_IMAGES = truncated
-        try:
-            yield heard
-        finally:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
-            Image.WARN_POSSIBLE_FORMATS = verbose
 
 
 def _typed(error: Exception, data: bytes, name: str, container: Container) -> PhotoError:

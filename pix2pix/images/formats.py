@@ -67,6 +67,13 @@ _REFUSED = (
     (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
     (b"8BPS", "a Photoshop document"),
+    (b"IIRO", "a camera raw file"),  # Olympus
+    (b"IIRS", "a camera raw file"),
+    (b"MMOR", "a camera raw file"),
+    (b"IIU\x00", "a camera raw file"),  # Panasonic
+    (b"FUJIFILMCCD-RAW", "a camera raw file"),
+    (b"\x00MRM", "a camera raw file"),  # Minolta
+    (b"FOVb", "a camera raw file"),  # Sigma
 )
 
 
@@ -88,6 +95,8 @@ class Container:
     lossless: bool = False
     cut: bool = False
     """The bytes end before the structure does."""
+    page: int = 0
+    """TIFF: where the picture's directory is, if Pillow cannot start from the file's first."""
 
 
 class HasFormat(Protocol):
@@ -133,6 +142,8 @@ def _sniff_iso(data: bytes) -> str:
         return "AVIF"
     if brands & _HEIF_BRANDS:
         return "HEIF"
+    if b"crx " in brands:  # Canon
+        raise UnsupportedFormat(f"a camera raw file, none of {', '.join(READABLE)}")
     raise UnsupportedFormat(f"a video or another ISO file, none of {', '.join(READABLE)}")
 
 

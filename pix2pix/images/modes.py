@@ -103,9 +103,15 @@ def _from_deep(
 
 
 def _white(image: Image.Image, container: Container, warnings: list[str]) -> float:
-    """The value that becomes white: stated by the file, or the least that holds every pixel."""
     low, high = _extremes(image)
-    if image.mode == "F":
+    return white_of(low, high, container, floats=image.mode == "F", warnings=warnings)
+
+
+def white_of(
+    low: float, high: float, container: Container, *, floats: bool, warnings: list[str]
+) -> float:
+    """The value that becomes white: stated by the file, or the least that holds every pixel."""
+    if floats:
         warnings.append("float pixels become 8 bit")
         return next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
     if low < 0 or high > 65535:

@@ -27,6 +27,8 @@ def inspect(data: bytes) -> Container:
         else:
             extras += 1
         if kind == b"IHDR" and end - start >= 13:
+            if container.size is not None:
+                raise Corrupt("two PNG headers")
             container.size = _big(data[start : start + 4]), _big(data[start + 4 : start + 8])
             container.deep = data[start + 8] == 16
         elif kind == b"acTL":

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from pix2pix.errors import PhotoError, Truncated
-from pix2pix.images import containers, decoder, files, formats, jpeg, metadata, modes
+from pix2pix.images import containers, decoder, files, formats, guard, jpeg, metadata, modes
 from pix2pix.images.formats import Container
 
 _TRANSPOSE = {
@@ -73,6 +73,11 @@ def read(
 
 
 def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
+    with guard.reading(max_pixels):  # also what Pillow says of metadata later on
+        return _decode_quietly(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
+
+
+def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
     name = formats.sniff(data)
     container = containers.inspect(name, data)
     if container.size is not None:
@@ -90,7 +95,9 @@ def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
         if not allow_truncated:
             raise
     warnings.clear()
-    image = decoder.decode_truncated(data, name, max_pixels=max_pixels, warnings=warnings)
+    image = decoder.decode_truncated(
+        data, name, container, max_pixels=max_pixels, warnings=warnings
+    )
     return _photo(image, name, container, warnings)
 
 

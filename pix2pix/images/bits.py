@@ -1,0 +1,25 @@
+"""Bits of a stream, most significant first, as the headers of video codecs pack them."""
+
+
+class Bits:
+    """A reader over `data`. Reading past the end raises ValueError."""
+
+    def __init__(self, data: bytes):
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def take(self, count: int) -> int:
+        """The next `count` bits as an unsigned number."""
+        self._left -= count
+        if self._left < 0:
+            raise ValueError("the header ends early")
+        return self._value >> self._left & (1 << count) - 1
+
+    def exp_golomb(self) -> int:
+        """An unsigned Exp-Golomb number (ITU-T H.265, 9.2)."""
+        zeros = 0
+        while not self.take(1):
+            zeros += 1
+            if zeros > 32:
+                raise ValueError("a number of more than 32 bits")
+        return (1 << zeros) - 1 + self.take(zeros)

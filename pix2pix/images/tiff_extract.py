@@ -1,0 +1,145 @@
+"""One page of a TIFF as a file of its own, in the classic layout that Pillow starts from.
+
+For pages that are not the first, and for big-endian BigTIFF, which Pillow takes for a classic
+file. Numbers of 64 bits become 32; the pixels stay where they are.
+"""
+
+import io
+
+import numpy as np
+
+from pix2pix.errors import Corrupt, UnsupportedMode
+from pix2pix.images import tiff
+from pix2pix.images.tiff import Header
+
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
+_NARROW = {16: 4, 17: 9, 18: 4}  # types of BigTIFF alone -> classic ones
+_POINTERS = {34665, 34853, 40965}  # Exif, GPS, Interoperability
+_MAX_DEPTH, _MAX_BYTES = 2, 2**26
+# What stands in the first directory for the whole file: descriptions, dates, names, rights, maker
+# and model, XMP, IPTC, Exif, GPS. Color profile and resolution are the page's own.
+_SHARED = {269, 270, 271, 272, 305, 306, 315, 316, 700, 33432, 33723, 34377, 34665, 34853}
+_ORIENTATION, SUB_DIRECTORIES = 274, 330
+
+Field = tuple[int, int, bytes]  # type, count, values in the file's byte order
+Fields = dict[int, Field]
+
+
+def alone(data: bytes, offset: int) -> bytes:
+    """The file, with the page at `offset` as its first and only one.
+
+    Raises UnsupportedMode above 4 GB, Corrupt where the fields overlap absurdly.
+    """
+    head = tiff.header(data)
+    if len(data) + _MAX_BYTES >= 2**32:
+        raise UnsupportedMode("TIFF of 4 GB with its picture behind a preview")
+    buffer = io.BytesIO(data)
+    buffer.seek(0, io.SEEK_END)
+    buffer.write(bytes(len(data) & 1))
+    tail = _Tail(data, head, buffer.tell())
+    first = tail.add(page_fields(data, head, offset))
+    buffer.write(tail.written)
+    buffer.seek(0)
+    buffer.write(_magic(head, first))
+    return buffer.getvalue()
+
+
+def sketch(data: bytes, offset: int, layout: Fields) -> bytes:
+    """A file with what the page at `offset` says besides its pixels, which have another layout."""
+    head = tiff.header(data)
+    fields = page_fields(data, head, offset)
+    for tag in (266, 273, 279, 317, 320, 322, 323, 324, 325, 338, 347):
+        fields.pop(tag, None)
+    tail = _Tail(data, head, 8)
+    first = tail.add(fields | layout)
+    return _magic(head, first) + tail.written
+
+
+def assembled(head: Header, fields: Fields, pixels: bytes) -> bytes:
+    """A file of `pixels`, from its 8th byte on, and one directory."""
+    tail = _Tail(b"", head, 8 + len(pixels) + len(pixels) % 2)
+    first = tail.add(fields)
+    return b"".join((_magic(head, first), pixels, bytes(len(pixels) & 1), tail.written))
+
+
+def page_fields(data: bytes, head: Header, offset: int) -> Fields:
+    """All fields of a page, and what it lacks of those that the first one has for the file."""
+    fields = _fields(data, head, offset)
+    if offset != head.first:
+        tags = {SUB_DIRECTORIES}
+        below = tiff.directory(data, head, head.first, tags).get(SUB_DIRECTORIES, ())
+        shared = _SHARED | {_ORIENTATION} if offset in below else _SHARED
+        first = _fields(data, head, head.first)
+        fields = {tag: first[tag] for tag in shared & first.keys()} | fields
+    fields.pop(SUB_DIRECTORIES, None)
+    return fields
+
+
+def numbers(head: Header, code: str, *values: int) -> bytes:
+    """`values` as numpy's type `code`, in the file's byte order."""
+    return np.array(values, head.order + code).tobytes()
+
+
+def _magic(head: Header, first: int) -> bytes:
+    return (b"II*\0" if head.order == "<" else b"MM\0*") + numbers(head, "u4", first)
+
+
+def _fields(data: bytes, head: Header, offset: int) -> Fields:
+    start, _, size = tiff.extent(data, head, offset)
+    wide = 8 if head.big else 4
+    fields: Fields = {}
+    total = 0
+    for index in range(tiff.length(data, head, offset)):
+        position = start + size * index
+        tag, kind = (head.number(data[position + i : position + i + 2]) for i in (0, 2))
+        count = head.number(data[position + 4 : position + 4 + wide])
+        length, place = count * SIZES.get(kind, 0), position + 4 + wide
+        if length > wide:
+            place = head.number(data[place : place + wide])
+        if not length or place + length > len(data) or tag in fields:
+            continue
+        total += length
+        if total > _MAX_BYTES:
+            raise Corrupt(f"more than {_MAX_BYTES:,} bytes in a TIFF directory")
+        fields[tag] = _narrow(head, kind, count, data[place : place + length])
+    return fields
+
+
+def _narrow(head: Header, kind: int, count: int, values: bytes) -> Field:
+    if kind not in _NARROW:
+        return kind, count, values
+    wide = np.frombuffer(values, head.order + "u8")
+    if wide.max() >= 2**32:
+        raise Corrupt("a TIFF entry that points past the file's end")
+    return _NARROW[kind], count, wide.astype(head.order + "u4").tobytes()
+
+
+class _Tail:
+    """Directories and their values, as they will stand from `base` on."""
+
+    def __init__(self, data: bytes, head: Header, base: int):
+        self.data, self.head, self.base = data, head, base
+        self.written = b""
+
+    def add(self, fields: Fields, depth: int = 0) -> int:
+        """Appends a directory and those below it; returns its offset."""
+        head = self.head
+        fields = dict(fields)
+        for tag in _POINTERS & fields.keys():
+            inner = _fields(self.data, head, head.number(fields.pop(tag)[2][:4]))
+            if inner and depth < _MAX_DEPTH:
+                fields[tag] = 4, 1, numbers(head, "u4", self.add(inner, depth + 1))
+        entries = []
+        for tag in sorted(fields):
+            kind, count, values = fields[tag]
+            if len(values) > 4:
+                values = numbers(head, "u4", self._append(values))
+            prefix = numbers(head, "u2", tag, kind) + numbers(head, "u4", count)
+            entries.append(prefix + values.ljust(4, b"\0"))
+        return self._append(numbers(head, "u2", len(entries)) + b"".join(entries) + bytes(4))
+
+    def _append(self, values: bytes) -> int:
+        position = self.base + len(self.written)
+        self.written += values + bytes(len(values) & 1)
+        return position
