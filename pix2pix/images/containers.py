@@ -6,7 +6,7 @@ have a file each; the simpler containers are here.
 """
 
 from pix2pix.errors import Corrupt
-from pix2pix.images import jpeg, png, tiff
+from pix2pix.images import jpeg, jpeg2000, png, pnm, tiff
 from pix2pix.images.formats import Container
 
 _MAX_FRAMES = 10_000
@@ -110,4 +110,6 @@ _INSPECTORS = {
     "BMP": _inspect_bmp,
     "AVIF": _inspect_iso,
     "HEIF": _inspect_iso,
+    "JPEG2000": jpeg2000.inspect,
+    "PNM": pnm.inspect,
 }
