@@ -45,7 +45,7 @@ def _inspect_gif(data: bytes) -> Container:
                 container.many = True
                 return container
         position += kind != b"\x00"
-    container.cut = position > len(data) or not container.frames
+    container.cut = position > len(data) or not container.frames or not kind
     container.frames = max(1, container.frames)
     return container
 

@@ -8,6 +8,7 @@ would change (JPEG).
 
 import hashlib
 import random
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,7 @@ from pix2pix.errors import PhotoError
 from pix2pix.images import decoder, jpeg_scans, png
 from pix2pix.images.formats import Container
 
-MISSING = "the end marker is missing, the picture is whole"
+MISSING = "the end of the file is missing, the picture is whole"
 _JPEG_END = b"\xff\xd9"
 # Bits that differ from the very first one on; FF would be a marker.
 _PROBES = (
@@ -33,18 +34,30 @@ def completed(name: str, data: bytes, container: Container, *, max_pixels: int) 
     """
     if name == "JPEG":
         return _jpeg(data, container, max_pixels)
-    whole = {"PNG": png.closed, "JPEG2000": _closed_jpeg2000}.get(name, _leave)(data)
+    close = _CLOSE.get(name)
+    whole = None if close is None else close(data)
     if whole is None or _digest(name, whole, container, max_pixels) is None:
         return None
     return whole
 
 
-def _closed_jpeg2000(data: bytes) -> bytes | None:
-    return data + _JPEG_END
+def _closed_webp(data: bytes) -> bytes:
+    """The whole chunks of a WebP, the last one padded, under a size that is theirs."""
+    position = 12
+    while position + 8 <= len(data):
+        end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "little")
+        if end > len(data):
+            break
+        position = end + (end & 1)
+    chunks = data[12:position].ljust(position - 12, b"\0")
+    return data[:4] + (4 + len(chunks)).to_bytes(4, "little") + data[8:12] + chunks
 
 
-def _leave(data: bytes) -> bytes | None:
-    return None
+_CLOSE: dict[str, Callable[[bytes], bytes | None]] = {
+    "PNG": png.closed,
+    "JPEG2000": lambda data: data + _JPEG_END,
+    "WEBP": _closed_webp,
+}
 
 
 def _jpeg(data: bytes, container: Container, max_pixels: int) -> bytes | None:
@@ -52,8 +65,9 @@ def _jpeg(data: bytes, container: Container, max_pixels: int) -> bytes | None:
     if ending is None or not ending.complete:
         return None
     scanned = data[: ending.position]
-    plain = scanned.rstrip(b"\0")  # room that was made for the file and never filled
-    for cut in {len(plain), min(len(plain) + 1, len(scanned))}:
+    plain = len(scanned.rstrip(b"\0"))  # room that was made for the file and never filled
+    half = len(scanned[:plain].rstrip(b"\xff"))  # of the end marker; but FF 00 is picture
+    for cut in sorted({half, plain, min(plain + 1, len(scanned))}):
         whole = data[:cut] + _JPEG_END
         expected = _digest("JPEG", whole, container, max_pixels)
         if expected is not None and all(

@@ -27,7 +27,7 @@ from pix2pix.images import (
 )
 from pix2pix.images.formats import Container
 
-_SIZED = {"GIF", "WEBP", "BMP"}  # which state where they end
+_CLOSED = {"PNG", "GIF", "BMP"}  # which state where they end, and are decoded without it
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -121,8 +121,8 @@ def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> 
                 raise
             failed = error.with_traceback(None)
         else:
-            if container.cut and name in _SIZED:
-                warnings.append("the file is shorter than it says, the picture is whole")
+            if container.cut and name in _CLOSED:
+                warnings.append(endings.MISSING)
             return photo
     completed = endings.completed(name, data, container, max_pixels=max_pixels)
     if completed is None:
