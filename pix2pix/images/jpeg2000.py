@@ -23,7 +23,7 @@ _EXIF = b"JpgTiffExif->JP2"
 # EnumCS: two levels, sRGB, gray, sYCC, CMYK
 _COLOR_SPACES = {0, 12, 15, 16, 17, 18}
 # An empty picture takes a bit for 4,096 pixels; none that shows something is so small.
-_FREE_SAMPLES, _SAMPLES_A_BYTE = 2**22, 10_000
+_FREE_SAMPLES, _SAMPLES_A_BYTE = 2**21, 4_000
 _FREE_PARTS, _SAMPLES_A_PART = 4096, 200
 _MAX_PACKETS = 2_000_000
 _MAX_MARKERS = 100_000
@@ -74,7 +74,9 @@ def finished(image: Image.Image, container: Container) -> Image.Image:
     """The decoded picture with what Pillow leaves out: few bits stretched to 255, profile, XMP."""
     info = image.info
     white = container.white or 255
-    if white < 255 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
+    if white < 255 and image.mode == "P":  # numbers of colors, moved up as if they were levels
+        image = image.point([level // (256 - white) for level in range(256)])
+    elif white < 255 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
         levels = [min(255, round(255 * level / white)) for level in range(256)]
         image = image.point(levels * len(image.getbands()))
     if container.icc is not None:

@@ -26,8 +26,12 @@ _HEADERS |= {
     kind: re.compile(rb"P." + (_SPACE + _NUMBER) * 2 + _SPACE + _FLOAT + rb"[ \t\r\n]")
     for kind in "fF"
 }
+_BEGUN = re.compile(rb"P.(?:[ \t\r\n\v\f0-9.+\-eE]|#[^\r\n]*(?:[\r\n]|\Z))*")
 _PAM_LINES = re.compile(rb"P7[\r\n]+((?:[^\n]*\n)*?)ENDHDR[ \t]*\r?\n")
 _CHANNELS = {"1": 1, "2": 1, "3": 3, "4": 1, "5": 1, "6": 3, "f": 1, "F": 3}
+_TOO_LONG = re.compile(rb"[1-9][0-9]{5}")
+_GAP = re.compile(rb"[ \t\r\n\v\f]")
+_BLOCK = 2**20
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -102,7 +106,9 @@ def _picture(head: _Header, values: np.ndarray) -> Image.Image:
     """(H, W, C) -> a PIL image; gray deeper than 8 bits stays so."""
     if head.channels == 1 and head.white > 255:
         return Image.fromarray(values[..., 0].astype(np.uint16))
-    if head.white != 255:
+    if head.white == 255:
+        values = values.astype(np.uint8, copy=False)
+    else:
         table = np.rint(np.arange(head.white + 1) * (255 / head.white)).astype(np.uint8)
         values = table[np.minimum(values, head.white)]
     height, width = values.shape[:2]
@@ -115,22 +121,37 @@ def _plain(head: _Header, body: bytes) -> np.ndarray:
     """The decimal numbers of P1 (where they need no spaces between them), P2 and P3."""
     if b"#" in body:
         body = re.sub(rb"#[^\r\n]*", b" ", body)
-    count = head.width * head.height * head.channels
-    if head.kind == "1":
-        digits = np.frombuffer(body.translate(None, b" \t\r\n\v\f"), np.uint8)[:count]
-        values = 49 - digits.astype(np.uint16)  # 1 is black
-    else:
-        if body.translate(None, b"0123456789 \t\r\n\v\f"):
-            raise Corrupt("a PNM with something besides numbers")
-        words = body.split(None, count)[:count]
-        if words and max(map(len, words)) > 5:
-            raise Corrupt(f"a PNM value above {head.white:,}")
-        values = np.array(words, dtype="S5").astype(np.uint32) if words else np.empty(0, np.uint32)
-    if len(values) < count:
+    values = np.empty(head.width * head.height * head.channels, np.uint16)
+    start = filled = 0
+    while start < len(body) and filled < len(values):
+        stop = start + _BLOCK
+        gap = _GAP.search(body, stop) if stop < len(body) else None
+        stop = len(body) if gap is None else gap.start()
+        found = (_bits if head.kind == "1" else _numbers)(body[start:stop], head.white)
+        found = found[: len(values) - filled]
+        values[filled : filled + len(found)] = found
+        start, filled = stop, filled + len(found)
+    if filled < len(values):
         raise Truncated("the PNM ends early")
-    if values.size and values.max() > head.white:
-        raise Corrupt(f"a PNM value above {head.white:,}")
-    return values.astype(np.uint16)
+    return values
+
+
+def _bits(block: bytes, white: int) -> np.ndarray:
+    digits = np.frombuffer(block.translate(None, b" \t\r\n\v\f"), np.uint8)
+    if digits.size and (digits.min() < 48 or digits.max() > 49):
+        raise Corrupt("a PBM with something besides 0 and 1")
+    return 49 - digits  # 1 is black
+
+
+def _numbers(block: bytes, white: int) -> np.ndarray:
+    if block.translate(None, b"0123456789 \t\r\n\v\f"):
+        raise Corrupt("a PNM with something besides numbers")
+    if not block.strip():
+        return np.empty(0, np.uint32)
+    values = np.fromstring(block, np.uint32, sep=" ")
+    if values.max() > white or _TOO_LONG.search(block):
+        raise Corrupt(f"a PNM value above {white:,}")
+    return values
 
 
 def _from_light(head: _Header, body: memoryview) -> Image.Image:
@@ -156,7 +177,7 @@ def _header(data: bytes) -> _Header | None:
         return _pam(start)
     found = _HEADERS[kind].match(start)
     if found is None:
-        if len(start) == _MAX_HEADER or not re.fullmatch(rb"P.[\s0-9.+\-eE]*(#[^\n]*)?", start):
+        if len(start) == _MAX_HEADER or not _BEGUN.fullmatch(start):
             raise Corrupt("no PNM header")
         return None
     width, height = int(found[1]), int(found[2])
