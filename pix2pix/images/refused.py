@@ -22,8 +22,6 @@ _SIGNATURES = (
     (b"II\xbc\x01", "JPEG XR"),
     (b"8BPS", "a Photoshop document"),
     (b"gimp xcf", "a GIMP picture"),
-    (b"\x00\x00\x01\x00", "a Windows icon (ICO)"),
-    (b"\x00\x00\x02\x00", "a Windows cursor (CUR)"),
     (b"icns", "an Apple icon (ICNS)"),
     (b"FUJIFILMCCD-RAW", "a camera raw file (RAF)"),
     (b"IIRO", "a camera raw file (ORF)"),
@@ -91,6 +89,9 @@ def iso_kind(brand: bytes) -> str:
 
 def _without_signature(data: bytes) -> str:
     """Formats that only the plausibility of their header tells."""
+    icon = {b"\0\0\1\0": "a Windows icon (ICO)", b"\0\0\2\0": "a Windows cursor (CUR)"}
+    if data[:4] in icon and any(data[4:6]):  # TGA can begin so, too, and then has zeros there
+        return icon[data[:4]]
     if data[-18:] == b"TRUEVISION-XFILE.\x00":
         return "a TGA picture"
     if len(data) >= 128 and data[0] == 10 and data[1] in (0, 2, 3, 4, 5) and data[2] == 1:
