@@ -71,6 +71,8 @@ def _properties(data: bytes, start: int, end: int) -> list[Box]:
     links = _links(data, *iprp[b"ipma"]) if b"ipma" in iprp else {}
     own = [every[index - 1] for index in links.get(main, []) if 0 < index <= len(every)]
     kinds = {kind for kind, _, _ in own}
+    if b"tmap" in data[start:end]:  # with an HDR rendition beside the picture
+        return own
     return own + [box for box in every if box[0] not in kinds]
 
 

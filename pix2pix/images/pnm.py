@@ -71,6 +71,8 @@ def inspect(data: bytes) -> Container:
     container.cut = len(data) - head.start < head.bytes
     if head.channels == 1 and head.white > 255:
         container.white = head.white
+    if head.kind in "fF":
+        container.warnings.append("float pixels become 8 bit")
     if head.kind in "14567" and not container.cut:
         container.frames = 1 + data.startswith(data[:2] + b"\n", head.start + head.bytes)
     return container
