@@ -42,7 +42,9 @@ class Target:
 
     @property
     def cache(self) -> Path:
-        return self.service.temporary / "gradio"
+        """The folder of this one process."""
+        (own,) = (self.service.temporary / "gradio").glob("pix2pix-*/")
+        return own
 
     def files(self) -> dict[Path, int]:
         found = (p for p in self.service.temporary.rglob("*") if p.is_file() or p.is_symlink())

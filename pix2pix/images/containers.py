@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pix2pix.errors import Corrupt, TooLarge
-from pix2pix.images import gif, iso, jpeg, png, tiff_pages
+from pix2pix.images import gif, iso, jpeg, jpeg2000, png, pnm, tiff_pages
 from pix2pix.images.formats import Container
 
 _MAX_CHUNKS = 100_000
@@ -93,4 +93,6 @@ _INSPECTORS: dict[str, Callable[[bytes], Container]] = {
     "BMP": _inspect_bmp,
     "AVIF": partial(iso.inspect, coded=b"av01"),
     "HEIF": partial(iso.inspect, coded=b""),
+    "JPEG2000": jpeg2000.inspect,
+    "PNM": pnm.inspect,
 }

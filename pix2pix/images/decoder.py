@@ -24,6 +24,7 @@ from pix2pix.images.guard import check_pixels
 
 # Without a handler anywhere, Pillow's log of broken files would go to stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+ENDS_EARLY = "the file ends early: the rest of the picture is missing"
 _DAMAGED_EXIF = "EXIF damaged: some of it ignored"
 _END_OF_JPEG = b"\xff\xd9"
 _UNSUPPORTED = ("unknown pixel mode", "cannot handle", "unsupported", "unknown data organization")
@@ -68,7 +69,7 @@ def decode_truncated(
         raise
     except Exception as error:
         raise Truncated(f"too little of the {name} is left") from error
-    warnings.append("the file ends early: the rest of the picture is missing")
+    warnings.append(ENDS_EARLY)
     return image
 
 

@@ -1,29 +1,51 @@
 """The allowlist: picture formats that are read, told by their first bytes, and those written."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pix2pix.errors import Truncated, Unreadable, UnsupportedFormat
+from pix2pix.images import refused
+from pix2pix.images.coding import Coding
 
-READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "JPEG2000", "PNM")
 
 EXTENSIONS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
     ".jpe": "JPEG",
     ".jfif": "JPEG",
+    ".jif": "JPEG",
+    ".jfi": "JPEG",
     ".mpo": "JPEG",
     ".png": "PNG",
     ".apng": "PNG",
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
+    ".tff": "TIFF",
     ".bmp": "BMP",
     ".dib": "BMP",
     ".gif": "GIF",
     ".avif": "AVIF",
+    ".avifs": "AVIF",
     ".heic": "HEIF",
+    ".heics": "HEIF",
     ".heif": "HEIF",
+    ".heifs": "HEIF",
+    ".hif": "HEIF",
+    ".jp2": "JPEG2000",
+    ".j2k": "JPEG2000",
+    ".j2c": "JPEG2000",
+    ".jpc": "JPEG2000",
+    ".jpf": "JPEG2000",
+    ".jpx": "JPEG2000",
+    ".pbm": "PNM",
+    ".pgm": "PNM",
+    ".ppm": "PNM",
+    ".pnm": "PNM",
+    ".pam": "PNM",
+    ".pfm": "PNM",
 }
 
 _WRITABLE = {
@@ -45,36 +67,13 @@ _MAGIC = (
     (b"MM\x00*", "TIFF"),
     (b"II+\x00", "TIFF"),
     (b"MM\x00+", "TIFF"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
 )
 _BMP_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
+_JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+_PNM = re.compile(rb"P(?:[1-6][ \t\r\n]+[#0-9]|7[\r\n]|[fF][ \t\r\n]+[0-9])")
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-
-_REFUSED = (
-    (b"%PDF", "a PDF document"),
-    (b"%!PS", "PostScript"),
-    (b"\xc5\xd0\xd3\xc6", "EPS"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"\x80\x02", "a Python pickle"),
-    (b"\x80\x03", "a Python pickle"),
-    (b"\x80\x04", "a Python pickle"),
-    (b"\x80\x05", "a Python pickle"),
-    (b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"8BPS", "a Photoshop document"),
-    (b"IIRO", "a camera raw file"),  # Olympus
-    (b"IIRS", "a camera raw file"),
-    (b"MMOR", "a camera raw file"),
-    (b"IIU\x00", "a camera raw file"),  # Panasonic
-    (b"FUJIFILMCCD-RAW", "a camera raw file"),
-    (b"\x00MRM", "a camera raw file"),  # Minolta
-    (b"FOVb", "a camera raw file"),  # Sigma
-)
 
 
 @dataclass
@@ -97,6 +96,13 @@ class Container:
     """The bytes end before the structure does."""
     page: int = 0
     """TIFF: where the picture's directory is, if Pillow cannot start from the file's first."""
+    coding: Coding | None = None
+    """What the values mean, where the file says it without a profile and it is not sRGB."""
+    icc: bytes | None = None
+    """A color profile that the decoder does not hand on."""
+    xmp: bytes | None = None
+    """An XMP packet that the decoder does not hand on."""
+    warnings: list[str] = field(default_factory=list)
 
 
 class HasFormat(Protocol):
@@ -126,7 +132,15 @@ def sniff(data: bytes) -> str:
         return "BMP"
     if data[4:8] == b"ftyp":
         return _sniff_iso(data)
-    raise UnsupportedFormat(f"{_guess(data)}, none of {', '.join(READABLE)}")
+    if data.startswith(_JP2[:8]):
+        return _sniff_jp2(data)
+    if _PNM.match(data):
+        return "PNM"
+    raise _refusal(refused.guess(data))
+
+
+def _refusal(kind: str) -> UnsupportedFormat:
+    return UnsupportedFormat(f"{kind}, none of {', '.join(READABLE)}")
 
 
 def _is_bmp(data: bytes) -> bool:
@@ -136,33 +150,37 @@ def _is_bmp(data: bytes) -> bool:
 
 
 def _sniff_iso(data: bytes) -> str:
-    end = min(int.from_bytes(data[:4], "big"), len(data), 256)
-    brands = {data[8:12], *(data[i : i + 4] for i in range(16, end, 4))}
+    brands = _brands(data, 0)
     if brands & _AVIF_BRANDS:
         return "AVIF"
     if brands & _HEIF_BRANDS:
         return "HEIF"
-    if b"crx " in brands:  # Canon
-        raise UnsupportedFormat(f"a camera raw file, none of {', '.join(READABLE)}")
-    raise UnsupportedFormat(f"a video or another ISO file, none of {', '.join(READABLE)}")
+    raise _refusal(refused.iso_kind(data[8:12]))
 
 
-def _guess(data: bytes) -> str:
-    for magic, name in _REFUSED:
-        if data.startswith(magic):
-            return name
-    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "an HTML page"
-    if b"<svg" in start or start.startswith(b"<?xml"):
-        return "SVG or other XML"
-    return "no known picture signature"
+def _sniff_jp2(data: bytes) -> str:
+    """Signature box, then the brands of what ISO 15444 puts into it: pictures, pages, films."""
+    if len(data) < 32:
+        raise Truncated("the file ends inside the JPEG 2000 signature")
+    if not data.startswith(_JP2):
+        raise _refusal("a damaged JPEG 2000 signature")
+    if _brands(data, 12) & {b"jp2 ", b"jpx "} or data[16:20] != b"ftyp":
+        return "JPEG2000"
+    raise _refusal({b"jpm ": "a JPM document"}.get(data[20:24], "a Motion JPEG 2000 video"))
+
+
+def _brands(data: bytes, start: int) -> set[bytes]:
+    """The main and the compatible brands of the ftyp box at `start`."""
+    end = start + min(int.from_bytes(data[start : start + 4], "big"), 256)
+    end = min(end, len(data))
+    return {data[start + 8 : start + 12], *(data[i : i + 4] for i in range(start + 16, end, 4))}
 
 
 def output_format(photo: HasFormat) -> tuple[str, str]:
     """(format, extension with dot) that a colored copy of `photo` is written in.
 
-    The photo's own format where it can hold full color; GIF becomes PNG, HEIF becomes JPEG.
+    The photo's own format where it can hold full color and is written here; HEIF becomes JPEG,
+    the others (GIF, JPEG 2000, PNM) PNG.
     """
     name = photo.format
     if name not in _WRITABLE:

@@ -64,21 +64,22 @@ def inspect(data: bytes) -> Container:
     reader = _Reader(data, 13)
     reader.color_table(data[10] if len(data) > 10 else 0)
     try:
-        _walk(reader, container)
+        ended = _walk(reader, container)
     except _Enough:
         container.many = True
     else:
-        container.cut = reader.position > len(data) or not reader.frames
+        container.cut = reader.position > len(data) or not reader.frames or not ended
     container.frames = max(1, reader.frames)
     return container
 
 
-def _walk(reader: _Reader, container: Container) -> None:
+def _walk(reader: _Reader, container: Container) -> bool:
+    """Whether the trailer is there."""
     comments = 0
     while reader.position < len(reader.data):
         start, kind = reader.position, reader.byte()
         if kind == ord(";"):
-            return
+            return True
         if kind == ord("!"):
             label = _pass_extension(reader)
             comments += (reader.position - start) * (label == _COMMENT)
@@ -87,6 +88,7 @@ def _walk(reader: _Reader, container: Container) -> None:
         elif kind == ord(","):
             _pass_frame(reader, container)
         # anything else is passed over, as Pillow does
+    return False
 
 
 def _pass_extension(reader: _Reader) -> int:

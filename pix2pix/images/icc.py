@@ -6,11 +6,14 @@ reason to refuse a photo: it is read as sRGB, with a warning.
 
 import functools
 import io
+import re
 import struct
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageCms
+
+from pix2pix.images.coding import Coding, from_code_points
 
 # Real profiles end near 2.7 MB (CMYK printing conditions with fine tables); above is no profile.
 MAX_PROFILE_BYTES = 3 * 2**20
@@ -50,6 +53,34 @@ def to_srgb(icc: bytes | None, *, mode: str, warnings: list[str]) -> ToSRGB | No
     except (ValueError, TypeError, OSError, ImageCms.PyCMSError) as error:
         warnings.append(f"color profile ignored, read as sRGB: {error}")
         return _no_profile(mode)
+
+
+@functools.lru_cache(maxsize=8)
+def coding(icc: bytes | None) -> Coding | None:
+    """The HDR coding that a profile states in its cicp tag (ICC 4.4), or in its name alone.
+
+    None for any other profile: LittleCMS, which takes the brightest for white, reads those right.
+    """
+    if icc is None or len(icc) < 132 or icc[36:40] != b"acsp" or len(icc) > MAX_PROFILE_BYTES:
+        return None
+    count = min(int.from_bytes(icc[128:132], "big"), 200)
+    for entry in range(132, 132 + 12 * count, 12):
+        if icc[entry : entry + 4] == b"cicp":
+            start = int.from_bytes(icc[entry + 4 : entry + 8], "big")
+            stated = icc[start + 8 : start + 10]
+            found = from_code_points(*stated) if len(stated) == 2 else None
+            return found if found is not None and found.hdr else None
+    return _coding_by_name(icc)
+
+
+def _coding_by_name(icc: bytes) -> Coding | None:
+    """PQ and HLG profiles from before the cicp tag say so in their description only."""
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc)))
+    except (ValueError, TypeError, OSError, ImageCms.PyCMSError):
+        return None
+    transfer = 16 if re.search(r"\bPQ\b|2084", name) else 18 if re.search(r"\bHLG\b", name) else 0
+    return from_code_points(12 if "P3" in name else 9, transfer) if transfer else None
 
 
 def _no_profile(mode: str) -> ToSRGB | None:

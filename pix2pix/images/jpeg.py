@@ -12,18 +12,21 @@ from pix2pix.images.formats import Container
 
 # Decoding a scan over a million pixels takes 0.1 to 0.3 ms even where it changes nothing.
 _MAX_PIXEL_SCANS = 30e9
+# Finding out whether a file without its end is whole takes a few more.
+_DECODINGS = 4
 # One segment holds 64 KB; Pillow joins them one by one, and parses every number there is.
 MAX_EXIF = 2**20
 _MAX_SEGMENTS = 10_000
 _REFUSED = {
-    0xC3: "lossless",
-    0xC5: "hierarchical",
-    0xC6: "hierarchical",
-    0xC7: "lossless hierarchical",
-    0xCB: "lossless arithmetic-coded",
-    0xCD: "hierarchical arithmetic-coded",
-    0xCE: "hierarchical arithmetic-coded",
-    0xCF: "lossless hierarchical arithmetic-coded",
+    0xC3: "lossless JPEG",
+    0xC5: "hierarchical JPEG",
+    0xC6: "hierarchical JPEG",
+    0xC7: "lossless hierarchical JPEG",
+    0xCB: "lossless arithmetic-coded JPEG",
+    0xCD: "hierarchical arithmetic-coded JPEG",
+    0xCE: "hierarchical arithmetic-coded JPEG",
+    0xCF: "lossless hierarchical arithmetic-coded JPEG",
+    0xF7: "JPEG-LS",
 }
 _FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _APP1, _APP2, _APP14, _START_OF_SCAN, _END = 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
@@ -49,7 +52,7 @@ def inspect(data: bytes) -> Container:
         if number > _MAX_SEGMENTS:
             raise Corrupt(f"more than {_MAX_SEGMENTS:,} JPEG segments before the picture")
         if marker in _REFUSED:
-            raise UnsupportedFormat(f"{_REFUSED[marker]} JPEG")
+            raise UnsupportedFormat(_REFUSED[marker])
         if marker in _FRAME_HEADERS and end - start >= 5:
             if data[start] != 8:
                 raise UnsupportedFormat(f"{data[start]}-bit JPEG")
@@ -64,10 +67,13 @@ def inspect(data: bytes) -> Container:
         elif marker == _APP2 and data[start : start + 4] == b"MPF\x00":
             container.frames = _pictures(data[start + 4 : end])
         elif marker == _START_OF_SCAN:
-            container.cut = data.find(b"\xff\xd9", end) < 0
+            # The end of a further picture is not that of the first.
+            further = data.find(b"\xff\xd8\xff", end)
+            limit = len(data) if further < 0 else further
+            container.cut = data.find(b"\xff\xd9", end, limit) < 0
             # Adobe writes ink inverted, and Pillow always turns it round.
             container.inverted = components == 4 and not adobe
-            _check_scans(data, start, container.size)
+            _check_scans(data, start, container.size, cut=container.cut)
             break
         elif marker == _END:
             raise Corrupt("the JPEG ends before its picture")
@@ -106,9 +112,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         position += max(length, 2)
 
 
-def _check_scans(data: bytes, first: int, size: tuple[int, int] | None) -> None:
+def _check_scans(data: bytes, first: int, size: tuple[int, int] | None, *, cut: bool) -> None:
     width, height = size or (1, 1)
-    most = int(_MAX_PIXEL_SCANS / max(1, width * height))
+    limit = _MAX_PIXEL_SCANS / (_DECODINGS if cut else 1)
+    most = int(limit / max(1, width * height))
     if data.count(b"\xff\xda", first) < most:  # an upper bound, and nearly always enough
         return
     scans = 1

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from pix2pix.errors import InvalidPixels, UnsupportedMode
+from pix2pix.images import hdr
 from pix2pix.images import icc as profiles
 from pix2pix.images.formats import Container
 
@@ -38,13 +39,18 @@ def to_rgb(
     here.
     """
     icc = image.info.get("icc_profile")
+    coding = container.coding or profiles.coding(icc)
+    coded = hdr.ToSRGB(coding, hdr.brightest(image), warnings) if coding else None
     if image.mode in _DEEP:
-        return _from_deep(image, container, icc=icc, warnings=warnings)
+        return _from_deep(image, container, icc=icc, coded=coded, warnings=warnings)
     if container.deep:
         warnings.append("16-bit channels become 8 bit")
     transparent = image.mode in _ALPHA or "transparency" in image.info
     color = _COLOR.get(image.mode, "RGB")
-    convert = profiles.to_srgb(icc, mode=color, warnings=warnings)
+    if coded is not None and color in ("L", "RGB"):
+        convert: profiles.ToSRGB | None = coded.convert
+    else:
+        convert = profiles.to_srgb(icc, mode=color, warnings=warnings)
     rgb = np.empty((image.height, image.width, 3), np.uint8)
     alpha = np.empty((image.height, image.width), np.uint8) if transparent else None
     for rows, strip in _strips(image):
@@ -80,11 +86,19 @@ def _strips(image: Image.Image) -> Iterator[Strip]:
 
 
 def _from_deep(
-    image: Image.Image, container: Container, *, icc: bytes | None, warnings: list[str]
+    image: Image.Image,
+    container: Container,
+    *,
+    icc: bytes | None,
+    coded: hdr.ToSRGB | None,
+    warnings: list[str],
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """16-bit, 32-bit integer and float gray through one table of 65,536 levels."""
     white = _white(image, container, warnings)
-    table = _table(profiles.to_srgb(icc, mode="L", warnings=warnings))
+    if coded is not None:
+        table = coded.gray(np.arange(65536) / 65535)
+    else:
+        table = _table(profiles.to_srgb(icc, mode="L", warnings=warnings))
     if container.inverted:
         table = table[::-1]
     key = image.info.get("transparency")

@@ -3,12 +3,15 @@
 Source: PNG specification, third edition (W3C 2025), which includes APNG.
 """
 
+import struct
 import zlib
 from collections.abc import Iterator
 
-from pix2pix.errors import Corrupt
+from pix2pix.errors import Corrupt, UnsupportedFormat, UnsupportedMode
+from pix2pix.images.coding import Chromaticities, Coding, from_code_points, from_gamma
 from pix2pix.images.formats import Container
 
+_COLOR = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
 _MAX_CHUNKS = 200_000
 _MAX_EXTRAS = 10_000
 _ESSENTIAL = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf"}
@@ -18,9 +21,12 @@ def inspect(data: bytes) -> Container:
     """Walks all chunks. Raises Corrupt for a bad checksum, which Pillow does not check in IDAT."""
     container = Container(cut=True, lossless=True)
     extras, frames, first_is_frame, pixels = 0, 1, False, False
+    colors: dict[bytes, bytes] = {}
     for number, (kind, start, end) in enumerate(_chunks(data)):
         if number > _MAX_CHUNKS:
             raise Corrupt(f"more than {_MAX_CHUNKS:,} PNG chunks")
+        if kind == b"CgBI":
+            raise UnsupportedFormat("an Xcode-optimized PNG (CgBI), which only Apple's tools read")
         if kind[0] & 0x20 == 0:  # a capital: critical
             if zlib.crc32(data[start - 4 : end]) != _big(data[end : end + 4]):
                 raise Corrupt(f"bad checksum in the PNG chunk {kind.decode('latin-1')!r}")
@@ -31,6 +37,8 @@ def inspect(data: bytes) -> Container:
                 raise Corrupt("two PNG headers")
             container.size = _big(data[start : start + 4]), _big(data[start + 4 : start + 8])
             container.deep = data[start + 8] == 16
+        elif kind in _COLOR and not pixels:
+            colors.setdefault(kind, data[start:end])
         elif kind == b"acTL":
             frames = _big(data[start : start + 4])
         elif kind == b"fcTL":
@@ -42,7 +50,44 @@ def inspect(data: bytes) -> Container:
         if extras > _MAX_EXTRAS and not pixels:
             raise Corrupt(f"more than {_MAX_EXTRAS:,} PNG chunks before the picture")
     container.frames = max(1, frames + (frames > 1 and not first_is_frame))
+    container.coding = _coding(colors)
     return container
+
+
+def _coding(chunks: dict[bytes, bytes]) -> Coding | None:
+    """By the order of precedence of the specification: cICP, iCCP, sRGB, then gAMA and cHRM.
+
+    Raises UnsupportedMode for values in the narrow range of video.
+    """
+    stated = chunks.get(b"cICP", b"")
+    if len(stated) == 4:
+        if stated[3] == 0:
+            raise UnsupportedMode("PNG values in the narrow range of video")
+        # sRGB is said, too, where a profile says otherwise.
+        return from_code_points(stated[0], stated[1]) or (Coding() if b"iCCP" in chunks else None)
+    if b"iCCP" in chunks or b"sRGB" in chunks:
+        return None
+    gamma, primaries = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
+    exponent = _big(gamma) if len(gamma) == 4 else 0
+    numbers = struct.unpack(">8I", primaries) if len(primaries) == 32 else None
+    return from_gamma(
+        100_000 / exponent if exponent else None,
+        None if numbers is None else _chromaticities(*(n / 100_000 for n in numbers)),
+    )
+
+
+def _chromaticities(
+    wx: float, wy: float, rx: float, ry: float, gx: float, gy: float, bx: float, by: float
+) -> Chromaticities:
+    return rx, ry, gx, gy, bx, by, wx, wy
+
+
+def closed(data: bytes) -> bytes | None:
+    """A PNG that ends behind a whole chunk, with the IEND that it lacks; None without pixels."""
+    end, pixels = 0, False
+    for kind, _, stop in _chunks(data):
+        end, pixels = stop + 4, pixels or kind == b"IDAT"
+    return data[:end] + b"\0\0\0\0IEND\xaeB`\x82" if pixels else None
 
 
 def essential(data: bytes) -> bytes:
@@ -59,6 +104,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if end + 4 > len(data):
             return
         kind = data[position + 4 : position + 8]
+        if not kind.isalpha():  # zeros of a file that was never filled
+            return
         yield kind, position + 8, end
         if kind == b"IEND":
             return

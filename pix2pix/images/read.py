@@ -11,10 +11,24 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-from pix2pix.errors import PhotoError, Truncated
-from pix2pix.images import containers, decoder, files, formats, guard, jpeg, metadata, modes
+from pix2pix.errors import Corrupt, PhotoError, Truncated
+from pix2pix.images import (
+    containers,
+    decoder,
+    endings,
+    files,
+    formats,
+    guard,
+    iso_color,
+    jpeg,
+    jpeg2000,
+    metadata,
+    modes,
+    pnm,
+)
 from pix2pix.images.formats import Container
 
+_CLOSED = {"PNG", "GIF", "BMP"}  # which state where they end, and are decoded without it
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -82,23 +96,62 @@ def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> P
     container = containers.inspect(name, data)
     if container.size is not None:
         decoder.check_pixels(container.size, max_pixels)
-    warnings: list[str] = []
+    if name in ("AVIF", "HEIF"):
+        container.coding = iso_color.coding(data)
     try:
-        # Not named here: the undecoded picture must be gone once it is turned or converted.
-        return _photo(
-            decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings),
-            name,
-            container,
-            warnings,
-        )
+        return _whole(data, name, container, max_pixels=max_pixels)
     except Truncated:
         if not allow_truncated:
             raise
-    warnings.clear()
-    image = decoder.decode_truncated(
-        data, name, container, max_pixels=max_pixels, warnings=warnings
-    )
+    warnings = list(container.warnings)
+    if name == "PNM":
+        image = pnm.decode(data, truncated=True)
+        warnings.append(decoder.ENDS_EARLY)
+    else:
+        image = decoder.decode_truncated(
+            data, name, container, max_pixels=max_pixels, warnings=warnings
+        )
     return _photo(image, name, container, warnings)
+
+
+def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> Photo:
+    """The photo of a file that is all there, or lacks nothing but its end."""
+    failed: PhotoError = Truncated(f"the {name} ends early")
+    if name != "JPEG" or not container.cut:  # zeros behind a cut JPEG would pass for its pixels
+        warnings = list(container.warnings)
+        try:
+            # Not named here: the undecoded picture must be gone once it is turned or converted.
+            photo = _photo(
+                _image(data, name, container, max_pixels, warnings), name, container, warnings
+            )
+        except (Truncated, Corrupt) as error:
+            if isinstance(error, Corrupt) and name != "JPEG":
+                raise
+            failed = error.with_traceback(None)
+        else:
+            if container.cut and name in _CLOSED:
+                warnings.append(endings.MISSING)
+            return photo
+    completed = endings.completed(name, data, container, max_pixels=max_pixels)
+    if completed is None:
+        raise failed
+    container.cut = False
+    warnings = [*container.warnings, endings.MISSING]
+    return _photo(
+        _image(completed, name, container, max_pixels, warnings), name, container, warnings
+    )
+
+
+def _image(
+    data: bytes, name: str, container: Container, max_pixels: int, warnings: list[str]
+) -> Image.Image:
+    """The decoded first frame."""
+    if name == "PNM":
+        return pnm.decode(data)
+    if name != "JPEG2000":
+        return decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings)
+    image = decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings)
+    return jpeg2000.finished(image, container)
 
 
 def _photo(image: Image.Image, name: str, container: Container, warnings: list[str]) -> Photo:

@@ -12,7 +12,7 @@ MESSAGES = {
     "truncated": "This photo is incomplete: its file ends too early. Try to get it again.",
     "corrupt": "This photo is damaged and cannot be opened.",
     "unsupported_format": "This file is not a photo that can be opened here. "
-    "JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF can.",
+    "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PGM can.",
     "unsupported_mode": "This photo is stored in an unusual way. Save it as PNG and try again.",
     "invalid_pixels": "Parts of this photo are no colors. Save it as PNG and try again.",
     "too_large": "This photo is too large. Make it smaller and try again.",
