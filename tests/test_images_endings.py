@@ -87,6 +87,12 @@ def test_a_jpeg_without_its_end_marker_is_whole(behind: str):
         assert ending(data[:-2] + BEHIND[behind], read(data).rgb) == "whole"
 
 
+@pytest.mark.parametrize("name", JPEGS)
+def test_the_end_of_another_picture_is_not_that_of_a_cut_one(name: str):
+    data = JPEGS[name]
+    assert outcome(data[: len(data) * 3 // 4] + JPEGS["gray"]).code == "truncated"
+
+
 def test_scan_data_that_end_in_a_stuffed_byte():
     """FF 00 is picture, though zeros behind the data are not."""
     rng = np.random.default_rng(0)

@@ -254,6 +254,8 @@ def test_hevc_says_it_in_its_parameters():
     ]
     pq = (9 << 16 | 16 << 8) ^ needle
     changed = [(bits ^ pq << shift).to_bytes(len(config), "big") for shift in places]
-    assert (9, 16) in [video_color.hevc(other) for other in changed]
+    (found,) = [other for other in changed if video_color.hevc(other) == (9, 16)][:1]
+    inside = iso_color.coding(data.replace(config, found))
+    assert inside is not None and inside.transfer == "pq"
     for end in range(0, len(config), 7):
         video_color.hevc(config[:end])  # no exception
