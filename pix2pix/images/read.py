@@ -82,6 +82,7 @@ def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> P
     container = containers.inspect(name, data)
     if container.size is not None:
         decoder.check_pixels(container.size, max_pixels)
+        containers.check_density(container.size, data)
     warnings: list[str] = []
     try:
         # Not named here: the undecoded picture must be gone once it is turned or converted.
