@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 HUGE = (20_000, 20_000)
 NOISE = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
-FLAT = Image.new("RGB", (1_500, 1_200), "gray")
+FLAT = Image.new("RGB", (1_500, 800), "gray")
 
 MEASURED: dict[str, Callable[[], bytes]] = {
     "GIF: a frame beyond the screen": lambda: hostile.gif((10, 10), (0, 0, *HUGE)),
@@ -82,9 +82,9 @@ def test_a_second_png_header_is_damage():
 def test_few_bytes_hold_no_large_picture():
     flat = pictures.encoded(Image.new("L", (3_000, 3_100)), "WEBP", lossless=True)
     assert len(flat) < 1024 and outcome(flat).code == "too_large"
-    blank = Image.new("1", (2_480, 3_508), 1)
-    page = pictures.encoded(blank, "TIFF", compression="group4", strip_size=2**20)
-    assert len(page) < 1024 and outcome(page).code == "OK"  # a blank A4 page of a fax
+    blank = Image.new("1", (2_480, 3_400), 1)
+    page = pictures.encoded(blank, "TIFF", compression="group4", strip_size=2**30)
+    assert len(page) < 1024 and outcome(page).code == "OK"  # a blank page of a fax
 
 
 @pytest.mark.parametrize(("width", "height"), [(9_000, 9_000), (90_000, 9)])
@@ -132,7 +132,7 @@ def _with_stated(data: bytes, width: int, height: int) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (17, 300), (64, 64), (500, 65), (513, 599)])
+@pytest.mark.parametrize("size", [(1, 1), (17, 300), (64, 64), (200, 65), (513, 129)])
 @pytest.mark.parametrize("name", ISO)
 def test_the_coded_size_is_found(name: str, size: tuple[int, int]):
     image = Image.fromarray(NOISE[: size[1], : size[0]])
@@ -156,9 +156,9 @@ def test_a_file_that_states_less_than_it_codes_is_corrupt(name: str):
 
 @pytest.mark.parametrize("name", ISO)
 def test_what_is_coded_counts_against_the_limit(name: str):
-    image = Image.fromarray(NOISE)
+    image = Image.fromarray(NOISE[:300])
     data = _with_stated(_iso(name, image), 100, 100)
-    found = outcome(data, max_pixels=NOISE.shape[0] * NOISE.shape[1] - 1)
+    found = outcome(data, max_pixels=image.width * image.height - 1)
     if name != "HEIF grid":  # whose tiles are small; the grid states its size elsewhere
         assert found.code == "too_large"
     else:

@@ -293,7 +293,7 @@ UNSUPPORTED = {
         b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(4) + b"\0\0\0\x08mdat",
         "unsupported_format",
     ),
-    "64-bit float TIFF": (tiffs.tiff(GRAY / 255, sample_format=3), "unsupported_mode"),
+    "24-bit float TIFF": (tiffs.tiff(GRAY, bits=24, sample_format=3), "unsupported_mode"),
     "TIFF of unknown compression": (
         tiffs.tiff(GRAY, more=[tiffs.short(259, 34712)]),
         "unsupported_mode",

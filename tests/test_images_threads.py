@@ -26,7 +26,7 @@ OTHERS = {
     "GIF": pictures.encoded(GRAY, "GIF"),
     "WEBP": pictures.encoded(GRAY, "WEBP"),
 }
-PATIENCE = 30  # seconds after which a thread counts as stuck
+PATIENCE = 10  # seconds after which a thread counts as stuck
 
 
 @contextmanager

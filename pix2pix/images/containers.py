@@ -26,13 +26,16 @@ def inspect(name: str, data: bytes) -> Container:
     for kinds that are not decoded here, TookTooLong for files built to take minutes.
     """
     container = _INSPECTORS[name](data)
-    if container.size is not None:
-        if 0 in container.size and not container.cut:
-            raise Corrupt("width or height is zero")
-        width, height = container.size
-        if len(data) < _SMALL and width * height > _MAX_PIXELS_OF_SMALL:
-            raise TooLarge(f"{width:,} x {height:,} pixels from {len(data)} bytes")
+    if container.size is not None and 0 in container.size and not container.cut:
+        raise Corrupt("width or height is zero")
     return container
+
+
+def check_density(size: tuple[int, int], data: bytes) -> None:
+    """Raises TooLarge for a picture of millions of pixels in hardly any bytes."""
+    width, height = size
+    if len(data) < _SMALL and width * height > _MAX_PIXELS_OF_SMALL:
+        raise TooLarge(f"{width:,} x {height:,} pixels from {len(data)} bytes")
 
 
 def _inspect_webp(data: bytes) -> Container:

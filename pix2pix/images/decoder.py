@@ -4,7 +4,6 @@ Pillow raises a dozen kinds of exceptions on bad files; they end here. Nothing h
 another thread: see guard.py.
 """
 
-import functools
 import io
 import logging
 
@@ -153,7 +152,6 @@ def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]
         warnings.append("EXIF ignored: no entry can be read")
 
 
-@functools.cache
 def _register_heif() -> None:
     try:
         import pillow_heif

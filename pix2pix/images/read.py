@@ -96,6 +96,7 @@ def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> P
     container = containers.inspect(name, data)
     if container.size is not None:
         decoder.check_pixels(container.size, max_pixels)
+        containers.check_density(container.size, data)
     if name in ("AVIF", "HEIF"):
         container.coding = iso_color.coding(data)
     try:

@@ -79,7 +79,7 @@ class Page:
         return (
             self.first(_PHOTOMETRIC, 0) in _RAW_PHOTOMETRIC
             or self.first(_COMPRESSION, 0) in _RAW_COMPRESSION
-            or _DNG_VERSION in self.entries
+            or len(self.entries.get(_DNG_VERSION, ())) == 4
         )
 
     @property

@@ -113,7 +113,7 @@ def _jpegs() -> Iterator[tuple[str, bytes]]:
 def _tiffs() -> Iterator[tuple[str, bytes]]:
     pixel = np.zeros((1, 200), np.uint8)
     for width, height in SIZES:
-        for compression in (1, 4, 5, 7, 8, 32773, 34925, 50000):
+        for compression in (1, 4, 5, 7, 50000):
             for kind, bits, samples in ((1, 1, 1), (1, 8, 1), (1, 16, 3), (3, 64, 1), (3, 64, 3)):
                 more = [tiffs.short(259, compression), tiffs.short(277, samples)]
                 more += [tiffs.short(262, 1 if samples == 1 else 2)]
