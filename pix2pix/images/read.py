@@ -14,6 +14,7 @@ from PIL import Image, JpegImagePlugin
 from pix2pix.errors import PhotoError, Truncated
 from pix2pix.images import containers, decoder, files, formats, jpeg, metadata, modes
 from pix2pix.images.formats import Container
+from pix2pix.images.texts import Text
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,7 +40,11 @@ class Photo:
     exif: bytes | None = None
     """Clean EXIF: orientation 1, no thumbnail, GPS still there."""
     xmp: bytes | None = None
-    """The XMP packet as it came."""
+    """The XMP packet as it came, joined with its extension."""
+    resources: dict[int, bytes] = field(default_factory=dict)
+    """Photoshop's resources by number: IPTC (0x0404), copyright flag and URL."""
+    texts: list[Text] = field(default_factory=list)
+    """Comments, and PNG text."""
     dpi: tuple[float, float] | None = None
     profiled: bool = False
     """Whether the file came with a color profile."""
@@ -84,6 +89,7 @@ def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
             decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings),
             name,
             container,
+            data,
             warnings,
         )
     except Truncated:
@@ -91,17 +97,22 @@ def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
             raise
     warnings.clear()
     image = decoder.decode_truncated(data, name, max_pixels=max_pixels, warnings=warnings)
-    return _photo(image, name, container, warnings)
+    return _photo(image, name, container, data, warnings)
 
 
-def _photo(image: Image.Image, name: str, container: Container, warnings: list[str]) -> Photo:
+def _photo(
+    image: Image.Image, name: str, container: Container, data: bytes, warnings: list[str]
+) -> Photo:
     exif = image.getexif()
+    said = metadata.gather(image, name, data, warnings=warnings)
     photo = Photo(
         rgb=np.empty((0, 0, 3), np.uint8),
         alpha=None,
         format=name,
-        exif=metadata.clean_exif(exif, warnings=warnings),
-        xmp=metadata.xmp_packet(image.info),
+        exif=said.exif,
+        xmp=said.xmp,
+        resources=said.resources,
+        texts=said.texts,
         dpi=metadata.resolution(image.info),
         profiled=bool(image.info.get("icc_profile")),
         encoding=_encoding(image, container),

@@ -4,13 +4,9 @@ EXIF's multi-picture index has the same structure and is read with the same func
 Source: TIFF 6.0; BigTIFF as libtiff defines it.
 """
 
-import io
-import struct
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from PIL import TiffImagePlugin
 
 from pix2pix.errors import Corrupt, TooLarge, UnsupportedMode
 from pix2pix.images.formats import Container
@@ -107,38 +103,6 @@ def pages(data: bytes, head: Header) -> int:
         _, stop, _ = _extent(data, head, offset)
         offset = head.number(data[stop : stop + (8 if head.big else 4)])
     return max(1, len(seen))
-
-
-def attach(file: io.BytesIO, directories: dict[int, dict[int, Any]]) -> None:
-    """Hang directories, such as Exif's, under the first one of a finished classic TIFF.
-
-    Pillow does so by itself in uncompressed files only.
-    """
-    with file.getbuffer() as data:
-        magic = bytes(data[:8])
-        head = header(magic)
-        start, stop, size = _extent(data, head, head.first)
-        raw = [bytes(data[position : position + size]) for position in range(start, stop, size)]
-    entries = {head.number(entry[:2]): entry for entry in raw}
-    file.seek(0, io.SEEK_END)
-    for tag, values in directories.items():
-        _align(file)
-        entries[tag] = struct.pack(head.order + "HHII", tag, 4, 1, file.tell())
-        ifd = TiffImagePlugin.ImageFileDirectory_v2(magic, group=tag)
-        for key, value in values.items():
-            ifd[key] = value
-        file.write(ifd.tobytes(file.tell()))
-    _align(file)
-    first = file.tell()
-    file.write(struct.pack(head.order + "H", len(entries)))
-    file.writelines(entries[tag] for tag in sorted(entries))
-    file.write(bytes(4))  # no further page
-    file.seek(4)
-    file.write(struct.pack(head.order + "I", first))
-
-
-def _align(file: io.BytesIO) -> None:
-    file.write(bytes(file.tell() & 1))
 
 
 def _extent(data: bytes | memoryview, head: Header, offset: int) -> tuple[int, int, int]:

@@ -1,0 +1,50 @@
+"""Metadata into a file: what each encoder is given, and what a finished TIFF gets."""
+
+from typing import Any
+
+from PIL import PngImagePlugin
+
+from pix2pix.images import exif, iptc, segments, texts
+from pix2pix.images.metadata import ToSay
+
+_ORIENTATION, _XMP, _IPTC, _PHOTOSHOP = 0x0112, 700, 33723, 34377
+_BYTE, _UNDEFINED = 1, 7
+
+
+def options(said: ToSay, name: str) -> dict[str, Any]:
+    """What Pillow's encoder of format `name` takes, besides pixels."""
+    found: dict[str, Any] = {}
+    if name == "TIFF":
+        return found
+    if said.exif is not None:
+        if name == "AVIF":  # Pillow would write the whole block anew without it
+            said.exif.main.pop(_ORIENTATION, None)
+        found["exif"] = exif.to_bytes(said.exif)
+    if name == "JPEG":
+        found["extra"] = segments.build(
+            xmp=said.xmp,
+            extension=said.extension,
+            resources=iptc.to_resources(said.resources),
+            comments=[text.value for text in said.texts],
+        )
+    elif name == "PNG":
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt(texts.XMP_KEYWORD, said.xmp)
+        for text in said.texts:
+            info.add(*texts.png_chunk(text))
+        found["pnginfo"] = info
+    else:
+        found["xmp"] = said.xmp
+    return found
+
+
+def tiff_block(said: ToSay) -> exif.Block:
+    """The entries that a finished TIFF gets."""
+    block = said.exif or exif.Block()
+    block.main[_XMP] = exif.Entry(_BYTE, said.xmp)
+    others = dict(said.resources)
+    if iptc.IPTC in others:
+        block.main[_IPTC] = exif.Entry(_UNDEFINED, others.pop(iptc.IPTC))
+    if others:
+        block.main[_PHOTOSHOP] = exif.Entry(_BYTE, iptc.to_resources(others))
+    return block
