@@ -1,5 +1,6 @@
 """Metadata into a file: what each encoder is given, and what a finished TIFF gets."""
 
+import io
 from typing import Any
 
 from PIL import PngImagePlugin
@@ -8,7 +9,7 @@ from pix2pix.images import exif, iptc, segments, texts
 from pix2pix.images.metadata import ToSay
 
 _ORIENTATION, _XMP, _IPTC, _PHOTOSHOP = 0x0112, 700, 33723, 34377
-_BYTE, _UNDEFINED = 1, 7
+_BYTE = 1
 
 
 def options(said: ToSay, name: str) -> dict[str, Any]:
@@ -38,13 +39,14 @@ def options(said: ToSay, name: str) -> dict[str, Any]:
     return found
 
 
-def tiff_block(said: ToSay) -> exif.Block:
-    """The entries that a finished TIFF gets."""
-    block = said.exif or exif.Block()
-    block.main[_XMP] = exif.Entry(_BYTE, said.xmp)
+def finish_tiff(file: io.BytesIO, said: ToSay) -> None:
+    """Put into a finished TIFF what it is to say."""
+    packets = {_XMP: exif.Entry(_BYTE, said.xmp)}
     others = dict(said.resources)
     if iptc.IPTC in others:
-        block.main[_IPTC] = exif.Entry(_UNDEFINED, others.pop(iptc.IPTC))
+        records = others.pop(iptc.IPTC)
+        padded = records + bytes(-len(records) % 4)
+        packets[_IPTC] = exif.Entry(exif.LONG, padded)  # the type that libtiff knows it by
     if others:
-        block.main[_PHOTOSHOP] = exif.Entry(_BYTE, iptc.to_resources(others))
-    return block
+        packets[_PHOTOSHOP] = exif.Entry(_BYTE, iptc.to_resources(others))
+    exif.attach(file, said.exif or exif.Block(), packets)

@@ -189,10 +189,11 @@ def to_bytes(block: Block) -> bytes:
     return HEAD + file.getvalue()
 
 
-def attach(file: io.BytesIO, block: Block) -> None:
-    """Put the block's entries into the first directory of a finished classic TIFF.
+def attach(file: io.BytesIO, block: Block, packets: Directory) -> None:
+    """Put the block's entries, and `packets`, into the directory of a finished classic TIFF.
 
-    They are appended as they are: libtiff, which refuses some values, does not see them.
+    Packets have bytes and no byte order, whatever their type is. All are appended as they are:
+    libtiff, which refuses some values, does not see them.
     """
     with file.getbuffer() as view:
         order = "<" if view[:1] == b"I" else ">"
@@ -207,7 +208,7 @@ def attach(file: io.BytesIO, block: Block) -> None:
             _align(file)
             place = _write(file, directory, order)
             entries[tag] = struct.pack(order + "HHII", tag, LONG, 1, place)
-    for tag, entry in block.main.items():
+    for tag, entry in (block.main | packets).items():
         entries[tag] = _packed(file, tag, entry, order)
     _align(file)
     start = file.tell()

@@ -14,6 +14,7 @@ from pix2pix.images import iptc, xmp
 COMMENT = "Comment"
 XMP_KEYWORD = "XML:com.adobe.xmp"
 _MAX_TEXT = 2**20
+_UNREADABLE = b"\0?"
 _MAX_INFLATED = 48 * 2**20
 _MAX_TOTAL = 4 * 2**20
 _MAX_TEXTS = 1000
@@ -97,7 +98,7 @@ def comment(value: bytes) -> Text:
 
 
 def png_texts(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[Text]:
-    """The texts of tEXt, zTXt and iTXt chunks (type, content); what cannot be inflated is \0.
+    """The texts of tEXt, zTXt and iTXt chunks (type, content); what cannot be inflated is no text.
 
     No more is inflated than the limits allow.
     """
@@ -113,17 +114,19 @@ def png_texts(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[Text]:
             translated, _, value = after.partition(b"\0")
             packed = rest[:1] == b"\1"
         if packed:
-            value = _inflated(value, min(room, xmp.MAX_BYTES if name == XMP_KEYWORD else _MAX_TEXT))
-            room -= len(value)
-        yield Text(name, value, kind.decode("latin-1"), language, translated)
+            most = min(room, xmp.MAX_BYTES if name == XMP_KEYWORD else _MAX_TEXT)
+            inflated = _inflated(value, most)
+            room -= most if inflated is None else len(inflated)
+            value = _UNREADABLE if inflated is None else inflated
+        yield Text(name, value.rstrip(b"\0"), kind.decode("latin-1"), language, translated)
 
 
-def _inflated(data: bytes, most: int) -> bytes:
+def _inflated(data: bytes, most: int) -> bytes | None:
     try:
         value = zlib.decompressobj().decompress(data, most + 1)
     except zlib.error:
-        return b"\0"
-    return value if len(value) <= most else b"\0" * most
+        return None
+    return value if len(value) <= most else None
 
 
 def png_chunk(text: Text) -> tuple[bytes, bytes]:

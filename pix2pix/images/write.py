@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge
-from pix2pix.images import embed, exif, files, formats, icc, metadata
+from pix2pix.images import embed, files, formats, icc, metadata
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
@@ -122,7 +122,7 @@ def _save(
     buffer = io.BytesIO()
     image.save(buffer, format=name, **options, **(embed.options(said, name) if said else {}))
     if said and name == "TIFF":
-        exif.attach(buffer, embed.tiff_block(said))
+        embed.finish_tiff(buffer, said)
     return buffer
 
 
