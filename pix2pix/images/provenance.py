@@ -120,7 +120,8 @@ def _derive(packet: Packet) -> None:
         packet.remove((_MM, name))
 
 
-def _is_stale(uri: str | None, name: str, keep_gps: bool) -> bool:
+def is_stale(uri: str | None, name: str, *, keep_gps: bool) -> bool:
+    """Whether a property does not hold in a copy, or tells the place unasked."""
     if is_place(uri, name):
         return not keep_gps
     if uri is None or uri == RDF:
@@ -133,10 +134,10 @@ def _drop_stale(element: minidom.Element, *, keep_gps: bool) -> None:
     for attribute in list(element.attributes.values()):
         if attribute.name.startswith("xmlns"):
             continue
-        if _is_stale(attribute.namespaceURI, attribute.localName or "", keep_gps):
+        if is_stale(attribute.namespaceURI, attribute.localName or "", keep_gps=keep_gps):
             element.removeAttributeNode(attribute)
     for child in list(element.childNodes):
-        if isinstance(child, minidom.Element) and _is_stale(
-            child.namespaceURI, child.localName or "", keep_gps
+        if isinstance(child, minidom.Element) and is_stale(
+            child.namespaceURI, child.localName or "", keep_gps=keep_gps
         ):
             element.removeChild(child)
