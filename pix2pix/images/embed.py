@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import PngImagePlugin
 
-from pix2pix.images import exif, iptc, segments, texts
+from pix2pix.images import directories, exif, iptc, segments, texts
 from pix2pix.images.metadata import ToSay
 
 _ORIENTATION, _XMP, _IPTC, _PHOTOSHOP = 0x0112, 700, 33723, 34377
@@ -20,7 +20,7 @@ def options(said: ToSay, name: str) -> dict[str, Any]:
     if said.exif is not None:
         if name == "AVIF":  # Pillow would write the whole block anew without it
             said.exif.main.pop(_ORIENTATION, None)
-        found["exif"] = exif.to_bytes(said.exif)
+        found["exif"] = directories.to_bytes(said.exif)
     if name == "JPEG":
         found["extra"] = segments.build(
             xmp=said.xmp,
@@ -49,4 +49,4 @@ def finish_tiff(file: io.BytesIO, said: ToSay) -> None:
         packets[_IPTC] = exif.Entry(exif.LONG, padded)  # the type that libtiff knows it by
     if others:
         packets[_PHOTOSHOP] = exif.Entry(_BYTE, iptc.to_resources(others))
-    exif.attach(file, said.exif or exif.Block(), packets)
+    directories.attach(file, said.exif or exif.Block(), packets)

@@ -1,13 +1,10 @@
 """EXIF as bytes: directories of values that are never decoded, so that text stays as it is.
 
 Pillow reads text as Latin-1 and writes it as ASCII; here UTF-8 stays UTF-8 and Latin-1 stays
-Latin-1. The byte order stays as well, and the maker's note stays at its place where it can, since
-cameras put offsets into it. Source: TIFF 6.0, CIPA DC-008 (Exif 3.0).
+Latin-1, and the byte order stays as well. Source: TIFF 6.0, CIPA DC-008 (Exif 3.0).
 """
 
-import io
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
@@ -21,7 +18,7 @@ _TYPES = {
 _BIG_TYPES = {13: 4, 16: 8, 17: 8, 18: 8}  # offsets and 64-bit numbers: known, not carried on
 _MAX_ENTRIES = 10_000
 _MAX_DATA = 32 * 2**20  # [bytes] of all values; many entries may point at the same ones
-_MAKER_NOTE = 0x927C
+MAKER_NOTE = 0x927C
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def parse(data: bytes, *, first: int | None = None) -> Block:
         if tag == GPS_IFD:
             block.gps = found
         else:
-            block.details, block.note_at = found, inside.get(_MAKER_NOTE, 0)
+            block.details, block.note_at = found, inside.get(MAKER_NOTE, 0)
     if not (block.main or block.details or block.gps):
         raise ValueError("no entry can be read")
     block.damaged = reader.damaged
@@ -144,7 +141,7 @@ class _Reader:
             entry, where = self._entry(kind, number, position + 4 + word, word)
             if entry is not None:
                 entries[tag] = entry
-                if tag == _MAKER_NOTE:
+                if tag == MAKER_NOTE:
                     places[tag] = where
         return entries, places
 
@@ -162,104 +159,6 @@ class _Reader:
             return None, 0
         self.room -= length
         return Entry(kind, self.data[where : where + length]), where
-
-
-def to_bytes(block: Block) -> bytes:
-    """The block with its header, as JPEG, PNG, WebP and AVIF carry it."""
-    file = io.BytesIO()
-    magic = b"II*\0" if block.order == "<" else b"MM\0*"
-    file.write(magic + struct.pack(block.order + "I", 8))
-    main = dict(block.main)
-    pointers = [
-        (tag, directory)
-        for tag, directory in ((EXIF_IFD, block.details), (GPS_IFD, block.gps))
-        if directory
-    ]
-    for tag, _ in pointers:
-        main[tag] = block.long(0)
-    start = _write(file, main, block.order)
-    for tag, directory in pointers:
-        _align(file)
-        place = _write(file, directory, block.order, note_at=block.note_at)
-        main[tag] = block.long(place)
-    end = file.tell()
-    file.seek(start)
-    _write(file, main, block.order)  # the same bytes again, now with the pointers
-    file.seek(end)
-    return HEAD + file.getvalue()
-
-
-def attach(file: io.BytesIO, block: Block, packets: Directory) -> None:
-    """Put the block's entries, and `packets`, into the directory of a finished classic TIFF.
-
-    Packets have bytes and no byte order, whatever their type is. All are appended as they are:
-    libtiff, which refuses some values, does not see them.
-    """
-    with file.getbuffer() as view:
-        order = "<" if view[:1] == b"I" else ">"
-        first, *_ = struct.unpack_from(order + "I", view, 4)
-        count, *_ = struct.unpack_from(order + "H", view, first)
-        raw = [bytes(view[first + 2 + 12 * i : first + 14 + 12 * i]) for i in range(count)]
-    block = block.in_order(order)
-    entries = {struct.unpack(order + "H", entry[:2])[0]: entry for entry in raw}
-    file.seek(0, io.SEEK_END)
-    for tag, directory in ((EXIF_IFD, block.details), (GPS_IFD, block.gps)):
-        if directory:
-            _align(file)
-            place = _write(file, directory, order)
-            entries[tag] = struct.pack(order + "HHII", tag, LONG, 1, place)
-    for tag, entry in (block.main | packets).items():
-        entries[tag] = _packed(file, tag, entry, order)
-    _align(file)
-    start = file.tell()
-    file.write(struct.pack(order + "H", len(entries)))
-    file.writelines(entries[tag] for tag in sorted(entries))
-    file.write(bytes(4))  # no further page
-    file.seek(4)
-    file.write(struct.pack(order + "I", start))
-
-
-def _write(file: io.BytesIO, directory: Directory, order: str, *, note_at: int = 0) -> int:
-    """Write a directory, then its values, from here on -> where it begins."""
-    start = file.tell()
-    size = 2 + 12 * len(directory) + 4
-    file.write(bytes(size))
-    packed = {
-        tag: _packed(file, tag, entry, order) for tag, entry in _last_note(directory, note_at, file)
-    }
-    end = file.tell()
-    file.seek(start)
-    file.write(struct.pack(order + "H", len(packed)))
-    file.writelines(packed[tag] for tag in sorted(packed))
-    file.write(bytes(4))
-    file.seek(end)
-    return start
-
-
-def _last_note(directory: Directory, note_at: int, file: io.BytesIO) -> Iterator[tuple[int, Entry]]:
-    """The entries, the maker's note last, and the file filled up to where it was."""
-    for tag, entry in sorted(directory.items()):
-        if tag != _MAKER_NOTE:
-            yield tag, entry
-    if _MAKER_NOTE in directory:
-        gap = note_at - file.tell()
-        file.write(bytes(gap if 0 < gap <= 4096 else 0))
-        yield _MAKER_NOTE, directory[_MAKER_NOTE]
-
-
-def _packed(file: io.BytesIO, tag: int, entry: Entry, order: str) -> bytes:
-    """The 12 bytes of an entry; values that do not fit are written first."""
-    head = struct.pack(order + "HHI", tag, entry.kind, entry.count)
-    if len(entry.data) <= 4:
-        return head + entry.data.ljust(4, b"\0")
-    _align(file)
-    place = file.tell()
-    file.write(entry.data)
-    return head + struct.pack(order + "I", place)
-
-
-def _align(file: io.BytesIO) -> None:
-    file.write(bytes(file.tell() & 1))
 
 
 def _swapped(directory: Directory) -> Directory:

@@ -5,35 +5,30 @@ else into a warning. Nothing here carries the time: the same input gives the sam
 """
 
 import contextlib
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from PIL import ExifTags, Image
+from PIL import Image
 
-from pix2pix.images import boxes, captions, exif, iptc, png, provenance, segments, texts, xmp
-from pix2pix.images.exif import ASCII, EXIF_IFD, GPS_IFD, RATIONAL, SHORT, Block
+from pix2pix.images import (
+    boxes,
+    captions,
+    descriptions,
+    exif,
+    iptc,
+    png,
+    provenance,
+    segments,
+    texts,
+    xmp,
+)
+from pix2pix.images.exif import EXIF_IFD, GPS_IFD, Block
 from pix2pix.images.texts import Text
 
 DIRECTORIES = (EXIF_IFD, GPS_IFD)
 _ORIENTATION, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x0112, 700, 33723, 34377
-_PIXEL_WIDTH, _PIXEL_HEIGHT, _COLOR_SPACE, _MAKER_NOTE = 0xA002, 0xA003, 0xA001, 0x927C
-_COMPONENTS = 0x9101
 _WIDE_TAGS = (_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG)
-_UNIT, _RESOLUTIONS = 296, (282, 283)
-# Descriptions of the photo. Tags that describe the old file (strips, photometry) stay behind.
-_KEPT = frozenset(
-    [269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 18246, 18249, 33432]
-    + [40091, 40092, 40093, 40094, 40095, 33434, 33437, 34850, 34852, 34855, 37510]
-    + [*range(36864, 36868), *range(36880, 36883), *range(37377, 37397), *range(37520, 37523)]
-    + [*range(41483, 41496), *range(41985, 41997), *range(42016, 42041)]
-)
-# Texts of the old file: names of inks, parameters of the map projection.
-_STALE_TEXT = frozenset([333, 34737, 42112, 42113])
-# Pointers, the compression and the transfer curve of the old file.
-_STALE_DETAILS = frozenset([EXIF_IFD, GPS_IFD, 0xA005, 0x014A, 0x9102, 0xA500])
-_MAX_EXIF = 32 * 1024
 _RAW_EXIF = ("raw profile type exif", "raw profile type app1")
 _RAW_IPTC = ("raw profile type iptc", "raw profile type 8bim")
 _HAS_IPTC, _HAS_TEXT = ("JPEG", "TIFF"), ("PNG",)
@@ -130,7 +125,7 @@ def _gather(image: Image.Image, name: str, data: bytes, warnings: list[str]) -> 
     if iptc.IPTC in said.resources:
         records = iptc.clean(said.resources.pop(iptc.IPTC), warnings=warnings)
         said.resources |= {iptc.IPTC: records} if records else {}
-    said.exif = None if block is None else clean_exif(block, warnings=warnings)
+    said.exif = None if block is None else descriptions.clean(block, warnings=warnings)
     return said
 
 
@@ -217,80 +212,6 @@ def _block(data: bytes | None, warnings: list[str]) -> Block | None:
         return None
 
 
-def clean_exif(block: Block, *, warnings: list[str]) -> bytes | None:
-    """EXIF bytes to carry on: descriptions, Exif and GPS; no thumbnail, orientation 1."""
-    if block.damaged and not any("EXIF" in warning for warning in warnings):
-        warnings.append("EXIF damaged: some of it ignored")
-    block.main = {tag: e for tag, e in block.main.items() if _is_kept(tag, e)}
-    block.details = {t: e for t, e in block.details.items() if t not in _STALE_DETAILS}
-    if _COLOR_SPACE in block.details:
-        block.details[_COLOR_SPACE] = block.short(1)  # sRGB, since the pixels are
-    _check_resolution(block, warnings)
-    if not (block.main or block.details or block.gps):
-        return None
-    block.main[_ORIENTATION] = block.short(1)
-    _shorten(block, warnings)
-    return exif.to_bytes(block)
-
-
-def _is_kept(tag: int, entry: exif.Entry) -> bool:
-    """Known descriptions, and any other text, which can only be one."""
-    return tag in _KEPT or (entry.kind in (ASCII, 129) and tag > 263 and tag not in _STALE_TEXT)
-
-
-def _check_resolution(block: Block, warnings: list[str]) -> None:
-    """Resolution only as readers take it: a fraction, in no unit, inches or centimeters."""
-    unit = block.main.get(_UNIT)
-    if unit is not None:
-        number = int.from_bytes(unit.data[:2], "little" if block.order == "<" else "big")
-        stated = number if unit.kind == SHORT else 0
-        if stated not in (1, 2, 3):
-            warnings.append(f"EXIF ResolutionUnit {number} ignored: 1, 2 and 3 are known")
-            del block.main[_UNIT]
-    for tag in _RESOLUTIONS:
-        entry = block.main.get(tag)
-        if entry is not None and not (
-            entry.kind == RATIONAL
-            and len(entry.data) == 8
-            and struct.unpack(block.order + "II", entry.data)[1]
-        ):
-            del block.main[tag]
-
-
-def _shorten(block: Block, warnings: list[str]) -> None:
-    """Leave out the maker's note, then the longest values, until the block is short enough."""
-    while len(exif.to_bytes(block)) > _MAX_EXIF:
-        places = [
-            (tag == _MAKER_NOTE, len(entry.data), tag, directory)
-            for directory in (block.main, block.details, block.gps)
-            for tag, entry in directory.items()
-        ]
-        *_, size, tag, directory = max(places, key=lambda place: place[:3])
-        del directory[tag]
-        name = ExifTags.TAGS.get(tag, f"tag {tag}")
-        if len(warnings) < 100:
-            warnings.append(f"EXIF {name} not kept: {size:,} bytes")
-
-
-def final_exif(
-    data: bytes | None, *, size: tuple[int, int], name: str, keep_gps: bool
-) -> Block | None:
-    """The EXIF of the file to be written: its own width and height, GPS only if asked for."""
-    if not data:
-        return None
-    block = exif.parse(data)
-    if not keep_gps:
-        block.gps = {}
-    for tag, value in zip((_PIXEL_WIDTH, _PIXEL_HEIGHT), size, strict=True):
-        if tag in block.details:
-            block.details[tag] = block.long(value)
-    if name == "JPEG" and _COMPONENTS in block.details:
-        block.details[_COMPONENTS] = exif.Entry(7, b"\1\2\3\0")  # Y, Cb, Cr
-    else:
-        block.details.pop(_COMPONENTS, None)
-    return block
-
-
 def compose(
     like: HasSaid,
     *,
@@ -318,7 +239,7 @@ def compose(
         packet = xmp.Packet()
         provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
         main, extension = packet.to_bytes(), b""
-    block = final_exif(like.exif, size=size, name=name, keep_gps=keep_gps)
+    block = descriptions.final(like.exif, size=size, name=name, keep_gps=keep_gps)
     return ToSay(block, main, extension, resources, words)
 
 

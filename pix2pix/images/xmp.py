@@ -3,68 +3,24 @@
 Source: Adobe XMP Specification, parts 1 and 3 (ISO 16684-1).
 """
 
-import codecs
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from xml.dom import expatbuilder, minidom
-from xml.parsers.expat import ExpatError
+from xml.dom import minidom
+
+from pix2pix.images.markup import ERRORS, MAX_BYTES, clean, decode, parse
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NOTE = "http://ns.adobe.com/xmp/note/"
-MAX_BYTES = 16 * 2**20
-"""Of a packet with its extension; phones put depth maps there."""
-_MAX_MARKUP = 50_000  # tags and attributes; each becomes an object
-_MAX_DEPTH = 100
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 _NO_PROPERTIES = (_XMLNS, RDF, "http://www.w3.org/XML/1998/namespace")
 _EMPTY = (
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">'
     '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
 )
-_ENCODINGS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (b"<\0\0\0", "utf-32-le"),
-    (b"\0\0\0<", "utf-32-be"),
-    (b"<\0", "utf-16-le"),
-    (b"\0<", "utf-16-be"),
-)
-_WRAPPER = re.compile(r"<\?(?:xpacket|xml|adobe-xap-filters)\b.*?\?>", re.DOTALL)
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2
-ERRORS = (ExpatError, ValueError, LookupError)
-"""What `Packet.parse` raises on a packet that cannot be used."""
-
 Node = minidom.Element | minidom.Attr
+__all__ = ["ERRORS", "MAX_BYTES", "NOTE", "RDF", "Packet", "Property", "text_of"]
 Property = tuple[str, str]  # (namespace, name)
-
-
-class _Builder(expatbuilder.ExpatBuilderNS):
-    """minidom's own builder, without document types (entities, external files) and abysses."""
-
-    depth = 0
-
-    def getParser(self) -> Any:  # noqa: N802  minidom's name
-        parser = super().getParser()
-        parser.buffer_size = 2**20  # text is joined piece by piece
-        return parser
-
-    def start_doctype_decl_handler(self, *declaration: object) -> None:
-        raise ValueError("holds a document type")
-
-    def start_element_handler(self, name: str, attributes: list[str]) -> None:
-        self.depth += 1
-        if self.depth > _MAX_DEPTH:
-            raise ValueError(f"more than {_MAX_DEPTH} elements inside one another")
-        super().start_element_handler(name, attributes)
-
-    def end_element_handler(self, name: str) -> None:
-        self.depth -= 1
-        super().end_element_handler(name)
 
 
 class Packet:
@@ -75,7 +31,7 @@ class Packet:
 
     def __init__(self, data: bytes | None = None):
         """Raises one of ERRORS when `data` is no packet that can be used."""
-        self._document = _parse(_EMPTY if data is None else _text(data))
+        self._document = parse(_EMPTY if data is None else decode(data))
         found = self._document.getElementsByTagNameNS(RDF, "RDF")
         if not found or not self._descriptions(found[0]):
             raise ValueError("no rdf:Description")
@@ -131,7 +87,7 @@ class Packet:
         self.remove(property)
         description = self._own()
         description.setAttributeNS(_XMLNS, f"xmlns:{prefix}", property[0])
-        description.setAttributeNS(property[0], f"{prefix}:{property[1]}", _clean(value))
+        description.setAttributeNS(property[0], f"{prefix}:{property[1]}", clean(value))
 
     def add(
         self, property: Property, prefix: str, values: Iterable[str], *, kind: str = ""
@@ -143,14 +99,14 @@ class Packet:
         element = make(property[0], f"{prefix}:{property[1]}")
         description.appendChild(element)
         if not kind:
-            element.appendChild(self._document.createTextNode(_clean("".join(values))))
+            element.appendChild(self._document.createTextNode(clean("".join(values))))
             return
         array = element.appendChild(make(RDF, f"rdf:{kind}"))
         for value in values:
             item = make(RDF, "rdf:li")
             if kind == "Alt":
                 item.setAttribute("xml:lang", "x-default")
-            item.appendChild(self._document.createTextNode(_clean(value)))
+            item.appendChild(self._document.createTextNode(clean(value)))
             array.appendChild(item)
 
     def add_struct(
@@ -164,7 +120,7 @@ class Packet:
         for (uri, name), value in fields.items():
             field = self._document.createElementNS(uri, f"{prefix_of_fields}:{name}")
             field.setAttributeNS(_XMLNS, f"xmlns:{prefix_of_fields}", uri)
-            field.appendChild(self._document.createTextNode(_clean(value)))
+            field.appendChild(self._document.createTextNode(clean(value)))
             element.appendChild(field)
 
     def _own(self) -> minidom.Element:
@@ -256,27 +212,6 @@ def text_of(element: minidom.Element) -> str:
         elif isinstance(child, minidom.Element):
             parts.append(text_of(child))
     return "".join(parts).strip()
-
-
-def _text(data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"{len(data):,} bytes")
-    encoding = next((name for start, name in _ENCODINGS if data.startswith(start)), "utf-8")
-    if encoding == "utf-8":
-        data = data.strip(b"\0 \r\n\t")
-    text = data.decode(encoding)
-    text = _FORBIDDEN.sub("", _WRAPPER.sub("", text)).strip("\ufeff \r\n\t")
-    if text.count("<") + text.count("=") > _MAX_MARKUP:
-        raise ValueError(f"more than {_MAX_MARKUP:,} tags and attributes")
-    return text
-
-
-def _parse(text: str) -> minidom.Document:
-    return _Builder().parseString(text.encode())
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("", text)
 
 
 def _detach(node: Node) -> None:
