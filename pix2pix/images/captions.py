@@ -64,10 +64,10 @@ _PNG = {
 def add_iptc(packet: Packet, resources: dict[int, bytes], *, warnings: list[str]) -> None:
     """Map IPTC and Photoshop's resources into XMP. Where XMP says otherwise, it is right."""
     found = iptc.texts(resources.get(iptc.IPTC, b""))
-    _add_date(packet, found.pop(_DATE, []), found.pop(_TIME, []), warnings)
+    rest = _add_date(packet, found.pop(_DATE, []), found.pop(_TIME, []), warnings)
     for (_, number), values in sorted(found.items()):
         if number not in _IIM:
-            _add_rest(packet, [f"IPTC 2:{number:03}: {value}" for value in values])
+            rest += [f"IPTC 2:{number:03}: {value}" for value in values]
             continue
         label, uri, name, kind = _IIM[number]
         values = values if kind in ("Bag", "Seq") else ["\n".join(values)]
@@ -78,16 +78,22 @@ def add_iptc(packet: Packet, resources: dict[int, bytes], *, warnings: list[str]
         _add(packet, _RIGHTS, "Marked", [marked], "")
     if iptc.URL in resources:
         url = iptc.decode(resources[iptc.URL])
-        if not _add(packet, _RIGHTS, "WebStatement", [url], ""):
-            _add_rest(packet, [f"URL: {url}"])
+        rest += [] if _add(packet, _RIGHTS, "WebStatement", [url], "") else [f"URL: {url}"]
+    if iptc.CAPTION in resources:
+        rest.append(f"Caption: {iptc.decode(resources[iptc.CAPTION][1:])}")
+    _add_rest(packet, rest)
 
 
 def add_texts(packet: Packet, texts: Iterable[Text]) -> None:
     """Put comments and PNG text into XMP: what has a property there, and the rest as a list."""
+    rest: list[str] = []
+    seen: set[str] = set()
     for text in texts:
         uri, name, kind = _PNG.get(text.keyword.lower(), ("", "", ""))
-        if not uri or not _add(packet, uri, name, [text.text], kind):
-            _add_rest(packet, [f"{text.keyword}: {text.text}"])
+        if not name or name in seen or not _add(packet, uri, name, [text.text], kind):
+            rest.append(f"{text.keyword}: {text.text}")
+        seen.add(name)
+    _add_rest(packet, rest)
 
 
 def _add(packet: Packet, uri: str, name: str, values: list[str], kind: str) -> bool:
@@ -104,27 +110,28 @@ def _add(packet: Packet, uri: str, name: str, values: list[str], kind: str) -> b
 def _add_rest(packet: Packet, values: list[str]) -> None:
     """To the list of texts that have no property of their own."""
     key = (_OURS, "Text")
-    there = packet.values(key)
-    packet.remove(key)
-    packet.add(key, _PREFIXES[_OURS], [*there, *values], kind="Bag")
+    new = [*packet.values(key), *values]
+    if values:
+        packet.remove(key)
+        packet.add(key, _PREFIXES[_OURS], list(dict.fromkeys(new)), kind="Bag")
 
 
-def _add_date(packet: Packet, dates: list[str], times: list[str], warnings: list[str]) -> None:
-    """19120501 and 120000+0100 -> 1912-05-01T12:00:00+01:00; years and months may stand alone."""
-    if not dates:
-        return
-    date = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", dates[0])
-    if date is None:
-        _add_rest(packet, [f"IPTC 2:055: {dates[0]}"])
-        return
-    iso = "-".join(part for part in date.groups() if part != "00")
+def _add_date(packet: Packet, dates: list[str], times: list[str], warnings: list[str]) -> list[str]:
+    """19120501 and 120000+0100 -> 1912-05-01T12:00:00+01:00; years and months may stand alone.
+
+    Returns what is no date or time.
+    """
+    date = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", dates[0]) if dates else None
     time = re.fullmatch(r"(\d\d)(\d\d)(\d\d)([+-]\d\d)(\d\d)", times[0]) if times else None
+    rest = [f"IPTC 2:055: {text}" for text in dates] if date is None else []
+    iso = "" if date is None else "-".join(part for part in date.groups() if part != "00")
     if time is not None and iso.count("-") == 2:
         iso += "T{}:{}:{}{}:{}".format(*time.groups())
-    elif times:
-        _add_rest(packet, [f"IPTC 2:060: {times[0]}"])
-    if not _add(packet, _PHOTOSHOP, "DateCreated", [iso], ""):
+    else:
+        rest += [f"IPTC 2:060: {text}" for text in times]
+    if iso and not _add(packet, _PHOTOSHOP, "DateCreated", [iso], ""):
         warnings.append("IPTC DateCreated is not XMP's DateCreated, which is kept")
+    return rest
 
 
 def _plain(values: list[str]) -> str:

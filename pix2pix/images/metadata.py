@@ -19,6 +19,7 @@ from pix2pix.images import (
     iptc,
     png,
     provenance,
+    regions,
     segments,
     texts,
     xmp,
@@ -51,6 +52,7 @@ class HasSaid(Protocol):
     xmp: bytes | None
     resources: dict[int, bytes]
     texts: list[Text]
+    turned: int
 
 
 @dataclass
@@ -225,16 +227,18 @@ def compose(
     words = [text for text in like.texts if keep_gps or not text.of_place]
     packet = _parsed(like.xmp, warnings)
     provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
+    regions.turn(packet, like.turned)
     resources = dict(like.resources)
     if name not in _HAS_IPTC:
         captions.add_iptc(packet, resources, warnings=warnings)
         resources = {}
     if name not in _HAS_TEXT:
-        own = [text for text in words if name == "JPEG" and text.keyword == texts.COMMENT]
-        captions.add_texts(packet, [text for text in words if text not in own])
-        words = own
-    main, extension = packet.split(segments.XMP_LIMIT if name == "JPEG" else xmp.MAX_BYTES)
-    if len(main) > (segments.XMP_LIMIT if name == "JPEG" else xmp.MAX_BYTES):
+        keyword = texts.COMMENT if name == "JPEG" else None
+        captions.add_texts(packet, [text for text in words if text.keyword != keyword])
+        words = [text for text in words if text.keyword == keyword]
+    limit = segments.XMP_LIMIT if name == "JPEG" else 2 * xmp.MAX_BYTES
+    main, extension = packet.split(limit)
+    if len(main) > limit:
         warnings.append(f"XMP ignored: {len(main):,} bytes, more than {name} holds")
         packet = xmp.Packet()
         provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)

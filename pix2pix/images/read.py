@@ -45,6 +45,8 @@ class Photo:
     """Photoshop's resources by number: IPTC (0x0404), copyright flag and URL."""
     texts: list[Text] = field(default_factory=list)
     """Comments, and PNG text."""
+    turned: int = 1
+    """The orientation, 1 to 8, that EXIF states and the pixels have got."""
     dpi: tuple[float, float] | None = None
     profiled: bool = False
     """Whether the file came with a color profile."""
@@ -113,13 +115,14 @@ def _photo(
         xmp=said.xmp,
         resources=said.resources,
         texts=said.texts,
+        turned=metadata.orientation(exif),
         dpi=metadata.resolution(image.info),
         profiled=bool(image.info.get("icc_profile")),
         encoding=_encoding(image, container),
         warnings=warnings,
     )
     _warn_of_frames(image, container, warnings)
-    turn = _TRANSPOSE.get(metadata.orientation(exif))
+    turn = _TRANSPOSE.get(photo.turned)
     if turn is not None:
         info = image.info
         image = image.transpose(turn)

@@ -19,7 +19,7 @@ _EMPTY = (
     '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
 )
 Node = minidom.Element | minidom.Attr
-__all__ = ["ERRORS", "MAX_BYTES", "NOTE", "RDF", "Packet", "Property", "text_of"]
+__all__ = ["ERRORS", "MAX_BYTES", "NOTE", "RDF", "Packet", "Property"]
 Property = tuple[str, str]  # (namespace, name)
 
 
@@ -65,16 +65,7 @@ class Packet:
 
     def values(self, property: Property) -> list[str]:
         """The texts of a top-level property: those of its items, or its own."""
-        found: list[str] = []
-        for key, node in self.properties():
-            if key != property:
-                continue
-            if isinstance(node, minidom.Attr):
-                found.append(node.value)
-                continue
-            items = node.getElementsByTagNameNS(RDF, "li")
-            found += [text_of(item) for item in items] if items else [text_of(node)]
-        return found
+        return [text for key, node in self.properties() if key == property for text in _texts(node)]
 
     def remove(self, property: Property) -> None:
         """Take a top-level property out."""
@@ -134,14 +125,16 @@ class Packet:
 
     def merge(self, other: "Packet") -> list[Property]:
         """Take over what only `other` says -> the properties in which they differ."""
-        own = {key for key, _ in self.properties()}
-        differ = []
+        own: dict[Property, list[str]] = {}
+        more: dict[Property, list[str]] = {}
+        for key, node in self.properties():
+            own.setdefault(key, []).extend(_texts(node))
         for key, node in list(other.properties()):
-            if key not in own:
+            if key in own:
+                more.setdefault(key, []).extend(_texts(node))
+            else:
                 self._adopt(node)
-            elif self.values(key) != other.values(key) and key not in differ:
-                differ.append(key)
-        return differ
+        return [key for key, texts in more.items() if texts != own[key]]
 
     def _adopt(self, node: Node) -> None:
         """Move a top-level property of another packet here, with the prefixes that it may use."""
@@ -203,14 +196,20 @@ class Packet:
         return self.to_bytes(), extension
 
 
-def text_of(element: minidom.Element) -> str:
-    """The text of an element and of those in it."""
+def _texts(node: Node) -> list[str]:
+    if isinstance(node, minidom.Attr):
+        return [node.value]
+    items = node.getElementsByTagNameNS(RDF, "li")
+    return [_text_of(item) for item in items] if items else [_text_of(node)]
+
+
+def _text_of(element: minidom.Element) -> str:
     parts = []
     for child in element.childNodes:
         if isinstance(child, minidom.Text):
             parts.append(child.data)
         elif isinstance(child, minidom.Element):
-            parts.append(text_of(child))
+            parts.append(_text_of(child))
     return "".join(parts).strip()
 
 
