@@ -32,6 +32,7 @@ _STALE_TEXT = frozenset([333, 34737, 42112, 42113])
 # Pointers, the compression and the transfer curve of the old file.
 _STALE_DETAILS = frozenset([EXIF_IFD, GPS_IFD, 0xA005, 0x014A, 0x9102, 0xA500])
 _MAX_EXIF = 32 * 1024
+_MAX_WARNINGS = 100
 
 
 def clean(block: Block, *, warnings: list[str]) -> bytes | None:
@@ -76,16 +77,19 @@ def _check_resolution(block: Block, warnings: list[str]) -> None:
 
 def _shorten(block: Block, warnings: list[str]) -> None:
     """Leave out the maker's note, then the longest values, until the block is short enough."""
-    while len(directories.to_bytes(block)) > _MAX_EXIF:
-        places = [
-            (tag == MAKER_NOTE, len(entry.data), tag, directory)
-            for directory in (block.main, block.details, block.gps)
-            for tag, entry in directory.items()
-        ]
-        *_, size, tag, directory = max(places, key=lambda place: place[:3])
+    places = [
+        (tag == MAKER_NOTE, len(entry.data), tag, directory)
+        for directory in (block.main, block.details, block.gps)
+        for tag, entry in directory.items()
+    ]
+    over = len(directories.to_bytes(block)) - _MAX_EXIF
+    for _, size, tag, directory in sorted(places, key=lambda place: place[:3], reverse=True):
+        if over <= 0:
+            break
         del directory[tag]
-        name = ExifTags.TAGS.get(tag, f"tag {tag}")
-        if len(warnings) < 100:
+        over -= 12 + (size if size > 4 else 0)
+        if len(warnings) < _MAX_WARNINGS:
+            name = ExifTags.TAGS.get(tag, f"tag {tag}")
             warnings.append(f"EXIF {name} not kept: {size:,} bytes")
 
 

@@ -32,9 +32,9 @@ def find(photo: str, *, warnings: list[str]) -> list[Sidecar]:
     """
     found: list[Sidecar] = []
     stem, extension = os.path.splitext(photo)
-    for whole, start in ((True, photo), (False, stem)):
+    for whole, start in [(True, photo), (False, stem)][: 2 if extension else 1]:
         path = next((start + s for s in _SUFFIXES if os.path.lexists(start + s)), None)
-        if path is None or path == photo or (start == stem and not extension):
+        if path is None or path == photo:
             continue
         try:
             data = files.read_bytes(path, max_bytes=xmp.MAX_BYTES)
