@@ -76,6 +76,7 @@ KINDS: dict[str, tuple[list[str], tuple[str, ...], str]] = {
     "EXIF, UTF-8": (_arguments(EXIF) + _arguments(WIDE), ALL, ""),
     "EXIF, Latin-1": (_arguments(EXIF, charset="exif=latin1"), ALL, "exif=latin1"),
     "EXIF, big-endian": (["-ExifByteOrder=MM", *_arguments(EXIF), *_arguments(WIDE)], ALL, ""),
+    "EXIF, turned": (["-IFD0:Orientation#=6", *_arguments(EXIF), *_arguments(WIDE)], ALL, ""),
     "IPTC, UTF-8": (
         ["-IPTC:CodedCharacterSet=UTF8", *_arguments(IPTC, FAR)],
         ("JPEG", "TIFF", "LZW", "JPEG2000"),

@@ -83,13 +83,16 @@ def resolution(info: dict[Any, Any]) -> tuple[float, float] | None:
     return (x, y) if 1 < x < 65536 and 1 < y < 65536 else None
 
 
-def gather(image: Image.Image, name: str, data: bytes, *, warnings: list[str]) -> Said:
-    """All that a file of format `name` says; `image` is the picture that Pillow made of it.
+def gather(
+    info: dict[Any, Any], name: str, data: bytes, *, page: int = 0, warnings: list[str]
+) -> Said:
+    """All that a file of format `name` says; `info` is what Pillow found in it.
 
+    In a TIFF `page` is where the picture's directory is, if it is not the first one.
     Whatever is wrong with it becomes a warning: the photo is worth more.
     """
     try:
-        return _gather(image, name, data, warnings)
+        return _gather(info, name, data, page, warnings)
     except MemoryError:
         raise
     except Exception as error:
@@ -97,8 +100,8 @@ def gather(image: Image.Image, name: str, data: bytes, *, warnings: list[str]) -
         return Said()
 
 
-def _gather(image: Image.Image, name: str, data: bytes, warnings: list[str]) -> Said:
-    info, said = image.info, Said(xmp=_packet(image.info))
+def _gather(info: dict[Any, Any], name: str, data: bytes, page: int, warnings: list[str]) -> Said:
+    said = Said(xmp=_packet(info))
     packed = info.get("exif")
     block = _block(packed if isinstance(packed, bytes) else None, warnings)
     found: Iterable[Text] = ()
@@ -112,7 +115,7 @@ def _gather(image: Image.Image, name: str, data: bytes, warnings: list[str]) -> 
     elif name == "GIF":
         found = texts.gif_comments(data)
     elif name == "TIFF":
-        block = _from_tiff(image, data, said, warnings)
+        block = _from_tiff(page, data, said, warnings)
     elif data[4:8] in (b"ftyp", b"jP  "):
         block = _from_boxes(data, said, warnings) or block
     elif data[:1] == b"P":
@@ -152,11 +155,10 @@ def _whole(parts: segments.Segments, packet: bytes | None, warnings: list[str]) 
         return packet
 
 
-def _from_tiff(image: Image.Image, data: bytes, said: Said, warnings: list[str]) -> Block | None:
+def _from_tiff(page: int, data: bytes, said: Said, warnings: list[str]) -> Block | None:
     """The entries of the picture's directory, and for what it lacks those of the first one."""
-    offset = getattr(getattr(image, "tag_v2", None), "_offset", None)
     blocks = []
-    for first in dict.fromkeys([offset if isinstance(offset, int) else None, None]):
+    for first in [page, None] if page else [None]:
         with contextlib.suppress(ValueError):
             blocks.append(exif.parse(data, first=first))
     if not blocks:

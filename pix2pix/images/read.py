@@ -106,7 +106,8 @@ def _photo(
     image: Image.Image, name: str, container: Container, data: bytes, warnings: list[str]
 ) -> Photo:
     exif = image.getexif()
-    said = metadata.gather(image, name, data, warnings=warnings)
+    page = getattr(container, "page", 0)
+    said = metadata.gather(image.info, name, data, page=page, warnings=warnings)
     photo = Photo(
         rgb=np.empty((0, 0, 3), np.uint8),
         alpha=None,
