@@ -9,7 +9,7 @@ import pytest
 from bad_inputs import exifs, jpegs, pictures
 from PIL import Image
 
-from pix2pix.images import Photo, encode, iptc, metadata, read
+from pix2pix.images import Photo, encode, iptc, metadata, read, statement
 from pix2pix.images.exif import parse
 
 RGB = pictures.rgb()
@@ -203,9 +203,29 @@ def test_a_makers_note_keeps_its_place_and_its_byte_order(order: str):
     assert parse(tiff).details[exifs.MAKER_NOTE].data == note
 
 
+def test_a_page_of_a_tiff_has_what_it_lacks_from_the_first():
+    """Its first directory may be a preview, and carry the camera's name for the whole file."""
+    gray = [Image.fromarray(pictures.gray()) for _ in range(2)]
+    for number, image in enumerate(gray):
+        image.encoderinfo = {
+            "tiffinfo": {270: f"page {number}", **({} if number else {315: "Zoe"})}
+        }
+    buffer = io.BytesIO()
+    gray[0].save(buffer, "TIFF", save_all=True, append_images=gray[1:], tiffinfo={315: "Zoe"})
+    data = buffer.getvalue()
+    first = struct.unpack_from("<I", data, 4)[0]
+    count = struct.unpack_from("<H", data, first)[0]
+    second = struct.unpack_from("<I", data, first + 2 + 12 * count)[0]
+    for page, description in ((0, b"page 0"), (second, b"page 1")):
+        said = metadata.gather({}, "TIFF", data, page=page, warnings=[])
+        block = parse(said.exif or b"")
+        assert block.main[315].data == b"Zoe\0"
+        assert block.main[270].data == description + b"\0"
+
+
 def test_sizes_in_a_turned_photo_are_those_of_the_copy():
     photo = read(pictures.encoded(RGB, "JPEG", exif=exifs.whole(6)))
-    block = metadata.compose(
+    block = statement.compose(
         photo, name="JPEG", size=(64, 96), model="m", keep_gps=False, warnings=[]
     ).exif
     assert block is not None

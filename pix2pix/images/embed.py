@@ -6,13 +6,13 @@ from typing import Any
 from PIL import PngImagePlugin
 
 from pix2pix.images import directories, exif, iptc, segments, texts
-from pix2pix.images.metadata import ToSay
+from pix2pix.images.statement import Statement
 
 _ORIENTATION, _XMP, _IPTC, _PHOTOSHOP = 0x0112, 700, 33723, 34377
 _BYTE = 1
 
 
-def options(said: ToSay, name: str) -> dict[str, Any]:
+def options(said: Statement, name: str) -> dict[str, Any]:
     """What Pillow's encoder of format `name` takes, besides pixels."""
     found: dict[str, Any] = {}
     if name == "TIFF":
@@ -39,7 +39,7 @@ def options(said: ToSay, name: str) -> dict[str, Any]:
     return found
 
 
-def finish_tiff(file: io.BytesIO, said: ToSay) -> None:
+def finish_tiff(file: io.BytesIO, said: Statement) -> None:
     """Put into a finished TIFF what it is to say."""
     packets = {_XMP: exif.Entry(_BYTE, said.xmp)}
     others = dict(said.resources)

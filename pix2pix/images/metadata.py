@@ -1,25 +1,18 @@
-"""What a file says beside its pixels: gathered from every place, carried on where it holds.
-
-EXIF, XMP, IPTC and comments go where they were if the copy's format has that place, else into XMP,
-else into a warning. Nothing here carries the time: the same input gives the same bytes.
-"""
+"""What a file says beside its pixels: EXIF, XMP, IPTC, comments and text, from every place."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from PIL import Image
 
 from pix2pix.images import (
     boxes,
-    captions,
     descriptions,
     exif,
     iptc,
     png,
-    provenance,
-    regions,
     segments,
     texts,
     xmp,
@@ -32,7 +25,6 @@ _ORIENTATION, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x0112, 700, 33723, 34377
 _WIDE_TAGS = (_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG)
 _RAW_EXIF = ("raw profile type exif", "raw profile type app1")
 _RAW_IPTC = ("raw profile type iptc", "raw profile type 8bim")
-_HAS_IPTC, _HAS_TEXT = ("JPEG", "TIFF"), ("PNG",)
 
 
 @dataclass
@@ -41,28 +33,6 @@ class Said:
 
     exif: bytes | None = None
     xmp: bytes | None = None
-    resources: dict[int, bytes] = field(default_factory=dict)
-    texts: list[Text] = field(default_factory=list)
-
-
-class HasSaid(Protocol):
-    """Anything with what its file said, such as a Photo."""
-
-    exif: bytes | None
-    xmp: bytes | None
-    resources: dict[int, bytes]
-    texts: list[Text]
-    turned: int
-
-
-@dataclass
-class ToSay:
-    """What a copy is to say, in the shape of its format."""
-
-    exif: Block | None
-    xmp: bytes
-    extension: bytes = b""
-    """What does not fit into JPEG's one segment of XMP."""
     resources: dict[int, bytes] = field(default_factory=dict)
     texts: list[Text] = field(default_factory=list)
 
@@ -214,45 +184,3 @@ def _block(data: bytes | None, warnings: list[str]) -> Block | None:
         if not any("EXIF" in warning for warning in warnings):
             warnings.append(f"EXIF ignored: {error}")
         return None
-
-
-def compose(
-    like: HasSaid,
-    *,
-    name: str,
-    size: tuple[int, int],
-    model: str,
-    keep_gps: bool,
-    warnings: list[str],
-) -> ToSay:
-    """What a copy in format `name` says: what `like` said and still holds, and who colored it."""
-    words = [text for text in like.texts if keep_gps or not text.of_place]
-    packet = _parsed(like.xmp, warnings)
-    provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
-    regions.turn(packet, like.turned)
-    resources = dict(like.resources)
-    if name not in _HAS_IPTC:
-        captions.add_iptc(packet, resources, warnings=warnings)
-        resources = {}
-    if name not in _HAS_TEXT:
-        keyword = texts.COMMENT if name == "JPEG" else None
-        captions.add_texts(packet, [text for text in words if text.keyword != keyword])
-        words = [text for text in words if text.keyword == keyword]
-    limit = segments.XMP_LIMIT if name == "JPEG" else 2 * xmp.MAX_BYTES
-    main, extension = packet.split(limit)
-    if len(main) > limit:
-        warnings.append(f"XMP ignored: {len(main):,} bytes, more than {name} holds")
-        packet = xmp.Packet()
-        provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
-        main, extension = packet.to_bytes(), b""
-    block = descriptions.final(like.exif, size=size, name=name, keep_gps=keep_gps)
-    return ToSay(block, main, extension, resources, words)
-
-
-def _parsed(data: bytes | None, warnings: list[str]) -> xmp.Packet:
-    if data:
-        try:
-            return xmp.Packet(data)
-        except xmp.ERRORS as error:
-            warnings.append(f"XMP ignored: {error}")
-    return xmp.Packet()

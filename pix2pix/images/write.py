@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge
-from pix2pix.images import embed, files, formats, icc, metadata
+from pix2pix.images import embed, files, formats, icc, statement
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
@@ -84,7 +84,7 @@ def _encode(
     options = _options(like, name, width * height)
     if like.profiled and name != "BMP":
         options["icc_profile"] = icc.srgb_bytes()
-    say = partial(metadata.compose, name=name, size=image.size, model=model, keep_gps=keep_gps)
+    say = partial(statement.compose, name=name, size=image.size, model=model, keep_gps=keep_gps)
     failure: Exception | None = None
     for source in (like, Photo(like.rgb, None, like.format)):  # then without what the file said
         lost: list[str] = []
@@ -117,7 +117,7 @@ def _name_losses(like: Photo, warnings: list[str]) -> None:
 
 
 def _save(
-    image: Image.Image, name: str, options: dict[str, Any], said: metadata.ToSay | None
+    image: Image.Image, name: str, options: dict[str, Any], said: statement.Statement | None
 ) -> io.BytesIO:
     buffer = io.BytesIO()
     image.save(buffer, format=name, **options, **(embed.options(said, name) if said else {}))
