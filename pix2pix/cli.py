@@ -99,6 +99,9 @@ def colorize(
     keep_metadata: Annotated[
         bool, typer.Option("--keep-metadata", help="Keep the GPS position too.")
     ] = False,
+    sidecars: Annotated[
+        bool, typer.Option("--sidecars", help="Copy XMP sidecars beside the output, too.")
+    ] = False,
     allow_truncated: Annotated[
         bool, typer.Option("--allow-truncated", help="Color what is there of a cut file.")
     ] = False,
@@ -146,6 +149,7 @@ def colorize(
             overwrite=overwrite,
             skip_color=skip_color,
             keep_gps=keep_metadata,
+            copy_sidecars=sidecars,
             **reading,
         )
     bar = sys.stderr.isatty() and not piped

@@ -80,6 +80,10 @@ class NoSpace(PhotoError):
     code = "no_space"
 
 
+class NotEncoded(PhotoError):
+    """The library that writes the output format failed, with metadata and without."""
+
+
 class BadHint(PhotoError, ValueError):
     """A hint that is no point of the photo, or no color."""
 

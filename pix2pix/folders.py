@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 
 from pix2pix import images
+from pix2pix.images import sidecars
 from pix2pix.images.files import write_error
 from pix2pix.jobs import Job, Record, failure
 
@@ -45,13 +47,15 @@ def run(
     max_pixels: int = 100_000_000,
     allow_truncated: bool = False,
     keep_gps: bool = False,
+    copy_sidecars: bool = False,
 ) -> Iterator[Record]:
     """Color every job -> its Record, while the next photos decode and the last ones are encoded.
 
     `load` gives the model. It is called when the first photo needs it and its output folder proved
     writable; one that is not gives one record, and no more jobs. A `None` among the jobs finishes
     what is on its way. `coloring` is passed on to the model's `rgb`: saturation, hints, seed.
-    `skip_color` leaves photos alone that are in color already.
+    `skip_color` leaves photos alone that are in color already. What a photo lacks, its sidecars
+    may say; `copy_sidecars` puts copies of them beside its output (images/sidecars.py).
     """
     model: Colors | None = None
     ahead = behind = 0  # until the first photo has shown its size
@@ -70,7 +74,9 @@ def run(
                 started, future = reading.popleft()
                 photo = _color(started, future.result(), model, coloring or {})
                 ahead, behind = (0, 0) if _is_large(photo) else (_AHEAD, _BEHIND)
-                writing.append(writer.submit(_write, started, photo, model.name, keep_gps))
+                beside = partial(sidecars.copy, keep_gps=keep_gps, overwrite=overwrite)
+                more = beside if copy_sidecars else None
+                writing.append(writer.submit(_write, started, photo, model.name, keep_gps, more))
             while len(writing) > (behind if job else 0):
                 yield writing.popleft().result()
 
@@ -115,6 +121,7 @@ def _read(
 ) -> images.Photo | Record:
     try:
         photo = images.read(job.source, max_pixels=max_pixels, allow_truncated=allow_truncated)
+        photo = sidecars.add(photo, job.source)
         if skip_color and in_color(photo.rgb):
             return Record(job.source, "ignored", reason="already in color")
         return photo
@@ -133,12 +140,20 @@ def _color(
         return failure(job.source, error)
 
 
-def _write(job: Job, photo: images.Photo | Record, model: str, keep_gps: bool) -> Record:
+def _write(
+    job: Job,
+    photo: images.Photo | Record,
+    model: str,
+    keep_gps: bool,
+    copy_sidecars: Callable[..., list[str]] | None,
+) -> Record:
     if isinstance(photo, Record):
         return photo
     try:
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
         warnings = images.write(photo.rgb, job.dest, like=photo, model=model, keep_gps=keep_gps)
+        if copy_sidecars is not None:
+            warnings += copy_sidecars(job.source, job.dest, model=model)
     except OSError as error:
         return failure(job.source, write_error(error))
     except Exception as error:

@@ -240,7 +240,8 @@ BAD_XMP = {
     "external entity": b'<!DOCTYPE x [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + ENTITY.encode(),
     "entity in UTF-16": f'<!DOCTYPE x [<!ENTITY b "ha">]>{ENTITY}'.encode("utf-16"),
     "no RDF": b"<x/>",
-    "too long": CAMERA.replace("Grandmother", "x" * 61_000).encode(),
+    "too many tags": CAMERA.replace("Grandmother", "=" * 59_000).encode(),
+    "an abyss": CAMERA.replace("Grandmother", "<b>" * 5_000 + "</b>" * 5_000).encode(),
     "cut": CAMERA.encode()[:300],
 }
 

@@ -1,45 +1,40 @@
-"""EXIF and XMP: what is kept, what is stale, and the statement that a model added the color.
+"""What a file says beside its pixels: EXIF, XMP, IPTC, comments and text, from every place."""
 
-Nothing here carries the time: the same input gives the same bytes.
-"""
-
-import re
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
-from xml.dom import minidom
-from xml.parsers.expat import ExpatError
 
 from PIL import Image
 
-EXIF_IFD, GPS_IFD = 0x8769, 0x8825
-DIRECTORIES = (EXIF_IFD, GPS_IFD)
-_ORIENTATION = 0x0112
-_PIXEL_WIDTH, _PIXEL_HEIGHT, _COLOR_SPACE, _INTEROP = 0xA002, 0xA003, 0xA001, 0xA005
-_MAKER_NOTE = 0x927C
-# Descriptions of the photo. Tags that describe the old file (strips, photometry) stay behind.
-_KEPT = frozenset(
-    [269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 18246, 18249, 33432]
-    + [40091, 40092, 40093, 40094, 40095, *DIRECTORIES]
+from pix2pix.images import (
+    descriptions,
+    exif,
+    iptc,
+    items,
+    png,
+    segments,
+    texts,
+    xmp,
 )
-_MAX_EXIF = 32 * 1024
-_MAX_XMP = 60 * 1024  # one JPEG segment
+from pix2pix.images.exif import EXIF_IFD, GPS_IFD, Block
+from pix2pix.images.texts import Text
 
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-_XMP = "http://ns.adobe.com/xap/1.0/"
-_XMP_NOTE = "http://ns.adobe.com/xmp/note/"
-_TIFF = "http://ns.adobe.com/tiff/1.0/"
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-_STALE = {
-    (_TIFF, "Orientation"),
-    (_XMP, "Thumbnails"),
-    (_XMP_NOTE, "HasExtendedXMP"),
-    (_IPTC, "DigitalSourceType"),
-    (_IPTC, "AISystemUsed"),
-}
-_EMPTY = (
-    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
-    '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
-)
+DIRECTORIES = (EXIF_IFD, GPS_IFD)
+_ORIENTATION, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x0112, 700, 33723, 34377
+_WIDE_TAGS = (_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG)
+_RAW_EXIF = ("raw profile type exif", "raw profile type app1")
+_RAW_IPTC = ("raw profile type iptc", "raw profile type 8bim")
+
+
+@dataclass
+class Said:
+    """What a file said, cleaned; see the fields of `read.Photo`."""
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    resources: dict[int, bytes] = field(default_factory=dict)
+    texts: list[Text] = field(default_factory=list)
 
 
 def orientation(exif: Image.Exif) -> int:
@@ -58,118 +53,134 @@ def resolution(info: dict[Any, Any]) -> tuple[float, float] | None:
     return (x, y) if 1 < x < 65536 and 1 < y < 65536 else None
 
 
-def xmp_packet(info: dict[Any, Any]) -> bytes | None:
-    """The XMP packet, from wherever the format keeps it."""
+def gather(
+    info: dict[Any, Any], name: str, data: bytes, *, page: int = 0, warnings: list[str]
+) -> Said:
+    """All that a file of format `name` says; `info` is what Pillow found in it.
+
+    In a TIFF `page` is where the picture's directory is, if it is not the first one.
+    Whatever is wrong with it becomes a warning: the photo is worth more.
+    """
+    try:
+        return _gather(info, name, data, page, warnings)
+    except MemoryError:
+        raise
+    except Exception as error:
+        warnings.append(f"metadata ignored: {str(error) or type(error).__name__}")
+        return Said()
+
+
+def _gather(info: dict[Any, Any], name: str, data: bytes, page: int, warnings: list[str]) -> Said:
+    said = Said(xmp=_packet(info))
+    packed = info.get("exif")
+    block = _block(packed if isinstance(packed, bytes) else None, warnings)
+    found: Iterable[Text] = ()
+    if name == "JPEG":
+        parts = segments.collect(data, warnings=warnings)
+        said.xmp = _whole(parts, said.xmp, warnings)
+        said.resources = iptc.resources(parts.photoshop, warnings=warnings)
+        found = map(texts.comment, parts.comments)
+    elif name == "PNG":
+        found = texts.png_texts(png.texts(data))
+    elif name == "GIF":
+        found = texts.gif_comments(data)
+    elif name == "TIFF":
+        block = _from_tiff(page, data, said, warnings)
+    elif data[4:8] in (b"ftyp", b"jP  "):
+        block = _from_boxes(data, said, warnings) or block
+    elif data[:1] == b"P":
+        found = texts.pnm_comments(data)
+    comment = info.get("comment")
+    if name not in ("JPEG", "GIF") and isinstance(comment, bytes) and comment:
+        found = [*found, texts.comment(comment)]
+    profiles: list[bytes] = []
+    said.texts = texts.sift(_diverted(found, said, profiles, warnings), warnings=warnings)
+    for profile in profiles[:1]:
+        block = block or _block(profile, warnings)
+    if iptc.IPTC in said.resources:
+        records = iptc.clean(said.resources.pop(iptc.IPTC), warnings=warnings)
+        said.resources |= {iptc.IPTC: records} if records else {}
+    said.exif = None if block is None else descriptions.clean(block, warnings=warnings)
+    return said
+
+
+def _packet(info: dict[Any, Any]) -> bytes | None:
     packet = info.get("xmp") or info.get("XML:com.adobe.xmp")
     if isinstance(packet, str):
-        packet = packet.encode()
+        packet = packet.encode(errors="replace")
     return packet if isinstance(packet, bytes) else None
 
 
-def clean_exif(exif: Image.Exif, *, warnings: list[str]) -> bytes | None:
-    """EXIF bytes to carry on: descriptions, Exif and GPS; no thumbnail, orientation 1."""
+def _whole(parts: segments.Segments, packet: bytes | None, warnings: list[str]) -> bytes | None:
+    """A JPEG's packet, joined with its extension."""
+    packet = parts.xmp or packet
+    if not parts.extension or packet is None:
+        return packet
     try:
-        kept = Image.Exif()
-        for tag in sorted(_KEPT & set(exif)):
-            kept[tag] = _directory(exif, tag) if tag in DIRECTORIES else exif[tag]
-        if not len(kept):
-            return None
-        kept[_ORIENTATION] = 1
-        data = kept.tobytes()
-        if len(data) > _MAX_EXIF and _MAKER_NOTE in kept.get(EXIF_IFD, {}):
-            del kept[EXIF_IFD][_MAKER_NOTE]
-            data = kept.tobytes()
-    except Exception as error:  # Pillow raises a dozen kinds on broken EXIF
-        warnings.append(f"EXIF ignored: {error or type(error).__name__}")
+        whole = xmp.Packet(packet)
+        whole.merge(xmp.Packet(parts.extension))
+        return whole.to_bytes()
+    except xmp.ERRORS as error:
+        warnings.append(f"extended XMP ignored: {error}")
+        return packet
+
+
+def _from_tiff(page: int, data: bytes, said: Said, warnings: list[str]) -> Block | None:
+    """The entries of the picture's directory, and for what it lacks those of the first one."""
+    blocks = []
+    for first in [page, None] if page else [None]:
+        with contextlib.suppress(ValueError):
+            blocks.append(exif.parse(data, first=first))
+    if not blocks:
         return None
-    if len(data) > _MAX_EXIF:
-        warnings.append(f"EXIF ignored: {len(data):,} bytes")
+    block = blocks[0]
+    for other in blocks[1:]:
+        block.main = other.main | block.main
+        block.details = other.details | block.details
+        block.gps = block.gps or other.gps
+    tags = {tag: block.main.pop(tag).data for tag in _WIDE_TAGS if tag in block.main}
+    said.xmp = tags.get(_XMP_TAG, said.xmp)
+    said.resources = iptc.resources(tags.get(_PHOTOSHOP_TAG, b""), warnings=warnings)
+    if tags.get(_IPTC_TAG, b"").strip(b"\0"):
+        said.resources[iptc.IPTC] = tags[_IPTC_TAG]
+    return block
+
+
+def _from_boxes(data: bytes, said: Said, warnings: list[str]) -> Block | None:
+    there = items.collect(data)
+    said.xmp = there.get("xmp", said.xmp)
+    if "iptc" in there:
+        said.resources[iptc.IPTC] = there["iptc"]
+    return _block(there.get("exif"), warnings)
+
+
+def _diverted(
+    found: Iterable[Text], said: Said, profiles: list[bytes], warnings: list[str]
+) -> Iterator[Text]:
+    """Texts but those that are XMP, EXIF or IPTC in disguise, which go where they belong."""
+    for text in found:
+        keyword = text.keyword.lower()
+        if keyword == texts.XMP_KEYWORD.lower():
+            said.xmp = text.value
+        elif not keyword.startswith("raw profile type "):
+            yield text
+        elif content := texts.profile(text.value):
+            is_xmp = content.startswith(segments.XMP_HEAD)
+            if is_xmp or keyword == "raw profile type xmp":
+                said.xmp = said.xmp or content.removeprefix(segments.XMP_HEAD)
+            elif keyword in _RAW_EXIF:
+                profiles.append(content)
+            elif keyword in _RAW_IPTC:
+                inside = iptc.resources(content, warnings=warnings) or {iptc.IPTC: content}
+                said.resources = inside | said.resources
+
+
+def _block(data: bytes | None, warnings: list[str]) -> Block | None:
+    if not data or data == exif.HEAD:
         return None
-    return data
-
-
-def _directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    directory = dict(exif.get_ifd(tag))
-    if EXIF_IFD in directory or GPS_IFD in directory:
-        raise ValueError("a directory that points at itself")
-    directory.pop(_INTEROP, None)
-    if _COLOR_SPACE in directory:
-        directory[_COLOR_SPACE] = 1  # sRGB, since the pixels are
-    return directory
-
-
-def final_exif(data: bytes | None, *, size: tuple[int, int], keep_gps: bool) -> Image.Exif:
-    """The EXIF of the file to be written: its own width and height, GPS only if asked for.
-
-    The Exif and GPS directories in it are dicts.
-    """
-    exif = Image.Exif()
-    exif.load(data or b"")
-    final = Image.Exif()
-    for tag in exif:
-        if tag != GPS_IFD or keep_gps:
-            final[tag] = dict(exif.get_ifd(tag)) if tag in DIRECTORIES else exif[tag]
-    details = final.get(EXIF_IFD, {})
-    for tag, value in zip((_PIXEL_WIDTH, _PIXEL_HEIGHT), size, strict=True):
-        if tag in details:
-            details[tag] = value
-    return final
-
-
-def provenance(xmp: bytes | None, *, model: str, keep_gps: bool, warnings: list[str]) -> bytes:
-    """The input's XMP packet with the IPTC digital source type and the model's name put in."""
-    system = "Pix2PixColor " + "".join(filter(str.isprintable, model))
-    document = _parse(xmp, warnings)
-    root = document.documentElement
-    assert root is not None
-    for element in list(document.getElementsByTagName("*")):
-        _drop_stale(element, keep_gps=keep_gps)
-    description = document.getElementsByTagNameNS(_RDF, "Description")[0]
-    for prefix, uri in (("Iptc4xmpExt", _IPTC), ("xmp", _XMP)):
-        description.setAttribute(f"xmlns:{prefix}", uri)
-    description.setAttributeNS(_IPTC, "Iptc4xmpExt:DigitalSourceType", SOURCE_TYPE)
-    description.setAttributeNS(_IPTC, "Iptc4xmpExt:AISystemUsed", system)
-    if not document.getElementsByTagNameNS(_XMP, "CreatorTool"):
-        description.setAttributeNS(_XMP, "xmp:CreatorTool", system)
-    body = root.toxml()
-    head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    return f'{head}{body}<?xpacket end="w"?>'.encode()
-
-
-def _parse(xmp: bytes | None, warnings: list[str]) -> minidom.Document:
-    if xmp:
-        try:
-            return _parse_packet(xmp)
-        except (ExpatError, ValueError, LookupError) as error:
-            warnings.append(f"XMP ignored: {error}")
-    return minidom.parseString(_EMPTY)
-
-
-def _parse_packet(xmp: bytes) -> minidom.Document:
-    if len(xmp) > _MAX_XMP:
-        raise ValueError(f"{len(xmp):,} bytes")
-    text = xmp.strip(b"\x00 \r\n\t")
-    if b"<!" in text or b"\0" in text:  # a DTD (entities, external files), or one in UTF-16
-        raise ValueError("holds a document type")
-    document = minidom.parseString(re.sub(rb"<\?xpacket.*?\?>", b"", text, flags=re.DOTALL))
-    if not document.getElementsByTagNameNS(_RDF, "Description"):
-        raise ValueError("no rdf:Description")
-    return document
-
-
-def _is_stale(uri: str | None, name: str, keep_gps: bool) -> bool:
-    if name.upper().startswith("GPS"):  # of exif:, and of the makers of drones
-        return not keep_gps
-    return (uri, name) in _STALE
-
-
-def _drop_stale(element: minidom.Element, *, keep_gps: bool) -> None:
-    """Takes what no longer holds out of an element's attributes and children."""
-    for attribute in list(element.attributes.values()):
-        if _is_stale(attribute.namespaceURI, attribute.localName, keep_gps):
-            element.removeAttributeNode(attribute)
-    for child in list(element.childNodes):
-        if child.nodeType == child.ELEMENT_NODE and _is_stale(
-            child.namespaceURI, child.localName, keep_gps
-        ):
-            element.removeChild(child)
+    try:
+        return exif.parse(data)
+    except ValueError as error:
+        if not any("EXIF" in warning for warning in warnings):
+            warnings.append(f"EXIF ignored: {error}")
+        return None

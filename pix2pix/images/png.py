@@ -14,6 +14,7 @@ from pix2pix.images.formats import Container
 _COLOR = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
 _MAX_CHUNKS = 200_000
 _MAX_EXTRAS = 10_000
+_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 _ESSENTIAL = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf"}
 
 
@@ -94,6 +95,13 @@ def essential(data: bytes) -> bytes:
     """The same picture without text, profile, animation and private chunks."""
     kept = [data[start - 8 : end + 4] for kind, start, end in _chunks(data) if kind in _ESSENTIAL]
     return data[:8] + b"".join(kept)
+
+
+def texts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(type, content) of each chunk of text."""
+    for kind, start, end in _chunks(data):
+        if kind in _TEXT:
+            yield kind, data[start:end]
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

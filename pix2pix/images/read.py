@@ -27,6 +27,7 @@ from pix2pix.images import (
     pnm,
 )
 from pix2pix.images.formats import Container
+from pix2pix.images.texts import Text
 
 _CLOSED = {"PNG", "GIF", "BMP"}  # which state where they end, and are decoded without it
 _TRANSPOSE = {
@@ -53,7 +54,13 @@ class Photo:
     exif: bytes | None = None
     """Clean EXIF: orientation 1, no thumbnail, GPS still there."""
     xmp: bytes | None = None
-    """The XMP packet as it came."""
+    """The XMP packet as it came, joined with its extension."""
+    resources: dict[int, bytes] = field(default_factory=dict)
+    """Photoshop's resources by number: IPTC (0x0404), copyright flag and URL."""
+    texts: list[Text] = field(default_factory=list)
+    """Comments, and PNG text."""
+    turned: int = 1
+    """The orientation, 1 to 8, that EXIF states and the pixels have got."""
     dpi: tuple[float, float] | None = None
     profiled: bool = False
     """Whether the file came with a color profile."""
@@ -112,7 +119,7 @@ def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> P
         image = decoder.decode_truncated(
             data, name, container, max_pixels=max_pixels, warnings=warnings
         )
-    return _photo(image, name, container, warnings)
+    return _photo(image, name, container, data, warnings)
 
 
 def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> Photo:
@@ -123,7 +130,7 @@ def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> 
         try:
             # Not named here: the undecoded picture must be gone once it is turned or converted.
             photo = _photo(
-                _image(data, name, container, max_pixels, warnings), name, container, warnings
+                _image(data, name, container, max_pixels, warnings), name, container, data, warnings
             )
         except (Truncated, Corrupt) as error:
             if isinstance(error, Corrupt) and name != "JPEG":
@@ -139,7 +146,7 @@ def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> 
     container.cut = False
     warnings = [*container.warnings, endings.MISSING]
     return _photo(
-        _image(completed, name, container, max_pixels, warnings), name, container, warnings
+        _image(completed, name, container, max_pixels, warnings), name, container, data, warnings
     )
 
 
@@ -155,21 +162,27 @@ def _image(
     return jpeg2000.finished(image, container)
 
 
-def _photo(image: Image.Image, name: str, container: Container, warnings: list[str]) -> Photo:
+def _photo(
+    image: Image.Image, name: str, container: Container, data: bytes, warnings: list[str]
+) -> Photo:
     exif = image.getexif()
+    said = metadata.gather(image.info, name, data, page=container.page, warnings=warnings)
     photo = Photo(
         rgb=np.empty((0, 0, 3), np.uint8),
         alpha=None,
         format=name,
-        exif=metadata.clean_exif(exif, warnings=warnings),
-        xmp=metadata.xmp_packet(image.info),
+        exif=said.exif,
+        xmp=said.xmp,
+        resources=said.resources,
+        texts=said.texts,
+        turned=metadata.orientation(exif),
         dpi=metadata.resolution(image.info),
         profiled=bool(image.info.get("icc_profile")),
         encoding=_encoding(image, container),
         warnings=warnings,
     )
     _warn_of_frames(image, container, warnings)
-    turn = _TRANSPOSE.get(metadata.orientation(exif))
+    turn = _TRANSPOSE.get(photo.turned)
     if turn is not None:
         info = image.info
         image = image.transpose(turn)

@@ -4,14 +4,10 @@ EXIF's multi-picture index has the same structure and is read with the same func
 Source: TIFF 6.0; BigTIFF as libtiff defines it.
 """
 
-import io
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from PIL import TiffImagePlugin
 
 MAX_PAGES = 10_000
 _DTYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
@@ -68,38 +64,6 @@ def chain(data: bytes, head: Header) -> Iterator[int]:
         yield offset
         _, stop, _ = extent(data, head, offset)
         offset = head.number(data[stop : stop + (8 if head.big else 4)])
-
-
-def attach(file: io.BytesIO, directories: dict[int, dict[int, Any]]) -> None:
-    """Hang directories, such as Exif's, under the first one of a finished classic TIFF.
-
-    Pillow does so by itself in uncompressed files only.
-    """
-    with file.getbuffer() as data:
-        magic = bytes(data[:8])
-        head = header(magic)
-        start, stop, size = extent(data, head, head.first)
-        raw = [bytes(data[position : position + size]) for position in range(start, stop, size)]
-    entries = {head.number(entry[:2]): entry for entry in raw}
-    file.seek(0, io.SEEK_END)
-    for tag, values in directories.items():
-        _align(file)
-        entries[tag] = struct.pack(head.order + "HHII", tag, 4, 1, file.tell())
-        ifd = TiffImagePlugin.ImageFileDirectory_v2(magic, group=tag)
-        for key, value in values.items():
-            ifd[key] = value
-        file.write(ifd.tobytes(file.tell()))
-    _align(file)
-    first = file.tell()
-    file.write(struct.pack(head.order + "H", len(entries)))
-    file.writelines(entries[tag] for tag in sorted(entries))
-    file.write(bytes(4))  # no further page
-    file.seek(4)
-    file.write(struct.pack(head.order + "I", first))
-
-
-def _align(file: io.BytesIO) -> None:
-    file.write(bytes(file.tell() & 1))
 
 
 def extent(data: bytes | memoryview, head: Header, offset: int) -> tuple[int, int, int]:

@@ -1,14 +1,15 @@
 """Colors back into a file: the input's format, its metadata where it holds, all or nothing."""
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image
 
-from pix2pix.errors import PhotoError, TooLarge
-from pix2pix.images import files, formats, icc, metadata, tiff
+from pix2pix.errors import NotEncoded, PhotoError, TooLarge
+from pix2pix.images import embed, files, formats, icc, statement
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
@@ -31,7 +32,7 @@ def write(
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
     gives alpha and metadata. `model` is named in the provenance. Raises NoSpace, NotPermitted,
-    UnsupportedFormat and TooLarge, and leaves no file then.
+    UnsupportedFormat, TooLarge and NotEncoded, and leaves no file then.
     """
     path = dest if isinstance(dest, (str, Path)) else None
     try:
@@ -55,9 +56,15 @@ def encode(
     model: str,
     format: str | None = None,
     keep_gps: bool = False,
+    warnings: list[str] | None = None,
 ) -> bytes:
-    """rgb (H,W,3) uint8 sRGB -> the bytes of a file, as `write` makes it."""
-    buffer, _ = _encode(rgb, like=like, model=model, format=format, keep_gps=keep_gps)
+    """rgb (H,W,3) uint8 sRGB -> the bytes of a file, as `write` makes it.
+
+    What got lost on the way is appended to `warnings`.
+    """
+    buffer, lost = _encode(rgb, like=like, model=model, format=format, keep_gps=keep_gps)
+    if warnings is not None:
+        warnings += lost
     return buffer.getvalue()
 
 
@@ -72,17 +79,51 @@ def _encode(
         raise TooLarge(f"{name} holds at most {_MAX_SIDE[name]:,} pixels a side")
     warnings: list[str] = []
     image = _image(rgb, like.alpha, name, warnings)
-    xmp = metadata.provenance(like.xmp, model=model, keep_gps=keep_gps, warnings=warnings)
-    exif = metadata.final_exif(like.exif, size=image.size, keep_gps=keep_gps)
-    options = _options(like, name, width * height) | _metadata(like, name, xmp, exif, warnings)
+    if name == "BMP":
+        _name_losses(like, warnings)
+    options = _options(like, name, width * height)
+    if like.profiled and name != "BMP":
+        options["icc_profile"] = icc.srgb_bytes()
+    say = partial(statement.compose, name=name, size=image.size, model=model, keep_gps=keep_gps)
+    failure: Exception | None = None
+    for source in (like, Photo(like.rgb, None, like.format)):  # then without what the file said
+        lost: list[str] = []
+        try:
+            said = None if name == "BMP" else say(source, warnings=lost)
+            dpi = {"dpi": source.dpi} if source.dpi else {}
+            buffer = _save(image, name, options | dpi, said)
+        except PhotoError:
+            raise
+        except MemoryError as error:
+            raise TooLarge(f"not enough memory to write {name}") from error
+        except Exception as error:  # libraries raise many kinds
+            failure = failure or error
+            continue
+        if failure is not None:
+            warnings.append(f"EXIF, XMP, IPTC and comments not written: {_reason(failure)}")
+        return buffer, warnings + lost
+    assert failure is not None
+    raise NotEncoded(f"{name}: {_reason(failure)}") from failure
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _name_losses(like: Photo, warnings: list[str]) -> None:
+    warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
+    if like.resources or like.texts:
+        warnings.append("BMP holds no text: IPTC and comments are not written")
+
+
+def _save(
+    image: Image.Image, name: str, options: dict[str, Any], said: statement.Statement | None
+) -> io.BytesIO:
     buffer = io.BytesIO()
-    try:
-        image.save(buffer, format=name, **options)
-    except MemoryError as error:
-        raise TooLarge(f"not enough memory to write {name}") from error
-    if name == "TIFF":
-        tiff.attach(buffer, {tag: exif[tag] for tag in metadata.DIRECTORIES if tag in exif})
-    return buffer, warnings
+    image.save(buffer, format=name, **options, **(embed.options(said, name) if said else {}))
+    if said and name == "TIFF":
+        embed.finish_tiff(buffer, said)
+    return buffer
 
 
 def _image(
@@ -120,9 +161,11 @@ def _options(like: Photo, name: str, pixels: int) -> dict[str, Any]:
         return {"quality": quality, "speed": 10 if frugal else 8}
     if name == "TIFF":
         compression = _tiff_compression(like)
-        return {"compression": compression} | (
-            {"quality": quality} if compression == "jpeg" else {}
-        )
+        found: dict[str, Any] = {"compression": compression}
+        if compression in ("tiff_lzw", "tiff_adobe_deflate"):
+            # horizontal differencing: photographs take a third less
+            found["tiffinfo"] = {317: 2}
+        return found | ({"quality": quality} if compression == "jpeg" else {})
     return {}
 
 
@@ -132,38 +175,3 @@ def _tiff_compression(like: Photo) -> str:
     if compression in ("raw", "packbits", "tiff_adobe_deflate"):
         return compression
     return "jpeg" if compression == "jpeg" and like.alpha is None else "tiff_lzw"
-
-
-def _metadata(
-    like: Photo, name: str, xmp: bytes, exif: Image.Exif, warnings: list[str]
-) -> dict[str, Any]:
-    options: dict[str, Any] = {"dpi": like.dpi} if like.dpi else {}
-    if name == "BMP":
-        warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
-        return options
-    if like.profiled:
-        options["icc_profile"] = icc.srgb_bytes()
-    if name == "TIFF":
-        return options | {"tiffinfo": _tiff_tags(xmp, exif, _tiff_compression(like))}
-    if len(exif):
-        options["exif"] = exif.tobytes()
-    if name == "PNG":
-        options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode())
-    else:
-        options["xmp"] = xmp
-    return options
-
-
-def _tiff_tags(
-    xmp: bytes, exif: Image.Exif, compression: str
-) -> TiffImagePlugin.ImageFileDirectory_v2:
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag in exif:
-        if tag not in metadata.DIRECTORIES:
-            tags[tag] = exif[tag]
-    tags[700] = xmp
-    tags.tagtype[700] = 1  # BYTE
-    if compression in ("tiff_lzw", "tiff_adobe_deflate"):
-        tags[317] = 2  # horizontal differencing: photographs take a third less
-    return tags

@@ -73,8 +73,9 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
 
         The parameters may be fields of the form instead. A name that is none of them is refused.
 
-        Its metadata stay, except for the place where it was taken (GPS). `X-Warnings` is a JSON
-        list of what was lost on the way, such as further frames.
+        Its metadata stay, except for the place where it was taken (GPS) and for what is no longer
+        true, such as sizes and previews. `X-Warnings` is a JSON list of what was lost on the way,
+        such as further frames, or captions that the answer's format has no place for.
         """
         query = request.query_params.multi_items()
         gather(query, [])  # which says of a name that it is given twice
@@ -104,7 +105,7 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
             headers={
                 "content-disposition": f'attachment; filename="photo.color.{name.lower()}"',
                 "cache-control": "no-store",
-                **({"x-warnings": json.dumps(warnings)[:4000]} if warnings else {}),
+                **({"x-warnings": _as_header(warnings)} if warnings else {}),
             },
         )
 
@@ -134,8 +135,23 @@ def _color(
     photo.rgb = colorizer.rgb(photo.rgb, saturation=saturation, hints=hints, seed=seed)
     check()
     name = (format or images.output_format(photo)[0]).upper()
-    colored = images.encode(photo.rgb, like=photo, model=colorizer.name, format=name)
-    return colored, name, photo.warnings
+    warnings = photo.warnings
+    colored = images.encode(
+        photo.rgb, like=photo, model=colorizer.name, format=name, warnings=warnings
+    )
+    return colored, name, warnings
+
+
+def _as_header(warnings: list[str]) -> str:
+    """Warnings as a JSON list of at most 4,000 characters: the first of them, each cut to 300."""
+    shown: list[str] = []
+    for warning in warnings:
+        short = warning if len(warning) <= 300 else f"{warning[:297]}..."
+        if len(json.dumps([*shown, short])) > 3900:
+            shown.append(f"{len(warnings) - len(shown)} more")
+            break
+        shown.append(short)
+    return json.dumps(shown)
 
 
 async def _result(

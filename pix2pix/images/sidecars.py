@@ -1,0 +1,128 @@
+"""Sidecars: XMP files beside a photo, `a.jpg.xmp` (darktable, digiKam) or `a.xmp` (Adobe).
+
+They say what the photo itself may lack. Source: Adobe XMP Specification, part 3, 3.
+"""
+
+import os
+from dataclasses import dataclass, replace
+
+from pix2pix.errors import PhotoError
+from pix2pix.images import files, provenance, xmp
+from pix2pix.images.formats import EXTENSIONS
+from pix2pix.images.read import Photo
+
+_SUFFIXES = (".xmp", ".XMP")
+_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """One file beside a photo."""
+
+    path: str
+    whole_name: bool
+    """Whether it is named for the photo with its extension."""
+    data: bytes
+
+
+def find(photo: str, *, warnings: list[str]) -> list[Sidecar]:
+    """The sidecars of the photo at a path, the more exactly named first.
+
+    What is no regular file, is too large or cannot be read is named and left.
+    """
+    found: list[Sidecar] = []
+    stem, extension = os.path.splitext(photo)
+    for whole, start in [(True, photo), (False, stem)][: 2 if extension else 1]:
+        path = next((start + s for s in _SUFFIXES if os.path.lexists(start + s)), None)
+        if path is None or path == photo:
+            continue
+        try:
+            data = files.read_bytes(path, max_bytes=xmp.MAX_BYTES)
+        except PhotoError as error:
+            warnings.append(f"sidecar {os.path.basename(path)!r} ignored: {error.reason}")
+            continue
+        if whole or _is_for(data, extension):
+            found.append(Sidecar(path, whole, data))
+    return found
+
+
+def _is_for(data: bytes, extension: str) -> bool:
+    """Whether `a.xmp` is not that of another photo, such as a raw file of the same name."""
+    try:
+        named = xmp.Packet(data).values((_PHOTOSHOP, "SidecarForExtension"))
+    except xmp.ERRORS:
+        return True
+    kinds = {EXTENSIONS.get(f".{name.lower().lstrip('.')}", name.lower()) for name in named}
+    own = extension.lower()
+    return not kinds or EXTENSIONS.get(own, own) in kinds
+
+
+def add(photo: Photo, path: str) -> Photo:
+    """The photo that was read from `path`, with what only its sidecars say (see `merge`)."""
+    warnings: list[str] = []
+    found = find(path, warnings=warnings)
+    if not found and not warnings:
+        return photo
+    return merge(replace(photo, warnings=photo.warnings + warnings), found)
+
+
+def merge(photo: Photo, found: list[Sidecar]) -> Photo:
+    """The photo, with what only its sidecars say; where both speak, the photo is right.
+
+    Differences and sidecars that cannot be used are added to its warnings.
+    """
+    warnings: list[str] = []
+    packet = photo.xmp
+    for sidecar in found:
+        name = os.path.basename(sidecar.path)
+        try:
+            other = xmp.Packet(sidecar.data)
+            own = _packet(packet)
+            differ = sorted({name for uri, name in own.merge(other) if _counts(uri, name)})
+            packet = own.to_bytes()
+        except xmp.ERRORS as error:
+            warnings.append(f"sidecar {name!r} ignored: {error}")
+            continue
+        if differ:
+            warnings.append(f"sidecar {name!r} says otherwise, not taken: {', '.join(differ)}")
+    return replace(photo, xmp=packet, warnings=photo.warnings + warnings)
+
+
+def _counts(uri: str, name: str) -> bool:
+    return not provenance.is_stale(uri, name, keep_gps=True)
+
+
+def _packet(data: bytes | None) -> xmp.Packet:
+    try:
+        return xmp.Packet(data)
+    except xmp.ERRORS:  # named when the copy is written
+        return xmp.Packet()
+
+
+def copy(
+    photo: str,
+    dest: str,
+    *,
+    model: str,
+    keep_gps: bool,
+    overwrite: bool = False,
+) -> list[str]:
+    """Write the sidecars of `photo` beside its copy at `dest`, with what still holds; warnings.
+
+    `a.jpg.xmp` becomes `a.color.jpg.xmp`, `a.xmp` becomes `a.color.xmp`. One that is there stays,
+    unless `overwrite`.
+    """
+    stem, extension = os.path.splitext(dest)
+    warnings: list[str] = []
+    for sidecar in find(photo, warnings=[]):  # what is wrong there was said when it was read
+        target = (dest if sidecar.whole_name else stem) + _SUFFIXES[0]
+        if os.path.lexists(target) and not overwrite:
+            continue
+        try:
+            packet = xmp.Packet(sidecar.data)
+            name = EXTENSIONS.get(extension.lower(), "")
+            provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
+            files.write_bytes(packet.to_bytes(), target)
+        except (*xmp.ERRORS, PhotoError) as error:
+            warnings.append(f"sidecar {os.path.basename(sidecar.path)!r} not copied: {error}")
+    return warnings

@@ -1,0 +1,194 @@
+"""Text beside the picture: comments of JPEG, GIF, PNM and JPEG 2000, and the keywords of PNG.
+
+Bounded: a text that inflates past its limit, is no text, or is a program in disguise stays behind
+with a warning. Source: PNG specification, third edition, 11.3.3.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pix2pix.images import iptc, xmp
+
+COMMENT = "Comment"
+XMP_KEYWORD = "XML:com.adobe.xmp"
+_MAX_TEXT = 2**20
+_UNREADABLE = b"\0?"
+_MAX_INFLATED = 48 * 2**20
+_MAX_TOTAL = 4 * 2**20
+_MAX_TEXTS = 1000
+_MAX_TRIED = 10_000
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+# A picture must not double as a page, a script or a document; no caption needs these.
+_ACTIVE = re.compile(
+    rb"<\s*(script|html|body|iframe|svg|object|embed|!doctype|\?php|\?=|%)|%PDF-|PK\x03\x04|#!/",
+    re.I,
+)
+_PLACE = re.compile("gps|latitude|longitude|geo(tag|ref|:|$)", re.I)
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text with its keyword, its bytes as they came."""
+
+    keyword: str
+    """`Comment` where the format has none."""
+    value: bytes
+    kind: str
+    """Where it stood: tEXt, zTXt, iTXt, or COM for a comment."""
+    language: bytes = b""
+    translated: bytes = b""
+    """The keyword in that language, UTF-8."""
+
+    @property
+    def text(self) -> str:
+        """The value, decoded."""
+        return iptc.decode(self.value)
+
+    @property
+    def of_place(self) -> bool:
+        """Whether the keyword is one of a position on the earth."""
+        return _PLACE.search(self.keyword) is not None
+
+
+def sift(texts: Iterable[Text], *, warnings: list[str]) -> list[Text]:
+    """Those that are text and not too much of it; the others are named."""
+    kept: list[Text] = []
+    total = lost = 0
+    for number, text in enumerate(texts):
+        if number >= _MAX_TRIED:
+            lost += 1
+            break
+        reason = _refusal(text)
+        size = len(text.value) + len(text.keyword)
+        if reason is None and (len(kept) >= _MAX_TEXTS or total + size > _MAX_TOTAL):
+            lost += 1
+        elif reason is None:
+            kept.append(text)
+            total += size
+        elif len(warnings) < 100:
+            warnings.append(f"{_label(text)} not kept: {reason}")
+        else:
+            lost += 1
+    if lost:
+        warnings.append(f"{lost:,} or more further texts not kept")
+    return kept
+
+
+def _label(text: Text) -> str:
+    if text.kind == "COM":
+        return "a comment"
+    return f"PNG text {_CONTROL.sub('', text.keyword)[:79]!r}"
+
+
+def _refusal(text: Text) -> str | None:
+    if len(text.value) > _MAX_TEXT:
+        return f"more than {_MAX_TEXT:,} bytes"
+    if _ACTIVE.search(text.value) or _ACTIVE.search(text.keyword.encode("latin-1", "replace")):
+        return "it is a program or a document"
+    if _CONTROL.search(text.text):
+        return "it is no text, or too long a one"
+    return None
+
+
+def comment(value: bytes) -> Text:
+    """A comment of a format that has no keywords."""
+    return Text(COMMENT, value.rstrip(b"\0"), "COM")
+
+
+def png_texts(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[Text]:
+    """The texts of tEXt, zTXt and iTXt chunks (type, content); what cannot be inflated is no text.
+
+    No more is inflated than the limits allow.
+    """
+    room = _MAX_INFLATED
+    for kind, chunk in chunks:
+        keyword, _, rest = chunk.partition(b"\0")
+        name = keyword.decode("latin-1")
+        language = translated = b""
+        packed = kind == b"zTXt"
+        value = rest[1:] if packed else rest
+        if kind == b"iTXt":
+            language, _, after = rest[2:].partition(b"\0")
+            translated, _, value = after.partition(b"\0")
+            packed = rest[:1] == b"\1"
+        if packed:
+            most = min(room, xmp.MAX_BYTES if name == XMP_KEYWORD else _MAX_TEXT)
+            inflated = _inflated(value, most)
+            room -= most if inflated is None else len(inflated)
+            value = _UNREADABLE if inflated is None else inflated
+        yield Text(name, value.rstrip(b"\0"), kind.decode("latin-1"), language, translated)
+
+
+def _inflated(data: bytes, most: int) -> bytes | None:
+    try:
+        value = zlib.decompressobj().decompress(data, most + 1)
+    except zlib.error:
+        return None
+    return value if len(value) <= most else None
+
+
+def png_chunk(text: Text) -> tuple[bytes, bytes]:
+    """(type, content) of the chunk that holds the text; of the kind it came in, or the simplest."""
+    keyword = text.keyword.encode("latin-1", "replace")[:79]
+    if text.kind == "tEXt" or (text.kind == "COM" and text.value.isascii()):
+        return b"tEXt", keyword + b"\0" + text.value
+    if text.kind == "zTXt":
+        return b"zTXt", keyword + b"\0\0" + zlib.compress(text.value)
+    value = text.value if text.kind == "iTXt" else text.text.encode()
+    return b"iTXt", b"\0".join([keyword, b"\0", text.language, text.translated, value])
+
+
+def profile(value: bytes) -> bytes:
+    r"""A `Raw profile type`, hexadecimal behind "\nname\n  length\n" -> its bytes, or nothing."""
+    lines = value.strip().split(b"\n", 2)
+    try:
+        return bytes.fromhex(lines[2].decode("ascii")) if len(lines) == 3 else b""
+    except ValueError:
+        return b""
+
+
+def gif_comments(data: bytes) -> Iterator[Text]:
+    """The comments of a GIF, and its XMP as a text of that name. Source: GIF89a, 24."""
+    position = 13 + _color_table(data, 10)
+    while (kind := data[position : position + 1]) in (b",", b"!"):
+        label = data[position + 1 : position + 2] if kind == b"!" else b""
+        position += 2 if kind == b"!" else 11 + _color_table(data, position + 9)
+        if label == b"\xff" and data[position : position + 12] == b"\x0bXMP DataXMP":
+            end = data.find(b"\x01\xff\xfe", position)  # the magic trailer behind the packet
+            if end > 0:
+                yield Text(XMP_KEYWORD, data[position + 12 : end], "iTXt")
+        content = bytearray()
+        while position < len(data) and (size := data[position]):
+            if label == b"\xfe" and len(content) <= _MAX_TEXT:
+                content += data[position + 1 : position + 1 + size]
+            position += 1 + size
+        position += 1
+        if label == b"\xfe":
+            yield comment(bytes(content))
+
+
+def _color_table(data: bytes, position: int) -> int:
+    flags = data[position] if position < len(data) else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def pnm_comments(data: bytes) -> Iterator[Text]:
+    """The comments in the header of a PBM, PGM, PPM or PAM."""
+    fields = position = 0
+    needed = 2 if data[1:2] in b"14" else 3
+    position = 2
+    while position < len(data) and fields < needed and data[1:2] in b"123456":
+        byte = data[position : position + 1]
+        if byte == b"#":
+            end = data.find(b"\n", position)
+            end = len(data) if end < 0 else end
+            yield comment(data[position + 1 : end].strip())
+            position = end
+        elif byte.isspace():
+            position += 1
+        else:
+            while position < len(data) and not data[position : position + 1].isspace():
+                position += 1
+            fields += 1
