@@ -3,6 +3,17 @@
 The command line prints that line, `--json` turns it into a record, the service into an HTTP answer.
 """
 
+import re
+
+_COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's, which some libraries put in
+
+
+def one_line(error: BaseException) -> str:
+    """What a library's error says first, in one plain line; its kind where it says nothing."""
+    lines = _COLORS.sub("", str(error)).strip().splitlines()
+    said = "".join(c if c.isprintable() else " " for c in lines[0]) if lines else ""
+    return " ".join(said.split()) or type(error).__name__
+
 
 class PhotoError(Exception):
     """A photo that cannot be read, colored or written. `code` names why, in one stable word."""

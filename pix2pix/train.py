@@ -216,7 +216,7 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
         name=Path(run_dir).name,
         recipe=recipe_name,
         head=recipe.head,
-        area=data["size"] ** 2,
+        area=min(data["size"] ** 2, weights.MOST_PIXELS),
         arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
         data=f"{len(photos)} photos of {Path(data['path']).name}",
     )

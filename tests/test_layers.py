@@ -14,7 +14,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 # From the bottom up: a module may import those of earlier lines, and nothing of its own line or
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
-    errors terminal
+    errors spelling terminal
     color randomness samples
     backbones images
     nets download hints metrics film pages recolor show
