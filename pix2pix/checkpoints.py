@@ -4,6 +4,7 @@
 newest are kept, so that one damaged by the disk leaves another to go on from.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -66,12 +67,16 @@ def replacing(path: Path, *, size: int) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk: a rename is only safe after that."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Put a folder's entries on the disk: a rename is only safe after that.
+
+    Windows cannot, and some file systems: there the bytes alone are safe, which are by then.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
@@ -160,7 +165,10 @@ def load(path: str | Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()  # read once: what is hashed is what is loaded
         expected = beside.read_text().split()[:1]
-    except (OSError, UnicodeDecodeError) as error:
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # the second: bytes that are no text, a name with a zero byte
         missing = getattr(error, "filename", None) or beside
         why = getattr(error, "strerror", None) or "not a checksum"
         raise CheckpointError(f"{path}: not read: {missing}: {why}") from error
@@ -192,7 +200,9 @@ def _lacks(saved: Any) -> str | None:
         return f"it holds a {type(saved).__name__}"
     for key, kind in _KINDS.items():
         if not isinstance(saved.get(key), kind):
-            return f"no {key!r}" if key not in saved else f"{key!r} is a {type(saved[key]).__name__}"
+            return (
+                f"no {key!r}" if key not in saved else f"{key!r} is a {type(saved[key]).__name__}"
+            )
     if not all(isinstance(t, Tensor) for key in ("recipe", "average") for t in saved[key].values()):
         return "something among its weights is no tensor"
     try:

@@ -30,8 +30,8 @@ _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub kn
 _LONGEST = 200  # characters of a name in a message
 HUB_FILE = "model.safetensors"
 AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
-# of a net's input; a header may not ask for more: the first maps of a net are 64 channels of float32,
-# 270 MB each at this size, so that a file from a stranger cannot take a machine's memory
+# of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
+# so that a file from a stranger cannot take a machine's memory
 MOST_PIXELS = 1024 * 1024
 
 
@@ -106,15 +106,17 @@ def find(source: str | Path) -> Path:
             return Path(source)
     except OSError as error:  # such as a name that is too long
         raise WeightsError(f"{_plain(text)}: {error.strerror or one_line(error)}") from error
-    if _REPO_ID.fullmatch(text) and not text.endswith("tensors"):
+    if text.isprintable() and _REPO_ID.fullmatch(text) and not text.endswith("tensors"):
         return _from_hub(text)
     names = ", ".join([*bundled(), "a .safetensors file"])
-    raise WeightsError(f"{_plain(text)}: no such weights; give {names} or a Hub repo id, owner/name")
+    raise WeightsError(
+        f"{_plain(text)}: no such weights; give {names} or a Hub repo id, owner/name"
+    )
 
 
 def _plain(text: str) -> str:
     """A name as one line, quoted and cut where it could be none."""
-    return text if text.isprintable() and 0 < len(text) <= _LONGEST else repr(text[:_LONGEST])
+    return text if text.isprintable() and len(text) <= _LONGEST else repr(text[:_LONGEST])
 
 
 def _from_hub(repo_id: str) -> Path:
@@ -158,7 +160,8 @@ def _sensible(key: str, value: Any) -> bool:
     if key in ("generator", "arguments"):
         return isinstance(value, dict)
     if key in ("steps", "in_channels", "area"):
-        least, most = {"steps": (0, 10**12), "in_channels": (1, 2**16)}.get(key, (1, MOST_PIXELS))
+        most = {"steps": 10**12, "in_channels": 10**7, "area": MOST_PIXELS}[key]
+        least = 0 if key == "steps" else 1
         return type(value) is int and least <= value <= most
     if key == "saturation":
         return type(value) in (int, float) and 0 < value <= 10
@@ -189,7 +192,7 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
             raise ValueError("NaN or infinity among its weights")
         generator.load_state_dict(state, assign=True)
     except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: does not fit its net: {one_line(error)}") from error
+        raise WeightsError(f"{path}: does not fit its net: {one_line(error, lines=3)}") from error
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: cannot be read: {one_line(error)}") from error
     return generator.eval().requires_grad_(False).to(device), header

@@ -55,8 +55,8 @@ def evaluate(
     the center square. `sepia` is the tint a*, b* of the sepia row, the median of the training
     photos. `rows` holds the mean over the photos of PSNR [dB], SSIM, CIEDE2000 and colorfulness
     [0..255], that colorfulness over the truth's, and the mean of the differences' absolute values;
-    `intervals` the 95 % bootstrap interval of each (None where these photos tell none), `photos` the photos' own figures, and
-    `over_sepia` how far the model is from sepia, photo by photo.
+    `intervals` the 95 % bootstrap interval of each (None where these photos tell none), `photos`
+    the photos' own figures, and `over_sepia` how far the model is from sepia, photo by photo.
 
     With `features`, the weights of a SqueezeNet 1.1 (see `metrics.SqueezeFeatures`), also the
     Fréchet distance to the truth, the share of gray's distance that the row closes, and KID; with

@@ -77,8 +77,7 @@ def _table(result: dict[str, Any]) -> str:
     for name, row in result["rows"].items():
         halves = result["intervals"][name]
         cells = "".join(
-            f"<td>{table.cell(key, row)}"
-            f"<small>{table.show_half(key, halves.get(key))}</small></td>"
+            f"<td>{table.cell(key, row)}<small>{table.show_half(key, halves.get(key))}</small></td>"
             for key in columns
         )
         kind = ' class="model"' if name in ("model", "other") else ""

@@ -35,8 +35,8 @@ _NOTES = {
 def format_table(result: dict[str, Any], *, encoding: str | None = None) -> str:
     """Lay out what `evaluate` returned as lines of text: each row, and below it the intervals.
 
-    `±` is half of the 95 % bootstrap interval of the mean above it. What `encoding` lacks is spelled
-    in ASCII before the columns are aligned.
+    `±` is half of the 95 % bootstrap interval of the mean above it. What `encoding` lacks is
+    spelled in ASCII before the columns are aligned.
     """
     columns = columns_of(result)
     near = [key for key in columns if key not in _FROM_NETS]
@@ -158,7 +158,12 @@ def _over_sepia(result: dict[str, Any]) -> Cells:
     columns = [key for key in COLUMNS if key in rows["model"]]
     cells = [["over sepia", *(COLUMNS[key][0] for key in columns)]]
     for name, row in rows.items():
-        cells.append([label(name, result), *(_signed(key, row[key]) if key in row else "" for key in columns)])
+        cells.append(
+            [
+                label(name, result),
+                *(_signed(key, row[key]) if key in row else "" for key in columns),
+            ]
+        )
         cells.append(["", *(show_half(key, intervals[name].get(key)) for key in columns)])
     return [line for line in cells if any(line)]
 

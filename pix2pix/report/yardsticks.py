@@ -49,7 +49,7 @@ class Squeeze:
     Raises YardstickError when they cannot be read.
     """
 
-    figures = ("frechet", "share_closed", "kid")
+    figures: tuple[str, ...] = ("frechet", "share_closed", "kid")
 
     def __init__(self, features: str | Path, heads: str | Path | None = None):
         self.network = _load(features, metrics.SqueezeFeatures)
@@ -86,7 +86,7 @@ class TorchMetrics:
     Raises YardstickError when something is missing and cannot be fetched.
     """
 
-    figures = ("fid",)
+    figures: tuple[str, ...] = ("fid",)
 
     def __init__(self) -> None:
         self.lpips = _published("LPIPS", _lpips)
