@@ -28,7 +28,8 @@ LAYERS = """
     serve options
     loggers processes feed validate state report convert
     trackers slurm sweep
-    config step run
+    config overrides step run
+    program
     train
     cli
 """
