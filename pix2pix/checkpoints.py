@@ -4,19 +4,33 @@
 newest are kept, so that one damaged by the disk leaves another to go on from.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
+import json
 import os
+import re
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 KEPT = 2
+_NOT_OURS = "not a checkpoint of a training run"
+_KINDS = {  # of what a checkpoint holds
+    "recipe": dict,
+    "average": dict,
+    "optimizers": list,
+    "step": int,
+    "best": float,
+    "config": str,
+}
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -53,12 +67,16 @@ def replacing(path: Path, *, size: int) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk: a rename is only safe after that."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Put a folder's entries on the disk: a rename is only safe after that.
+
+    Windows cannot, and some file systems: there the bytes alone are safe, which are by then.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
@@ -147,18 +165,48 @@ def load(path: str | Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()  # read once: what is hashed is what is loaded
         expected = beside.read_text().split()[:1]
-    except (OSError, UnicodeDecodeError) as error:
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # the second: bytes that are no text, a name with a zero byte
         missing = getattr(error, "filename", None) or beside
         why = getattr(error, "strerror", None) or "not a checksum"
         raise CheckpointError(f"{path}: not read: {missing}: {why}") from error
     if expected != [hashlib.sha256(data).hexdigest()]:
         raise CheckpointError(f"{path}: truncated or changed: it does not fit its sha256")
     try:
-        saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        wanted = {"recipe", "average", "optimizers", "step", "best", "config"} - saved.keys()
+        with warnings.catch_warnings():  # of pickles of other versions
+            warnings.simplefilter("ignore")
+            saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file can make the reader raise anything
-        why = str(error).splitlines()[0]
-        raise CheckpointError(f"{path}: not a checkpoint of a training run: {why}") from error
-    if wanted:
-        raise CheckpointError(f"{path}: not a checkpoint of a training run: no {min(wanted)!r}")
+        raise CheckpointError(f"{path}: {_NOT_OURS}: {_unread(data, error)}") from error
+    if why := _lacks(saved):
+        raise CheckpointError(f"{path}: {_NOT_OURS}: {why}")
     return saved
+
+
+def _unread(data: bytes, error: Exception) -> str:
+    """Why torch could not read a file, in words of our own: its advice is to run what is in it."""
+    if not data:
+        return "it is empty"
+    if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
+        return f"it asks for code, {code[1]}; only tensors and plain values are read"
+    return "its bytes are none that torch.save writes"
+
+
+def _lacks(saved: Any) -> str | None:
+    """What something that torch.save wrote would need to be ours; None when it is."""
+    if not isinstance(saved, dict):
+        return f"it holds a {type(saved).__name__}"
+    for key, kind in _KINDS.items():
+        if not isinstance(saved.get(key), kind):
+            return (
+                f"no {key!r}" if key not in saved else f"{key!r} is a {type(saved[key]).__name__}"
+            )
+    if not all(isinstance(t, Tensor) for key in ("recipe", "average") for t in saved[key].values()):
+        return "something among its weights is no tensor"
+    try:
+        whole = isinstance(json.loads(saved["config"]), dict)
+    except (RecursionError, ValueError):
+        whole = False
+    return None if whole else "its 'config' is no JSON"

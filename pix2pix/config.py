@@ -20,7 +20,7 @@ from torch import nn
 from pix2pix import nets, recipes
 from pix2pix.data import Photos, prepare
 from pix2pix.download import SOURCES
-from pix2pix.errors import DataError
+from pix2pix.errors import DataError, one_line
 from pix2pix.loggers import Loggers
 from pix2pix.pairs import Pairs
 from pix2pix.processes import SettingError
@@ -90,12 +90,19 @@ def field_of(default: Any) -> Any:
     return dataclasses.field(default=default)
 
 
-def register(*trainer: Callable, skip: tuple[str, ...]) -> None:
-    """Put the schemas into Hydra's store.
+def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
+    """Put the schemas into Hydra's store -> names of the settings that are text, such as data.path.
 
     `trainer` are the functions whose settings are trainer.*, but for those in `skip`.
     """
-    store = ConfigStore.instance().store
+    texts: set[str] = set()
+
+    def store(name: str, node: type, group: str | None = None) -> None:
+        ConfigStore.instance().store(name, node, group=group)
+        prefix = f"{group.replace('/', '.')}." if group else ""
+        kinds = {field.name: field.type for field in dataclasses.fields(node)}
+        texts.update(prefix + key for key, kind in kinds.items() if kind in (str, str | None))
+
     store(name="schema_run", node=TrainConfig)
     for name in recipes.names():
         target = recipes.read(name)["target"]
@@ -116,13 +123,17 @@ def register(*trainer: Callable, skip: tuple[str, ...]) -> None:
     for name, tracker in TRACKERS.items():
         node = schema(name, Loggers, tracker, extra={"tracker": (str, MISSING)})
         store(group="logger", name=f"schema_{name}", node=node)
+    return frozenset(texts)
 
 
 def plain(config: Any) -> dict[str, Any]:
     """A composed configuration as dicts; SettingError when something mandatory is not given."""
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise SettingError(f"{missing[0]}: not given, such as in: {missing[0]}=...")
-    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    if not str(settings["run_dir"]).strip():
+        raise SettingError("run_dir: empty; give a folder for the run")
+    return settings
 
 
 def fitting_size(size: int | None, generator: nn.Module) -> int:
@@ -186,8 +197,11 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
     names = {*parameters(Photos), *parameters(kind)} & data.keys()
     settings = {name: data[name] for name in names} | {"seed": seed}
     path, val_path = data["path"], data["val"]
-    for folder in filter(None, (path, val_path)):
-        _be_there(Path(folder))
+    for key, folder in (("path", path), ("val", val_path)):
+        if folder == "":
+            raise SettingError(f"data.{key}: empty; give a folder or a zip of photos")
+        if folder is not None:
+            _be_there(Path(folder))
     try:
         photos = kind(path, **settings, split="all" if val_path else "train")
     except DataError:
@@ -212,7 +226,13 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
 
 def _be_there(path: Path) -> None:
     """Raise DataError for a path that is not there, with the command that brings it, if any."""
-    if path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:  # a name that is too long or holds a zero byte
+        raise DataError(f"{str(path)[:200]!r}: {one_line(error)}") from error
+    if there and not (path.is_dir() or path.is_file()):  # a pipe would be waited for, for ever
+        raise DataError(f"{path}: neither a folder nor a zip of photos")
+    if there:
         return
     for folder in (path, *path.parents):
         if folder.name in SOURCES:

@@ -3,6 +3,18 @@
 The command line prints that line, `--json` turns it into a record, the service into an HTTP answer.
 """
 
+import re
+
+TRAIN_NEEDS = "training needs: pip install 'pix2pix-color[train]'"
+_COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's, which some libraries put in
+
+
+def one_line(error: BaseException, *, lines: int = 1) -> str:
+    """The first `lines` of a library's error as one plain line; its kind where it says nothing."""
+    first = " ".join(_COLORS.sub("", str(error)).strip().splitlines()[:lines])
+    said = "".join(c if c.isprintable() else " " for c in first)
+    return " ".join(said.split()) or type(error).__name__
+
 
 class PhotoError(Exception):
     """A photo that cannot be read, colored or written. `code` names why, in one stable word."""

@@ -1,6 +1,9 @@
 """From photos to the batches of each step, on the device, the next one ready in time."""
 
+import multiprocessing
 import os
+import re
+import sys
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -11,9 +14,13 @@ import torch.nn.functional as F
 from lightning.fabric import Fabric
 from torch import Tensor
 from torch.utils.data import DataLoader
+from tqdm import tqdm
 
 from pix2pix.data import Batch, Photos, prepare
+from pix2pix.errors import one_line
 from pix2pix.randomness import uniform
+
+_NO_SHARED_MEMORY = re.compile(r"shared memory|shared_memory|\bshm|Bus error")
 
 
 def positions_of(step: int, *, batch: int, rank: int, world: int) -> list[int]:
@@ -47,7 +54,8 @@ def batches(
 
     `augment` are the arguments of `data.prepare`. Each step's crops are scaled to one of `sizes`,
     where any are given. This call forks the loader's processes, in the caller's thread: those
-    forked in a pool's thread cannot end without an error.
+    forked in a pool's thread cannot end without an error. Where processes cannot share memory the
+    photos are loaded in this one, after a line that says so.
     """
     size = batch // fabric.world_size // accumulate
 
@@ -59,19 +67,65 @@ def batches(
             for i in range(0, len(share), size):
                 yield share[i : i + size]
 
-    loader = DataLoader(
-        photos,
-        batch_sampler=micro_batches(),
-        num_workers=workers,
-        pin_memory=fabric.device.type == "cuda",
-        prefetch_factor=4 if workers else None,
-    )
+    def load(done: int, workers: int) -> Iterator[Any]:
+        """The crops of the micro-batches after the first `done`."""
+        loader = DataLoader(
+            photos,
+            batch_sampler=islice(micro_batches(), done, None),
+            num_workers=workers,
+            pin_memory=fabric.device.type == "cuda",
+            prefetch_factor=4 if workers else None,
+        )
+        return iter(loader)
 
     def side(position: int) -> int:
         return side_of(position // batch, sizes or (photos.size,), seed=augment.get("seed", 0))
 
-    made = _on_device(fabric, photos, iter(loader), augment, side)
+    crops = _loaded(load, workers, say=_say if fabric.is_global_zero else lambda line: None)
+    made = _on_device(fabric, photos, crops, augment, side)
     return iter(lambda: list(islice(made, accumulate)), [])
+
+
+def _loaded(
+    load: Callable[[int, int], Iterator[Any]], workers: int, *, say: Callable[[str], None]
+) -> Iterator[Any]:
+    """What `load(0, workers)` gives, even when its processes find no memory to share.
+
+    That shows when they start (/dev/shm is missing, full or not to be written) or while they run
+    (it is too small). Any batch can be loaded again, so this process goes on from there.
+    """
+
+    def alone(done: int, error: Exception) -> Iterator[Any]:
+        say(
+            f"trainer.workers={workers}: loading in this process, as others cannot share memory "
+            f"with it ({one_line(error)}); give /dev/shm room (docker run --shm-size=1g), or "
+            "trainer.workers=0"
+        )
+        return load(done, 0)
+
+    def going_on(crops: Iterator[Any]) -> Iterator[Any]:
+        done = 0
+        try:
+            for crop in crops:
+                yield crop
+                done += 1
+        except (OSError, RuntimeError) as error:
+            if not workers or not _NO_SHARED_MEMORY.search(str(error)):
+                raise
+            yield from alone(done, error)
+
+    try:
+        if workers:
+            multiprocessing.Event()  # before the loader, which would fall apart with a traceback
+        return going_on(load(0, workers))
+    except (ImportError, OSError) as error:  # the first: a Python without semaphores
+        if not workers:
+            raise
+        return alone(0, error)
+
+
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
 
 
 def _on_device(

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from pix2pix.errors import DataError
+
 
 class Sink(Protocol):
     """Where else a run's numbers and pictures go, such as `show.Live` and `trackers.Wandb`."""
@@ -58,10 +60,15 @@ class Loggers:
             sink.open(step)
 
     def _read(self, *, up_to: int) -> None:
-        text = self.csv.read_text()
-        whole = text[: text.rfind("\n") + 1]  # a kill can have cut the last row
-        reader = csv.DictReader(io.StringIO(whole, newline=""))
-        self.rows = [row for row in reader if int(row["step"]) <= up_to]
+        try:
+            text = self.csv.read_text()
+            whole = text[: text.rfind("\n") + 1]  # a kill can have cut the last row
+            reader = csv.DictReader(io.StringIO(whole, newline=""))
+            self.rows = [row for row in reader if int(row["step"]) <= up_to]
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise DataError(
+                f"{self.csv}: not a run's numbers; rename it, and the run goes on without them"
+            ) from error
         self.columns = list(reader.fieldnames or self.columns)
 
     def scalars(self, values: dict[str, float], step: int) -> None:

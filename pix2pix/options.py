@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pix2pix.console import print_lines
+from pix2pix.errors import one_line
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
@@ -30,8 +31,7 @@ def load_model(weights: str, device: str) -> "Colorizer":
         reason = str(error).removeprefix(f"{weights}: ")
         raise stop(Record(weights, "failed", code="weights", reason=reason)) from error
     except (RuntimeError, AssertionError) as error:  # torch without that device
-        reason = str(error).splitlines()[0]
-        raise stop(Record(device, "failed", code="device", reason=reason)) from error
+        raise stop(Record(device, "failed", code="device", reason=one_line(error))) from error
 
 
 def stop(record: "Record") -> typer.Exit:

@@ -13,6 +13,8 @@ from lightning.fabric import Fabric
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
+from pix2pix.errors import one_line
+
 PRECISIONS = {"bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}
 
 
@@ -65,7 +67,7 @@ def launch(
         )
     except (MisconfigurationException, RuntimeError, ValueError) as error:
         raise SettingError(
-            f"trainer.accelerator={accelerator} trainer.devices={devices}: {error}"
+            f"trainer.accelerator={accelerator} trainer.devices={devices}: {one_line(error)}"
         ) from error
     fabric.launch()
     return fabric

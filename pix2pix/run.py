@@ -1,6 +1,5 @@
 """The folder of one training run: its lock, numbers, pictures, weights and checkpoints."""
 
-import fcntl
 import json
 import math
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 from lightning.fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
@@ -26,6 +26,7 @@ from pix2pix.checkpoints import (
     write_atomically,
 )
 from pix2pix.data import Batch, Photos
+from pix2pix.errors import one_line
 from pix2pix.loggers import Loggers
 from pix2pix.processes import end_others, gather
 from pix2pix.state import State
@@ -44,13 +45,14 @@ def stop_signals() -> Iterator[list[int]]:
     """Collect the signals that end a run instead of dying of them, so that its step is finished.
 
     SIGTERM is everyone's; SIGUSR1 is what our sbatch script asks SLURM for, SIGUSR2 what submitit
-    does.
+    does. Windows has neither of these two.
     """
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught  # Python lets only the main thread handle signals
         return
-    kinds = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+    named = ("SIGTERM", "SIGUSR1", "SIGUSR2")
+    kinds: list[signal.Signals] = [getattr(signal, n) for n in named if hasattr(signal, n)]
     before = [signal.signal(kind, lambda number, frame: caught.append(number)) for kind in kinds]
     try:
         yield caught
@@ -67,15 +69,17 @@ def only_run_in(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CheckpointError(f"{folder}: another run is writing here") from error
+        lock = FileLock(folder / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:  # an OSError, too
+        raise CheckpointError(f"{folder}: another run is writing here") from error
+    except (OSError, NotImplementedError, ValueError) as error:
+        why = getattr(error, "strerror", None) or one_line(error)
+        raise CheckpointError(f"{folder}: cannot be written: {why}") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 class Run:

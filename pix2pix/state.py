@@ -12,6 +12,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from pix2pix.checkpoints import CheckpointError
+from pix2pix.errors import one_line
 from pix2pix.recipes.base import Recipe
 
 
@@ -74,15 +75,20 @@ def resume(state: State, saved: dict[str, Any], *, say: Callable[[str], None] = 
 
     Raises CheckpointError, with the differences, when the checkpoint is of other networks.
     """
-    changed = differences(json.loads(saved["config"]), state.config)
-    if mismatch := other_tensors(state.state_dict(), saved):
+    try:
+        changed = differences(json.loads(saved["config"]), state.config)
+        mismatch = other_tensors(state.state_dict(), saved)
+        if not mismatch:
+            state.load_state_dict(saved)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the checkpoint is damaged: {one_line(error)}") from error
+    if mismatch:
         settings = [line for line in changed if line.startswith("recipe.")]
         raise CheckpointError(
             "the checkpoint is of another net: " + "; ".join([*settings, *mismatch])
         )
     if changed:
         say("resuming with other settings: " + "; ".join(changed))
-    state.load_state_dict(saved)
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -18,7 +18,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 
 from pix2pix.checkpoints import write_atomically
+from pix2pix.console import escape
 from pix2pix.processes import is_first
+from pix2pix.spelling import put
 
 COLUMNS = (
     *("run", "overrides", "status", "steps", "seconds", "best_val_psnr", "best_step"),
@@ -45,7 +47,7 @@ def noted(
     Errors that are not `expected` are printed with their traceback.
     """
     path = Path(folder) / "sweep.json"
-    seconds = json.loads(path.read_text())["seconds"] if path.exists() else 0.0  # resumed
+    seconds = _note(path).get("seconds", 0.0)  # of a run that is resumed
     started, note = time.monotonic(), {"overrides": overrides, "status": "running"}
 
     def write() -> None:
@@ -64,7 +66,7 @@ def noted(
         if not isinstance(error, expected):
             traceback.print_exc()
         if is_first():
-            print(f"pix2pix train: {folder}: {note['error']}", file=sys.stderr)
+            put(escape(f"pix2pix train: {folder}: {note['error']}"), sys.stderr)
     finally:
         write()
 
@@ -75,7 +77,7 @@ def rows(folder: str | Path) -> list[dict[str, Any]]:
     Overrides that all runs share are left out. Numbers are those of each run's metrics.csv.
     """
     notes = {
-        path.parent: json.loads(path.read_text()) for path in Path(folder).glob("*/sweep.json")
+        path.parent: note for path in Path(folder).glob("*/sweep.json") if (note := _note(path))
     }
     shared = set.intersection(*(set(n["overrides"]) for n in notes.values())) if notes else set()
     if len(notes) == 1:
@@ -86,6 +88,16 @@ def rows(folder: str | Path) -> list[dict[str, Any]]:
         row = dict.fromkeys(COLUMNS, "") | note | {"run": run.name, "overrides": given}
         found.append(row | numbers(run / "metrics.csv"))
     return sorted(found, key=lambda row: -(row["best_val_psnr"] or -math.inf))
+
+
+def _note(path: Path) -> dict[str, Any]:
+    """What a sweep.json says of its run; {} where there is none, or none that can be read."""
+    try:
+        note = json.loads(path.read_bytes())
+        whole = isinstance(note["overrides"], list) and isinstance(note["seconds"], (int, float))
+        return note if whole else {}
+    except (OSError, LookupError, TypeError, ValueError):
+        return {}
 
 
 def natural(name: str) -> tuple[bool, int, str]:
@@ -144,7 +156,7 @@ def conclude(folder: str | Path) -> int:
         return 1
     write_atomically(Path(folder) / "results.csv", as_csv(table).encode())
     write_atomically(Path(folder) / "results.md", as_markdown(table).encode())
-    print(as_markdown(table), end="")
+    put(as_markdown(table).removesuffix("\n"))
     return int(any(row["status"] != "done" for row in table))
 
 

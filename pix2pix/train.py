@@ -6,37 +6,48 @@ one step of it, run.py what it leaves behind.
 
 import math
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+try:
+    from lightning.fabric import Fabric
+except ModuleNotFoundError as error:
+    from pix2pix.errors import TRAIN_NEEDS
+
+    if __name__ == "__main__":
+        sys.exit(f"pix2pix train: {TRAIN_NEEDS}")
+    raise ModuleNotFoundError(TRAIN_NEEDS) from error
+
 import torch
-from lightning.fabric import Fabric
 from safetensors import SafetensorError
 
 from pix2pix import slurm, weights
 from pix2pix.checkpoints import CheckpointError, load
 from pix2pix.data import Photos, prepare
-from pix2pix.errors import DataError
+from pix2pix.errors import TRAIN_NEEDS, DataError
 from pix2pix.feed import ahead, batches, default_workers
 from pix2pix.loggers import Loggers
 from pix2pix.processes import SettingError, any_process, copy_from_first, is_first, launch
+from pix2pix.program import call, reason, refuse
 from pix2pix.recipes import assemble, config_of
 from pix2pix.recipes.base import Recipe
 from pix2pix.run import Diverged, Run, stop_signals
+from pix2pix.spelling import put
 from pix2pix.state import State, resume
 from pix2pix.step import train_step
 from pix2pix.validate import Validation
 
 # arguments of `fit` that `run` builds; the others are the settings trainer.*
 BUILT = ("photos", "run_dir", "val", "fabric", "loggers", "header", "augment", "config")
-# what ends a run with one line instead of a traceback
 # of a recipe's settings, what the header says itself, and a path that is nobody else's affair
 LOCAL = ("generator", "perceptual_weights")
-EXPECTED = (DataError, SettingError, CheckpointError, weights.WeightsError, Diverged)
+# what ends a run with one line instead of a traceback; the last two are a disk's and a GPU's
+EXPECTED = (
+    *(DataError, SettingError, CheckpointError, weights.WeightsError, Diverged),
+    *(OSError, torch.OutOfMemoryError),
+)
 
 
 def learning_rate(step: int, *, steps: int, warmup: int, schedule: str) -> float:
@@ -49,6 +60,13 @@ def learning_rate(step: int, *, steps: int, warmup: int, schedule: str) -> float
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
     done = max(0, step - warmup) / max(1, steps - warmup)
     return rise * (0.5 * (1 + math.cos(math.pi * done)) if schedule == "cosine" else 1.0)
+
+
+def check_counts(*, least: int, **settings: float | None) -> None:
+    """Raise SettingError for one of the settings trainer.* that is below `least`."""
+    for name, value in settings.items():
+        if value is not None and not value >= least:
+            raise SettingError(f"trainer.{name}={value}: {least} or more")
 
 
 def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
@@ -123,9 +141,12 @@ def fit(
 
     Raises Diverged after three non-finite losses in a row, SystemExit(143) when told to stop,
     CheckpointError when the folder cannot be written or the checkpoint is of another net,
-    SettingError when `batch` cannot be shared out.
+    SettingError when `batch` cannot be shared out, or a count is out of range.
     """
     fabric = fabric or launch()
+    many = {"batch": batch, "accumulate": accumulate, "log_every": log_every}
+    check_counts(least=1, **many, val_every=val_every)
+    check_counts(least=0, steps=steps, warmup=warmup, workers=workers, clip=clip, ema=ema)
     if batch % (fabric.world_size * accumulate):
         raise SettingError(
             f"trainer.batch={batch}: not a multiple of {fabric.world_size} processes x "
@@ -210,13 +231,13 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
     if fabric.is_global_zero:
         held = f"{len(val)} to validate" if val else "too few to hold some back for validation"
         where = f"{fabric.world_size} x {fabric.device.type}, {fabric.strategy.precision.precision}"
-        print(f"{len(photos)} photos ({photos.notes}), {held}; {where}", file=sys.stderr)
+        put(f"{len(photos)} photos ({photos.notes}), {held}; {where}", sys.stderr)
     header = weights.Header(
         config_of(recipe.generator),
         name=Path(run_dir).name,
         recipe=recipe_name,
         head=recipe.head,
-        area=data["size"] ** 2,
+        area=min(data["size"] ** 2, weights.MOST_PIXELS),
         arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
         data=f"{len(photos)} photos of {Path(data['path']).name}",
     )
@@ -236,56 +257,45 @@ def run(config: Any, *, recipe_name: str, run_dir: str) -> State:
 
 def main(overrides: list[str]) -> int:
     """`pix2pix train OVERRIDES`: returns the exit status; bad data or settings are one line."""
-    import hydra
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
+    try:
+        import hydra
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+        from omegaconf.errors import OmegaConfBaseException
+    except ModuleNotFoundError:
+        return refuse(TRAIN_NEEDS)
 
     from pix2pix.config import register
+    from pix2pix.overrides import misread, verbatim
     from pix2pix.sweep import Results, conclude, noted
 
-    register(launch, fit, skip=BUILT)
+    expected = (*EXPECTED, OmegaConfBaseException)
+    texts = register(launch, fit, skip=BUILT)
 
     @hydra.main(version_base="1.3", config_path="pkg://pix2pix.configs", config_name="train")
     def compose(config: Any) -> None:
         job = HydraConfig.get()
         sweep = job.mode == RunMode.MULTIRUN
-        folder = job.runtime.output_dir if sweep else config.run_dir
         recipe_name = job.runtime.choices["recipe"]
         if sweep:
-            with noted(folder, list(job.overrides.task), expected=EXPECTED):
+            folder = job.runtime.output_dir
+            with noted(folder, list(job.overrides.task), expected=expected):
                 if config.trainer.devices * config.trainer.num_nodes > 1 and slurm.job() is None:
                     raise SettingError("--multirun is for runs of one process each, but by SLURM")
                 run(config, recipe_name=recipe_name, run_dir=folder)
             return
         try:
-            run(config, recipe_name=recipe_name, run_dir=folder)
-        except EXPECTED as error:
+            run(config, recipe_name=recipe_name, run_dir=config.run_dir)
+        except expected as error:
             if is_first():  # once, not by every process
-                print(f"pix2pix train: {error}", file=sys.stderr)
+                refuse(reason(error))
             raise SystemExit(1) from error
 
+    if why := misread(overrides):
+        return refuse(why)
     Results.folder = None
-    status = call(compose, overrides)
+    status = call(compose, verbatim(overrides, texts), program=__file__)
     return status if Results.folder is None else max(status, conclude(Results.folder))
-
-
-def call(compose: Callable[[], None], overrides: list[str]) -> int:
-    """Let Hydra run `compose` with these overrides; the exit status, which is 130 after Ctrl-C."""
-    program = sys.modules["__main__"]
-    before = sys.argv, program.__spec__
-    sys.argv = [__file__, *overrides]
-    if program.__spec__ is None:
-        # data-parallel runs start their other processes as `python -m` of what this names
-        program.__spec__ = find_spec("pix2pix.train")
-    try:
-        compose()
-        return 0
-    except SystemExit as stop:
-        return 143 if stop.code == 143 else int(bool(stop.code))  # argparse's 2 is 1 here
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        sys.argv, program.__spec__ = before
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ generators here, and memory is taken only once its tensors fit the net that it d
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -21,12 +22,17 @@ from torch.overrides import TorchFunctionMode
 
 from pix2pix import __version__
 from pix2pix.color import AB_SCALE
+from pix2pix.errors import one_line
 from pix2pix.recipes import build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
+_REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub knows the rest
+_LONGEST = 200  # characters of a name in a message
 HUB_FILE = "model.safetensors"
 AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
-MOST_PIXELS = 4096 * 4096  # of a net's input; a header may not ask for more
+# of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
+# so that a file from a stranger cannot take a machine's memory
+MOST_PIXELS = 1024 * 1024
 
 
 @dataclass
@@ -95,12 +101,22 @@ def find(source: str | Path) -> Path:
     text = str(source)
     if text in bundled():
         return Path(str(BUNDLED / f"{text}.safetensors"))
-    if Path(source).is_file():
-        return Path(source)
-    if text.count("/") == 1 and not text.startswith((".", "/")) and not text.endswith("tensors"):
+    try:
+        if Path(source).is_file():
+            return Path(source)
+    except OSError as error:  # such as a name that is too long
+        raise WeightsError(f"{_plain(text)}: {error.strerror or one_line(error)}") from error
+    if text.isprintable() and _REPO_ID.fullmatch(text) and not text.endswith("tensors"):
         return _from_hub(text)
     names = ", ".join([*bundled(), "a .safetensors file"])
-    raise WeightsError(f"{text}: no such weights; give {names} or a Hub repo id, owner/name")
+    raise WeightsError(
+        f"{_plain(text)}: no such weights; give {names} or a Hub repo id, owner/name"
+    )
+
+
+def _plain(text: str) -> str:
+    """A name as one line, quoted and cut where it could be none."""
+    return text if text.isprintable() and len(text) <= _LONGEST else repr(text[:_LONGEST])
 
 
 def _from_hub(repo_id: str) -> Path:
@@ -110,9 +126,8 @@ def _from_hub(repo_id: str) -> Path:
     try:
         return Path(hf_hub_download(repo_id, HUB_FILE))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise WeightsError(
-            f"{repo_id}: no such file, and not fetched from the Hugging Face Hub: {reason}"
+            f"{repo_id}: no such file, and not fetched from the Hugging Face Hub: {one_line(error)}"
         ) from error
 
 
@@ -125,7 +140,7 @@ def read_header(path: str | Path) -> Header:
         with safe_open(path, "pt") as file:
             raw = (file.metadata() or {}).get("pix2pix")
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a safetensors file: {error}") from error
+        raise WeightsError(f"{path}: not a safetensors file: {one_line(error)}") from error
     if raw is None:
         raise WeightsError(f"{path}: a safetensors file, but without this package's header")
     try:
@@ -133,7 +148,7 @@ def read_header(path: str | Path) -> Header:
         known = [f.name for f in dataclasses.fields(Header) if f.init]
         header = Header(**{key: value for key, value in given.items() if key in known})
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path}: its header cannot be read: {error}") from error
+        raise WeightsError(f"{path}: its header cannot be read: {one_line(error)}") from error
     for key, value in vars(header).items():
         if not _sensible(key, value):
             raise WeightsError(f"{path}: its header says {key}={str(value)[:80]}")
@@ -145,7 +160,8 @@ def _sensible(key: str, value: Any) -> bool:
     if key in ("generator", "arguments"):
         return isinstance(value, dict)
     if key in ("steps", "in_channels", "area"):
-        least, most = (0, 10**12) if key == "steps" else (1, MOST_PIXELS)
+        most = {"steps": 10**12, "in_channels": 10**7, "area": MOST_PIXELS}[key]
+        least = 0 if key == "steps" else 1
         return type(value) is int and least <= value <= most
     if key == "saturation":
         return type(value) in (int, float) and 0 < value <= 10
@@ -176,9 +192,9 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
             raise ValueError("NaN or infinity among its weights")
         generator.load_state_dict(state, assign=True)
     except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: does not fit its net: {error}") from error
+        raise WeightsError(f"{path}: does not fit its net: {one_line(error, lines=3)}") from error
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: cannot be read: {error}") from error
+        raise WeightsError(f"{path}: cannot be read: {one_line(error)}") from error
     return generator.eval().requires_grad_(False).to(device), header
 
 

@@ -1,7 +1,9 @@
 """The checkpoint writer against kills, full disks, flipped bits and files from strangers."""
 
+import argparse
 import errno
 import hashlib
+import io
 import os
 import pickle
 import subprocess
@@ -186,3 +188,57 @@ def test_a_file_in_the_way_fails_at_once(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"file.*cannot be written: "):
         prepare_folder(tmp_path / "file" / "checkpoints")
+
+
+def resaved(path: Path, data: bytes) -> Path:
+    """A file whose sha256 fits it."""
+    path.write_bytes(data)
+    path.with_suffix(".sha256").write_text(hashlib.sha256(data).hexdigest())
+    return path
+
+
+def pickled(held) -> bytes:
+    file = io.BytesIO()
+    torch.save(held, file)
+    return file.getvalue()
+
+
+FOREIGN = {
+    "it is empty": b"",
+    "(it asks for code, [a-z]+.system|its bytes are none)": pickle.dumps(
+        {"a": os.system}, protocol=2
+    ),
+    "it asks for code, argparse.Namespace": pickled({"args": argparse.Namespace(a=1)}),
+    "its bytes are none": b"PK\x03\x04 and so on",
+    "it holds a list": pickled([1, 2]),
+    "it holds a Tensor": pickled(torch.ones(2)),
+    "no 'average'": pickled({"recipe": {}}),
+    "'recipe' is a int": pickled({**state(1), "recipe": 5}),
+    "'optimizers' is a dict": pickled({**state(1), "optimizers": {}}),
+    "something among its weights is no tensor": pickled({**state(1), "average": {"w": 3}}),
+    "its 'config' is no JSON": pickled({**state(1), "config": "{"}),
+    "its 'config' is no": pickled({**state(1), "config": "[" * 100_000}),
+}
+
+
+@pytest.mark.parametrize("why", FOREIGN)
+def test_what_is_wrong_with_a_file_is_said_in_one_line_of_our_own(why, tmp_path):
+    path = resaved(tmp_path / "step-00000001.ckpt", FOREIGN[why])
+    with pytest.raises(CheckpointError, match=f"not a checkpoint of a training run: {why}") as got:
+        load(path)
+    said = str(got.value)
+    assert said.isprintable() and len(said) < len(str(path)) + 160
+    assert "weights_only" not in said and "pickle" not in said.lower()
+    with pytest.raises(CheckpointError, match="none of its 1 checkpoints is whole"):
+        Checkpoints(tmp_path).load(say=lambda line: None)
+
+
+def test_a_folder_that_cannot_be_synced_is_no_reason_to_fail(tmp_path, monkeypatch):
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *a: deny() if path == tmp_path else real(path, *a))
+    write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def deny():
+    raise PermissionError(errno.EACCES, "Permission denied")  # what Windows says of a folder

@@ -1,11 +1,13 @@
 """Which photos a step sees, in which process, and when they are made."""
 
 import multiprocessing
+import multiprocessing.synchronize
 import threading
 
 import pytest
 import torch
 from tiny_runs import make_photos, open_photos
+from torch.utils.data import DataLoader
 
 from pix2pix.feed import ahead, batches, positions_of, side_of
 from pix2pix.processes import launch
@@ -112,3 +114,66 @@ def test_ahead_passes_errors_on():
     assert next(coming) == [1]
     with pytest.raises(OSError, match="gone"):
         next(coming)
+
+
+def test_processes_that_cannot_start_leave_it_to_this_one(photos, monkeypatch, capsys):
+    whole = collect(photos)
+    for error in (
+        OSError(30, "Read-only file system"),
+        OSError(28, "No space left on device"),
+        ImportError("This platform lacks a functioning sem_open implementation"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(multiprocessing.synchronize.SemLock, "__init__", raising(error))
+            same(collect(photos, workers=2), whole)
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == 1 and "trainer.workers=2: loading in this process" in told[0]
+        assert "--shm-size" in told[0] and "Traceback" not in told[0]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "unable to allocate shared memory(shm) for file </torch_1_2>: No space left on device (28)",
+        "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that "
+        "dataloader's workers are out of shared memory.",
+    ],
+)
+def test_memory_that_ends_on_the_way_costs_no_batch(why, photos, monkeypatch, capsys):
+    whole, real = collect(photos), DataLoader.__iter__
+
+    def full_after_two(loader):
+        crops = real(loader)
+        if not loader.num_workers:
+            return crops
+
+        def some():
+            yield next(crops)
+            yield next(crops)
+            raise RuntimeError(why)
+
+        return some()
+
+    monkeypatch.setattr(DataLoader, "__iter__", full_after_two)
+    same(collect(photos, workers=1), whole)
+    assert capsys.readouterr().err.count("loading in this process") == 1
+
+
+def test_other_errors_of_a_worker_are_errors(photos, monkeypatch):
+    monkeypatch.setattr(DataLoader, "__iter__", raising(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        collect(photos, workers=1)
+
+
+def raising(error):
+    def call(*_, **__):
+        raise error
+
+    return call
+
+
+def same(some, others):
+    pairs = zip(some, others, strict=True)
+    assert all(
+        torch.equal(a.L, b.L) for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True)
+    )

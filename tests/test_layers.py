@@ -14,7 +14,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 # From the bottom up: a module may import those of earlier lines, and nothing of its own line or
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
-    errors terminal temporary
+    errors spelling terminal temporary
     color randomness samples storage
     backbones images
     nets download hints metrics film pages recolor show
@@ -28,7 +28,8 @@ LAYERS = """
     serve options
     loggers processes feed validate state report convert
     trackers slurm sweep
-    config step run
+    config overrides step run
+    program
     train
     cli
 """

@@ -101,3 +101,18 @@ def test_where_a_run_is_makes_no_difference():
     now = {"run_dir": "b", "trainer": {"ckpt_path": "last", "lr": 1}, "data": {"sides": (1, 2)}}
     assert differences(before, now) == []
     assert differences(before, {**now, "x": {"y": 1}}) == ["x.y: None -> 1"]
+
+
+@pytest.mark.parametrize("damage", ["optimizers", "average", "scaler"])
+def test_a_checkpoint_that_is_damaged_within_is_one_line(damage):
+    state = new_state()
+    saved = copy.deepcopy(state.state_dict())
+    if damage == "optimizers":
+        saved["optimizers"] = [3, "x"]
+    elif damage == "average":
+        saved["average"] = {"w": torch.ones(1)}
+    else:
+        saved["optimizers"] = []
+    with pytest.raises(CheckpointError) as caught:
+        resume(state, saved)
+    assert "\n" not in str(caught.value)

@@ -171,3 +171,25 @@ def test_a_sweep_on_slurm_submits_jobs_with_the_resources_of_a_run(photos, tmp_p
     assert given["signal"] == "USR2@90" and "requeue" in given and given["array"] == "0-1%2"
     names = ("nodes", "ntasks-per-node", "gpus-per-node", "partition", "time")
     assert [given[name] for name in names] == ["2", "4", "4", "gpu", "240"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"overrides": 3, "seconds": 1}', "null", "{}"])
+def test_a_broken_note_of_a_run_is_passed_over_and_written_anew(text, tmp_path):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "sweep.json").write_text(text)
+    assert rows(tmp_path) == [] and sweep.conclude(tmp_path) == 1
+    with sweep.noted(tmp_path / "0", ["a=1"], expected=()):
+        pass
+    assert read(tmp_path / "0")["status"] == "done"
+
+
+def test_the_table_is_printed_in_any_encoding(tmp_path, monkeypatch):
+    import io
+    import sys
+
+    a_run(tmp_path / "0", ["data.path='中 Δ'"], [20.0])
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="cp1252"))
+    sweep.conclude(tmp_path)
+    sys.stdout.flush()
+    assert b"delta" in out.getvalue()

@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from pix2pix import __version__, weights
+from pix2pix.errors import one_line
 from pix2pix.recipes import build_generator, config_of
 from pix2pix.weights import Header, WeightsError, load, read_header, save
 
@@ -305,7 +306,8 @@ def test_keys_of_later_versions_are_passed_over(net, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("area", 10**18), ("area", 0), ("area", "65536"), ("area", True), ("area", 1e4),
+        ("area", 10**18), ("area", 4096 * 4096), ("area", 1024 * 1024 + 1),
+        ("area", 0), ("area", "65536"), ("area", True), ("area", 1e4),
         ("steps", -1), ("saturation", float("nan")), ("saturation", 1e9), ("saturation", "1"),
         ("ab_scale", 100.0), ("name", ["a"]), ("recipe", None), ("arguments", []), ("data", 3),
     ],
@@ -422,3 +424,37 @@ def test_integers_for_weights_are_refused_or_read(net, tmp_path):
 def test_one_metadata_key_holds_everything(file):
     with safe_open(file, "pt") as opened:
         assert list(opened.metadata()) == ["pix2pix"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "owner/name\n",
+        "owner/na\nme",
+        "a\x1b[31m/b",
+        "",
+        "x" * 300,
+        "x" * 5000,
+        "a\0b",
+        "a b/c",
+        "\n",
+    ],
+)
+def test_a_name_that_is_none_is_one_line_and_not_asked_of_the_hub(name, monkeypatch):
+    monkeypatch.setattr(weights, "_from_hub", lambda repo_id: pytest.fail("asked the Hub"))
+    with pytest.raises(weights.WeightsError) as caught:
+        weights.find(name)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+def test_an_error_of_a_library_is_one_plain_line():
+    assert one_line(ValueError("")) == "ValueError"
+    assert one_line(ValueError("\n")) == "ValueError"
+    assert one_line(ValueError("\x1b[1ma\tb\x1b[0m\nmore")) == "a b"
+    assert one_line(KeyError("x")) == "'x'"
+
+
+def test_a_header_of_the_largest_area_is_read_and_larger_crops_are_capped(net, tmp_path):
+    header = Header(config_of(net), area=weights.MOST_PIXELS)
+    save(tmp_path / "net.safetensors", net, header)
+    assert weights.read_header(tmp_path / "net.safetensors").area == 1024 * 1024

@@ -10,6 +10,7 @@ import typer
 from pix2pix.console import escape
 from pix2pix.convert.layouts import RECIPES
 from pix2pix.options import stop
+from pix2pix.spelling import put
 
 
 def convert(
@@ -51,10 +52,10 @@ def convert(
         raise typer.BadParameter(str(error)) from error
     wide = [max(len(row[column]) for row in done.rows) for column in (0, 1)]
     for theirs, ours, shape in done.rows:
-        print(escape(f"{theirs:{wide[0]}} -> {ours:{wide[1]}}  {shape}"))
+        put(escape(f"{theirs:{wide[0]}} -> {ours:{wide[1]}}  {shape}"))
     header, kind = done.header, str(done.dtype).removeprefix("torch.")
-    print(f"{len(done.rows)} tensors, {done.parameters:,} parameters, {kind}")
-    print(f"{done.layout.name}; head {header.head}, ab / {header.ab_scale:g}")
+    put(f"{len(done.rows)} tensors, {done.parameters:,} parameters, {kind}")
+    put(f"{done.layout.name}; head {header.head}, ab / {header.ab_scale:g}")
     if done.beside:
-        print(f"left out: {len(done.beside)} tensors, such as {escape(done.beside[0])}")
-    print(done.path)
+        put(f"left out: {len(done.beside)} tensors, such as {escape(done.beside[0])}")
+    put(str(done.path))

@@ -12,7 +12,7 @@ from pix2pix.checkpoints import CheckpointError, replacing
 from pix2pix.convert.checkpoint import Checkpoint, read
 from pix2pix.convert.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
 from pix2pix.recipes import config_of
-from pix2pix.weights import AB_SCALES, Header, WeightsError, blank, save
+from pix2pix.weights import AB_SCALES, MOST_PIXELS, Header, WeightsError, blank, save
 
 SHOWN = 10  # names of a kind in an error
 
@@ -206,7 +206,7 @@ def _header(
         recipe=layout.recipe,
         ab_scale=float(ab_scale or (AB_SCALES[0] if head == "rgb" else layout.ab_scale)),
         head=head,
-        area=side * side if type(side) is int and 16 <= side <= 4096 else 256 * 256,
+        area=min(side * side, MOST_PIXELS) if type(side) is int and side >= 16 else 256 * 256,
         steps=checkpoint.steps,
         data=f"converted from {layout.source}",
     )

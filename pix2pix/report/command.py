@@ -6,6 +6,7 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 import importlib
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ import typer
 from pix2pix.console import print_lines
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.options import Device, load_model, stop
+from pix2pix.spelling import encoding_of, put
 
 
 def evaluate(
@@ -83,6 +85,8 @@ def evaluate(
         "takes": takes,
         "saturations": _factors(saturations),
     }
+    from pix2pix.report import format_table
+
     if compare is not None and weights is not None:
         raise typer.BadParameter("--compare takes the place of --weights")
     if compare is not None and any(curves.values()):
@@ -100,20 +104,24 @@ def evaluate(
         **curves,
     }
     result = _measure(data, models, options)
-    if json_file is not None:
-        _write(lambda: json.dumps(result, indent=1).encode() + b"\n", json_file)
-    if html is not None and build_page is not None:
-        _write(lambda: build_page(result, models).encode(), html)
+    try:
+        if json_file is not None:
+            text = json.dumps(_strict(result), indent=1, allow_nan=False) + "\n"
+            _write(text.encode, json_file)
+        if html is not None and build_page is not None:
+            _write(lambda: build_page(result, models).encode(), html)
+    finally:  # files first: a terminal can fail; and a full disk does not cost the table
+        put(format_table(result, encoding=encoding_of(sys.stdout)))
     _finish(result["skipped"] + result.get("missing", []))
 
 
 def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Evaluate and print the table, or end in one line."""
+    """Evaluate, or end in one line."""
     from pix2pix import jobs, report
     from pix2pix.report.yardsticks import YardstickError
 
     try:
-        result = report.evaluate(
+        return report.evaluate(
             data, models[0], other=models[1] if len(models) > 1 else None, **options
         )
     except YardstickError as error:
@@ -123,8 +131,15 @@ def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str,
         raise stop(jobs.Record(data, "failed", code="unreadable", reason=str(error))) from error
     except (PhotoError, OSError, RuntimeError) as error:  # such as a device out of memory
         raise stop(jobs.failure(data, error)) from error
-    print(report.format_table(result))
-    return result
+
+
+def _strict(value: Any) -> Any:
+    """The same for JSON, which has no NaN and no infinity: null."""
+    if isinstance(value, dict):
+        return {key: _strict(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_strict(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _needs_matplotlib(path: str, module: str) -> Any:

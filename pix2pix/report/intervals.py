@@ -15,8 +15,10 @@ from torch import Tensor
 
 Figure = Tensor | tuple[Tensor, Tensor]
 """One value a photo (N,), NaN where there is none; or two such, for the ratio of their sums."""
-Means = dict[str, dict[str, float]]
-Intervals = dict[str, dict[str, list[float]]]
+Means = dict[str, dict[str, float | None]]
+"""None where a figure is not defined, such as a share of no color."""
+Intervals = dict[str, dict[str, list[float] | None]]
+"""None where fewer than two photos have a value: one says nothing of how far it varies."""
 
 DRAWS, SEED = 1000, 0
 GROUPS = 20  # of photos, which the jackknife leaves out in turn
@@ -29,7 +31,7 @@ def summarize(
     """Figures of rows -> their means, and for each the 95 % interval [low, high] of the mean.
 
     The interval is that of `draws` samples of the photos, as many and with replacement, the same
-    for every figure.
+    for every figure. None for a figure that is not defined, and for an interval of one photo.
     """
     names = [(row, figure) for row, figures in table.items() for figure in figures]
     if not names:
@@ -37,19 +39,22 @@ def summarize(
     pairs = [_parts(table[row][figure]) for row, figure in names]
     above = np.stack([a for a, _ in pairs], 1)
     below = np.stack([b for _, b in pairs], 1)
-    low, high = np.nanpercentile(
-        resample(above, below, draws=draws, seed=seed), (2.5, 97.5), axis=0
-    )
+    drawn = resample(above, below, draws=draws, seed=seed)
     means: Means = {row: {} for row in table}
     intervals: Intervals = {row: {} for row in table}
     for k, (row, figure) in enumerate(names):
-        means[row][figure] = float(above[:, k].sum() / below[:, k].sum())
-        intervals[row][figure] = [float(low[k]), float(high[k])]
+        count = int((below[:, k] > 0).sum())  # of photos that say something
+        means[row][figure] = float(above[:, k].sum() / below[:, k].sum()) if count else None
+        ends = np.nanpercentile(drawn[:, k], (2.5, 97.5)).tolist() if count > 1 else None
+        intervals[row][figure] = ends
     return means, intervals
 
 
 def resample(above: np.ndarray, below: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
-    """Two (N, K) -> (draws, K): the ratio of their sums over each sample of the N photos."""
+    """Two (N, K) -> (draws, K): the ratio of their sums over each sample of the N photos.
+
+    NaN for a sample in which the second sum is 0, such as one without any photo of a sparse row.
+    """
     rng = np.random.default_rng(seed)
     count = len(above)
     ratios = []
@@ -58,23 +63,23 @@ def resample(above: np.ndarray, below: np.ndarray, *, draws: int, seed: int) -> 
         chosen = rng.integers(count, size=(here, count)) + count * np.arange(here)[:, None]
         times = np.bincount(chosen.ravel(), minlength=here * count).reshape(here, count)
         weight = times.astype(np.float64)
-        with np.errstate(invalid="ignore"):  # a sample without any photo of a sparse row
-            ratios.append((weight @ above) / (weight @ below))
+        sums = weight @ below
+        ratios.append((weight @ above) / np.where(sums > 0, sums, np.nan))
     return np.concatenate(ratios)
 
 
 def jackknife(
-    figures: Callable[[Tensor], dict[str, float]],
-    whole: Mapping[str, float],
+    figures: Callable[[Tensor], Mapping[str, float | None]],
+    whole: Mapping[str, float | None],
     count: int,
     *,
     seed: int = SEED,
-) -> dict[str, list[float]]:
+) -> dict[str, list[float] | None]:
     """For each figure of a set of `count` photos its 95 % interval [low, high].
 
     `whole` are the figures, `figures` gives those of the photos at some places (n,). `GROUPS`
     groups of photos, or each photo where there are fewer, are left out in turn. {} for fewer than 4
-    photos.
+    photos; None for a figure that some of these sets do not have.
     """
     groups = min(GROUPS, count)
     if count < 4:
@@ -84,9 +89,12 @@ def jackknife(
         figures(torch.cat([part for j, part in enumerate(order.tensor_split(groups)) if j != i]))
         for i in range(groups)
     ]
-    intervals = {}
+    intervals: dict[str, list[float] | None] = {}
     for name, value in whole.items():
-        left = np.array([one[name] for one in without])
+        left = np.array([one[name] for one in without], float)  # None is NaN
+        if value is None or not np.isfinite(left).all():
+            intervals[name] = None
+            continue
         error = np.sqrt((groups - 1) * left.var())  # standard error
         half = float(scipy.stats.t.ppf(0.975, groups - 1) * error)
         intervals[name] = [value - half, value + half]

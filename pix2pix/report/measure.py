@@ -6,8 +6,9 @@ truth's.
 """
 
 import functools
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def evaluate(
     the center square. `sepia` is the tint a*, b* of the sepia row, the median of the training
     photos. `rows` holds the mean over the photos of PSNR [dB], SSIM, CIEDE2000 and colorfulness
     [0..255], that colorfulness over the truth's, and the mean of the differences' absolute values;
-    `intervals` the 95 % bootstrap interval of each, `photos` the photos' own figures, and
-    `over_sepia` how far the model is from sepia, photo by photo.
+    `intervals` the 95 % bootstrap interval of each (None where these photos tell none), `photos`
+    the photos' own figures, and `over_sepia` how far the model is from sepia, photo by photo.
 
     With `features`, the weights of a SqueezeNet 1.1 (see `metrics.SqueezeFeatures`), also the
     Fréchet distance to the truth, the share of gray's distance that the row closes, and KID; with
@@ -245,12 +246,18 @@ def _distances(yardstick: Yardstick, columns: Columns, here: Tensor) -> tuple[Me
             compared = (row, columns["truth"], columns["gray"])
             features = [c["features"][chosen] for c in compared]
             summary = functools.partial(_summary, yardstick, features)
-            distances[name] = yardstick.summarize(*features)
+            if len(features[0]) < 2:  # a distance between sets is none of single photos
+                distances[name] = dict.fromkeys(yardstick.figures)
+                intervals[name] = {}
+                continue
+            distances[name] = {**yardstick.summarize(*features)}
             intervals[name] = jackknife(summary, distances[name], len(features[0]))
     return distances, intervals
 
 
-def _summary(yardstick: Yardstick, features: list[Tensor], places: Tensor) -> dict[str, float]:
+def _summary(
+    yardstick: Yardstick, features: list[Tensor], places: Tensor
+) -> Mapping[str, float | None]:
     """The figures of the photos at `places` (n,) alone."""
     return yardstick.summarize(*(f[places] for f in features))
 
@@ -263,5 +270,10 @@ def _photos(paths: list[str], sections: dict[str, Columns]) -> list[dict[str, An
             for figure, values in figures.items():
                 for photo, value in zip(photos, values.tolist(), strict=True):
                     known = photo.setdefault(section, {}).setdefault(row, {})
-                    known[figure] = None if value != value else value
+                    known[figure] = _known(value)
     return photos
+
+
+def _known(value: Any) -> Any:
+    """None for a number that is none; lists, of hints, as they are."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

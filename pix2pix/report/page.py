@@ -77,8 +77,7 @@ def _table(result: dict[str, Any]) -> str:
     for name, row in result["rows"].items():
         halves = result["intervals"][name]
         cells = "".join(
-            f"<td>{table.show(key, row.get(key))}"
-            f"<small>{table.show_half(key, halves.get(key))}</small></td>"
+            f"<td>{table.cell(key, row)}<small>{table.show_half(key, halves.get(key))}</small></td>"
             for key in columns
         )
         kind = ' class="model"' if name in ("model", "other") else ""
@@ -99,7 +98,7 @@ def _section(heading: str, cells: table.Cells) -> str:
 def pick(result: dict[str, Any], figure: str) -> dict[str, int]:
     """The best, the median and the worst photo by a figure of the model: its place in `photos`."""
     sign = _CRITERIA[figure][1]
-    values = np.array([photo["rows"]["model"][figure] for photo in result["photos"]])
+    values = np.array([photo["rows"]["model"][figure] for photo in result["photos"]], float)
     order = np.argsort(-sign * values, kind="stable")
     return {place: int(order[round(at * (len(order) - 1))]) for place, at in _PLACES.items()}
 

@@ -1,9 +1,10 @@
 """Tables: what `evaluate` found as lines of text, at most 100 columns wide."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pix2pix.console import escape
+from pix2pix.spelling import spell
 
 Cells = list[list[str]]
 
@@ -24,23 +25,26 @@ COLUMNS = {  # key: heading, format
 _FROM_NETS = ("lpips_like", "lpips", "frechet", "share_closed", "kid", "fid")
 _MOST = 10  # columns that fit into 100 characters
 _HALVES = {"colorfulness_ratio": "{:.1%}", "kid": "{:.1g}"}  # formats of half intervals
+_UNKNOWN = "-"
 _NOTES = {
     "lpips_like": "~LPIPS is LPIPS-like, on SqueezeNet: for rows of one table, not for published "
     "figures",
 }
 
 
-def format_table(result: dict[str, Any]) -> str:
+def format_table(result: dict[str, Any], *, encoding: str | None = None) -> str:
     """Lay out what `evaluate` returned as lines of text: each row, and below it the intervals.
 
-    `±` is half of the 95 % bootstrap interval of the mean above it.
+    `±` is half of the 95 % bootstrap interval of the mean above it. What `encoding` lacks is
+    spelled in ASCII before the columns are aligned.
     """
     columns = columns_of(result)
     near = [key for key in columns if key not in _FROM_NETS]
     tables = [columns] if len(columns) <= _MOST else [near, [k for k in columns if k not in near]]
-    blocks = [_rows(result, keys) for keys in tables]
-    blocks.append("\n".join([about(result), *notes(result)]))
-    blocks += [align(cells) for cells in sections(result).values()]
+    cells = [_rows(result, keys) for keys in tables] + [*sections(result).values()]
+    blocks = [align([spell(cell, encoding) for cell in line] for line in one) for one in cells]
+    said = "\n".join([about(result), *notes(result)])
+    blocks.insert(len(tables), spell(said, encoding))
     return "\n\n".join(blocks)
 
 
@@ -73,8 +77,18 @@ def label(name: str, result: dict[str, Any]) -> str:
 
 
 def show(key: str, value: float | None) -> str:
-    """A figure in its column's format; nothing for None."""
-    return "" if value is None else COLUMNS[key][1].format(value)
+    """A figure in its column's format; a dash for None."""
+    return known(COLUMNS[key][1], value)
+
+
+def known(form: str, value: float | None) -> str:
+    """A value in a format; a dash for None."""
+    return _UNKNOWN if value is None else form.format(value)
+
+
+def cell(key: str, row: Mapping[str, float | None]) -> str:
+    """A row's figure in its column's format; nothing where the row does not have it."""
+    return show(key, row[key]) if key in row else ""
 
 
 def show_half(key: str, interval: Sequence[float] | None) -> str:
@@ -90,7 +104,8 @@ def about(result: dict[str, Any]) -> str:
     models = f"model {result['model']}"
     if "other" in result:
         models = f"A {result['model']}, B {result['other']}"
-    line = f"{result['pictures']} photos at {result['size']} px, {models}"
+    count = result["pictures"]
+    line = f"{count} photo{'s' * (count != 1)} at {result['size']} px, {models}"
     if "against" in result:
         found = result["against"]
         line += f"; against {escape(found['folder'])} on {found['pictures']} of them"
@@ -102,9 +117,21 @@ def about(result: dict[str, Any]) -> str:
 def notes(result: dict[str, Any]) -> list[str]:
     """What has to be said below the table."""
     said = ["± half of the 95 % bootstrap interval (1,000 draws of the photos)"]
-    if "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
+    if result["pictures"] < 2:
+        said = ["one photo has no interval: how far a figure would vary, several photos tell"]
+    elif "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
         said += ["± of distances between sets: the jackknife's (20 groups left out in turn)"]
+    if _lacks(result):
+        said += ["- cannot be told from these photos: a share of no color, or a distance of one"]
     return [*said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
+
+
+def _lacks(part: Any) -> bool:
+    """Whether a figure of `rows`, at any depth, is None."""
+    if not isinstance(part, dict):
+        return False
+    figures = [figure for row in part.get("rows", {}).values() for figure in row.values()]
+    return None in figures or any(_lacks(inner) for inner in part.values())
 
 
 def align(cells: Iterable[Sequence[str]]) -> str:
@@ -117,13 +144,13 @@ def align(cells: Iterable[Sequence[str]]) -> str:
     )
 
 
-def _rows(result: dict[str, Any], columns: Sequence[str]) -> str:
+def _rows(result: dict[str, Any], columns: Sequence[str]) -> Cells:
     cells = [["", *(COLUMNS[key][0] for key in columns)]]
     for name, row in result["rows"].items():
         halves = result["intervals"][name]
-        cells.append([label(name, result), *(show(key, row.get(key)) for key in columns)])
+        cells.append([label(name, result), *(cell(key, row) for key in columns)])
         cells.append(["", *(show_half(key, halves.get(key)) for key in columns)])
-    return align(line for line in cells if any(line))
+    return [line for line in cells if any(line)]
 
 
 def _over_sepia(result: dict[str, Any]) -> Cells:
@@ -131,21 +158,27 @@ def _over_sepia(result: dict[str, Any]) -> Cells:
     columns = [key for key in COLUMNS if key in rows["model"]]
     cells = [["over sepia", *(COLUMNS[key][0] for key in columns)]]
     for name, row in rows.items():
-        cells.append([label(name, result), *(_signed(key, row.get(key)) for key in columns)])
+        cells.append(
+            [
+                label(name, result),
+                *(_signed(key, row[key]) if key in row else "" for key in columns),
+            ]
+        )
         cells.append(["", *(show_half(key, intervals[name].get(key)) for key in columns)])
-    return cells
+    return [line for line in cells if any(line)]
 
 
 def _signed(key: str, value: float | None) -> str:
-    return "" if value is None else COLUMNS[key][1].replace(":", ":+").format(value)
+    return known(COLUMNS[key][1].replace(":", ":+"), value)
 
 
 def _compare(section: dict[str, Any]) -> Cells:
     cells = [["A less B", "mean", "95 %", "A better on"]]
     for key, row in section["rows"].items():
-        low, high = (_signed(key, end) for end in section["intervals"][key]["difference"])
-        mean = _signed(key, row["difference"])
-        cells.append([COLUMNS[key][0], mean, f"{low} to {high}", f"{row['share_better']:.1%}"])
+        ends = section["intervals"][key]["difference"] or ()
+        span = " to ".join(_signed(key, end) for end in ends)
+        mean, share = _signed(key, row["difference"]), known("{:.1%}", row["share_better"])
+        cells.append([COLUMNS[key][0], mean, span, share])
     return cells
 
 
@@ -160,20 +193,17 @@ def _hints(section: dict[str, Any]) -> Cells:
     cells = [["hints", "PSNR gain dB", "", "ΔE at hints: median", "95th percentile"]]
     for count, row in section["rows"].items():
         half = show_half("psnr", section["intervals"][count]["psnr_gain"])
-        missed = (f"{row[f'delta_e2000_{k}']:.2f}" for k in ("median", "p95"))
-        cells.append([count, f"{row['psnr_gain']:+.2f}", half, *missed])
+        missed = (show("delta_e2000", row[f"delta_e2000_{k}"]) for k in ("median", "p95"))
+        cells.append([count, _signed("psnr", row["psnr_gain"]), half, *missed])
     return cells
 
 
 def _film(section: dict[str, Any]) -> Cells:
     cells = [["film", "PSNR lost dB", "", "colorful", ""]]
     for name, row in section["rows"].items():
-        halves, lost = section["intervals"][name], row.get("psnr_lost")
-        line = [
-            name,
-            "" if lost is None else f"{lost:z.2f}",
-            show_half("psnr", halves.get("psnr_lost")),
-        ]
+        halves = section["intervals"][name]
+        lost = known("{:z.2f}", row["psnr_lost"]) if "psnr_lost" in row else ""
+        line = [name, lost, show_half("psnr", halves.get("psnr_lost"))]
         line.append(show("colorfulness", row["colorfulness"]))
         cells.append([*line, show_half("colorfulness", halves["colorfulness"])])
     return cells
@@ -194,11 +224,12 @@ def _takes(section: dict[str, Any]) -> Cells:
     for name, row in section["rows"].items():
         if name != "together":
             half = show_half("psnr", section["intervals"][name]["psnr_lost"])
-            cells.append([name, f"{row['psnr_lost']:z.2f}", half, f"{row['over_1_db']:.0%}"])
+            lost, often = known("{:z.2f}", row["psnr_lost"]), known("{:.0%}", row["over_1_db"])
+            cells.append([name, lost, half, often])
     together, halves = (section[key]["together"] for key in ("rows", "intervals"))
     half = show_half("delta_e2000", halves["delta_e2000"])
     cells.append(["ΔE2000 between two", show("delta_e2000", together["delta_e2000"]), half, ""])
-    return [*cells, ["of it hue", f"{together['hue_share']:.0%}", "", ""]]
+    return [*cells, ["of it hue", known("{:.0%}", together["hue_share"]), "", ""]]
 
 
 def _saturations(section: dict[str, Any]) -> Cells:

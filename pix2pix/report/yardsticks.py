@@ -12,7 +12,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from pix2pix import metrics
+from pix2pix.errors import one_line
 
+_NO_DISTANCE = 1e-9  # Fréchet distance of gray below which there is nothing to close
 Rows = Mapping[str, Tensor]
 """Rows of rgb (B,3,H,W) in [0, 1] by name, `truth` among them."""
 
@@ -26,13 +28,18 @@ class YardstickError(ValueError):
 
 
 class Yardstick(Protocol):
-    """What `evaluate` measures with."""
+    """What `evaluate` measures with; `figures` are the names that `summarize` gives."""
+
+    figures: tuple[str, ...]
 
     def measure(self, rows: Rows) -> dict[str, dict[str, Tensor]]:
         """Rows of a batch -> of each row the figures (B,), and `features` (B,D)."""
 
-    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
-        """Features (N,D) of a row, of the truth and of gray -> the row's figures."""
+    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
+        """Features (N,D) of a row, of the truth and of gray -> the row's figures; N is 2 or more.
+
+        None for one that these photos do not tell.
+        """
 
 
 class Squeeze:
@@ -41,6 +48,8 @@ class Squeeze:
     `features` and `heads` are .safetensors files (metrics.SqueezeFeatures, PerceptualDistance).
     Raises YardstickError when they cannot be read.
     """
+
+    figures: tuple[str, ...] = ("frechet", "share_closed", "kid")
 
     def __init__(self, features: str | Path, heads: str | Path | None = None):
         self.network = _load(features, metrics.SqueezeFeatures)
@@ -58,11 +67,12 @@ class Squeeze:
                 figures[name]["lpips_like"] = self.distance(maps, true)
         return figures
 
-    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
+    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
         """As Yardstick: `frechet`, `share_closed`, `kid`."""
+        apart = metrics.frechet_distance(gray, truth) > _NO_DISTANCE
         return {
             "frechet": metrics.frechet_distance(model, truth),
-            "share_closed": metrics.share_closed(model, truth, gray),
+            "share_closed": metrics.share_closed(model, truth, gray) if apart else None,
             "kid": metrics.kernel_distance(model, truth, paired=True),
         }
 
@@ -75,6 +85,8 @@ class TorchMetrics:
     Fréchet distance itself is `metrics.frechet_distance`, which bears fewer photos than features.
     Raises YardstickError when something is missing and cannot be fetched.
     """
+
+    figures: tuple[str, ...] = ("fid",)
 
     def __init__(self) -> None:
         self.lpips = _published("LPIPS", _lpips)
@@ -91,7 +103,7 @@ class TorchMetrics:
                 figures[name]["lpips"] = torch.stack([self.lpips(*pair).view(()) for pair in pairs])
         return figures
 
-    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
+    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
         """As Yardstick: `fid`."""
         return {"fid": metrics.frechet_distance(model, truth)}
 
@@ -112,7 +124,7 @@ def _load(path: str | Path, kind: type) -> Any:
     try:
         return kind(path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise YardstickError(str(path), str(error).splitlines()[0]) from error
+        raise YardstickError(str(path), one_line(error)) from error
 
 
 def _published(name: str, build: Callable[[], Any]) -> Any:

@@ -1,0 +1,158 @@
+"""Evaluation of photos that tell little: one, gray ones among others, black ones, the same ones."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from pix2pix import report
+from pix2pix.errors import DataError
+from pix2pix.metrics import kernel_distance
+from pix2pix.report import measure
+from pix2pix.report.command import _strict
+
+
+class Half:
+    """A colorizer that gives the photo at half its chroma; it takes every option."""
+
+    name = "half"
+    takes_hints = True
+
+    def rgb(self, rgb, hints=(), seed=None, saturation=1.0):
+        gray = rgb.mean(2, keepdims=True)
+        share = 0.5 if seed is None else 0.4 + 0.01 * seed
+        return (gray + saturation * share * (rgb - gray)).clip(0, 255).astype(np.uint8)
+
+
+class Same:
+    """A yardstick whose features are the mean colors."""
+
+    figures = ("kid", "frechet", "share_closed")
+
+    def measure(self, rows):
+        return {name: {"features": rgb.mean((2, 3))} for name, rgb in rows.items()}
+
+    def summarize(self, model, truth, gray):
+        from pix2pix.report.yardsticks import Squeeze
+
+        return Squeeze.summarize(self, model, truth, gray)
+
+
+COLOR = [skimage.data.astronaut()[i : i + 64, 200:264] for i in range(0, 300, 60)]
+GRAY = [np.repeat(rgb.mean(2, keepdims=True).astype(np.uint8), 3, 2) for rgb in COLOR]
+BLACK = [np.zeros((64, 64, 3), np.uint8)] * 2
+SETS = {
+    "one": COLOR[:1],
+    "two": COLOR[:2],
+    "three": COLOR[:3],
+    "five": COLOR,
+    "one colored among gray": [COLOR[0], *GRAY[1:3]],
+    "one colored, one black": [COLOR[0], BLACK[0]],
+    "two the same": [COLOR[0]] * 2,
+    "gray": GRAY,
+    "one gray": GRAY[:1],
+    "black": BLACK,
+    "nearly gray": [rgb + np.array([3, 0, 0], np.uint8) for rgb in GRAY[:1]],
+}
+EVERYTHING = {"hints": (1, 2), "film": True, "sizes": True, "takes": True, "saturations": (0, 2)}
+PLAIN = {}
+
+
+def save(folder, pictures):
+    folder.mkdir(parents=True)
+    for i, rgb in enumerate(pictures):
+        Image.fromarray(rgb).save(folder / f"{i}.png")
+    return folder
+
+
+def evaluate(monkeypatch, folder, other=False, **options):
+    monkeypatch.setattr(measure, "Squeeze", lambda *_: Same())
+    options |= {"other": Half()} if other else {}
+    return report.evaluate(folder, Half(), size=32, features="any", **options)
+
+
+def floats(part):
+    if isinstance(part, dict):
+        part = list(part.values())
+    if isinstance(part, list):
+        return [number for inner in part for number in floats(inner)]
+    return [part] if isinstance(part, float) else []
+
+
+@pytest.mark.filterwarnings("error")
+def test_every_set_ends_in_figures_or_in_one_line(tmp_path, monkeypatch):
+    ended = {}
+    for name, pictures in SETS.items():
+        folder = save(tmp_path / name.replace(" ", "_"), pictures)
+        for other, options in ((False, EVERYTHING), (True, {"against": folder})):
+            try:
+                result = evaluate(monkeypatch, folder, other, **options)
+            except DataError as error:
+                assert "\n" not in str(error)
+                ended[name, other] = "one line"
+                continue
+            assert all(map(math.isfinite, floats(result))), name
+            text = report.format_table(json.loads(json.dumps(result, allow_nan=False)))
+            assert "nan" not in text and "inf" not in text and "None" not in text, text
+            ended[name, other] = "figures"
+    lines = [key for key, how in ended.items() if how == "one line"]
+    assert {name for name, _ in lines} == {"gray", "one gray", "black"}
+    print(f"odd photos: {len(ended)} of {2 * len(SETS)} end in figures or in one line")
+
+
+def test_one_photo_has_no_interval_and_no_distance(tmp_path, monkeypatch):
+    folder = save(tmp_path / "one", COLOR[:1])
+    result = evaluate(monkeypatch, folder, other=True, against=folder)
+    intervals = [result["intervals"], result["over_sepia"]["intervals"]]
+    intervals += [result["compare"]["intervals"]]
+    assert {v for part in intervals for row in part.values() for v in row.values()} == {None}
+    assert {result["rows"]["model"][k] for k in Same.figures} == {None}
+    text = report.format_table(result)
+    assert "±" not in text and "one photo has no interval" in text and "- cannot be told" in text
+    assert text.splitlines()[1].split()[-3:] == ["-"] * 3
+    assert "1 photo at 32 px" in text
+
+
+def test_the_curves_of_one_photo_have_none_either(tmp_path, monkeypatch):
+    result = evaluate(monkeypatch, save(tmp_path / "one", COLOR[:1]), **EVERYTHING)
+    for name in EVERYTHING:
+        rows = result[name]["intervals"].values()
+        assert {value for row in rows for value in row.values()} == {None}, name
+
+
+def test_the_page_of_one_photo_says_nothing_of_intervals(tmp_path, monkeypatch):
+    from pix2pix.report import page
+
+    folder = save(tmp_path / "one", COLOR[:1])
+    html = page.build(evaluate(monkeypatch, folder), [Half()])
+    assert "±" not in html and "nan" not in html.lower().replace("nance", "")
+    assert "one photo has no interval" in html and "<td>-<" in html
+
+
+def test_a_share_of_no_color_is_a_dash_and_null(tmp_path, monkeypatch):
+    """Of two takes that are gray, no difference is one of hue."""
+
+    class Gray(Half):
+        def rgb(self, rgb, **_):
+            return np.repeat(rgb[..., :1], 3, 2)
+
+    folder = save(tmp_path / "two", COLOR[:2])
+    result = report.evaluate(folder, Gray(), size=32, takes=True)
+    assert result["takes"]["rows"]["together"]["hue_share"] is None
+    last = report.format_table(result).splitlines()[-1]
+    assert last.split() == ["of", "it", "hue", "-"]
+
+
+def test_json_is_strict_whatever_comes():
+    given = {"a": [math.nan, 1.0, {"b": math.inf}], "c": "NaN"}
+    assert _strict(given) == {"a": [None, 1.0, {"b": None}], "c": "NaN"}
+
+
+def test_kernel_distance_still_asks_for_two():
+    import torch
+
+    with pytest.raises(ValueError, match="N, M >= 2"):
+        kernel_distance(torch.ones(1, 3), torch.ones(1, 3))
