@@ -150,8 +150,9 @@ def colorize(
         return load_model(weights, device)
 
     def scan() -> Iterable[jobs.Job | jobs.Record]:
-        finding = {"out": out, "every_file": every_file, "follow": follow, "shard": part}
-        return jobs.find(photos, tallies=tallies, **finding)
+        return jobs.find(
+            photos, out=out, every_file=every_file, follow=follow, shard=part, tallies=tallies
+        )
 
     bar = sys.stderr.isatty() and not piped
     total = sum(isinstance(job, jobs.Job) for job in scan()) if bar and not watch else None
