@@ -29,6 +29,7 @@ from pix2pix.errors import Corrupt, DataError, PhotoError
 from pix2pix.images import read
 from pix2pix.images.formats import EXTENSIONS
 from pix2pix.metrics import colorfulness
+from pix2pix.names import is_photo
 
 MAX_BYTES = 2**28  # of one picture file; a zip may claim any size
 _ABANDONED = 3600  # seconds after which a half-written file is nobody's
@@ -62,7 +63,8 @@ class Row:
 def list_photos(source: str | Path) -> list[str]:
     """Names of the picture files in a folder (recursive) or zip, sorted; by suffix, unopened.
 
-    Hidden files and folders are passed over, as are the `__MACOSX` copies in zips from a Mac.
+    What `names.is_photo` says is none is passed over: hidden files, thumbnails and recycle bins of
+    network drives, `__MACOSX` in zips from a Mac, our own `*.color.*`.
     Raises DataError when there is none or `source` is neither.
     """
     source = Path(source)
@@ -74,15 +76,10 @@ def list_photos(source: str | Path) -> list[str]:
     else:
         missing = "" if source.exists() else " (there is nothing of this name)"
         raise DataError(f"{source}: neither a folder nor a zip of photos{missing}")
-    names = sorted({n for n in names if Path(n).suffix.lower() in EXTENSIONS and not _hidden(n)})
+    names = sorted({n for n in names if is_photo(Path(n).parts)})
     if not names:
         raise DataError(f"{source}: no pictures in it (looked for {', '.join(sorted(EXTENSIONS))})")
     return names
-
-
-def _hidden(name: str) -> bool:
-    parts = Path(name).parts
-    return "__MACOSX" in parts or any(p.startswith(".") and p != ".." for p in parts)
 
 
 def _open_zip(source: Path) -> zipfile.ZipFile:

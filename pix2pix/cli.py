@@ -8,14 +8,14 @@ failed or the usage is wrong, 130 after Ctrl-C.
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
 
-from pix2pix import __version__
-from pix2pix.console import print_records
+from pix2pix import __version__, packages, streams
+from pix2pix.console import escape, print_records
 from pix2pix.convert.command import convert
 from pix2pix.errors import PhotoError
 from pix2pix.options import Device, Weights, load_model, stop
@@ -23,7 +23,6 @@ from pix2pix.report.command import evaluate, report
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
-    from pix2pix.jobs import Record
 
 app = typer.Typer(
     add_completion=False,
@@ -38,6 +37,7 @@ _ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (`sys.argv` by default) and return the exit status."""
+    streams.prepare()
     try:
         status = app(arguments, prog_name="pix2pix", standalone_mode=False)
         sys.stdout.flush()
@@ -48,7 +48,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # `pix2pix ... | head`: what reads us has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.drop_broken()
+        return 1
+    except ModuleNotFoundError as error:
+        line = packages.line(error)
+        if line is None:  # one of our own: a fault
+            raise
+        print(escape(line), file=sys.stderr)
+        return 1
+    except OSError as error:  # such as a full disk behind stdout
+        streams.drop_broken()
+        print(escape(f"error: {error}"), file=sys.stderr)
         return 1
 
 
@@ -96,8 +106,11 @@ def colorize(
         bool, typer.Option("--all", help="In folders, also files without extension.")
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Follow links out of a folder.")] = False,
-    keep_metadata: Annotated[
-        bool, typer.Option("--keep-metadata", help="Keep the GPS position too.")
+    keep_gps: Annotated[
+        bool, typer.Option("--keep-gps", help="Keep the place where it was taken, too.")
+    ] = False,
+    keep_metadata: Annotated[  # its former name
+        bool, typer.Option("--keep-metadata", hidden=True)
     ] = False,
     sidecars: Annotated[
         bool, typer.Option("--sidecars", help="Copy XMP sidecars beside the output, too.")
@@ -117,8 +130,10 @@ def colorize(
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix import folders, jobs
+    from pix2pix import folders, jobs, pipe
     from pix2pix.hints import parse
+    from pix2pix.tally import Tally
+    from pix2pix.watch import watch as watch_for
 
     try:
         hints = [parse(text) for text in hint or []]
@@ -128,35 +143,45 @@ def colorize(
         raise typer.BadParameter("--hint is for one photo")
     coloring: dict[str, Any] = {"saturation": saturation, "hints": hints, "seed": take}
     reading: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated}
-    part = _part(shard)
+    part, keep_gps = _part(shard), keep_gps or keep_metadata
     piped = "-" in photos or out == "-"
     if piped and (len(photos) > 1 or os.path.isdir(photos[0]) or watch or as_json):
         raise typer.BadParameter("- takes one photo, without --json or --watch")
+    tallies: dict[str, Tally] = {}
 
     def load() -> "Colorizer":
         return load_model(weights, device)
 
     def scan() -> Iterable[jobs.Job | jobs.Record]:
-        return jobs.find(photos, out=out, every_file=every_file, follow=follow, shard=part)
+        return jobs.find(
+            photos, out=out, every_file=every_file, follow=follow, shard=part, tallies=tallies
+        )
 
+    bar = sys.stderr.isatty() and not piped
+    total = sum(isinstance(job, jobs.Job) for job in scan()) if bar and not watch else None
     if piped:
-        records = _pipe(photos[0], out or "-", load, coloring, overwrite, keep_metadata, reading)
+        records = pipe.run(photos[0], out or "-", load, coloring, overwrite, keep_gps, reading)
     else:
         records = folders.run(
-            jobs.watch(scan) if watch else scan(),
+            watch_for(scan) if watch else scan(),
             load,
             coloring=coloring,
             overwrite=overwrite,
             skip_color=skip_color,
-            keep_gps=keep_metadata,
+            keep_gps=keep_gps,
             copy_sidecars=sidecars,
             **reading,
         )
-    bar = sys.stderr.isatty() and not piped
-    total = sum(isinstance(job, jobs.Job) for job in scan()) if bar and not watch else None
-    raise typer.Exit(
-        print_records(records, as_json=as_json, bar=bar, total=total, summary=not piped)
+    status = print_records(
+        records,
+        as_json=as_json,
+        bar=bar,
+        total=total,
+        summary=not piped,
+        tallies=tallies,
+        inputs=photos,
     )
+    raise typer.Exit(status)
 
 
 app.command()(evaluate)
@@ -308,34 +333,6 @@ def export(
         raise stop(Record(weights, "failed", code="weights", reason=reason)) from error
     except (ExportError, OSError) as error:
         raise stop(Record(dest, "failed", code="export", reason=str(error))) from error
-
-
-def _pipe(
-    source: str,
-    dest: str,
-    load: Callable[[], "Colorizer"],
-    coloring: dict[str, Any],
-    overwrite: bool,
-    keep_gps: bool,
-    reading: dict[str, Any],
-) -> Iterator["Record"]:
-    """Color one photo from stdin, to stdout, or both; `-` stands for them."""
-    from pix2pix import images, jobs
-
-    if dest == "-" and sys.stdout.isatty():
-        raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
-    if dest != "-" and os.path.exists(dest) and not overwrite:
-        yield jobs.Record(source, "skipped", output=dest)
-        return
-    try:
-        photo = images.read(sys.stdin.buffer if source == "-" else source, **reading)
-        model = load()
-        rgb = model.rgb(photo.rgb, **coloring)
-        where = sys.stdout.buffer if dest == "-" else dest
-        warnings = images.write(rgb, where, like=photo, model=model.name, keep_gps=keep_gps)
-        yield jobs.Record(source, "colored", dest, warnings=photo.warnings + warnings)
-    except PhotoError as error:
-        yield jobs.failure(source, error)
 
 
 def _part(shard: str) -> tuple[int, int]:

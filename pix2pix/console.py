@@ -3,42 +3,89 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pix2pix.jobs import Record
+    from pix2pix.tally import Tally
+
+_GROUPED = ("ignored", "colored")  # whose reasons are counted, too
+_SHOWN = 3  # names of a kind in the summary
 
 
 def print_records(
-    records: Iterable["Record"], *, as_json: bool, bar: bool, total: int | None, summary: bool
+    records: Iterable["Record"],
+    *,
+    as_json: bool,
+    bar: bool,
+    total: int | None,
+    summary: bool,
+    tallies: Mapping[str, "Tally"],
+    inputs: Sequence[str],
 ) -> int:
-    """Print the records as they come and the counts at last; the exit status."""
+    """Print the records as they come and the counts at last; the exit status.
+
+    `tallies` says what was passed over in the `inputs`, once the records have come.
+    """
     from tqdm import tqdm
 
     counts: Counter[str] = Counter()
+    ignored: dict[str, list[str]] = {}  # reason: the first names
     stopped = False
     try:
         with tqdm(total=total, unit="photo", disable=not bar, file=sys.stderr) as progress:
             for record in records:
                 counts[record.status] += 1
+                if record.reason and record.status in _GROUPED:
+                    counts[f"{record.status}: {record.reason}"] += 1
+                if record.status == "ignored" and len(ignored) < _SHOWN:
+                    names = ignored.setdefault(record.reason or "", [])
+                    names += [record.path] * (len(names) < _SHOWN)
                 progress.update()
                 if as_json:
                     print(as_line(record), flush=True)
                 print_lines(record)
     except KeyboardInterrupt:
         stopped = True
-    colored, skipped, failed = (counts[k] for k in ("colored", "skipped", "failed"))
+    nothing = not counts and all(path in tallies and tallies[path].empty for path in inputs)
     if summary:
-        ignored = f", {counts['ignored']} ignored" if counts["ignored"] else ""
-        print(
-            f"{colored} colored, {skipped} skipped (already there), {failed} failed{ignored}",
-            file=sys.stderr,
-        )
+        _print_passed_over(tallies, as_json=as_json)
+        if not nothing or stopped:
+            _print_counts(counts, ignored)
     if stopped:
         return 130
-    return 0 if not failed else 2 if colored or skipped else 1
+    if nothing:
+        return 1
+    return 0 if not counts["failed"] else 2 if counts["colored"] or counts["skipped"] else 1
+
+
+def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None:
+    """Name what in each input was no photo, and the inputs that held none."""
+    from pix2pix.jobs import Record
+
+    for path, tally in tallies.items():
+        nothing, reason = "nothing to color, no photo in it" * tally.empty, tally.passed_over()
+        said = "; ".join(filter(None, [nothing, reason and f"passed over: {reason}"]))
+        if as_json:
+            print(as_line(Record(path, "passed_over", reason=said)), flush=True)
+        print(escape(f"{path}: {said}"), file=sys.stderr)
+
+
+def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]]) -> None:
+    colored, skipped, failed = (counts[k] for k in ("colored", "skipped", "failed"))
+    line = f"{colored} colored, {skipped} skipped (already there), {failed} failed"
+    if counts["ignored"]:
+        line += f", {counts['ignored']} ignored"
+    print(line, file=sys.stderr)
+    for key, count in counts.items():
+        if key.startswith("colored: made anew"):
+            print(f"{count} {key.removeprefix('colored: ')}", file=sys.stderr)
+    for reason, names in ignored.items():
+        more = counts[f"ignored: {reason}"] - len(names)
+        shown = ", ".join(map(escape, names)) + f" and {more:,} more" * (more > 0)
+        print(f"ignored, {reason}: {shown}", file=sys.stderr)
 
 
 def print_lines(record: "Record") -> None:

@@ -16,15 +16,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pix2pix import images
-from pix2pix.images import sidecars
-from pix2pix.images.files import write_error
+from pix2pix import images, outputs
+from pix2pix.errors import NotPermitted
+from pix2pix.images import sidecars, temporary
+from pix2pix.images.files import kind, write_error
+from pix2pix.incolor import in_color
 from pix2pix.jobs import Job, Record, failure
 
 _WORKERS = max(1, min(4, (os.cpu_count() or 1) // 2))  # that decode, and as many that encode
 _AHEAD = _BEHIND = _WORKERS + 1  # photos decoded before the net needs them, and not yet written
 _LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP fill the memory
-_IN_COLOR = 3.0  # metrics.color_spread: the least of 499 color photos has 3.1, strong sepia 2.3
 
 
 class Colors(Protocol):
@@ -54,8 +55,10 @@ def run(
     `load` gives the model. It is called when the first photo needs it and its output folder proved
     writable; one that is not gives one record, and no more jobs. A `None` among the jobs finishes
     what is on its way. `coloring` is passed on to the model's `rgb`: saturation, hints, seed.
-    `skip_color` leaves photos alone that are in color already. What a photo lacks, its sidecars
-    may say; `copy_sidecars` puts copies of them beside its output (images/sidecars.py).
+    `skip_color` leaves photos alone that are in color already. What has a good output is skipped
+    unless `overwrite`: an empty one, and one older than its photo, is made anew (outputs.py). What
+    a photo lacks, its sidecars may say; `copy_sidecars` puts copies of them beside its output
+    (images/sidecars.py).
     """
     model: Colors | None = None
     ahead = behind = 0  # until the first photo has shown its size
@@ -81,39 +84,53 @@ def run(
                 yield writing.popleft().result()
 
 
-def in_color(rgb: np.ndarray) -> bool:
-    """Whether a photo (H,W,3) uint8 is in color; gray and toned ones (sepia) are not."""
-    import torch
-
-    from pix2pix.metrics import color_spread
-
-    step = max(1, min(rgb.shape[:2]) // 256)
-    small = torch.from_numpy(rgb[::step, ::step].copy()).permute(2, 0, 1)[None] / 255
-    return color_spread(small).item() > _IN_COLOR
-
-
 def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[Job | Record | None]:
-    """Turn the jobs that are done, and the first of each folder that refuses, into records."""
+    """Turn the jobs that are done, and the first of each folder that refuses, into records.
+
+    What killed runs left in the output folders goes.
+    """
     refusals: dict[str, Record | None] = {}
+    swept = None
     for job in jobs:
         if not isinstance(job, Job):
             yield job
-        elif not overwrite and os.path.isfile(job.dest):
-            yield Record(job.source, "skipped", output=job.dest)
+            continue
+        folder = os.path.dirname(job.dest) or "."
+        if folder != swept:  # a walk gives the photos of a folder in one go
+            temporary.sweep(folder)
+            swept = folder
+        item = _with_status(job, overwrite)
+        if isinstance(item, Record):
+            yield item
         elif job.root not in refusals:
             refusals[job.root] = refusal = _refusal(job.root)
-            yield refusal or job
+            yield refusal or item
         elif refusals[job.root] is None:
-            yield job
+            yield item
+
+
+def _with_status(job: Job, overwrite: bool) -> Job | Record:
+    """The job with the state of its file before it is read, or the record that it is done."""
+    status = outputs.status(job.source)
+    state = "none" if overwrite else outputs.state(job.dest, status)
+    if state == "good":
+        return Record(job.source, "skipped", output=job.dest)
+    return replace(job, status=status, redone=outputs.REDONE.get(state))
 
 
 def _refusal(folder: str) -> Record | None:
     try:
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            what = kind(os.lstat(folder).st_mode)
+            reason = f"{what} is there, not a folder; -o - writes into a pipe"
+            return failure(folder, NotPermitted(reason))
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # without a name, where the system can
             return None
     except OSError as error:
         return failure(folder, write_error(error))
+    except ValueError as error:  # a NUL in the name
+        return failure(folder, NotPermitted(str(error)))
 
 
 def _read(
@@ -151,14 +168,17 @@ def _write(
         return photo
     try:
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        warnings = images.write(photo.rgb, job.dest, like=photo, model=model, keep_gps=keep_gps)
+        warnings = images.write(
+            photo.rgb, job.dest, like=photo, model=model, keep_gps=keep_gps, source=job.status
+        )
         if copy_sidecars is not None:
             warnings += copy_sidecars(job.source, job.dest, model=model)
     except OSError as error:
         return failure(job.source, write_error(error))
     except Exception as error:
         return failure(job.source, error)
-    return Record(job.source, "colored", output=job.dest, warnings=photo.warnings + warnings)
+    warnings = photo.warnings + warnings
+    return Record(job.source, "colored", job.dest, reason=job.redone, warnings=warnings)
 
 
 def _is_large(photo: images.Photo | Record) -> bool:

@@ -8,18 +8,20 @@ import fnmatch
 import glob
 import hashlib
 import os
+import re
 import stat
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Literal
 
 from pix2pix import images
-from pix2pix.errors import NotPermitted, PhotoError, Unreadable
+from pix2pix.errors import NotPermitted, PhotoError, Unreadable, UnsupportedFormat
+from pix2pix.images.files import kind
 from pix2pix.images.formats import sniff, writable_format
+from pix2pix.names import is_clutter, is_output, output_name
+from pix2pix.tally import Tally
 
-_MARK = ".color"  # before the extension of every output
+_EXTENSION = r"\.[A-Za-z][A-Za-z0-9]{0,4}"  # of a file's name; ".1912" and ". Ives" are none
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Job:
     dest: str
     root: str
     """The folder that receives this input's outputs, `dest` somewhere below."""
+    status: os.stat_result | None = None
+    """What the system said of the source before it was read; its output gets time and mode."""
+    redone: str | None = None
+    """Why an output that is there is made anew."""
 
 
 @dataclass(frozen=True)
@@ -37,30 +43,13 @@ class Record:
     """What became of one input."""
 
     path: str
-    status: Literal["colored", "skipped", "ignored", "failed"]
-    """skipped: its output is already there; ignored: no input by the rules of this run."""
+    status: Literal["colored", "skipped", "ignored", "failed", "passed_over"]
+    """skipped: its output is already there; ignored: no input by the rules of this run;
+    passed_over: the path is a folder, the reason tells the files in it that are no photos."""
     output: str | None = None
     code: str | None = None
     reason: str | None = None
     warnings: list[str] = field(default_factory=list)
-
-
-def output_name(name: str, *, format: str = "PNG") -> str:
-    """Name a photo's output: `scan.tif` -> `scan.color.tif`, `a.gif` -> `a.gif.color.png`.
-
-    The extension stays where its format can be written; a name that tells no format gets the
-    extension of `format`, one of images.READABLE.
-    """
-    stem, extension = os.path.splitext(name)
-    known = images.EXTENSIONS.get(extension.lower())
-    written, new = images.output_format(SimpleNamespace(format=known or format))
-    return stem + _MARK + extension if written == known else name + _MARK + new
-
-
-def is_output(name: str) -> bool:
-    """Whether a file's name is that of an output of ours: `*.color.EXT`."""
-    stem, extension = os.path.splitext(name)
-    return extension.lower() in images.EXTENSIONS and stem.lower().endswith(_MARK)
 
 
 def failure(path: str, error: Exception) -> Record:
@@ -78,49 +67,28 @@ def find(
     every_file: bool = False,
     follow: bool = False,
     shard: tuple[int, int] = (1, 1),
+    tallies: dict[str, Tally] | None = None,
 ) -> Iterator[Job | Record]:
     """Files, folders and globs -> one Job a photo, or a Record where there is nothing to color.
 
-    Folders are walked with all below them, hidden names and outputs of earlier runs aside; under
-    `out` they keep their structure. `every_file` looks into files without extension too, `follow`
-    takes symbolic links that leave the folder. `shard` (i, n) keeps the i-th of n parts, i from 1,
-    by a hash of the name below the input. An existing path wins over its meaning as a glob.
+    Folders are walked with all below them, hidden names, thumbnails, trash and outputs of earlier
+    runs aside (names.py); under `out` they keep their structure. `every_file` looks into files
+    without extension too, `follow` takes symbolic links that leave the folder. `shard` (i, n) keeps
+    the i-th of n parts, i from 1, by a hash of the name below the input. An existing path wins over
+    its meaning as a glob. `tallies` receives what was passed over in each input, where there is
+    such, and the inputs without a photo.
     """
     paths = list(inputs)
     finder = _Finder(out, every_file, follow, alone=len(paths) == 1)
     for path in paths:
+        tally = finder.tally = Tally()
         for item in finder.find(path):
+            tally.photos += isinstance(item, Job)
+            tally.records += isinstance(item, Record)
             if isinstance(item, Record) or _in_shard(item, shard):
                 yield from [item] if len(paths) == 1 else finder.claim(item)
-
-
-def watch(
-    scan: Callable[[], Iterable[Job | Record]], *, seconds: float = 1.0
-) -> Iterator[Job | Record | None]:
-    """Repeat `scan` for ever, every `seconds`: jobs whose file kept size and date since the last.
-
-    Each comes once, and again when its file changes. `None` stands for a pause, see `run`.
-    """
-    last: dict[str, tuple[int, int]] = {}
-    given: dict[str, tuple[int, int] | None] = {}
-    while True:
-        for item in scan():
-            if isinstance(item, Record):
-                if item.path not in given:
-                    given[item.path] = None
-                    yield item
-                continue
-            try:
-                status = os.stat(item.source)
-            except OSError:
-                continue
-            stamp = status.st_size, status.st_mtime_ns
-            if last.get(item.source) == stamp != given.get(item.source):
-                given[item.source] = stamp
-                yield item
-            last[item.source] = stamp
-        yield None
-        time.sleep(seconds)
+        if tallies is not None and (tally.passed_over() or tally.empty):
+            tallies[path] = tally
 
 
 class _Finder:
@@ -129,6 +97,7 @@ class _Finder:
     def __init__(self, out: str | None, every_file: bool, follow: bool, *, alone: bool):
         self.out, self.every_file, self.follow, self.alone = out, every_file, follow, alone
         self.claims: dict[int, int] = {}
+        self.tally = Tally()
 
     def find(self, path: str) -> Iterator[Job | Record]:
         if os.path.isdir(path):
@@ -160,10 +129,7 @@ class _Finder:
             dest = output_name(name, format=_format(path) or "PNG")
             return Job(path, os.path.join(self.out or folder, dest), self.out or folder or ".")
         try:
-            if os.path.exists(self.out) and os.path.samefile(path, self.out):
-                raise NotPermitted("the output is the input itself")
-            extension = os.path.splitext(self.out)[1]
-            writable_format(images.EXTENSIONS.get(extension.lower(), extension))
+            _check_file(self.out, path)
         except PhotoError as error:
             return failure(path, error)
         return Job(path, self.out, os.path.dirname(self.out) or ".")
@@ -195,12 +161,13 @@ class _Finder:
             for entry in _entries(folders.pop()):
                 if isinstance(entry, Record):
                     yield entry
-                elif entry.name.startswith("."):
-                    continue
                 elif not _is_dir(entry):
-                    yield from self._photo(entry.path, base, inside)
+                    if not is_clutter(entry.name):
+                        yield from self._photo(entry.path, base, inside)
+                elif is_clutter(entry.name):
+                    self.tally.add_clutter(entry.name)
                 else:
-                    real, linked = os.path.realpath(entry.path), entry.is_symlink()
+                    real, linked = os.path.realpath(entry.path), os.path.islink(entry.path)
                     if linked and _is_below(real, inside):
                         continue  # the walk comes there anyway
                     if linked and not self.follow:
@@ -214,7 +181,11 @@ class _Finder:
         """The job of a file that a walk or a glob came across, if it is a photo at all."""
         name = os.path.basename(path)
         format = _format(path, look=self.every_file)
-        if format is None or is_output(name):
+        if format is None:
+            self.tally.add_file(name)
+            return
+        if is_output(name):
+            self.tally.outputs += 1
             return
         if not self.follow and os.path.islink(path) and os.path.exists(path):
             if not _is_below(os.path.realpath(path), inside):
@@ -241,7 +212,10 @@ def _entries(folder: str) -> Iterator["os.DirEntry[str] | Record"]:
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+    try:
+        return entry.is_dir()
+    except OSError:  # a drive that fails; a file then says why when it is read
+        return False
 
 
 def _format(path: str, *, look: bool = True) -> str | None:
@@ -281,7 +255,26 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _is_folder(out: str) -> bool:
-    return os.path.isdir(out) or out.endswith(os.sep) or not os.path.splitext(out)[1]
+    """Whether OUT is a folder: `scans`, `scans/`, `scans.1912` and `St. Ives` are; `a.xyz` not."""
+    extension = os.path.splitext(out)[1]
+    return os.path.isdir(out) or out.endswith(os.sep) or not re.fullmatch(_EXTENSION, extension)
+
+
+def _check_file(out: str, source: str) -> None:
+    """Raise a PhotoError unless the colored copy of `source` can go to the file `out`."""
+    try:
+        mode = os.stat(out).st_mode if os.path.exists(out) else stat.S_IFREG
+        if not stat.S_ISREG(mode):
+            raise NotPermitted(f"{out} is {kind(mode)}, not a file; -o - writes into a pipe")
+        if os.path.exists(out) and os.path.samefile(source, out):
+            raise NotPermitted("the output is the input itself")
+    except OSError as error:  # such as a source that is gone
+        raise Unreadable(error.strerror or str(error)) from error
+    extension = os.path.splitext(out)[1]
+    try:
+        writable_format(images.EXTENSIONS.get(extension.lower(), extension))
+    except UnsupportedFormat as error:
+        raise UnsupportedFormat(f"{error.reason}; a folder of this name is {out}/") from error
 
 
 def _in_shard(job: Job, shard: tuple[int, int]) -> bool:

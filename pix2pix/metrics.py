@@ -103,23 +103,6 @@ def colorfulness(rgb: Tensor) -> Tensor:
     return spread + 0.3 * (rg.mean(1).square() + yb.mean(1).square()).sqrt()
 
 
-def color_spread(rgb: Tensor) -> Tensor:
-    """Rgb (B,3,H,W) in [0, 1] -> spread (B,) in 0..255 of the colors that no toning explains.
-
-    The part of `colorfulness`'s rg and yb that is left beside their mean at each of 64 lightnesses:
-    0 for a gray photo, at most about 2 for a toned one (sepia, cyanotype), around 20 in color.
-    """
-    _check(rgb, rgb)
-    red, green, blue = (255 * rgb).flatten(2).unbind(1)  # each (B, H*W)
-    level = ((0.299 * red + 0.587 * green + 0.114 * blue) / 4).long().clamp(0, 63)
-    rest = torch.zeros_like(red[:, 0])
-    for color in (red - green, (red + green) / 2 - blue):
-        mean = color.new_zeros(len(rgb), 64)
-        mean.scatter_reduce_(1, level, color, "mean", include_self=False)
-        rest += (color - mean.gather(1, level)).square().mean(1)
-    return rest.sqrt()
-
-
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
     """Two sets of features (N,D) and (M,D) -> distance of the Gaussians fitted to them, >= 0.
 

@@ -124,7 +124,7 @@ def test_a_net_without_hints_is_one_line(weights, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("good", "bad", "there", "status"),
-    [(2, 0, 0, 0), (1, 1, 0, 2), (0, 2, 0, 1), (0, 1, 1, 2), (0, 0, 2, 0), (0, 0, 0, 0)],
+    [(2, 0, 0, 0), (1, 1, 0, 2), (0, 2, 0, 1), (0, 1, 1, 2), (0, 0, 2, 0)],
 )
 def test_exit_status(weights, tmp_path, capsys, good, bad, there, status):
     for i in range(good):
@@ -138,6 +138,116 @@ def test_exit_status(weights, tmp_path, capsys, good, bad, there, status):
     lines = tidy(capsys.readouterr().err)
     assert lines[-1] == f"{good} colored, {there} skipped (already there), {bad} failed"
     assert len(lines) == 1 + bad
+
+
+def test_what_is_passed_over_is_said_and_nothing_at_all_is_no_success(weights, tmp_path, capsys):
+    names = ("a.xyz1", "b.pdf", "c.PDF", "scan", "a.xmp", ".hidden", "Thumbs.db", "@eaDir/a.jpg")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    passed = "4 files of other kinds: .pdf 2, .xyz1 1, without extension 1"
+    passed += "; thumbnails and trash: @eaDir 1"
+    assert colorize(weights, tmp_path, "--json") == 1
+    out, err = capsys.readouterr()
+    reason = f"nothing to color, no photo in it; passed over: {passed}"
+    assert tidy(err) == [f"{tmp_path}: {reason}"]
+    record = {"path": str(tmp_path), "status": "passed_over", "reason": reason, "warnings": []}
+    assert [json.loads(line) for line in tidy(out)] == [record]
+    photo(tmp_path / "a.png")
+    (tmp_path / "empty").mkdir()
+    assert colorize(weights, tmp_path, tmp_path / "empty") == 0
+    assert tidy(capsys.readouterr().err) == [
+        f"{tmp_path}: passed over: {passed}",
+        f"{tmp_path}/empty: nothing to color, no photo in it",
+        "1 colored, 0 skipped (already there), 0 failed",
+    ]
+
+
+def test_an_empty_shard_is_a_success(weights, tmp_path, capsys):
+    photo(tmp_path / "a.png")
+    statuses = [colorize(weights, tmp_path, "--shard", f"{i}/3") for i in (1, 2, 3)]
+    assert statuses == [0, 0, 0]
+
+
+def test_a_folder_of_outputs_alone_says_so(weights, tmp_path, capsys):
+    photo(tmp_path / "a.color.png")
+    assert colorize(weights, tmp_path) == 1
+    (line,) = tidy(capsys.readouterr().err)
+    assert line.endswith("no photo in it; passed over: outputs of earlier runs: 1")
+
+
+def test_kinds_and_names_that_are_told_are_limited(weights, tmp_path, capsys):
+    for i in range(300):
+        (tmp_path / f"a.{i}x").touch()
+    assert colorize(weights, tmp_path) == 1
+    (line,) = tidy(capsys.readouterr().err)
+    assert "300 files of other kinds: others 100, " in line and len(line) < 400
+
+
+def test_what_is_made_anew_or_ignored_is_said(weights, tmp_path, capsys):
+    for i in range(5):
+        Image.fromarray(PHOTO).save(tmp_path / f"color{i}.png")
+    photo(tmp_path / "a.png")
+    (tmp_path / "a.color.png").touch()
+    assert colorize(weights, tmp_path, "--skip-color", "--json") == 0
+    out, err = capsys.readouterr()
+    lines = tidy(err)
+    assert lines[0] == "1 colored, 0 skipped (already there), 0 failed, 5 ignored"
+    assert lines[1] == "1 made anew: the output was empty"
+    assert lines[2].startswith(f"ignored, already in color: {tmp_path}/color")
+    assert lines[2].endswith(" and 2 more")
+    reasons = [json.loads(line).get("reason") for line in tidy(out)]
+    assert sorted(reasons) == ["already in color"] * 5 + ["made anew: the output was empty"]
+
+
+@pytest.mark.parametrize("out", ["scans.1912", "2024.05.01", "St. Ives", "scans", "scans.d/"])
+def test_one_photo_goes_into_a_folder_whose_name_has_dots(weights, tmp_path, monkeypatch, out):
+    photo(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert colorize(weights, "a.png", "-o", out) == 0
+    assert os.listdir(out) == ["a.color.png"]
+
+
+def test_an_extension_that_is_not_written_names_the_way_to_a_folder(weights, tmp_path, capsys):
+    source = photo(tmp_path / "a.png")
+    assert colorize(weights, source, "-o", tmp_path / "x.xyz") == 1
+    assert f"a folder of this name is {tmp_path}/x.xyz/" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="no such names here")
+def test_pipes_by_name_are_refused_with_their_right_name(weights, tmp_path, capsys):
+    source = photo(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert colorize(weights, tmp_path / "pipe") == 1
+    assert "a named pipe, not a file; give - to read a photo" in capsys.readouterr().err
+    for out in ("pipe", "pipe.png"):
+        assert colorize(weights, source, "-o", tmp_path / out) == 1
+        assert "-o - writes into a pipe" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "pipe", "pipe.png"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+def test_a_private_photo_through_stdin_stays_private(weights, tmp_path, monkeypatch):
+    source = photo(tmp_path / "a.png")
+    source.chmod(0o600)
+    with source.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        assert colorize(weights, "-", "-o", tmp_path / "b.png") == 0
+    assert (tmp_path / "b.png").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "b.png").stat().st_mtime_ns == source.stat().st_mtime_ns
+
+
+def test_a_library_s_error_in_a_pipe_is_one_line(weights, tmp_path, monkeypatch, capsys):
+    from pix2pix import images
+
+    def fail(*_, **__):
+        raise RuntimeError("broken inside")
+
+    source = photo(tmp_path / "a.png")
+    monkeypatch.setattr(images, "write", fail)
+    assert colorize(weights, source, "-o", "-") == 1
+    assert "a.png: error: RuntimeError: broken inside" in capsys.readouterr().err
 
 
 def test_rerun_does_no_work_and_overwrite_does(weights, tmp_path, capsys):
@@ -267,12 +377,12 @@ def test_options_reach_reader_and_writer(weights, tmp_path, capsys):
     assert "warning" in capsys.readouterr().err
 
 
-def test_gps_is_kept_only_with_keep_metadata(weights, tmp_path):
+def test_gps_is_kept_only_with_keep_gps_and_by_its_former_name(weights, tmp_path):
     exif = Image.Exif()
     exif[0x010E] = "a street"
     exif.get_ifd(0x8825)[1] = "N"
     Image.fromarray(PHOTO).save(tmp_path / "a.jpg", exif=exif)
-    for arguments, kept in (([], False), (["--keep-metadata"], True)):
+    for arguments, kept in (([], False), (["--keep-gps"], True), (["--keep-metadata"], True)):
         assert colorize(weights, tmp_path / "a.jpg", "--overwrite", *arguments) == 0
         found = Image.open(tmp_path / "a.color.jpg").getexif()
         assert found[0x010E] == "a street"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix import folders, images, jobs
+from pix2pix import folders, images, jobs, watch
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (32, 1, 1)).repeat(
     3, 2
@@ -523,7 +523,7 @@ def test_large_photos_are_not_held_ahead(tmp_path, monkeypatch):
 
 def test_watch_and_run_together(tmp_path):
     photo(tmp_path / "a.png")
-    events = jobs.watch(lambda: jobs.find([str(tmp_path)]), seconds=0)
+    events = watch.watch(lambda: jobs.find([str(tmp_path)]), seconds=0)
     records = folders.run(events, Tint)
     assert next(records).status == "colored"  # not held back until more photos come
     assert_colored(tmp_path / "a.color.png")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from test_folders import photo
 
-from pix2pix import jobs
+from pix2pix import jobs, watch
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_shards_share_a_folder_out_whole_and_stably(tmp_path):
 
 def test_watch_colors_what_appears_once_it_is_stable(tmp_path):
     photo(tmp_path / "first.png")
-    events = jobs.watch(lambda: jobs.find([str(tmp_path)]), seconds=0)
+    events = watch.watch(lambda: jobs.find([str(tmp_path)]), seconds=0)
     assert next(events) is None  # seen once: it may still grow
     assert next(events).source == str(tmp_path / "first.png")
     assert next(events) is None

@@ -14,17 +14,19 @@ PACKAGE = Path(pix2pix.__file__).parent
 # From the bottom up: a module may import those of earlier lines, and nothing of its own line or
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
-    errors spelling terminal temporary
+    errors spelling terminal temporary streams packages
     color randomness samples storage
     backbones images
-    nets download hints metrics film pages recolor show
-    cache takes labels
+    names nets hints metrics film pages recolor show
+    download incolor
+    cache takes labels tally
     data
     recipes pairs
     weights checkpoints
     colorize
-    jobs export workers
-    console folders page
+    jobs export workers outputs
+    console folders page watch
+    pipe
     serve options
     loggers processes feed validate state report convert
     trackers slurm sweep

@@ -203,31 +203,6 @@ def test_wrong_shapes_and_types_are_refused(metric):
         metric((good * 255).byte(), (good * 255).byte())
 
 
-def test_color_spread_tells_color_from_gray_and_toning(pair):
-    _, real = pair
-    gray = real.mean(1, keepdim=True)
-    curves = [gray**0.8, gray, gray**1.4]  # a strong sepia: color is a function of lightness
-    sepia = (torch.cat(curves, 1) * 255).round() / 255
-    assert (metrics.color_spread(real) > 8).all()
-    assert (metrics.colorfulness(sepia) > 15).all()
-    assert (metrics.color_spread(sepia) < 2.5).all()
-    assert (metrics.color_spread(gray.expand(-1, 3, -1, -1)) < 1e-3).all()
-
-
-def test_color_spread_is_the_rest_beside_the_mean_at_each_lightness():
-    rgb = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(5))
-    red, green, blue = 255 * rgb[0].flatten(1).double().numpy()
-    level = ((0.299 * red + 0.587 * green + 0.114 * blue) / 4).astype(int)
-    rest = []
-    for color in (red - green, (red + green) / 2 - blue):
-        rest.append(
-            np.mean(
-                [(c - color[level == k].mean()) ** 2 for k, c in zip(level, color, strict=True)]
-            )
-        )
-    assert metrics.color_spread(rgb).item() == pytest.approx(np.sqrt(sum(rest)), rel=1e-4)
-
-
 def test_kernel_distance_is_the_double_sum_and_that_of_torchmetrics():
     from torchmetrics.image.kid import poly_mmd
 

@@ -7,12 +7,12 @@ that shrinks while it is read) is settled here.
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
 from pix2pix.errors import NoSpace, NotPermitted, PhotoError, TooLarge, Unreadable
+from pix2pix.images import temporary
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -69,14 +69,22 @@ def _read_path(path: str, max_bytes: int) -> bytes:
 def _check_regular(mode: int) -> None:
     if stat.S_ISREG(mode):
         return
+    pipe = "; give - to read a photo from a pipe" if stat.S_ISFIFO(mode) else ""
+    raise Unreadable(f"{kind(mode)}, not a file{pipe}")
+
+
+def kind(mode: int) -> str:
+    """What a file is that is no regular one, by its st_mode, with its article."""
     kinds = {
+        stat.S_IFREG: "a file",
         stat.S_IFDIR: "a folder",
         stat.S_IFIFO: "a named pipe",
         stat.S_IFSOCK: "a socket",
         stat.S_IFCHR: "a device",
         stat.S_IFBLK: "a device",
+        stat.S_IFLNK: "a link to nothing",
     }
-    raise Unreadable(f"{kinds.get(stat.S_IFMT(mode), 'not a regular file')}, not a file")
+    return kinds.get(stat.S_IFMT(mode), "no regular file")
 
 
 def _read_exactly(file: BinaryIO, size: int) -> bytes:
@@ -92,26 +100,22 @@ def _read_exactly(file: BinaryIO, size: int) -> bytes:
     return bytes(data)
 
 
-def write_bytes(data: bytes | memoryview, dest: str | Path) -> None:
+def write_bytes(
+    data: bytes | memoryview, dest: str | Path, *, source: os.stat_result | None = None
+) -> None:
     """Put `data` at path `dest` atomically: temporary file beside it, fsync, replace.
 
-    Whatever happens, `dest` holds its old bytes or all the new ones, and an error leaves no
-    temporary file. Raises NoSpace and NotPermitted.
+    `source` is the state of the file that it is made of: `dest` gets its modification time and its
+    mode, and is no time readable by more (see temporary.write). Whatever happens, `dest` holds its
+    old bytes or all the new ones, and an error leaves no temporary file.
+    Raises NoSpace and NotPermitted.
     """
     target = os.fspath(dest)
-    folder = os.path.dirname(target) or "."
-    # A short name of its own: the target's may already be as long as the file system allows.
-    temporary = os.path.join(folder, f".pix2pix-{secrets.token_hex(8)}.tmp")
     try:
-        _write_temporary(data, temporary)
-        try:
-            os.replace(temporary, target)
-        except BaseException:
-            _remove(temporary)
-            raise
-        _sync_folder(folder)
+        temporary.write(data, target, source=source)
     except OSError as error:
         raise write_error(error) from error
+    _sync_folder(os.path.dirname(target) or ".")
 
 
 def write_stream(data: bytes | memoryview, stream: BinaryIO) -> None:
@@ -127,28 +131,9 @@ def write_error(error: OSError) -> PhotoError:
     reason = error.strerror or str(error)
     if error.errno in _NO_SPACE:
         return NoSpace(reason)
-    return NotPermitted(f"writing is not permitted: {reason}")
-
-
-def _write_temporary(data: bytes | memoryview, temporary: str) -> None:
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)  # the umask takes its bits away
-    try:
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except BaseException:
-        _remove(temporary)
-        raise
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
+    if error.errno in _DENIED:
+        return NotPermitted(f"writing is not permitted: {reason}")
+    return NotPermitted(f"the file system refused the output: {reason}")
 
 
 def _sync_folder(folder: str) -> None:

@@ -19,7 +19,6 @@ from pix2pix.images.formats import Container
 _START = b"\xff\x4f\xff\x51"
 _SIZ, _COD, _COC, _SOT, _SOD, _END = 0xFF51, 0xFF52, 0xFF53, 0xFF90, 0xFF93, 0xFFD9
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_EXIF = b"JpgTiffExif->JP2"
 # EnumCS: two levels, sRGB, gray, sYCC, CMYK
 _COLOR_SPACES = {0, 12, 15, 16, 17, 18}
 # An empty picture takes a bit for 4,096 pixels; none that shows something is so small.
@@ -112,8 +111,6 @@ def _color(box: bytes, container: Container) -> None:
 def _metadata(data: bytes, start: int, end: int, container: Container) -> None:
     if data[start : start + 16] == _XMP:
         container.xmp = data[start + 16 : end]
-    elif data[start : start + 16] == _EXIF:
-        container.warnings.append("EXIF in JPEG 2000 is not carried over")
 
 
 def _codestream(data: bytes, start: int, end: int, container: Container) -> None:

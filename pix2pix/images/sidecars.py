@@ -109,8 +109,8 @@ def copy(
 ) -> list[str]:
     """Write the sidecars of `photo` beside its copy at `dest`, with what still holds; warnings.
 
-    `a.jpg.xmp` becomes `a.color.jpg.xmp`, `a.xmp` becomes `a.color.xmp`. One that is there stays,
-    unless `overwrite`.
+    `a.jpg.xmp` becomes `a.color.jpg.xmp`, `a.xmp` becomes `a.color.xmp`, with the time and the mode
+    of the file that it is made of. One that is there stays, unless `overwrite`.
     """
     stem, extension = os.path.splitext(dest)
     warnings: list[str] = []
@@ -122,7 +122,7 @@ def copy(
             packet = xmp.Packet(sidecar.data)
             name = EXTENSIONS.get(extension.lower(), "")
             provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
-            files.write_bytes(packet.to_bytes(), target)
-        except (*xmp.ERRORS, PhotoError) as error:
+            files.write_bytes(packet.to_bytes(), target, source=os.stat(sidecar.path))
+        except (*xmp.ERRORS, PhotoError, OSError) as error:
             warnings.append(f"sidecar {os.path.basename(sidecar.path)!r} not copied: {error}")
     return warnings

@@ -1,6 +1,7 @@
 """Colors back into a file: the input's format, its metadata where it holds, all or nothing."""
 
 import io
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,11 +28,13 @@ def write(
     model: str,
     format: str | None = None,
     keep_gps: bool = False,
+    source: os.stat_result | None = None,
 ) -> list[str]:
     """rgb (H,W,3) uint8 sRGB -> a file at `dest`, atomically, or bytes into a stream; warnings.
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
-    gives alpha and metadata. `model` is named in the provenance. Raises NoSpace, NotPermitted,
+    gives alpha and metadata. `model` is named in the provenance. A file gets the modification time
+    and the mode of `source`, the state of the photo's file. Raises NoSpace, NotPermitted,
     UnsupportedFormat, TooLarge and NotEncoded, and leaves no file then.
     """
     path = dest if isinstance(dest, (str, Path)) else None
@@ -40,7 +43,7 @@ def write(
             format = formats.EXTENSIONS.get(Path(path).suffix.lower())
         buffer, warnings = _encode(rgb, like=like, model=model, format=format, keep_gps=keep_gps)
         if path is not None:
-            files.write_bytes(buffer.getbuffer(), path)
+            files.write_bytes(buffer.getbuffer(), path, source=source)
         else:
             files.write_stream(buffer.getbuffer(), dest)  # type: ignore[arg-type]
     except PhotoError as error:

@@ -9,15 +9,15 @@ import json
 import numpy as np
 from PIL import Image
 
-from pix2pix import images, metrics
+from pix2pix import images
 from pix2pix.console import escape
 from pix2pix.errors import DataError, PhotoError
+from pix2pix.incolor import in_color
 from pix2pix.report.curves import Colors
 from pix2pix.report.paper import jpeg, page
-from pix2pix.report.photos import find, to_tensor
+from pix2pix.report.photos import find
 
 _SIDE = 560  # [px], the longer side of what is shown
-_LEAST_SPREAD = 3.0  # metrics.color_spread below which a photo is gray or toned
 
 _STYLE = """
 #pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
@@ -143,7 +143,7 @@ def build(folder: str, colorizer: Colors, skipped: list[dict[str, str]], *, seed
         except PhotoError as error:
             skipped.append({"path": str(path), "code": error.code, "reason": error.reason})
             continue
-        if metrics.color_spread(to_tensor(real[None])) < _LEAST_SPREAD:
+        if not in_color(real):
             reason = "a gray or toned photo has no real colors to tell"
             skipped.append({"path": str(path), "code": "gray", "reason": reason})
             continue

@@ -1,0 +1,79 @@
+"""Names: which files of a folder are photos at all, and what an output of ours is called.
+
+One rule for coloring and for training: a thumbnail or a deleted photo is no photo in either.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+from pix2pix import images
+
+_MARK = ".color"  # before the extension of every output
+_LONGEST = 255  # bytes of a name, on every common file system
+# What the systems that store photos keep beside them, in lower case; hidden names (.@__thumb of
+# QNAP, .Trash-1000 of Linux, ._a.jpg of a Mac) are left aside anyway.
+_CLUTTER = {
+    "@eadir",  # Synology: thumbnails
+    "#recycle",  # Synology: what was deleted
+    "#snapshot",
+    "@recycle",  # QNAP
+    "@recently-snapshot",
+    "$recycle.bin",  # Windows
+    "recycler",
+    "system volume information",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "lost+found",
+    "__macosx",  # in zips from a Mac
+}
+
+
+def output_name(name: str, *, format: str = "PNG") -> str:
+    """Name a photo's output: `scan.tif` -> `scan.color.tif`, `a.gif` -> `a.gif.color.png`.
+
+    The extension stays where its format can be written; a name that tells no format gets the
+    extension of `format`, one of images.READABLE. A name that would get longer than file systems
+    allow is cut, and told from others by a hash of the whole.
+    """
+    stem, extension = os.path.splitext(name)
+    known = images.EXTENSIONS.get(extension.lower())
+    written, new = images.output_format(SimpleNamespace(format=known or format))
+    if written != known:
+        stem, extension = name, new
+    end = _MARK + extension
+    if len(os.fsencode(stem + end)) <= _LONGEST:
+        return stem + end
+    end = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}{end}"
+    return _cut(stem, _LONGEST - len(os.fsencode(end))) + end
+
+
+def _cut(text: str, size: int) -> str:
+    """The start of a name, at most `size` bytes of it, without a broken character at its end."""
+    while len(os.fsencode(text)) > size:
+        text = text[:-1]
+    return text
+
+
+def is_output(name: str) -> bool:
+    """Whether a file's name is that of an output of ours: `*.color.EXT`."""
+    stem, extension = os.path.splitext(name)
+    return extension.lower() in images.EXTENSIONS and stem.lower().endswith(_MARK)
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name holds no photos of anyone: thumbnails, trash, hidden.
+
+    The name alone, not a path; "." and ".." are none.
+    """
+    hidden = name.startswith(".") and name not in (".", "..")
+    return hidden or name.lower() in _CLUTTER
+
+
+def is_photo(parts: Iterable[str]) -> bool:
+    """Whether a file is a photo, by the names on the way to it from the folder that was given."""
+    *folders, name = parts
+    known = os.path.splitext(name)[1].lower() in images.EXTENSIONS
+    return known and not is_output(name) and not any(map(is_clutter, [*folders, name]))
