@@ -13,7 +13,6 @@ import argparse
 import gc
 import hashlib
 import re
-import select
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from fuzz.judge import FAULT, Verdict, judge, run
 from fuzz.seeds import seeds
-from fuzz.watch import Child, Result, Watch
+from fuzz.watch import Result, Watch, watched
 
 _CODES = ("ok", "truncated", "corrupt", "unsupported_format", "unsupported_mode", "invalid_pixels")
 
@@ -97,23 +96,12 @@ def fuzz(*, runs: int, seed: int, seconds: float, watch: Watch, jobs: int = 1) -
         each = run(seed, index)
         return judge(each.data, each.format, each.rng)
 
-    tally, start = Tally(seed), time.monotonic()
+    tally = Tally(seed)
     work(0)  # what is loaded once, and the seeds
     gc.collect()
     gc.freeze()
-    children = [Child(work, first, jobs, watch) for first in range(jobs)]
-    try:
-        while tally.runs < runs and time.monotonic() - start < seconds:
-            by_pipe = {child.pipe: child for child in children}
-            ready = select.select(list(by_pipe), [], [], 0.2)[0]
-            found = [result for pipe in ready for result in by_pipe[pipe].results()]
-            found += [result for child in children for result in child.check()]
-            for result in found:
-                if result.index < runs:
-                    tally.add(result)
-    finally:
-        for child in children:
-            child.end()
+    for result in watched(work, runs, watch, jobs=jobs, until=time.monotonic() + seconds):
+        tally.add(result)
     return tally
 
 

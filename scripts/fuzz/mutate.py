@@ -4,6 +4,7 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Literal
 
 from fuzz.structure import PNG, Field, layout, repaired
 
@@ -52,7 +53,7 @@ def mutated(rng: random.Random, format: str, seed: bytes, another: bytes) -> byt
 
 
 def _set_field(rng: random.Random, data: bytearray, field: Field) -> None:
-    order = "little" if field.order == "<" else "big"
+    order: Literal["little", "big"] = "little" if field.order == "<" else "big"
     old = int.from_bytes(data[field.at : field.at + field.size], order)
     choice = rng.randrange(6)
     if choice < 2:
@@ -65,8 +66,14 @@ def _set_field(rng: random.Random, data: bytearray, field: Field) -> None:
         value = rng.choice((len(data), len(data) - 1, len(data) - field.at, field.at, 8))
     else:
         value = rng.randrange(2 ** (8 * field.size))
-    value &= 2 ** (8 * field.size) - 1
-    data[field.at : field.at + field.size] = value.to_bytes(field.size, order)
+    data[:] = replaced(bytes(data), field, value)
+
+
+def replaced(data: bytes, field: Field, value: int) -> bytes:
+    """`data` with another number in it, cut to the field's size."""
+    order: Literal["little", "big"] = "little" if field.order == "<" else "big"
+    raw = (value & 2 ** (8 * field.size) - 1).to_bytes(field.size, order)
+    return data[: field.at] + raw + data[field.at + field.size :]
 
 
 def _blocks(rng: random.Random, format: str, data: bytearray, seed: bytes, another: bytes) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import sys
 import tempfile
@@ -42,11 +43,11 @@ class Watch:
 
 
 class Child:
-    """A process that does runs `first`, `first + step`, ... until it is killed or fails."""
+    """A process that does those of `runs`, one after the other; a new one where it fails."""
 
-    def __init__(self, work: Callable[[int], Verdict], first: int, step: int, watch: Watch):
-        self.work, self.step, self.watch = work, step, watch
-        self.next = first
+    def __init__(self, work: Callable[[int], Verdict], runs: range, watch: Watch):
+        self.work, self.runs, self.watch = work, runs, watch
+        self.done = False
         self._start()
 
     def _start(self) -> None:
@@ -58,8 +59,7 @@ class Child:
             try:
                 os.close(reading)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-                _loop(self.work, self.next, self.step, self.watch, writing)
-                code = _LARGE
+                code = _loop(self.work, self.runs, self.watch, writing)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -82,7 +82,7 @@ class Child:
             *lines, self.buffer = (self.buffer + piece).split(b"\n")
             for line in lines:
                 index, verdict, seconds, megabytes = json.loads(line)
-                self.next = index + self.step
+                self.runs = self.runs[1:]
                 yield Result(index, Verdict(*verdict), seconds, megabytes)
             return
         yield from self._restarted("")
@@ -92,25 +92,46 @@ class Child:
         silent = time.monotonic() - self.heard
         if silent > self.watch.seconds:
             yield from self._restarted(f"hang: more than {self.watch.seconds:g} s")
-        elif silent > 0.2 and _megabytes(self.pid) > _RUNAWAY * self.watch.megabytes:
+        elif silent > 0.5 and _megabytes(self.pid) > _RUNAWAY * self.watch.megabytes:
             yield from self._restarted(f"memory: more than {_RUNAWAY} times the bound")
 
     def _restarted(self, reason: str) -> Iterator[Result]:
         silent = time.monotonic() - self.heard
         code = self.end(kill=bool(reason))
-        if reason or code != _LARGE:
+        if reason or code not in (0, _LARGE):
             crash = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-            yield Result(self.next, Verdict("", FAULT + (reason or f"crash: {crash}")), silent)
-            self.next += self.step
-        self._start()
+            verdict = Verdict("", FAULT + (reason or f"crash: {crash}"))
+            yield Result(self.runs[0], verdict, silent)
+            self.runs = self.runs[1:]
+        if self.runs:
+            self._start()
+        else:
+            self.done = True
 
 
-def _loop(
-    work: Callable[[int], Verdict], index: int, step: int, watch: Watch, writing: int
-) -> None:
-    """In the child. Ends after a run that took it above the memory bound: the next starts small."""
+def watched(
+    work: Callable[[int], Verdict], runs: int, watch: Watch, *, jobs: int = 1, until: float = 0.0
+) -> Iterator[Result]:
+    """Results of `work` for 0 ... `runs` - 1, in order if `jobs` is 1; `until`: time.monotonic."""
+    children = [Child(work, range(first, runs, jobs), watch) for first in range(min(jobs, runs))]
+    try:
+        while children and not 0 < until < time.monotonic():
+            by_pipe = {child.pipe: child for child in children}
+            for pipe in select.select(list(by_pipe), [], [], 0.2)[0]:
+                yield from by_pipe[pipe].results()
+            children = [child for child in children if not child.done]
+            for child in children:
+                yield from child.check()
+    finally:
+        for child in children:
+            if not child.done:
+                child.end()
+
+
+def _loop(work: Callable[[int], Verdict], runs: range, watch: Watch, writing: int) -> int:
+    """In the child: its exit status. It ends after a run that took it above the memory bound."""
     printed = _catch_stderr()
-    while True:
+    for index in runs:
         start = time.perf_counter()
         verdict = work(index)
         seconds = time.perf_counter() - start
@@ -124,8 +145,8 @@ def _loop(
         line = json.dumps((index, fields, round(seconds, 4), round(peak, 1)))
         os.write(writing, line.encode() + b"\n")
         if above:
-            return
-        index += step
+            return _LARGE
+    return 0
 
 
 def _catch_stderr() -> Callable[[], str]:
