@@ -38,7 +38,7 @@ def read(data, **options):
     return plain(data, **options)
 
 images.read = read
-tally = fuzz_images.fuzz(runs=20, seed=0, seconds=60, watch=Watch(seconds=1, megabytes=300))
+tally = fuzz_images.fuzz(runs=20, seed=0, seconds=60, watch=Watch(seconds=4, megabytes=300))
 print(tally.runs, *sorted(tally.faults), sep="\\n")
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz.seeds import gray, saved
+from fuzz.drawings import gray, saved
 
 from torture.report import Line
 

@@ -5,8 +5,9 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 
+from fuzz.drawings import gray, saved
 from fuzz.mutate import replaced
-from fuzz.seeds import chunk, gray, saved, seeds, segment
+from fuzz.seeds import chunk, seeds, segment
 from fuzz.structure import PNG, layout, repaired
 from PIL import Image
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuzz.seeds import color, saved
+from fuzz.drawings import color, saved
 from PIL import Image
 
 from torture.report import Line

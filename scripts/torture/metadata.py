@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuzz.seeds import gray, saved
+from fuzz.drawings import gray, saved
 
 from torture.report import Line
 

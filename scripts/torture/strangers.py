@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fuzz.seeds import gray, saved
+from fuzz.drawings import gray, saved
 
 from torture.report import Line
 from torture.service import Service, running
