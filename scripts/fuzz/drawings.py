@@ -3,10 +3,13 @@
 import functools
 import io
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+Makers = dict[str, Callable[[], bytes]]
 
 
 @functools.cache

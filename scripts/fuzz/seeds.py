@@ -10,12 +10,10 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from fuzz import metadata
-from fuzz.drawings import bmps, color, gray, saved
+from fuzz.drawings import Makers, bmps, color, gray, saved
 from fuzz.seeds_tiff import tiffs
 from pix2pix.errors import UnsupportedFormat
 from pix2pix.images import formats
-
-Makers = dict[str, Callable[[], bytes]]
 
 
 def segment(marker: int, content: bytes) -> bytes:
