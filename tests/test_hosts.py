@@ -7,9 +7,10 @@ import socket
 import pytest
 from attacked import Target
 from serving import Service
+from starlette.datastructures import Headers
 
 from pix2pix import cli, serve
-from pix2pix.serve.hosts import Hosts, same_origin
+from pix2pix.serve.hosts import Hosts, same_origin, stranger
 
 pytest_plugins = ["attacked"]
 
@@ -152,3 +153,11 @@ def test_the_command_line_hands_on_what_is_allowed(monkeypatch: pytest.MonkeyPat
 )
 def test_same_origin(origin: str, host: str, same: bool) -> None:
     assert same_origin(origin, host) is same
+
+
+def test_where_any_name_is_answered_a_proxy_may_have_changed_it() -> None:
+    headers = Headers({"host": "10.0.0.7:7860", "origin": "https://a.hf.space"})
+    scope = {"type": "http", "method": "POST"}
+    assert stranger(scope, headers, Hosts.of("0.0.0.0", ["*"])) is None
+    refused = stranger(scope, headers, Hosts.of("0.0.0.0"))
+    assert refused is not None and refused.code == "origin"

@@ -260,6 +260,17 @@ def test_what_nobody_needs_is_not_there(target: Target, path: str) -> None:
     assert Visitor(target).get(path).status == 404
 
 
+def test_a_call_is_json_and_a_query_opens_nothing(target: Target) -> None:
+    visitor = Visitor(target)
+    sent = json.dumps({"data": [None, 1.0]}).encode()
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        got = visitor.ask("POST", "/gradio_api/call/colorize", sent, {"Content-Type": kind})
+        assert got.status == 415
+    info = visitor.get("/gradio_api/info")
+    assert list(json.loads(info.body)["named_endpoints"]) == ["/colorize"]
+    assert visitor.get("/gradio_api/info?all_endpoints=true").body == info.body
+
+
 OPEN = {
     *("GET /", "HEAD /", "GET /config", "GET /config/", "GET /theme.css", "GET /favicon.ico"),
     *("GET /robots.txt", "GET /static/{path:path}", "GET /assets/{path:path}"),
