@@ -331,13 +331,16 @@ def test_the_component_takes_files_of_the_shelf_only(tmp_path: Path, monkeypatch
     (folder / "a.png").write_bytes(photo(format="PNG"))
     (folder / "link.png").symlink_to(folder / "a.png")
     os.mkfifo(folder / "pipe.png")
-    for name in ("a.png", "link.png", "pipe.png", "gone.png"):
-        shelf.put(str(folder / name), "")
+    linked = tmp_path / ("d" * 64)
+    linked.symlink_to(folder)
+    known = [folder / name for name in ("a.png", "link.png", "pipe.png", "gone.png")]
+    for path in [*known, linked / "a.png"]:
+        shelf.put(str(path), "")
     upload = page.blocks[next(iter(shelf.slots))]
     client = Calls(page, upload)
     assert client.takes(folder / "a.png")
-    for name in ("link.png", "pipe.png", "gone.png", "../a.png", "unknown.png"):
-        assert not client.takes(folder / name)
+    for path in [*known[1:], linked / "a.png", folder / "../a.png", folder / "unknown.png"]:
+        assert not client.takes(path)
 
 
 @dataclass
