@@ -7,9 +7,16 @@ import socket
 import pytest
 from attacked import Target
 from serving import Service
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from pix2pix import cli, serve
-from pix2pix.serve.hosts import Hosts, same_origin
+from pix2pix.serve.edge import Edge
+from pix2pix.serve.hosts import Hosts, same_origin, stranger
+from pix2pix.serve.limits import Limits
+from pix2pix.serve.logs import Figures
 
 pytest_plugins = ["attacked"]
 
@@ -152,3 +159,56 @@ def test_the_command_line_hands_on_what_is_allowed(monkeypatch: pytest.MonkeyPat
 )
 def test_same_origin(origin: str, host: str, same: bool) -> None:
     assert same_origin(origin, host) is same
+
+
+def test_where_any_name_is_answered_a_proxy_may_have_changed_it() -> None:
+    headers = Headers({"host": "10.0.0.7:7860", "origin": "https://a.hf.space"})
+    scope = {"type": "http", "method": "POST"}
+    assert stranger(scope, headers, Hosts.of("0.0.0.0", ["*"])) is None
+    refused = stranger(scope, headers, Hosts.of("0.0.0.0"))
+    assert refused is not None and refused.code == "origin"
+
+
+# --- the edge alone -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def behind() -> tuple[TestClient, list[dict[str, str]]]:
+    """An edge, and the headers that reach what is behind it."""
+    seen: list[dict[str, str]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(dict(Headers(scope=scope)))
+        await PlainTextResponse("figures")(scope, receive, send)
+
+    edge = Edge(app, limits=Limits(), figures=Figures(None))
+    return TestClient(edge, base_url="http://localhost"), seen
+
+
+def test_the_edge_lets_known_names_through_only(behind) -> None:
+    client, seen = behind
+    assert client.get("/", headers={"host": EVIL}).status_code == 421
+    assert client.get("/", headers={"x-forwarded-host": EVIL}).status_code == 421
+    assert not seen
+    assert client.get("/").status_code == 200
+
+
+def test_the_edge_refuses_what_other_sites_send(behind) -> None:
+    client, seen = behind
+    assert client.post("/a", headers={"origin": f"http://{EVIL}"}).status_code == 403
+    assert client.post("/api/colorize", headers={"origin": "null"}).status_code == 403
+    assert not seen
+    assert client.post("/a", headers={"origin": "http://localhost"}).status_code == 200
+
+
+def test_the_page_behind_the_edge_sees_no_origin_and_no_address(behind) -> None:
+    client, seen = behind
+    client.get("/", headers={"origin": f"http://{EVIL}", "x-gradio-server": f"http://{EVIL}"})
+    assert not {"origin", "x-gradio-server"} & seen[0].keys()
+
+
+def test_the_edge_shows_figures_where_asked_for(behind) -> None:
+    client, seen = behind
+    assert client.get("/metrics").status_code == 404 and not seen
+    client.app.metrics = True
+    assert client.get("/metrics").text == "figures"

@@ -260,6 +260,17 @@ def test_what_nobody_needs_is_not_there(target: Target, path: str) -> None:
     assert Visitor(target).get(path).status == 404
 
 
+def test_a_call_is_json_and_a_query_opens_nothing(target: Target) -> None:
+    visitor = Visitor(target)
+    sent = json.dumps({"data": [None, 1.0]}).encode()
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        got = visitor.ask("POST", "/gradio_api/call/colorize", sent, {"Content-Type": kind})
+        assert got.status == 415
+    info = visitor.get("/gradio_api/info")
+    assert list(json.loads(info.body)["named_endpoints"]) == ["/colorize"]
+    assert visitor.get("/gradio_api/info?all_endpoints=true").body == info.body
+
+
 OPEN = {
     *("GET /", "HEAD /", "GET /config", "GET /config/", "GET /theme.css", "GET /favicon.ico"),
     *("GET /robots.txt", "GET /static/{path:path}", "GET /assets/{path:path}"),
@@ -320,13 +331,16 @@ def test_the_component_takes_files_of_the_shelf_only(tmp_path: Path, monkeypatch
     (folder / "a.png").write_bytes(photo(format="PNG"))
     (folder / "link.png").symlink_to(folder / "a.png")
     os.mkfifo(folder / "pipe.png")
-    for name in ("a.png", "link.png", "pipe.png", "gone.png"):
-        shelf.put(str(folder / name), "")
+    linked = tmp_path / ("d" * 64)
+    linked.symlink_to(folder)
+    known = [folder / name for name in ("a.png", "link.png", "pipe.png", "gone.png")]
+    for path in [*known, linked / "a.png"]:
+        shelf.put(str(path), "")
     upload = page.blocks[next(iter(shelf.slots))]
     client = Calls(page, upload)
     assert client.takes(folder / "a.png")
-    for name in ("link.png", "pipe.png", "gone.png", "../a.png", "unknown.png"):
-        assert not client.takes(folder / name)
+    for path in [*known[1:], linked / "a.png", folder / "../a.png", folder / "unknown.png"]:
+        assert not client.takes(path)
 
 
 @dataclass

@@ -56,7 +56,8 @@ the rest of their metadata stays, and the file says that its colors come from a 
 
 `python app.py` serves the same page on your own machine, at http://127.0.0.1:7860, once
 `pip install gradio -r requirements.txt` is done; `python app.py my.safetensors` does with weights
-of your own. `GRADIO_SERVER_PORT` sets another port. On ZeroGPU each photo borrows a GPU.
+of your own. `GRADIO_SERVER_PORT` sets another port; `PIX2PIX_ALLOW_HOSTS` are names, with commas
+between, under which it is asked from elsewhere. On ZeroGPU each photo borrows a GPU.
 """
 
 APP = '''"""The page as an app: `python app.py [WEIGHTS]`, here or as a Hugging Face Space."""

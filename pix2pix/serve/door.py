@@ -92,6 +92,9 @@ class Door:
             if self.shelf.full:
                 raise Refusal(429, "busy", "too many uploads at once", retry_after=60)
         elif kind in ("call", "small"):
+            # a page of another site can send the other kinds without asking first
+            if not Headers(scope=scope).get("content-type", "").startswith("application/json"):
+                raise Refusal(415, "unsupported_format", "send JSON, as application/json")
             asked = await Asked.read(receive, MOST)
             if kind == "call":
                 asked.body = read_call(asked.body, name, self.page, self.shelf, visitor)

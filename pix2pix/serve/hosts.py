@@ -64,13 +64,14 @@ class Hosts:
 def stranger(scope: Scope, headers: Headers, hosts: Hosts) -> Refusal | None:
     """Why a request is not one for this service: another one's name, or another site's page.
 
-    Without a Host (HTTP/1.0) it comes from no browser, and so from no web page.
+    Without a Host (HTTP/1.0) it comes from no browser, and so from no web page. Where any name is
+    answered, a proxy may have changed the Host, and an Origin cannot be compared with it.
     """
     names = headers.getlist("host") + headers.getlist("x-forwarded-host")
     if not all(hosts.know(name.partition(",")[0].strip()) for name in names):
         return Refusal(421, "host", "not a name of this service; --allow-host adds one")
     origin = headers.get("origin")
-    if origin is None or scope["method"] in _SAFE:
+    if origin is None or scope["method"] in _SAFE or hosts.any:
         return None
     if not any(same_origin(origin, name.partition(",")[0].strip()) for name in names):
         return Refusal(403, "origin", "pages of other sites may not ask this")

@@ -1,0 +1,95 @@
+"""The shelf: who may use what was sent, and who may fetch what was told of."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pix2pix.page import shelf as shelves
+from pix2pix.page.shelf import Shelf
+
+SENT = "/tmp/gradio/abc/old.png"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path, kept=3600)
+
+
+def test_what_was_sent_belongs_to_the_first_session_that_names_it(shelf: Shelf) -> None:
+    name = shelf.put(SENT, "")
+    assert name.startswith("/files/") and name.endswith("/old.png") and "abc" not in name
+    assert shelf.take(name, visitor="", session="mine") == SENT
+    assert shelf.take(name, visitor="", session="mine") == SENT
+    assert shelf.take(name, visitor="", session="theirs") is None
+
+
+def test_what_was_sent_with_a_cookie_is_used_with_it(shelf: Shelf) -> None:
+    name = shelf.put(SENT, "alice")
+    for other in ("", "bob"):
+        assert shelf.take(name, visitor=other, session="s") is None
+    assert shelf.take(name, visitor="alice", session="s") == SENT
+
+
+def test_the_same_bytes_sent_twice_are_two(shelf: Shelf) -> None:
+    hers, his = shelf.put(SENT, ""), shelf.put(SENT, "")
+    assert hers != his
+    assert shelf.take(hers, visitor="", session="hers") == SENT
+    assert shelf.take(his, visitor="", session="his") == SENT
+    assert shelf.take(hers, visitor="", session="his") is None
+
+
+def test_no_other_name_means_anything(shelf: Shelf) -> None:
+    name = shelf.put(SENT, "")
+    key = name.split("/")[2]
+    odd = [
+        SENT,
+        "",
+        "/",
+        ".",
+        name + "/",
+        f"/files/{key}/..",
+        f"/files/{key}",
+        f"files/{key}/old.png",
+    ]
+    odd += [f"/files/{key}/other.png", f"/other/{key}/old.png", f"/files/x/{key}/old.png"]
+    for each in [*odd, None, 5, ["a"], {"path": name}]:
+        assert shelf.take(each, visitor="", session="s") is None
+        assert not isinstance(each, str) or shelf.told(each, "") is None
+    assert shelf.told(name, "") is None  # what was sent is not given back
+
+
+def test_a_result_is_for_those_whom_an_answer_told(shelf: Shelf) -> None:
+    name = "/files/abc/a.png"
+    assert shelf.told(name, "alice") is None
+    shelf.tell("abc", "alice")
+    assert shelf.told(name, "alice") == shelf.folder / "abc" / "a.png"
+    assert shelf.told(name, "bob") is None and shelf.told(name, "") is None
+    shelf.tell("plain", "")  # without a cookie the name is all there is
+    assert shelf.told("/files/plain/a.png", "bob") is not None
+    shelf.tell("sample", None)
+    assert shelf.told("/files/sample/a.jpg", "bob") is not None
+    assert shelf.told("/files/abc/../a.jpg", "alice") is None
+    assert shelf.told("/files/abc/..", "alice") is None
+
+
+def test_names_are_forgotten_in_time(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = shelf.put(SENT, "")
+    shelf.tell("abc", "alice")
+    shelf.tell("sample", None)
+    assert shelf.has(SENT)
+    later = time.monotonic() + 3601
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    shelf.put("/tmp/gradio/def/b.png", "")
+    assert shelf.take(name, visitor="", session="s") is None and not shelf.has(SENT)
+    shelf.tell("def", "bob")
+    assert shelf.told("/files/abc/a.png", "alice") is None
+    assert shelf.told("/files/sample/a.png", "bob") is not None
+
+
+def test_it_holds_so_many_and_no_more(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_MOST", 2)
+    shelf.put(SENT, "")
+    assert not shelf.full
+    shelf.put(SENT, "")
+    assert shelf.full
