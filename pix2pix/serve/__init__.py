@@ -13,9 +13,10 @@ try:
     from starlette.types import ASGIApp
 
     from pix2pix.serve.address import Address, parse_root
-    from pix2pix.serve.api import answer_as_the_api, build_api
+    from pix2pix.serve.api import build_api
     from pix2pix.serve.cors import Cors, parse_origin
     from pix2pix.serve.edge import Edge
+    from pix2pix.serve.failures import answer_as_the_api
     from pix2pix.serve.hosts import Hosts
     from pix2pix.serve.logs import Figures, log, set_up_logging
     from pix2pix.serve.printed import nothing_printed, say

@@ -8,12 +8,9 @@ from typing import Annotated, Any
 
 import torch
 from fastapi import APIRouter, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Mount
 
 from pix2pix import __version__, images
 from pix2pix.colorize import Colorizer
@@ -21,9 +18,10 @@ from pix2pix.errors import BadHint, PhotoError
 from pix2pix.hints import Hint, parse
 from pix2pix.serve.docs import ANSWERS, BODY, TYPES, as_page
 from pix2pix.serve.edge import ROUTES, Refusal
+from pix2pix.serve.failures import answer_failures
 from pix2pix.serve.limits import Limits
 from pix2pix.serve.logs import Figures, log
-from pix2pix.serve.parameters import Parameters, gather, reason
+from pix2pix.serve.parameters import Parameters, gather
 from pix2pix.serve.upload import Uploads
 from pix2pix.workers import Busy, Late, Workers, check
 
@@ -51,9 +49,7 @@ def build_api(
         redirect_slashes=False,
         servers=[{"url": root}] if root else None,
     )
-    app.add_exception_handler(HTTPException, _answer)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(Exception, _answer_failure)
+    answer_failures(app)
     app.include_router(_photos(workers, limits))
     app.include_router(_operations(app, workers, figures, root))
     return app
@@ -229,44 +225,3 @@ def _operations(app: FastAPI, workers: Workers | None, figures: Figures, root: s
 
 async def _options(allow: dict[str, str]) -> Response:
     return Response(status_code=204, headers=allow)
-
-
-async def _answer(request: Request, error: Exception) -> Response:
-    """Refusals, and what Starlette refuses on its own (404, 405), as {"code", "reason"}."""
-    assert isinstance(error, HTTPException)
-    codes = {404: "not_found", 405: "method"}
-    code = error.code if isinstance(error, Refusal) else codes.get(error.status_code, "refused")
-    request.state.code = code
-    content = {"code": code, "reason": error.detail}
-    headers = dict(error.headers or {})
-    if error.status_code == 400:
-        headers["connection"] = "close"
-    return JSONResponse(content, error.status_code, headers)
-
-
-async def _answer_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    request.state.code = "parameter"
-    return JSONResponse({"code": "parameter", "reason": reason(error.errors()[0])}, 422)
-
-
-def answer_as_the_api(app: FastAPI) -> None:
-    """Have what is mounted in `app` say 404 and 405 in the API's way, without names of files."""
-    for route in app.router.routes:
-        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
-            for status in (404, 405):
-                route.app.add_exception_handler(status, _answer_elsewhere)
-
-
-async def _answer_elsewhere(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    reason = {404: "no such page", 405: f"{request.method[:20]} is not answered here"}
-    return await _answer(
-        request, HTTPException(error.status_code, reason[error.status_code], error.headers)
-    )
-
-
-async def _answer_failure(request: Request, error: Exception) -> Response:
-    """Answer for a fault of ours; the error goes on to uvicorn, which logs it."""
-    request.state.code = "error"
-    return JSONResponse({"code": "error", "reason": "the server failed; its log says where"}, 500)
