@@ -13,7 +13,7 @@ from pix2pix.errors import NotEncoded, PhotoError
 from pix2pix.images import Photo, encode, read, write
 from pix2pix.images.descriptions import clean
 from pix2pix.images.directories import to_bytes
-from pix2pix.images.exif import Block, Entry
+from pix2pix.images.exif import Block, Entry, parse
 
 RGB = pictures.rgb(40, 30)
 COMPRESSIONS = ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]
@@ -30,8 +30,11 @@ def test_a_resolution_in_no_known_unit(compression: str, unit: int):
             struct.pack_into("<H", source, position + 8, unit)
             break
     photo = read(bytes(source))
-    copy = read(encode(photo.rgb, like=photo, model="m"))
-    assert copy.format == "TIFF" and copy.rgb.shape == photo.rgb.shape
+    lost: list[str] = []
+    copy = encode(photo.rgb, like=photo, model="m", warnings=lost)
+    assert lost == [] and read(copy).rgb.shape == photo.rgb.shape
+    stated = parse(copy).main.get(296)
+    assert stated is None or stated.data == b"\2\0"
     assert f"EXIF ResolutionUnit {unit} ignored: 1, 2 and 3 are known" in photo.warnings
 
 
@@ -46,14 +49,15 @@ def test_any_tag_of_any_type_can_be_written(compression: str):
             block = Block("<", {tag: entry}, {tag: entry, 0x9286: entry}, {2: entry})
             exif = clean(block, warnings=[])
             photo = Photo(RGB, None, "TIFF", exif=exif, encoding=encoding)
-            data = encode(RGB, like=photo, model="m", keep_gps=True)
-            assert read(data).rgb.shape == RGB.shape, (tag, kind)
+            lost: list[str] = []
+            data = encode(RGB, like=photo, model="m", keep_gps=True, warnings=lost)
+            assert lost == [] and read(data).rgb.shape == RGB.shape, (tag, kind)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_xmp_that_grows_when_it_is_written_again(format: str):
     """`>` becomes `&gt;`: four times as long, and longer than a segment of JPEG."""
-    text = "&#34;>" * 6_000
+    text = ">" * 50_000
     xmp = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
         'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
@@ -65,7 +69,7 @@ def test_xmp_that_grows_when_it_is_written_again(format: str):
     )
     photo = read(source)
     copy = read(encode(photo.rgb, like=photo, model="m" * 100_000, format=format))
-    assert format == "BMP" or (copy.xmp or b"").count(b"&gt;") == 6_000
+    assert format == "BMP" or (copy.xmp or b"").count(b"&gt;") == 50_000
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -142,8 +146,6 @@ def test_an_entry_that_points_at_the_same_megabytes_again_and_again():
     """A block of 10,000 entries with one value in common takes no more than its limit."""
     entries = [(1000 + i, 2, 900_000, struct.pack("<I", 40)) for i in range(3_000)]
     data = tiffs.header() + tiffs.directory(entries) + bytes(900_000)
-    from pix2pix.images.exif import parse
-
     block = parse(data)
     assert sum(len(entry.data) for entry in block.main.values()) <= 32 * 2**20
     warnings: list[str] = []
