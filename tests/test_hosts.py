@@ -85,7 +85,8 @@ def test_a_page_of_another_site_gets_no_answer_that_it_may_read(
 def test_its_own_page_may_ask(service: Service) -> None:
     own = f"localhost:{service.port}"
     for origin in (f"http://{own}", f"HTTP://LOCALHOST:{service.port}"):
-        fields = f"Host: {own}", f"Origin: {origin}", "Content-Length: 0"
+        body = "Content-Length: 0", "Content-Type: application/json"
+        fields = f"Host: {own}", f"Origin: {origin}", *body
         assert raw(service, "/gradio_api/call/colorize", *fields, method="POST")[0] == 400
 
 
