@@ -100,8 +100,6 @@ class Container:
     """What the values mean, where the file says it without a profile and it is not sRGB."""
     icc: bytes | None = None
     """A color profile that the decoder does not hand on."""
-    xmp: bytes | None = None
-    """An XMP packet that the decoder does not hand on."""
     warnings: list[str] = field(default_factory=list)
 
 

@@ -149,12 +149,16 @@ def _extents(data: bytes, start: int, idat: int) -> _Extents:
     wide = 4 if version == 2 else 2
     count, at = _big(data, start + 6, wide), start + 6 + wide
     found: _Extents = {}
+    total = 0
     for _ in range(min(count, _MAX_BOXES)):
         item, at = _big(data, at, wide), at + wide
         inside = version > 0 and _big(data, at, 2) & 15 == 1
         at += (2 if version else 0) + 2
         base, at = _big(data, at, base_size) + (idat if inside else 0), at + base_size
         parts, at = _big(data, at, 2), at + 2
+        total += parts  # which may take no byte each
+        if total > _MAX_BOXES:
+            raise ValueError(f"more than {_MAX_BOXES:,} pieces of its pictures")
         for _ in range(parts):
             at += index_size
             offset, length = _big(data, at, offset_size), _big(data, at + offset_size, length_size)

@@ -18,7 +18,6 @@ from pix2pix.images.formats import Container
 
 _START = b"\xff\x4f\xff\x51"
 _SIZ, _COD, _COC, _SOT, _SOD, _END = 0xFF51, 0xFF52, 0xFF53, 0xFF90, 0xFF93, 0xFFD9
-_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 # EnumCS: two levels, sRGB, gray, sYCC, CMYK
 _COLOR_SPACES = {0, 12, 15, 16, 17, 18}
 # An empty picture takes a bit for 4,096 pixels; none that shows something is so small.
@@ -61,8 +60,6 @@ def inspect(data: bytes) -> Container:
             _header(data, start, end, container)
         elif kind == b"jp2c":
             streams.append((start, end))
-        elif kind == b"uuid":
-            _metadata(data, start, end, container)
     container.frames = max(1, len(streams))
     if streams:
         _codestream(data, *streams[0], container)
@@ -70,7 +67,7 @@ def inspect(data: bytes) -> Container:
 
 
 def finished(image: Image.Image, container: Container) -> Image.Image:
-    """The decoded picture with what Pillow leaves out: few bits stretched to 255, profile, XMP."""
+    """The decoded picture with what Pillow leaves out: few bits stretched to 255, and the profile."""
     info = image.info
     white = container.white or 255
     if white < 255 and image.mode == "P":  # numbers of colors, moved up as if they were levels
@@ -82,8 +79,6 @@ def finished(image: Image.Image, container: Container) -> Image.Image:
         info["icc_profile"] = container.icc
         if container.icc[16:20] == b"CMYK" and image.mode == "RGBA":
             image = Image.merge("CMYK", image.split())
-    if container.xmp is not None:
-        info["xmp"] = container.xmp
     image.info = info
     return image
 
@@ -106,11 +101,6 @@ def _color(box: bytes, container: Container) -> None:
         container.icc = box[3:]
     elif method == 5 and len(box) >= 9:
         container.coding = from_code_points(*struct.unpack_from(">HH", box, 3))
-
-
-def _metadata(data: bytes, start: int, end: int, container: Container) -> None:
-    if data[start : start + 16] == _XMP:
-        container.xmp = data[start + 16 : end]
 
 
 def _codestream(data: bytes, start: int, end: int, container: Container) -> None:

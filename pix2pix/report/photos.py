@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from pix2pix import images
 from pix2pix.errors import DataError, PhotoError
+from pix2pix.names import is_clutter, is_photo
 
 _BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
 _MARK = ".color"  # at the end of the names that `pix2pix colorize` gives
@@ -45,11 +46,18 @@ def to_tensor(rgb: np.ndarray) -> Tensor:
     return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
 
 
-def find(folder: str | Path) -> list[Path]:
-    """Every photo under a folder, by name. Raises DataError when it is no folder."""
+def find(folder: str | Path, *, outputs: bool = False) -> list[Path]:
+    """Every photo under a folder, by name; with `outputs` also what `pix2pix colorize` wrote.
+
+    Thumbnails, trash and hidden files are none (see names.py). Raises DataError when it is no
+    folder.
+    """
     if not Path(folder).is_dir():
         raise DataError(f"{folder} is no folder of photos")
-    return sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in images.EXTENSIONS)
+    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in images.EXTENSIONS)
+    if outputs:
+        return [p for p in found if not any(map(is_clutter, p.relative_to(folder).parts))]
+    return [p for p in found if is_photo(p.relative_to(folder).parts)]
 
 
 def batches(
@@ -101,7 +109,9 @@ class Others:
     def __init__(self, folder: str | Path, size: int):
         self.folder, self.size = Path(folder), size
         self.missing: list[dict[str, str]] = []
-        self._files = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find(folder)}
+        self._files = {
+            p.relative_to(folder).with_suffix("").as_posix(): p for p in find(folder, outputs=True)
+        }
 
     def rows(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Of a batch: rgb (B,3,size,size) in [0, 1], and which are there (B,) bool."""
