@@ -9,7 +9,7 @@ OUT ?= runs/bundled
 # -n 2: two test processes, each on one thread
 PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: setup demo app test lint quick docs notebook train bench clean
+.PHONY: setup demo app test lint quick docs notebook train bench fuzz torture clean
 
 setup: $(STAMP)
 
@@ -58,6 +58,15 @@ train: $(STAMP)
 
 bench: $(STAMP)
 	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+# mutated pictures of every format: nothing but errors with a code. RUNS=100000 takes minutes
+RUNS ?= 20000
+fuzz: $(STAMP)
+	$(BIN)/python scripts/fuzz_images.py --runs $(RUNS) --out build/fuzz
+
+# strangers, bombs, kills, bad folders, metadata: one line a count. QUICK=1 takes a sample
+torture: $(STAMP)
+	$(BIN)/python scripts/torture.py $(if $(QUICK),--quick)
 
 clean:
 	rm -rf .venv demo build dist *.egg-info .cache .pytest_cache .mypy_cache .ruff_cache

@@ -125,6 +125,14 @@ def test_a_folder_without_photos_is_refused(tmp_path):
         report.evaluate(tmp_path / "missing", Paint(1))
 
 
+def test_thumbnails_and_outputs_are_no_photos(tmp_path):
+    photo = Image.fromarray(skimage.data.astronaut()[:64, 200:264])
+    for name in ("a.png", "a.color.png", "@eaDir/a.png/THUMB.png", ".b.png", "#recycle/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        photo.save(tmp_path / name)
+    assert [p["path"] for p in report.evaluate(tmp_path, Paint(1))["photos"]] == ["a.png"]
+
+
 def test_gray_photos_are_refused(tmp_path):
     gray = (rgb2gray(skimage.data.astronaut()[:64, :64]) * 255).astype(np.uint8)
     for i in range(2):

@@ -67,7 +67,7 @@ def inspect(data: bytes) -> Container:
 
 
 def finished(image: Image.Image, container: Container) -> Image.Image:
-    """The decoded picture with what Pillow leaves out: few bits stretched to 255, and the profile."""
+    """The decoded picture with what Pillow leaves out: few bits stretched to 255, the profile."""
     info = image.info
     white = container.white or 255
     if white < 255 and image.mode == "P":  # numbers of colors, moved up as if they were levels
