@@ -10,7 +10,7 @@ from bad_inputs.outcomes import outcome, peak_megabytes
 from PIL import Image
 
 from pix2pix.errors import Corrupt
-from pix2pix.images import av1, containers, hevc, read
+from pix2pix.images import av1, containers, hevc, iso, read
 from pix2pix.images.bits import Bits
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -204,6 +204,39 @@ SEQUENCE = _packed(
     (4, 15), (4, 13), (16, 63), (14, 47),  # sizes of 16 and 14 bits: 64 x 48
     (1, 0), (3, 0), (4, 0), (1, 0), (1, 1), (1, 1),  # no frame ids, no order, tools chosen
 )  # fmt: skip
+
+
+def _pieces_of_no_size(count: int) -> bytes:
+    """`iloc` of 65,535 items in `count` pieces each, all of them without a byte."""
+    body = struct.pack(">BxxxBBH", 0, 0, 0, 65_535) + struct.pack(">HHH", 1, 0, count) * 9
+    iloc = struct.pack(">I4s", 8 + len(body), b"iloc") + body
+    meta = struct.pack(">I4sI", 12 + len(iloc), b"meta", 0) + iloc
+    return struct.pack(">I4s4sI4s", 20, b"ftyp", b"avif", 0, b"avif") + meta
+
+
+def test_places_without_end_are_not_followed(monkeypatch):
+    calls, number = [0], iso._big
+
+    def count(*where: int) -> int:
+        calls[0] += 1
+        return number(*where)
+
+    monkeypatch.setattr(iso, "_big", count)
+    assert outcome(_pieces_of_no_size(65_535)).code == "corrupt"
+    assert calls[0] < 50_000
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+def test_boxes_that_end_anywhere_are_damage(name: str):
+    """Each box cut behind each of its bytes, with true sizes around it."""
+    data = _iso(name, Image.fromarray(NOISE[:64, :64]))
+    for kind in (b"ipma", b"ipco", b"iloc", b"iinf", b"pitm", b"hdlr", b"ispe"):
+        start = data.find(kind) - 4
+        end = start + int.from_bytes(data[start : start + 4], "big")
+        for cut in range(start + 8, min(end, start + 40)):
+            head = struct.pack(">I4s", cut - start, kind)
+            found = outcome(data[:start] + head + data[start + 8 : cut] + data[end:])
+            assert found.code in ("OK", "corrupt", "truncated"), (kind, cut, found.reason)
 
 
 def test_av1_frames_that_set_their_own_size_are_as_large_as_they_can_be():

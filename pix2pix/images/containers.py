@@ -5,11 +5,12 @@ be silent or slow, and a file that ends early is told from one that is broken. J
 have a file each; the simpler containers are here.
 """
 
+import struct
 from collections.abc import Callable
 from functools import partial
 
 from pix2pix.errors import Corrupt, TooLarge
-from pix2pix.images import gif, iso, jpeg, jpeg2000, png, pnm, tiff_pages
+from pix2pix.images import gif, iso, iso_color, jpeg, jpeg2000, png, pnm, tiff_pages
 from pix2pix.images.formats import Container
 
 _MAX_CHUNKS = 100_000
@@ -25,7 +26,14 @@ def inspect(name: str, data: bytes) -> Container:
     Raises Corrupt for damage that a decoder would pass over, UnsupportedFormat and UnsupportedMode
     for kinds that are not decoded here, TookTooLong for files built to take minutes.
     """
-    container = _INSPECTORS[name](data)
+    try:
+        container = _INSPECTORS[name](data)
+        if name in ("AVIF", "HEIF"):
+            container.coding = iso_color.coding(data)
+    except (ValueError, LookupError, ArithmeticError, struct.error) as error:
+        # numbers that point past the end, in whichever of a hundred places
+        reason = str(error) or type(error).__name__
+        raise Corrupt(f"the structure of the {name} cannot be read: {reason}") from error
     if container.size is not None and 0 in container.size and not container.cut:
         raise Corrupt("width or height is zero")
     return container

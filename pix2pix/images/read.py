@@ -19,7 +19,6 @@ from pix2pix.images import (
     files,
     formats,
     guard,
-    iso_color,
     jpeg,
     jpeg2000,
     metadata,
@@ -104,8 +103,6 @@ def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> P
     if container.size is not None:
         decoder.check_pixels(container.size, max_pixels)
         containers.check_density(container.size, data)
-    if name in ("AVIF", "HEIF"):
-        container.coding = iso_color.coding(data)
     try:
         return _whole(data, name, container, max_pixels=max_pixels)
     except Truncated:
