@@ -2,7 +2,7 @@
 
     python scripts/torture.py [SECTION ...] [--quick]
 
-Sections: small, strangers, health, kills, folders, metadata. All by default; --quick takes a sample
+Sections: small, strangers, kills, folders, metadata. All by default; --quick takes a sample
 of each. Exit status 1 if a bar is not met. What each does: docs/reliability.md.
 """
 
@@ -10,7 +10,7 @@ import argparse
 import importlib
 import time
 
-SECTIONS = ("small", "strangers", "health", "kills", "folders", "metadata")
+SECTIONS = ("small", "strangers", "kills", "folders", "metadata")
 
 
 def main() -> int:
