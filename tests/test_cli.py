@@ -141,7 +141,7 @@ def test_exit_status(weights, tmp_path, capsys, good, bad, there, status):
 
 
 def test_what_is_passed_over_is_said_and_nothing_at_all_is_no_success(weights, tmp_path, capsys):
-    names = ("a.xyz1", "b.pdf", "c.PDF", "scan", "a.xmp", ".hidden", "Thumbs.db", "@eaDir/a.jpg")
+    names = ("a.xyz1", "b.pdf", "c.PDF", "scan", "b.xmp", ".hidden", "Thumbs.db", "@eaDir/a.jpg")
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

@@ -104,13 +104,13 @@ def test_refused(
     assert not (ROOT / "pix2pix" / "space").exists()
 
 
-_SPACES = """import os
+_SPACES = """import os, sys
 asked = []
 def GPU(duration):
     asked.append(duration)
     def lend(function):
         def lent(*arguments, **options):
-            print("lent for", asked[0], function.__name__, flush=True)
+            print("lent for", asked[0], function.__name__, file=sys.__stdout__, flush=True)
             return function(*arguments, **options)
         return lent
     return lend

@@ -457,6 +457,15 @@ def test_nan_and_infinity_are_no_colors(value: float, kind: str, channels: int):
     assert outcome(data).code == "invalid_pixels"
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.filterwarnings("error")
+def test_doubles_beyond_floats_are_refused_in_silence(channels: int):
+    samples = np.full((5, 6, channels), 0.5)
+    samples[2, 3, 0] = 1e300
+    found = outcome(_tiff(samples, photometric=1 if channels < 3 else 2))
+    assert found.code == ("invalid_pixels" if channels == 1 else "OK"), found.reason
+
+
 FLOATS = np.dstack([RGB / 255.0] * 1).astype(np.float32)
 BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "too few strips": (

@@ -114,7 +114,8 @@ def _strip(values: np.ndarray, page: Layout, white: float) -> Image.Image:
     """(rows, width, channels) -> the same in `page.mode`."""
     mode = page.mode
     if mode == "F":
-        return Image.fromarray(values[..., 0].astype(np.float32))
+        with np.errstate(over="ignore"):  # infinity is refused later
+            return Image.fromarray(values[..., 0].astype(np.float32))
     if mode == "I;16":
         return Image.fromarray((values[..., 0] >> (16 if white else 0)).astype(np.uint16))
     size = values.shape[1], values.shape[0]
