@@ -99,7 +99,7 @@ def test_dropped_photo_comes_back_in_color(
     assert difference.max() <= 2
 
     uploaded = [
-        file for file in app.uploads.rglob("*") if file.is_file() and not file.name.endswith(".lock")
+        file for file in app.uploads.rglob("*") if file.is_file() and ".lock" not in file.name
     ]
     assert content in [file.read_bytes() for file in uploaded]
     assert all(file.stat().st_size for file in uploaded)  # no litter
