@@ -145,6 +145,15 @@ def test_a_command_without_its_packages_says_so(hide, capsys, arguments, hidden,
     assert advice in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("module", "hidden", "extra"), [("train", "lightning", "train"), ("serve", "fastapi", "serve")]
+)
+def test_a_module_without_its_packages_says_so(hide, module, hidden, extra):
+    hide(hidden)
+    with pytest.raises(ModuleNotFoundError, match=rf"pip install 'pix2pix-color\[{extra}\]'"):
+        importlib.import_module(f"pix2pix.{module}")
+
+
 @pytest.mark.parametrize("command", ["colorize", "evaluate", "report", "convert", "export"])
 @pytest.mark.parametrize("module", ["huggingface_hub", "matplotlib", "gradio", "tensorboard"])
 def test_any_command_that_misses_a_package_is_one_line(monkeypatch, capsys, command, module):

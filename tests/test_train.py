@@ -284,6 +284,12 @@ def test_the_header_names_the_recipe_and_no_path_of_this_machine(photos, tmp_pat
     assert "/home/me" not in str(header) and "generator" not in header.arguments
 
 
+def test_a_header_names_no_larger_area_than_can_be_read(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "MOST_PIXELS", 900)  # the crops have 32 x 32
+    assert main(overrides_for(photos, tmp_path / "run", "recipe=pix2pix", "trainer.steps=1")) == 0
+    assert weights.read_header(tmp_path / "run" / "last.safetensors").area == 900
+
+
 def empty(folder, photos):
     folder.mkdir()
 
