@@ -12,12 +12,7 @@ def prepare() -> None:
     Closed ones (`>&-`, cron, pythonw) become the null device: else the next file that is opened
     takes their place, and receives what is printed. What an encoding lacks is printed as `\\u5199`.
     """
-    for descriptor in (0, 1, 2):  # upwards: the system gives the lowest that is free
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.open(os.devnull, os.O_RDWR)
+    # upwards: Python has None for each that is closed, and the system gives the lowest that is free
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")
     if sys.stdout is None:

@@ -12,6 +12,7 @@ from PIL import Image
 from pix2pix.errors import Corrupt
 from pix2pix.images import av1, containers, hevc, iso, read
 from pix2pix.images.bits import Bits
+from pix2pix.images.boxes import boxes
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -237,6 +238,33 @@ def test_boxes_that_end_anywhere_are_damage(name: str):
             head = struct.pack(">I4s", cut - start, kind)
             found = outcome(data[:start] + head + data[start + 8 : cut] + data[end:])
             assert found.code in ("OK", "corrupt", "truncated"), (kind, cut, found.reason)
+
+
+def _ipma_at_the_end(data: bytes, size: int) -> bytes:
+    """The same with `size` bytes in ipma, the last box of its parents and of the file."""
+    spans = {name: (at - 8, until) for name, at, until in boxes(data, 0, len(data))}
+    start, end = spans[b"meta"]
+    begin, stop = spans[b"mdat"]
+    inner = {name: (at - 8, until) for name, at, until in boxes(data, start + 12, end)}
+    first, last = inner[b"iprp"]
+    properties = {name: data[at - 8 : until] for name, at, until in boxes(data, first + 8, last)}
+    short = properties[b"ipma"][8:][:size]
+    content = properties[b"ipco"] + struct.pack(">I4s", 8 + len(short), b"ipma") + short
+    others = b"".join(data[slice(*span)] for name, span in inner.items() if name != b"iprp")
+    content = others + struct.pack(">I4s", 8 + len(content), b"iprp") + content
+    meta = struct.pack(">I4sI", 12 + len(content), b"meta", 0) + content
+    meta = meta.replace(struct.pack(">I", begin + 8), struct.pack(">I", start + 8))  # of iloc
+    return data[:start] + data[begin:stop] + meta
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+def test_the_last_box_may_be_short_of_anything(name: str):
+    """Nothing stands behind it, so that what reads on finds no byte."""
+    data = _iso(name, Image.fromarray(NOISE[:64, :64]))
+    assert outcome(_ipma_at_the_end(data, 999)).code == "OK"
+    for size in range(4):
+        found = outcome(_ipma_at_the_end(data, size))
+        assert found.code == "corrupt" and "structure" in found.reason, (size, found.reason)
 
 
 def test_av1_frames_that_set_their_own_size_are_as_large_as_they_can_be():

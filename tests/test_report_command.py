@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from PIL import Image
 from squeeze import save_features, save_heads
 
 from pix2pix import cli
+from pix2pix.report import command as commands
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,14 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
     assert list(result["saturations"]["rows"]) == ["0", "1.5"]
     assert max(len(line) for line in text.splitlines() if photos not in line) <= 100
     assert f"{result['rows']['model']['psnr']:.2f}" in html.read_text()
+
+
+def test_numbers_that_are_none_are_null_in_json(nets, photos, tmp_path, monkeypatch):
+    measured, out = commands._measure, tmp_path / "out.json"
+    odd = {"odd": [math.nan, -math.inf, 1.5]}
+    monkeypatch.setattr(commands, "_measure", lambda *given: measured(*given) | odd)
+    assert evaluate(photos, "--weights", nets[0], "--json", out) == 0
+    assert json.loads(out.read_text())["odd"] == [None, None, 1.5]
 
 
 def test_two_models_are_compared(nets, photos, tmp_path, capsys):

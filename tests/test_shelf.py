@@ -1,5 +1,6 @@
 """The shelf: who may use what was sent, and who may fetch what was told of."""
 
+import os
 import time
 from pathlib import Path
 
@@ -93,3 +94,22 @@ def test_it_holds_so_many_and_no_more(shelf: Shelf, monkeypatch: pytest.MonkeyPa
     assert not shelf.full
     shelf.put(SENT, "")
     assert shelf.full
+
+
+def test_what_is_sent_is_a_file_two_levels_below_and_no_link(shelf: Shelf, tmp_path: Path) -> None:
+    own, outside = tmp_path / "abc", tmp_path.parent / f"{tmp_path.name}-outside"
+    for folder in (own / "deep", outside):
+        folder.mkdir(parents=True)
+        (folder / "a.png").touch()
+    (own / "a.png").write_bytes(b"12345")
+    (tmp_path / "a.png").touch()
+    (own / "link.png").symlink_to(outside / "a.png")
+    (own / "inner.png").symlink_to(own / "a.png")
+    (tmp_path / "linked").symlink_to(outside)
+    os.mkfifo(own / "pipe.png")
+    found = shelf.state(own / "a.png")
+    assert found is not None and found.st_size == 5
+    odd = ["abc/link.png", "abc/inner.png", "linked/a.png", "abc/pipe.png", "abc/deep", "abc"]
+    odd += ["abc/deep/a.png", "a.png", "abc/none.png", "abc/a\0.png", "../outside/a.png"]
+    odd += [f"../{tmp_path.name}/abc/a.png", "abc/../a.png", str(outside / "a.png")]
+    assert [name for name in odd if shelf.state(tmp_path / name) is not None] == []

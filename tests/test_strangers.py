@@ -25,7 +25,7 @@ from gradio import processing_utils, routes
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from PIL import Image
-from serving import LIMITS, form, head, photo, tiny_colorizer
+from serving import BROKEN, LIMITS, form, head, photo, tiny_colorizer
 
 from pix2pix.page import build_page, new_shelf
 from pix2pix.serve.door import Door
@@ -235,6 +235,12 @@ def test_a_call_that_is_none_is_refused(target: Target, body: bytes) -> None:
     for address in ("/gradio_api/queue/join", "/gradio_api/call/colorize"):
         got = Visitor(target).ask("POST", address, body, JSON)
         assert 400 <= got.status < 500 and set(json.loads(got.body)) == {"code", "reason", "detail"}
+
+
+def test_a_fault_is_told_without_its_words(target: Target) -> None:
+    visitor = Visitor(target)
+    got = visitor.call(visitor.upload(photo(BROKEN, format="PNG")))
+    assert b"event: error" in got.body and b"canary" not in got.body
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ from pix2pix import cli, packages, streams
 posix = pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
 
 
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch):
+    """As at home: without a buffer nothing is left in it that could fail again at the end."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
 def shell(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a script in sh; `$0` is Python, `$@` the arguments."""
     command = ["sh", "-c", script, sys.executable, *map(str, arguments)]
@@ -62,6 +68,15 @@ def test_a_reader_that_has_seen_enough_is_no_traceback(tmp_path, stream):
     done = shell(command, tmp_path)
     assert len(tidy(done.stdout)) == 1
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+@posix
+def test_a_reader_that_is_gone_from_the_start_is_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*COMMAND, "--version"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
@@ -128,6 +143,15 @@ def test_a_command_without_its_packages_says_so(hide, capsys, arguments, hidden,
     assert cli.main(arguments) == 1
     err = capsys.readouterr().err
     assert advice in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("module", "hidden", "extra"), [("train", "lightning", "train"), ("serve", "fastapi", "serve")]
+)
+def test_a_module_without_its_packages_says_so(hide, module, hidden, extra):
+    hide(hidden)
+    with pytest.raises(ModuleNotFoundError, match=rf"pip install 'pix2pix-color\[{extra}\]'"):
+        importlib.import_module(f"pix2pix.{module}")
 
 
 @pytest.mark.parametrize("command", ["colorize", "evaluate", "report", "convert", "export"])

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from test_checkpoints import a_pickle, a_torch_file
 from tiny_runs import (
@@ -284,6 +285,12 @@ def test_the_header_names_the_recipe_and_no_path_of_this_machine(photos, tmp_pat
     assert "/home/me" not in str(header) and "generator" not in header.arguments
 
 
+def test_a_header_names_no_larger_area_than_can_be_read(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "MOST_PIXELS", 900)  # the crops have 32 x 32
+    assert main(overrides_for(photos, tmp_path / "run", "recipe=pix2pix", "trainer.steps=1")) == 0
+    assert weights.read_header(tmp_path / "run" / "last.safetensors").area == 900
+
+
 def empty(folder, photos):
     folder.mkdir()
 
@@ -363,6 +370,27 @@ def test_a_strangers_file_executes_nothing(setting, suffix, make, photos, tmp_pa
     last_line = capsys.readouterr().err.splitlines()[-1]
     assert last_line.startswith(f"pix2pix train: {path}: not a ")
     assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        (OSError(28, "No space left on device", "x/cache"), "x/cache: No space left on device"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"),
+            "CUDA out of memory.; a smaller trainer.batch or a larger trainer.accumulate helps",
+        ),
+    ],
+    ids=["a full disk", "a broken disk", "a full GPU"],
+)
+def test_what_a_disk_or_a_gpu_says_is_one_line(error, line, photos, tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(training, "run", fail)
+    assert main(overrides_for(photos, tmp_path / "run", "recipe=pix2pix")) == 1
+    assert capsys.readouterr().err == f"pix2pix train: {line}\n"
 
 
 def test_one_broken_photo_among_many_is_passed_over_and_small_ones_are_counted(

@@ -454,7 +454,7 @@ def test_an_error_of_a_library_is_one_plain_line():
     assert one_line(KeyError("x")) == "'x'"
 
 
-def test_a_header_of_the_largest_area_is_read_and_larger_crops_are_capped(net, tmp_path):
+def test_a_header_of_the_largest_area_is_read(net, tmp_path):
     header = Header(config_of(net), area=weights.MOST_PIXELS)
     save(tmp_path / "net.safetensors", net, header)
     assert weights.read_header(tmp_path / "net.safetensors").area == 1024 * 1024

@@ -163,7 +163,8 @@ def _check_parts(grid: _Grid, style: bytes, first: int) -> None:
         blocks += -(-wide >> min(px, across)) * -(-high >> min(py, down))
     precincts, blocks = (n * grid.tiles * grid.components for n in (precincts, blocks))
     most = _FREE_PARTS + grid.samples // _SAMPLES_A_PART
-    if max(precincts, blocks) > most or precincts * layers > _MAX_PACKETS:
+    # A precinct holds a block or more.
+    if blocks > most or precincts * layers > _MAX_PACKETS:
         raise TooLarge(
             f"a JPEG 2000 of {precincts:,} precincts, {blocks:,} code blocks, {layers:,} layers"
         )
