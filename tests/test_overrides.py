@@ -121,6 +121,7 @@ REFUSED = {  # what is given: what the line says
     "trainer.log_every=0": "trainer.log_every=0: 1 or more",
     "trainer.val_every=0": "trainer.val_every=0: 1 or more",
     "trainer.accumulate=0": "trainer.accumulate=0: 1 or more",
+    "trainer.clip=nan": "trainer.clip=nan: 0 or more",
     "trainer.accelerator=tpuu": "trainer.accelerator=tpuu",
     "run_dir=NUMBERS": "not a run's numbers; rename it",
 }

@@ -19,7 +19,7 @@ import pytest
 import torch
 from gradio.route_utils import delete_files_created_by_app
 from PIL import ExifTags, Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from running_page import PATIENCE, ROOT, App, colored, download, drop, shown
 from skimage import data
 
@@ -28,7 +28,9 @@ from pix2pix.color import rgb_to_lab
 from pix2pix.colorize import Colorizer
 from pix2pix.page.coloring import Coloring, download_name
 from pix2pix.page.handlers import Handlers
+from pix2pix.page.refusal_script import REFUSALS
 from pix2pix.page.upload import make_upload
+from pix2pix.page.words import BUSY, MESSAGES
 
 pytest_plugins = ["running_page"]
 
@@ -213,6 +215,35 @@ def test_upload_over_the_limit_is_refused(app: App) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
     assert caught.value.code == 413
+
+
+REFUSED = [
+    (429, '{"code": "busy"}', BUSY),
+    (413, '{"code": "too_large"}', MESSAGES["too_large"]),
+    (413, "<html>a proxy's</html>", MESSAGES["too_large"]),
+    (
+        507,
+        '{"code": "no_space"}',
+        "There is no room for more photos right now. Try again in an hour.",
+    ),
+    (408, '{"code": "timeout"}', "The photo took too long to arrive. Try again."),
+    (502, "<html>a proxy's</html>", "The photo could not be sent. Try again."),
+]
+
+
+@pytest.mark.browser
+def test_every_refused_upload_is_a_sentence(browser: Browser) -> None:
+    answer = {"status": 200, "body": f"<head>{REFUSALS}</head>", "content_type": "text/html"}
+    tab = browser.new_page()
+    tab.route("**/*", lambda route: route.fulfill(**answer))
+    tab.goto("http://localhost/photos/")
+    send = "fetch('/photos/gradio_api/upload', {method: 'POST'}).then(a => a.json())"
+    for status, body, words in REFUSED:
+        answer |= {"status": status, "body": body}
+        assert tab.evaluate(f"{send}.catch(error => error.message)") == words
+    answer |= {"status": 200, "body": "[7]"}
+    assert tab.evaluate(send) == [7]
+    tab.close()
 
 
 # --- without a browser ----------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from squeeze import save_features
 
 from pix2pix import report
 from pix2pix.errors import DataError
+from pix2pix.report.photos import find
 
 
 class Paint:
@@ -131,6 +132,8 @@ def test_thumbnails_and_outputs_are_no_photos(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         photo.save(tmp_path / name)
     assert [p["path"] for p in report.evaluate(tmp_path, Paint(1))["photos"]] == ["a.png"]
+    others = [path.name for path in find(tmp_path, outputs=True)]  # another run's are looked for
+    assert others == ["a.color.png", "a.png"]
 
 
 def test_gray_photos_are_refused(tmp_path):

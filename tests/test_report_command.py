@@ -13,7 +13,7 @@ from paint import crops
 from PIL import Image
 from squeeze import save_features, save_heads
 
-from pix2pix import cli
+from pix2pix import cli, report
 from pix2pix.report import command as commands
 
 
@@ -122,6 +122,17 @@ def test_what_is_missing_is_named_and_is_exit_2(nets, photos, tmp_path, capsys):
         [f"a{i}.png", "missing"] for i in (0, 2, 3)
     ]
     assert "on 1 of them" in out
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA error\nat length"), OSError(5, "a disk")])
+def test_what_a_device_or_a_disk_says_is_one_line(nets, photos, monkeypatch, capsys, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(report, "evaluate", fail)
+    assert evaluate(photos, "--weights", nets[0]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{photos}: error: {type(error).__name__}: ")
 
 
 def test_nets_that_cannot_be_fetched_are_one_line(nets, photos, monkeypatch, capsys):
