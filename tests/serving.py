@@ -107,6 +107,12 @@ class Service:
     def temporary(self) -> Path:
         return self.folder / "tmp"
 
+    @property
+    def left(self) -> list[Path]:
+        """The temporary files but for locks."""
+        found = (p for p in self.temporary.rglob("*") if p.is_file())
+        return [p for p in found if not p.name.endswith(".lock")]
+
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:

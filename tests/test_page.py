@@ -293,6 +293,21 @@ def test_download_that_fails_is_not_offered(colorizer: Colorizer, tmp_path: Path
         next(steps)
 
 
+def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: Path) -> None:
+    handlers = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6))
+    photo = tmp_path / "scan.png"
+    photo.write_bytes(a_photo("PNG"))
+    slow = handlers.open(str(photo), 1.0)
+    opened, *_, pair, _ = next(slow)
+    assert len(pair["value"]) == 2
+    *_, (second, *_) = handlers.open(str(photo), 1.0, opened)  # the next photo came meanwhile
+    assert list(slow)[-1] == (gr.skip(),) * 9
+    slow = handlers.color(second, 0.5)
+    next(slow)
+    list(handlers.color(second, 0.7))
+    assert list(slow)[-1] == (gr.skip(), gr.skip())
+
+
 def test_missing_gradio_names_the_extra() -> None:
     code = "import sys; sys.modules['gradio'] = None; import pix2pix.page"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -25,6 +25,9 @@ COUNT = 6
 def photos(tmp_path_factory):
     """Six in color, one with a name of HTML; one gray, one broken."""
     folder = crops(tmp_path_factory.mktemp("photos") / "in", COUNT)
+    for name, top, left in (("a4.png", 250, 200), ("a5.png", 200, 100)):  # of more than one color
+        crop = skimage.data.astronaut()[top : top + 64, left : left + 64]
+        Image.fromarray(crop).save(folder / name)
     (folder / "a0.png").rename(folder / "a<script>.png")
     Image.fromarray(skimage.data.camera()[:64, :64]).save(folder / "gray.png")
     (folder / "broken.png").write_bytes(b"")

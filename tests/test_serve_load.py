@@ -198,7 +198,7 @@ def test_an_endless_upload_is_refused(
     received = service.metric("pix2pix_received_bytes_total") - before
     assert answer.startswith(b"HTTP/1.1 413") and b'"too_large"' in answer
     assert limit <= received <= limit + MIB
-    assert not list(service.temporary.iterdir())
+    assert not service.left
     assert service.post(photo()).status == 200
 
 
@@ -338,7 +338,7 @@ def test_a_client_that_leaves_in_its_upload_leaves_nothing(service: Service, abr
     connection.close()
     wait_until(lambda: service.metric("pix2pix_requests_in_flight") == 1, 2)
     assert statuses(service).count(499) + statuses(service).count(400) == before + 1
-    assert not list(service.temporary.iterdir())
+    assert not service.left
 
 
 # --- the end ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from coroutines import finish
 
 from pix2pix import storage
 from pix2pix.errors import NoSpace
@@ -43,7 +44,7 @@ def test_uploads_at_once_do_not_pass_the_check_together(room: Storage) -> None:
     async def all_at_once() -> list[bool]:
         return await asyncio.gather(*[ask() for _ in range(20)])
 
-    assert sum(asyncio.run(all_at_once())) == 3
+    assert sum(finish(all_at_once())) == 3
 
 
 def test_a_promise_is_kept_until_the_bytes_are_found_and_room_comes_back(
@@ -61,7 +62,7 @@ def test_a_promise_is_kept_until_the_bytes_are_found_and_room_comes_back(
         file.unlink()
         await room.promise(10 * MB)
 
-    asyncio.run(go())
+    finish(go())
 
 
 def test_bytes_that_nobody_declared_count_while_they_come(room: Storage) -> None:
@@ -75,7 +76,7 @@ def test_bytes_that_nobody_declared_count_while_they_come(room: Storage) -> None
         first.grow(1)  # it never shrinks
         assert first.size > 5 * MB
 
-    asyncio.run(go())
+    finish(go())
 
 
 def test_results_count_and_are_refused(room: Storage, tmp_path: Path) -> None:
@@ -89,4 +90,4 @@ def test_a_full_disk_is_no_room(room: Storage, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(storage, "_free", lambda folder: MB)
     room.check(MB)
     with pytest.raises(NoSpace):
-        asyncio.run(room.promise(MB + 1))
+        finish(room.promise(MB + 1))

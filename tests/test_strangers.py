@@ -21,6 +21,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from attacked import JSON, META, TEXT, Target, Visitor
+from coroutines import finish
 from gradio import processing_utils, routes
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
@@ -355,10 +356,8 @@ class Calls:
     upload: Any
 
     def takes(self, path: Path) -> bool:
-        import asyncio
-
         try:
-            found = asyncio.run(self.upload.async_move_resource_to_block_cache(str(path)))
+            found = finish(self.upload.async_move_resource_to_block_cache(str(path)))
         except gr.Error:
             return False
         return found == str(path)

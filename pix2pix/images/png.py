@@ -112,7 +112,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if end + 4 > len(data):
             return
         kind = data[position + 4 : position + 8]
-        if not kind.isalpha():  # zeros of a file that was never filled
+        if kind == bytes(4):  # zeros of a file that was never filled
             return
         yield kind, position + 8, end
         if kind == b"IEND":

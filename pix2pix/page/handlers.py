@@ -22,6 +22,7 @@ class Handlers:
     """What happens on a click. `touches` is the painted colors as the page's script sends them.
 
     A slower answer that is no longer what the visitor asked for last is dropped: `Opened.wish`.
+    It ends by saying nothing.
     """
 
     def __init__(self, coloring: Coloring):
@@ -46,7 +47,8 @@ class Handlers:
         opened.wish = wish
         photo, opened.photo = opened.photo, None
         for pair, download in self._both(opened, after, wish, photo):
-            yield opened, None, shown, shown, hidden, hidden, hidden, pair, download
+            said = opened, None, shown, shown, hidden, hidden, hidden, pair, download
+            yield said if opened.wish == wish else (gr.skip(),) * len(said)
 
     def color(
         self,
@@ -167,8 +169,12 @@ class Handlers:
             if opened.wish == wish:
                 yield gr.update(label="Download", interactive=False)
             raise
-        if opened.wish == wish:
-            yield gr.update(value=path, label="Download", interactive=True)
+        # Gradio sends what was said last once more at the end: an old picture, where that is one.
+        yield _ready(path) if opened.wish == wish else gr.skip()
+
+
+def _ready(path: str) -> Any:
+    return gr.update(value=path, label="Download", interactive=True)
 
 
 _WAIT = gr.update(label="Preparing ...", interactive=False)
