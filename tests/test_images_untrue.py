@@ -231,3 +231,17 @@ def test_sizes_in_a_turned_photo_are_those_of_the_copy():
     assert block is not None
     assert block.details[exifs.WIDTH] == block.long(64)
     assert block.details[exifs.HEIGHT] == block.long(96)
+
+
+@pytest.mark.parametrize("uri", ["http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/tiof/1.0/"])
+def test_no_reader_turns_a_copy(uri: str):
+    """Pillow and others look for the words tiff:Orientation, whatever the prefix stands for."""
+    xmp = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+        f'xmlns:tiff="{uri}" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    data = encode(RGB, like=Photo(RGB, None, "PNG", xmp=xmp.encode()), model="m", format="TIFF")
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    assert image.size == RGB.shape[1::-1] and b"Orientation" not in data

@@ -126,6 +126,8 @@ def is_stale(uri: str | None, name: str, *, keep_gps: bool) -> bool:
         return not keep_gps
     if uri is None or uri == RDF:
         return False
+    if name == "Orientation":  # of any namespace: many readers, Pillow too, ask for the bare text
+        return True
     return uri.startswith(_STALE) or name in _STALE_NAMES.get(uri, ())
 
 
