@@ -1,5 +1,6 @@
 """Whatever a library refuses in a write: the photo is written without it, or one typed error."""
 
+import io
 import os
 import random
 import struct
@@ -152,3 +153,13 @@ def test_an_entry_that_points_at_the_same_megabytes_again_and_again():
     exif = clean(block, warnings=warnings)
     assert exif is not None and len(exif) <= 32 * 1024 and len(warnings) <= 100
     assert to_bytes(Block())
+
+
+@pytest.mark.parametrize("tag", [0x8769, 0x8825, 0xA005, 0x014A])
+def test_a_pointer_that_is_a_text_points_nowhere(tag: int):
+    """Pillow follows it in the copy."""
+    block = Block("<", {270: Entry(2, b"caption\0"), tag: Entry(2, b"\x08\0")}, {}, {})
+    photo = Photo(RGB, None, "TIFF", exif=clean(block, warnings=[]))
+    image = Image.open(io.BytesIO(encode(RGB, like=photo, model="m")))
+    image.load()
+    assert image.getexif()[270] == "caption" and tag not in image.getexif()

@@ -53,7 +53,8 @@ def clean(block: Block, *, warnings: list[str]) -> bytes | None:
 
 def _is_kept(tag: int, entry: Entry) -> bool:
     """Known descriptions, and any other text, which can only be one."""
-    return tag in _KEPT or (entry.kind in (ASCII, 129) and tag > 263 and tag not in _STALE_TEXT)
+    text = entry.kind in (ASCII, 129) and tag > 263
+    return tag in _KEPT or (text and tag not in _STALE_TEXT | _STALE_DETAILS)
 
 
 def _check_resolution(block: Block, warnings: list[str]) -> None:

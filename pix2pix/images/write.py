@@ -14,7 +14,7 @@ from pix2pix.images import embed, files, formats, icc, statement
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
-_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383, "AVIF": 32768}  # what libavif reads
+_MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}  # what libjpeg and libavif take
 _MIN_QUALITY = 92
 # At their best compression WebP and AVIF take over 30 bytes a pixel, at their fastest half of it.
 _FRUGAL = 8_000_000
