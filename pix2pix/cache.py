@@ -15,7 +15,6 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +29,7 @@ from pix2pix.images import read
 from pix2pix.images.formats import EXTENSIONS
 from pix2pix.metrics import colorfulness
 from pix2pix.names import is_photo
+from pix2pix.strips import thread_pool
 
 MAX_BYTES = 2**28  # of one picture file; a zip may claim any size
 _ABANDONED = 3600  # seconds after which a half-written file is nobody's
@@ -158,11 +158,7 @@ def _decoded(
             h, w = rgb.shape[:2]
             return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
 
-        # one core a picture: torch's own threads would wait for each other after every operation
-        threads = torch.get_num_threads()
-        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-        held.enter_context(pool)
-        held.callback(torch.set_num_threads, threads)  # the workers' 1 is the next thread's too
+        pool = held.enter_context(thread_pool())
         for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
             yield from pool.map(load, names[start : start + 64])
 
