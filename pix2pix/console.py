@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pix2pix.terminal import escape
+
 if TYPE_CHECKING:
     from pix2pix.jobs import Record
     from pix2pix.tally import Tally
@@ -97,18 +99,6 @@ def print_lines(record: "Record") -> None:
         lines.append(f"{record.code}: {record.reason}")
     for line in lines:
         tqdm.write(escape(f"{record.path}: {line}"), file=sys.stderr)
-
-
-def escape(text: str) -> str:
-    """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
-    return "".join(
-        c
-        if c.isprintable()
-        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
-        if "\udc80" <= c <= "\udcff"
-        else c.encode("unicode_escape").decode()
-        for c in text
-    )
 
 
 def as_line(record: "Record") -> str:

@@ -18,9 +18,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 
 from pix2pix.checkpoints import write_atomically
-from pix2pix.console import escape
 from pix2pix.processes import is_first
-from pix2pix.spelling import put
+from pix2pix.terminal import escape, put
 
 COLUMNS = (
     *("run", "overrides", "status", "steps", "seconds", "best_val_psnr", "best_step"),

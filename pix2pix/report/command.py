@@ -16,7 +16,7 @@ import typer
 from pix2pix.console import print_lines
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.options import Device, load_model, stop
-from pix2pix.spelling import encoding_of, put
+from pix2pix.terminal import encoding_of, put
 
 
 def evaluate(

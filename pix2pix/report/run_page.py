@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from pix2pix.console import escape
 from pix2pix.report import layers as of_layers
 from pix2pix.report import plot
 from pix2pix.report.evaluation import Evaluation
@@ -15,6 +14,7 @@ from pix2pix.report.history import History
 from pix2pix.report.layers import Layer
 from pix2pix.report.paper import TABLES, jpeg, laid_out, page
 from pix2pix.report.plot import Drawn
+from pix2pix.terminal import escape
 from pix2pix.weights import Header
 
 _MOST_ROWS = 20  # layers in the page; all are in layers.csv
