@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.errors import DataError
+from pix2pix.files import replacing
 
 
 class Sink(Protocol):
@@ -93,12 +93,12 @@ class Loggers:
             sink.scalars(values, step)
 
     def _write_all(self) -> None:
-        part = self.csv.with_name(f".{self.csv.name}.part")
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(part, self.csv)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, self.columns)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        with replacing(self.csv) as write:
+            write(table.getvalue().encode())
 
     def picture(self, name: str, rgb: np.ndarray, step: int) -> None:
         """Log a picture (H, W, 3) uint8."""

@@ -15,6 +15,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
     errors terminal temporary packages
+    files
     color strips randomness samples storage
     backbones images
     names nets hints reveal metrics film pages recolor show

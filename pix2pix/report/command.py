@@ -281,7 +281,7 @@ def _factors(text: str | None) -> list[float]:
 def _write(make: Callable[[], bytes], path: str) -> None:
     """Make a file and put it there, or end in one line."""
     from pix2pix import jobs
-    from pix2pix.images.files import write_bytes
+    from pix2pix.files import write_bytes
 
     try:
         write_bytes(make(), path)

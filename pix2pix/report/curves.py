@@ -197,10 +197,10 @@ class Hints:
     """Hint curve: what it gains to be told the true color at some points, and how it obeys.
 
     Points are uniformly random (`reveal.uniform_points`, seeded by the photo's place in the
-    folder), and fewer are the first of more. A hint's color is the mean of the true photo over 7x7 pixels
-    around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is PSNR
-    with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint, both
-    at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
+    folder), and fewer are the first of more. A hint's color is the mean of the true photo over 7x7
+    pixels around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is
+    PSNR with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint,
+    both at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
     """
 
     name = "hints"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pix2pix import weights
 from pix2pix.errors import DataError
-from pix2pix.images.files import write_bytes, write_error
+from pix2pix.files import write_bytes, write_error
 from pix2pix.report import charts, grids, histograms, history, layers, run_page
 from pix2pix.report import evaluation as of_photos
 from pix2pix.report.plot import Draw, draw
