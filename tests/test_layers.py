@@ -23,14 +23,15 @@ LAYERS = """
     cache takes labels tally
     data
     recipes pairs
-    weights checkpoints
+    weights checkpoints history
     colorize
     jobs export workers outputs
     console folders page watch
     pipe
     serve options
-    loggers processes feed validate state report convert
-    trackers slurm sweep
+    processes feed validate state report convert
+    loggers
+    slurm sweep
     config overrides step run
     program
     train

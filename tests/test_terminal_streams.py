@@ -117,10 +117,10 @@ def hide(monkeypatch):
     def hide(*names: str) -> None:
         for name in list(sys.modules):
             first, _, rest = name.partition(".")
-            ours = ("serve", "train", "page", "export", "report.page", "report.charts", "trackers")
+            ours = ("serve", "train", "page", "export", "report.page", "report.charts", "loggers")
             if first in names or first == "pix2pix" and rest.startswith((*ours, "config", "run")):
                 monkeypatch.delitem(sys.modules, name)
-        for name in ("serve", "train", "page", "export", "config", "run", "trackers"):
+        for name in ("serve", "train", "page", "export", "config", "run", "loggers"):
             monkeypatch.delattr(f"pix2pix.{name}", raising=False)
         monkeypatch.setattr(sys, "meta_path", [Hidden(*names), *sys.meta_path])
         importlib.invalidate_caches()
