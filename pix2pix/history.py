@@ -15,7 +15,7 @@ Series = tuple[list[int], list[float]]
 """Steps and values."""
 
 
-class Row(NamedTuple):
+class Logged(NamedTuple):
     """What was logged at a step, by column."""
 
     step: int
@@ -28,7 +28,7 @@ class History:
 
     text: str = ""
     columns: tuple[str, ...] = ()  # but the step
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Logged, ...] = ()
 
     @property
     def last(self) -> int | None:
@@ -73,13 +73,13 @@ def read(path: Path) -> History:
         cells = dict(zip(header, line, strict=True))
         try:
             step = int(cells.pop("step"))
-            rows.append(Row(step, {name: float(cell) for name, cell in cells.items() if cell}))
+            rows.append(Logged(step, {name: float(cell) for name, cell in cells.items() if cell}))
         except ValueError as error:
             raise DataError(f"not a run's numbers: {error}", path.name) from error
     return History(text, tuple(name for name in header if name != "step"), tuple(rows))
 
 
-def as_csv(columns: Sequence[str], rows: Iterable[Row], *, head: bool = True) -> str:
+def as_csv(columns: Sequence[str], rows: Iterable[Logged], *, head: bool = True) -> str:
     """Rows as they stand in a metrics.csv, below the names of the columns or, without, alone.
 
     Nine digits are enough for any float32 to come back as it was.

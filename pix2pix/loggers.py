@@ -12,7 +12,7 @@ from PIL import Image
 from pix2pix import history
 from pix2pix.errors import DataError, SettingError
 from pix2pix.files import replacing
-from pix2pix.history import Row
+from pix2pix.history import Logged
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -51,7 +51,7 @@ class Loggers:
         self.csv = self.folder / "metrics.csv"
         self.tensorboard = tensorboard
         self.columns: list[str] = []
-        self.rows: list[Row] = []
+        self.rows: list[Logged] = []
         self.board: SummaryWriter | None = None
 
     def open(self, step: int) -> None:
@@ -85,7 +85,7 @@ class Loggers:
         if same_step:
             self.rows[-1].values.update(values)
         else:
-            self.rows.append(Row(step, dict(values)))
+            self.rows.append(Logged(step, dict(values)))
         if same_step or new_columns:
             self._write_all()
         else:
