@@ -1,17 +1,14 @@
-"""Checkpoints that survive a kill at any moment: written beside, synced, then renamed into place.
+"""Checkpoints that survive a kill at any moment: files.py writes them whole or not at all.
 
 `step-N.ckpt` holds everything that a resumed run needs, and its sha256 lies beside it. The two
 newest are kept, so that one damaged by the disk leaves another to go on from.
 """
 
-import contextlib
-import errno
 import hashlib
 import io
 import json
-import os
 import re
-import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +17,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from pix2pix.errors import CheckpointError
+from pix2pix.files import replacing, sweep
 
 KEPT = 2
 _NOT_OURS = "not a checkpoint of a training run"
@@ -31,58 +31,21 @@ _KINDS = {  # of what a checkpoint holds
     "best": float,
     "config": str,
 }
-FULL = {errno.ENOSPC, errno.EDQUOT}
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be written, read or used; the message says which and why."""
 
 
 @contextmanager
-def replacing(path: Path, *, size: int) -> Iterator[Path]:
-    """A temporary file to write in a `with` block; when the block ends it becomes `path`.
-
-    Whatever happens, `path` holds its old bytes or all the new ones. The temporary file is in the
-    target's own folder: a rename across file systems is a copy, and a copy can be cut. `size` is
-    the number of bytes to be written, which a full disk's message states. Raises CheckpointError
-    when the file system refuses.
-    """
-    part = path.with_name(f".{path.name}.part")
+def writing(path: Path) -> Iterator[None]:
+    """Within, what the file system refuses is the CheckpointError of `path`."""
     try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        sync_folder(path.parent)
+        yield
     except OSError as error:
-        part.unlink(missing_ok=True)
-        why = error.strerror or str(error)
-        if error.errno in FULL:
-            free = shutil.disk_usage(path.parent).free
-            why = f"the disk is full: {size:,} bytes needed, {free:,} free"
-        raise CheckpointError(f"{path}: not written: {why}") from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk: a rename is only safe after that.
-
-    Windows cannot, and some file systems: there the bytes alone are safe, which are by then.
-    """
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        raise CheckpointError(f"not written: {error.strerror or error}", path) from error
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Make `data` the content of `path`, all of it or not at all. Raises CheckpointError."""
-    with replacing(path, size=len(data)) as part:
-        part.write_bytes(data)
+    with writing(path), replacing(path, size=len(data)) as write:
+        write(data)
 
 
 def prepare_folder(folder: Path) -> None:
@@ -92,13 +55,11 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for stale in folder.glob(".*.part"):
-            stale.unlink()
-        probe = folder / ".probe.part"
-        probe.write_bytes(b"x")
-        probe.unlink()
+        sweep(str(folder))
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x")
     except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise CheckpointError(f"cannot be written: {error.strerror}", folder) from error
 
 
 class Checkpoints:
@@ -150,7 +111,7 @@ class Checkpoints:
             except CheckpointError as error:
                 say(f"{error}; trying the one before")
         if steps:
-            raise CheckpointError(f"{self.folder}: none of its {len(steps)} checkpoints is whole")
+            raise CheckpointError(f"none of its {len(steps)} checkpoints is whole", self.folder)
         return None
 
 
@@ -165,23 +126,20 @@ def load(path: str | Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()  # read once: what is hashed is what is loaded
         expected = beside.read_text().split()[:1]
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # the second: bytes that are no text, a name with a zero byte
+    except (OSError, ValueError) as error:  # no text, or a zero byte in the name
         missing = getattr(error, "filename", None) or beside
         why = getattr(error, "strerror", None) or "not a checksum"
-        raise CheckpointError(f"{path}: not read: {missing}: {why}") from error
+        raise CheckpointError(f"not read: {missing}: {why}", path) from error
     if expected != [hashlib.sha256(data).hexdigest()]:
-        raise CheckpointError(f"{path}: truncated or changed: it does not fit its sha256")
+        raise CheckpointError("truncated or changed: it does not fit its sha256", path)
     try:
         with warnings.catch_warnings():  # of pickles of other versions
             warnings.simplefilter("ignore")
             saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file can make the reader raise anything
-        raise CheckpointError(f"{path}: {_NOT_OURS}: {_unread(data, error)}") from error
+        raise CheckpointError(f"{_NOT_OURS}: {_unread(data, error)}", path) from error
     if why := _lacks(saved):
-        raise CheckpointError(f"{path}: {_NOT_OURS}: {why}")
+        raise CheckpointError(f"{_NOT_OURS}: {why}", path)
     return saved
 
 
@@ -194,7 +152,7 @@ def _unread(data: bytes, error: Exception) -> str:
     return "its bytes are none that torch.save writes"
 
 
-def _lacks(saved: Any) -> str | None:
+def _lacks(saved: object) -> str | None:
     """What something that torch.save wrote would need to be ours; None when it is."""
     if not isinstance(saved, dict):
         return f"it holds a {type(saved).__name__}"

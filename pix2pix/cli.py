@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from pix2pix import __version__, packages, streams
-from pix2pix.console import escape, print_records
+from pix2pix import __version__, packages, terminal
+from pix2pix.console import Device, Weights, load_model, print_records, reported
 from pix2pix.convert.command import convert
-from pix2pix.errors import PhotoError
-from pix2pix.options import Device, Weights, load_model, stop
+from pix2pix.errors import DataError, ExportError, PhotoError, WeightsError
 from pix2pix.report.command import evaluate, report
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (`sys.argv` by default) and return the exit status."""
-    streams.prepare()
+    terminal.prepare()
     try:
         status = app(arguments, prog_name="pix2pix", standalone_mode=False)
         sys.stdout.flush()
@@ -48,17 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # `pix2pix ... | head`: what reads us has seen enough
-        streams.drop_broken()
+        terminal.drop_broken()
         return 1
     except ModuleNotFoundError as error:
         line = packages.line(error)
         if line is None:  # one of our own: a fault
             raise
-        print(escape(line), file=sys.stderr)
+        print(terminal.escape(line), file=sys.stderr)
         return 1
     except OSError as error:  # such as a full disk behind stdout
-        streams.drop_broken()
-        print(escape(f"error: {error}"), file=sys.stderr)
+        terminal.drop_broken()
+        print(terminal.escape(f"error: {error}"), file=sys.stderr)
         return 1
 
 
@@ -228,17 +227,14 @@ def download(
     ] = None,
 ) -> None:
     """Download photos to train on, check and unpack them; run it again to go on after a cut."""
-    from pix2pix import jobs
     from pix2pix.download import SOURCES, download
-    from pix2pix.errors import DataError
 
     if name in SOURCES:
         print(f"{name}: {SOURCES[name].terms}", file=sys.stderr)
     try:
-        print(download(name, dest, source_url=url, keep=keep, limit=limit))
-    except DataError as error:
-        reason = str(error).removeprefix(f"{name}: ")
-        raise stop(jobs.Record(name, "failed", code="download", reason=reason)) from error
+        with reported(name, DataError, code="download"):
+            folder = download(name, dest, source_url=url, keep=keep, limit=limit)
+        print(folder)
     except KeyboardInterrupt:
         print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
         raise
@@ -319,20 +315,14 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Write a Hugging Face Space into a folder, or push weights to the Hub with a model card."""
-    from pix2pix.export import ExportError, push_to_hub, write_space
-    from pix2pix.jobs import Record
-    from pix2pix.weights import WeightsError
+    from pix2pix.export import push_to_hub, write_space
 
     if kind not in ("space", "hub"):
         raise typer.BadParameter(f"{kind}: give space or hub")
-    try:
-        make = write_space if kind == "space" else push_to_hub
-        print(make(weights, dest, overwrite=overwrite))
-    except WeightsError as error:
-        reason = str(error).removeprefix(f"{weights}: ")
-        raise stop(Record(weights, "failed", code="weights", reason=reason)) from error
-    except (ExportError, OSError) as error:
-        raise stop(Record(dest, "failed", code="export", reason=str(error))) from error
+    make = write_space if kind == "space" else push_to_hub
+    with reported(dest, ExportError, OSError, code="export"), reported(weights, WeightsError):
+        made = make(weights, dest, overwrite=overwrite)
+    print(made)
 
 
 def _part(shard: str) -> tuple[int, int]:

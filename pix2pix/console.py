@@ -1,15 +1,29 @@
-"""What a run over photos says: lines for people, JSON for programs, and the exit status."""
+"""Console: what the commands say, as lines for people and JSON, their exit status, and options.
+
+Of libraries only typer is imported up here, as in cli.py.
+"""
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pix2pix.terminal import escape
 
 if TYPE_CHECKING:
+    from pix2pix.colorize import Colorizer
     from pix2pix.jobs import Record
     from pix2pix.tally import Tally
+
+Weights = Annotated[
+    str, typer.Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
 _GROUPED = ("ignored", "colored")  # whose reasons are counted, too
 _SHOWN = 3  # names of a kind in the summary
@@ -99,18 +113,39 @@ def print_lines(record: "Record") -> None:
         tqdm.write(escape(f"{record.path}: {line}"), file=sys.stderr)
 
 
-def escape(text: str) -> str:
-    """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
-    return "".join(
-        c
-        if c.isprintable()
-        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
-        if "\udc80" <= c <= "\udcff"
-        else c.encode("unicode_escape").decode()
-        for c in text
-    )
-
-
 def as_line(record: "Record") -> str:
     """A record as one line of JSON, without what it does not say."""
     return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
+
+
+@contextmanager
+def reported(about: str | None, *kinds: type[Exception], code: str | None = None) -> Iterator[None]:
+    """Within, errors of these kinds end the command: a line `about: code: reason`, exit status 1.
+
+    Without `about` it is what the error names; `code` goes before the error's own.
+    """
+    from pix2pix.jobs import failure
+
+    try:
+        yield
+    except typer.Exit:  # a RuntimeError, too
+        raise
+    except kinds as error:
+        raise stop(failure(about, error, code=code)) from error
+
+
+def stop(record: "Record") -> typer.Exit:
+    """Print what failed; raise what this returns."""
+    print_lines(record)
+    return typer.Exit(1)
+
+
+def load_model(weights: str, device: str) -> "Colorizer":
+    """The model, or one line on stderr and exit status 1."""
+    from pix2pix.colorize import Colorizer
+
+    with (
+        reported(device, RuntimeError, AssertionError, code="device"),  # torch without that device
+        reported(weights, ValueError, code="weights"),  # WeightsError, or a head that is not ab
+    ):
+        return Colorizer.from_pretrained(weights, device=device)

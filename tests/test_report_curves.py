@@ -11,9 +11,9 @@ from skimage.metrics import peak_signal_noise_ratio
 from pix2pix import report
 from pix2pix.color import rgb_to_net
 from pix2pix.errors import BadHint
-from pix2pix.hints import uniform_points
 from pix2pix.report.curves import Film, Hints, Sizes, missed_by, renderings, true_hints
 from pix2pix.report.photos import batches, to_tensor, to_uint8
+from pix2pix.reveal import uniform_points
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from test_train import overrides_for
 from tiny_runs import losses_of, make_photos
 
 from pix2pix import sweep, weights
-from pix2pix.processes import SettingError
+from pix2pix.errors import SettingError
 from pix2pix.sweep import as_markdown, conclude, noted, rows
 from pix2pix.train import main
 
@@ -51,6 +51,15 @@ def test_a_row_a_run_the_best_first(finished):
     names = ("best_val_psnr", "best_step", "val_psnr", "val_psnr_gray", "val_colorfulness", "steps")
     assert [found[1][name] for name in names] == [23.0, 2, 22.0, 20.5, 0.25, 9]
     assert found[2]["best_val_psnr"] == "" and found[3]["steps"] == 0
+
+
+def test_what_a_run_is_writing_or_none_wrote_is_not_misread(finished):
+    metrics = finished / "1" / "metrics.csv"
+    metrics.write_text(metrics.read_text() + "12")  # the first digits of step 120
+    (finished / "2" / "metrics.csv").write_text("a,b\n1,2\n")
+    found = {row["run"]: row for row in rows(finished)}
+    assert found["1"]["steps"] == 9 and found["1"]["best_step"] == 2
+    assert found["2"]["steps"] == "" and found["2"]["best_val_psnr"] == ""
 
 
 def test_it_is_written_and_printed(finished, capsys):

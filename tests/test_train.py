@@ -37,8 +37,9 @@ from tiny_runs import (
 
 import pix2pix.train as training
 from pix2pix import processes, weights
-from pix2pix.checkpoints import CheckpointError, Checkpoints
-from pix2pix.run import Diverged, only_run_in
+from pix2pix.checkpoints import Checkpoints
+from pix2pix.errors import CheckpointError, Diverged
+from pix2pix.run import only_run_in
 from pix2pix.train import main
 
 # everything that resuming must carry over: dropout, both stages, average, film, a short last step
@@ -124,7 +125,8 @@ def wait_for(condition):
 
 
 # A save touches the file system so often: for hash, checkpoint and weights each a write, a sync, a
-# rename, a sync of the folder, and two removals. The run's first twelve prepare its folder.
+# rename, a sync of the folder, and two removals. The run's first eight write its settings and the
+# head of its metrics.
 @pytest.mark.parametrize("event", range(12, 64, 5))
 def test_killed_within_a_checkpoint_write(event, photos, tmp_path, whole):
     child = in_child(kill_at, event, GAN, photos, tmp_path, save_seconds=0, **SETTINGS)
@@ -132,7 +134,7 @@ def test_killed_within_a_checkpoint_write(event, photos, tmp_path, whole):
     assert child.exitcode == -signal.SIGKILL
     train(GAN, photos, tmp_path, ckpt_path="last", **SETTINGS)
     assert_same(whole, tmp_path)
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob(".pix2pix-*"))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])
@@ -215,7 +217,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_old_checkpoint(photos, tmp_path
             train({**GAN, "critic_width": 12}, photos, disk, save_seconds=0)
         saved = Checkpoints(disk / "checkpoints").load(say=pytest.fail)
         assert saved["step"] >= 1
-        assert not list(disk.rglob("*.part"))
+        assert not list(disk.rglob(".pix2pix-*"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 

@@ -3,7 +3,7 @@
 `evaluate` measures (measure.py, with yardsticks.py, curves.py, compare.py and intervals.py),
 `format_table` and page.py show what it found; blind.py asks people instead, sheet.py is for
 looking at photos whose colors nobody knows. folder.py writes what is known of a run or of weights
-(source.py finds it; layers.py, history.py, grids.py and evaluation.py read it; charts.py,
+(source.py finds it; layers.py, grids.py and evaluation.py read it; charts.py,
 histograms.py, plot.py and run_page.py show it). command.py is the command line of it all. What is
 public here loads on first use, so that `pix2pix --help` stays quick.
 """

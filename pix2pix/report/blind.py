@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import images
-from pix2pix.console import escape
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.incolor import in_color
 from pix2pix.report.curves import Colors
 from pix2pix.report.paper import jpeg, page
 from pix2pix.report.photos import find
+from pix2pix.terminal import escape
 
 _SIDE = 560  # [px], the longer side of what is shown
 

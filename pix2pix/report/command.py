@@ -13,10 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pix2pix.console import print_lines
-from pix2pix.errors import DataError, PhotoError
-from pix2pix.options import Device, load_model, stop
-from pix2pix.spelling import encoding_of, put
+from pix2pix.console import Device, load_model, print_lines, reported, stop
+from pix2pix.errors import DataError, Failure, PhotoError
+from pix2pix.terminal import encoding_of, put
 
 
 def evaluate(
@@ -117,20 +116,14 @@ def evaluate(
 
 def _measure(data: str, models: list[Any], options: dict[str, Any]) -> dict[str, Any]:
     """Evaluate, or end in one line."""
-    from pix2pix import jobs, report
+    from pix2pix import report
     from pix2pix.report.yardsticks import YardstickError
 
-    try:
+    kinds = (DataError, PhotoError, OSError, RuntimeError)  # such as a device out of memory
+    with reported(data, *kinds), reported(None, YardstickError):
         return report.evaluate(
             data, models[0], other=models[1] if len(models) > 1 else None, **options
         )
-    except YardstickError as error:
-        record = jobs.Record(error.source, "failed", code="weights", reason=error.reason)
-        raise stop(record) from error
-    except DataError as error:
-        raise stop(jobs.Record(data, "failed", code="unreadable", reason=str(error))) from error
-    except (PhotoError, OSError, RuntimeError) as error:  # such as a device out of memory
-        raise stop(jobs.failure(data, error)) from error
 
 
 def _strict(value: Any) -> Any:
@@ -217,44 +210,32 @@ def _judge(
     blind: str | None, sheet: str | None, models: dict[str, Any], seed: int
 ) -> tuple[bytes, list[dict[str, str]]]:
     """The blind page or the sheet and the photos that it lacks, or end in one line."""
-    from pix2pix.jobs import Record
     from pix2pix.report import blind as blind_page
     from pix2pix.report import sheet as sheet_of
 
     skipped: list[dict[str, str]] = []
-    try:
+    with reported(blind or sheet, DataError):
         if blind is not None:
             (model,) = models.values()
             return blind_page.build(blind, model, skipped, seed=seed).encode(), skipped
         return sheet_of.build(sheet or "", models, skipped), skipped
-    except DataError as error:
-        photos = blind or sheet or ""
-        raise stop(Record(photos, "failed", code="unreadable", reason=str(error))) from error
 
 
 def _describe(source: str, dest: str, evaluation: str | None, *, overwrite: bool) -> None:
     """Write the report of a run or of weights, or end in one line."""
-    from pix2pix import jobs
     from pix2pix.report import evaluation as of_photos
     from pix2pix.report import source as sources
 
     folder = _needs_matplotlib(dest, "pix2pix.report.folder")
-    about, code = dest, "exists"
-    try:
+    kinds = (Failure, OSError)
+    with reported(dest, DataError, code="exists"):
         folder.check(Path(dest), overwrite=overwrite)
-        about, code = evaluation or "", "unreadable"
+    with reported(evaluation, *kinds):
         photos = None if evaluation is None else of_photos.read(evaluation)
-        about = source
+    with reported(source, *kinds):
         files = folder.build(sources.find(source), photos)
-        about = dest
+    with reported(dest, *kinds):
         folder.write(files, Path(dest))
-    except DataError as error:
-        raise stop(jobs.Record(about, "failed", code=code, reason=str(error))) from error
-    except ValueError as error:  # WeightsError
-        reason = str(error).removeprefix(f"{source}: ")
-        raise stop(jobs.Record(source, "failed", code="weights", reason=reason)) from error
-    except (PhotoError, OSError) as error:
-        raise stop(jobs.failure(about, error)) from error
 
 
 def _counts(text: str | None) -> list[int]:
@@ -280,13 +261,10 @@ def _factors(text: str | None) -> list[float]:
 
 def _write(make: Callable[[], bytes], path: str) -> None:
     """Make a file and put it there, or end in one line."""
-    from pix2pix import jobs
-    from pix2pix.images.files import write_bytes
+    from pix2pix.files import write_bytes
 
-    try:
+    with reported(path, PhotoError):
         write_bytes(make(), path)
-    except PhotoError as error:
-        raise stop(jobs.failure(path, error)) from error
 
 
 def _finish(failed: list[dict[str, str]]) -> None:

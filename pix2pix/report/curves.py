@@ -17,10 +17,11 @@ from torch import Tensor
 
 from pix2pix import film, metrics
 from pix2pix.color import net_to_rgb, rgb_to_lab, rgb_to_net
-from pix2pix.hints import Hint, uniform_points
+from pix2pix.hints import Hint
 from pix2pix.randomness import normal_like
 from pix2pix.report.intervals import Figure, summarize
 from pix2pix.report.photos import Batch, to_tensor, to_uint8
+from pix2pix.reveal import uniform_points
 
 Figures = dict[str, dict[str, Tensor]]
 """Of each condition and figure the photos' values: (B,), or (B, K) of each hint."""
@@ -195,11 +196,11 @@ class Saturations:
 class Hints:
     """Hint curve: what it gains to be told the true color at some points, and how it obeys.
 
-    Points are uniformly random (`hints.uniform_points`, seeded by the photo's place in the folder),
-    and fewer are the first of more. A hint's color is the mean of the true photo over 7x7 pixels
-    around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is PSNR
-    with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint, both
-    at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
+    Points are uniformly random (`reveal.uniform_points`, seeded by the photo's place in the
+    folder), and fewer are the first of more. A hint's color is the mean of the true photo over 7x7
+    pixels around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is
+    PSNR with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint,
+    both at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
     """
 
     name = "hints"

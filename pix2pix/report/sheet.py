@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.console import escape
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.report.curves import Colors
 from pix2pix.report.photos import find, to_tensor, to_uint8
+from pix2pix.terminal import escape
 
 _BOX = (440, 330)  # [px] that a picture is fitted into
 _GAP, _LINE, _FONT = 10, 26, 17  # [px] between cells, of a label, of its letters

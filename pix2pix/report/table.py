@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pix2pix.console import escape
-from pix2pix.spelling import spell
+from pix2pix.terminal import escape, spell
 
 Cells = list[list[str]]
 

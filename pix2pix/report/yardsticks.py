@@ -12,19 +12,15 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from pix2pix import metrics
-from pix2pix.errors import one_line
+from pix2pix.errors import WeightsError, one_line
 
 _NO_DISTANCE = 1e-9  # Fréchet distance of gray below which there is nothing to close
 Rows = Mapping[str, Tensor]
 """Rows of rgb (B,3,H,W) in [0, 1] by name, `truth` among them."""
 
 
-class YardstickError(ValueError):
-    """A net to measure with that cannot be loaded: `source` and `reason`."""
-
-    def __init__(self, source: str, reason: str):
-        super().__init__(f"{source}: {reason}")
-        self.source, self.reason = source, reason
+class YardstickError(WeightsError):
+    """A net to measure with that cannot be loaded."""
 
 
 class Yardstick(Protocol):
@@ -124,7 +120,7 @@ def _load(path: str | Path, kind: type) -> Any:
     try:
         return kind(path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise YardstickError(str(path), one_line(error)) from error
+        raise YardstickError(one_line(error), path) from error
 
 
 def _published(name: str, build: Callable[[], Any]) -> Any:
@@ -134,4 +130,4 @@ def _published(name: str, build: Callable[[], Any]) -> Any:
         reason = f"it needs a package that is not installed: {error}"
     except (OSError, RuntimeError) as error:
         reason = f"its weights are not here and could not be fetched: {error}"
-    raise YardstickError(name, " ".join(reason.split()))
+    raise YardstickError(" ".join(reason.split()), name)
