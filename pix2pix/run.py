@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix import weights
+from pix2pix.batch import Batch
 from pix2pix.checkpoints import (
     CheckpointError,
     Checkpoints,
@@ -25,7 +26,7 @@ from pix2pix.checkpoints import (
     replacing,
     write_atomically,
 )
-from pix2pix.data import Batch, Photos
+from pix2pix.data import Photos
 from pix2pix.errors import one_line
 from pix2pix.loggers import Loggers
 from pix2pix.processes import end_others, gather

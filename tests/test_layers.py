@@ -15,7 +15,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
     errors spelling terminal temporary streams packages
-    color randomness samples storage
+    batch color randomness samples storage
     backbones images
     names nets hints metrics film pages recolor show
     download incolor

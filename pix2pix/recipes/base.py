@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb
-from pix2pix.data import Batch
 
 
 class Recipe(nn.Module, ABC):
