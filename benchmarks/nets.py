@@ -26,7 +26,6 @@ NETS = {
     "squeezenet1_1": lambda: BackboneUNet(encoder="squeezenet1_1"),
     "resnet18": lambda: BackboneUNet(encoder="resnet18"),
     "convnext_tiny": lambda: BackboneUNet(encoder="convnext_tiny"),
-    "mobilenet_v2, up=shuffle": lambda: BackboneUNet(up="shuffle"),
 }
 
 

@@ -16,7 +16,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 LAYERS = """
     errors spelling terminal temporary streams packages
     batch color randomness samples storage
-    backbones images
+    images
     names nets hints metrics film pages recolor show
     download incolor
     cache takes labels tally

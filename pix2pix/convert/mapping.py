@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pix2pix.checkpoints import CheckpointError, replacing
 from pix2pix.convert.checkpoint import Checkpoint, read
 from pix2pix.convert.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
-from pix2pix.recipes import config_of
+from pix2pix.nets import config_of
 from pix2pix.weights import AB_SCALES, MOST_PIXELS, Header, WeightsError, blank, save
 
 SHOWN = 10  # names of a kind in an error
