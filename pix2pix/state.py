@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from pix2pix.checkpoints import CheckpointError
 from pix2pix.errors import one_line
+from pix2pix.recipes import renamed
 from pix2pix.recipes.base import Recipe
 
 
@@ -76,7 +77,9 @@ def resume(state: State, saved: dict[str, Any], *, say: Callable[[str], None] = 
     Raises CheckpointError, with the differences, when the checkpoint is of other networks.
     """
     try:
-        changed = differences(json.loads(saved["config"]), state.config)
+        before = json.loads(saved["config"])
+        before |= {"recipe": renamed(before["recipe"])} if "recipe" in before else {}
+        changed = differences(before, state.config)
         mismatch = other_tensors(state.state_dict(), saved)
         if not mismatch:
             state.load_state_dict(saved)
