@@ -17,7 +17,8 @@ import time
 import torch
 from torch import Tensor, nn
 
-from pix2pix.nets import BackboneUNet, UNet
+from pix2pix.nets import UNet
+from pix2pix.nets.backbone_unet import BackboneUNet
 
 NETS = {
     "UNet, width 32": lambda: UNet(width=32, depth=7),

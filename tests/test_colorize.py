@@ -16,6 +16,7 @@ from pix2pix import nets, weights
 from pix2pix.colorize import Colorizer, net_size
 from pix2pix.errors import BadHint, PhotoError
 from pix2pix.nets.bins import AbBins
+from pix2pix.nets.double_conv import DoubleConvUNet
 from pix2pix.weights import Header
 
 
@@ -110,7 +111,7 @@ def test_seed_draws_variants_and_leaves_the_global_state(unet):
 
 
 def test_seed_spares_the_norms():
-    net = nets.DoubleConvUNet(width=4, depth=2)
+    net = DoubleConvUNet(width=4, depth=2)
     colorizer = Colorizer(net, Header(generator={}, area=32 * 32))
     before = {k: v.clone() for k, v in net.state_dict().items()}
     rgb = photo(30, 30)

@@ -16,9 +16,8 @@ from torch import nn
 
 from pix2pix import cli
 from pix2pix.colorize import Colorizer
-from pix2pix.convert import convert_checkpoint
 from pix2pix.convert.layouts import LAYOUTS, RECIPES
-from pix2pix.convert.mapping import arguments
+from pix2pix.convert.mapping import arguments, convert_checkpoint
 from pix2pix.nets import UNet
 from pix2pix.nets.variants import UNetVariant
 from pix2pix.recolor import recolor

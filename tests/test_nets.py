@@ -6,9 +6,11 @@ from torch import nn
 from torchvision import models
 
 from pix2pix import nets, weights
-from pix2pix.nets import BackboneUNet, DoubleConvUNet, PatchGAN, UNet, build_generator, config_of
+from pix2pix.nets import PatchGAN, UNet, build_generator, config_of
+from pix2pix.nets.backbone_unet import BackboneUNet
 from pix2pix.nets.backbones import TAPS, gray_for_imagenet
 from pix2pix.nets.blocks import check_sides
+from pix2pix.nets.double_conv import DoubleConvUNet
 from pix2pix.nets.variants import BarePatchGAN, UNetVariant
 
 CONVS = (nn.Conv2d, nn.ConvTranspose2d)

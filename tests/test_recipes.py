@@ -12,6 +12,7 @@ from pix2pix import nets, recipes
 from pix2pix.batch import Batch
 from pix2pix.nets import build_generator, config_of
 from pix2pix.nets.build import parameters
+from pix2pix.nets.double_conv import DoubleConvUNet
 from pix2pix.nets.variants import UNetVariant
 from pix2pix.recipes import build
 from pix2pix.recipes.base import Recipe, param_groups
@@ -144,7 +145,7 @@ def test_defaults_are_the_courses():
     count = [sum(p.numel() for p in n.parameters()) for n in (recipe.generator, recipe.critic)]
     assert count == [54_410_434, 2_765_633]
     assert (recipe.l1, recipe.gan, recipe.gan_start) == (25.0, 1.0, 0)
-    assert isinstance(build("unet_l1").generator, nets.DoubleConvUNet)
+    assert isinstance(build("unet_l1").generator, DoubleConvUNet)
 
 
 def test_overrides_reach_recipe_generator_and_critic():

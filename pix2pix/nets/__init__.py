@@ -5,18 +5,8 @@ they say in `predicts`, with H and W multiples of their `multiple`; build.py fin
 scores patches. Recipes decide how they are trained.
 """
 
-from pix2pix.nets.backbone_unet import BackboneUNet
 from pix2pix.nets.build import GENERATORS, build_generator, config_of
-from pix2pix.nets.double_conv import DoubleConvUNet
 from pix2pix.nets.patchgan import PatchGAN
 from pix2pix.nets.unet import UNet
 
-__all__ = [
-    "GENERATORS",
-    "BackboneUNet",
-    "DoubleConvUNet",
-    "PatchGAN",
-    "UNet",
-    "build_generator",
-    "config_of",
-]
+__all__ = ["GENERATORS", "PatchGAN", "UNet", "build_generator", "config_of"]

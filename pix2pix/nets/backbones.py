@@ -62,9 +62,8 @@ def freeze(stack: nn.Sequential, encoder: str, levels: int) -> None:
     taps = TAPS[encoder]
     if not 0 <= levels <= len(taps):
         raise ValueError(f"frozen={levels}: {encoder} has {len(taps)} levels")
-    for tap in taps[:levels]:
-        if tap:
-            stack[: tap[0] + 1].requires_grad_(False)
+    for last, _ in filter(None, taps[:levels]):
+        stack[: last + 1].requires_grad_(False)
 
 
 def build_backbone(

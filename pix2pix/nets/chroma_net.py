@@ -68,9 +68,5 @@ class ChromaNet(nn.Module):
 def _conv(
     c_in: int, c_out: int, stride: int, *, norm: bool = True, kernel: int = 3
 ) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=not norm),
-        *([nn.BatchNorm2d(c_out)] if norm else []),
-        nn.ReLU(),
-    ]
-    return nn.Sequential(*layers)
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=not norm)
+    return nn.Sequential(conv, *([nn.BatchNorm2d(c_out)] if norm else []), nn.ReLU())

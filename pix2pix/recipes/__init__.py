@@ -40,21 +40,19 @@ def about(name: str) -> str:
 
 def read(name: str) -> dict[str, Any]:
     """The YAML of a recipe as a dict, with `target`, its class. Unknown name: ValueError."""
-    if name not in names():
-        raise ValueError(f"recipe {name!r}: one of {', '.join(names())}")
-    return _read(CONFIGS / f"{name}.yaml", "target")
+    return _read(CONFIGS, name, kind="recipe", key="target")
 
 
 def read_generator(name: str) -> dict[str, Any]:
     """The YAML of a generator as a dict, with `net`, its class. Unknown name: ValueError."""
-    if name not in generators():
-        raise ValueError(f"generator {name!r}: one of {', '.join(generators())}")
-    return _read(CONFIGS / "generator" / f"{name}.yaml", "net")
+    return _read(CONFIGS / "generator", name, kind="generator", key="net")
 
 
-def _read(file: Traversable, key: str) -> dict[str, Any]:
+def _read(folder: Traversable, name: str, *, kind: str, key: str) -> dict[str, Any]:
     """A YAML file as a dict; `key` is the class with whose schema its `defaults` begin."""
-    config = yaml.safe_load(file.read_text())
+    if name not in (known := stems(folder)):
+        raise ValueError(f"{kind} {name!r}: one of {', '.join(known)}")
+    config = yaml.safe_load((folder / f"{name}.yaml").read_text())
     return {key: config["defaults"][0].removeprefix("schema_"), **config}
 
 
@@ -69,8 +67,7 @@ def build(name: str, *, generator: dict[str, Any] | str | None = None, **overrid
     config = read(name)
     defaults = [d for d in config.pop("defaults") if isinstance(d, dict)]
     default = next(d["generator"] for d in defaults if "generator" in d)
-    chosen = generator if isinstance(generator, str) else default
-    net = read_generator(chosen)
+    net = read_generator(generator if isinstance(generator, str) else default)
     del net["defaults"]
     mine = generator if isinstance(generator, dict) else {}
     if mine.get("net", net["net"]) != net["net"]:

@@ -61,10 +61,6 @@ class ChromaGAN(Recipe):
         """Batch -> fake ab (B, 2, H, W) and logits (B, classes)."""
         return self.generator.heads(self.input(batch))  # type: ignore[operator]
 
-    def adversarial(self, step: int) -> bool:
-        """From step `gan_start` on."""
-        return step >= self.gan_start
-
     def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
         """Wasserstein's distance between photos and fakes, negated, and the gradient penalty."""
         real, painted = (torch.cat([batch.L[:, :1], ab.float()], 1) for ab in (batch.ab, fake[0]))

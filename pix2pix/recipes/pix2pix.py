@@ -46,10 +46,6 @@ class Pix2Pix(Recipe):
         self.lr, self.critic_lr, self.encoder_lr = lr, critic_lr, encoder_lr
         self.beta1, self.weight_decay = beta1, weight_decay
 
-    def adversarial(self, step: int) -> bool:
-        """From step `gan_start` on."""
-        return step >= self.gan_start
-
     def score(self, batch: Batch, ab: Tensor) -> Tensor:
         """ab (B, 2, H, W) beside its L -> the critic's scores (B, 1, H/8 - 2, W/8 - 2)."""
         return self.critic(torch.cat([batch.L[:, :1], ab], 1)).float()
