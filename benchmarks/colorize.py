@@ -25,7 +25,7 @@ from skimage import data
 
 from pix2pix import images
 from pix2pix.colorize import Colorizer
-from pix2pix.nets import BackboneUNet
+from pix2pix.nets.backbone_unet import BackboneUNet
 from pix2pix.weights import Header
 
 QUALITY = 92  # what the package writes, so that both sides do the same work

@@ -17,7 +17,8 @@ import time
 import torch
 from torch import Tensor, nn
 
-from pix2pix.nets import BackboneUNet, UNet
+from pix2pix.nets import UNet
+from pix2pix.nets.backbone_unet import BackboneUNet
 
 NETS = {
     "UNet, width 32": lambda: UNet(width=32, depth=7),
@@ -26,7 +27,6 @@ NETS = {
     "squeezenet1_1": lambda: BackboneUNet(encoder="squeezenet1_1"),
     "resnet18": lambda: BackboneUNet(encoder="resnet18"),
     "convnext_tiny": lambda: BackboneUNet(encoder="convnext_tiny"),
-    "mobilenet_v2, up=shuffle": lambda: BackboneUNet(up="shuffle"),
 }
 
 

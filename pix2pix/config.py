@@ -17,11 +17,22 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 from torch import nn
 
-from pix2pix import nets, recipes
+from pix2pix import recipes
 from pix2pix.data import Photos, prepare
 from pix2pix.download import SOURCES
-from pix2pix.errors import DataError, SettingError, one_line
-from pix2pix.loggers import TRACKERS, Loggers
+from pix2pix.errors import (
+    DataError,
+    SettingError,
+    one_line,
+)
+from pix2pix.loggers import (
+    TRACKERS,
+    Loggers,
+)
+from pix2pix.nets.build import (
+    GENERATORS,
+    parameters,
+)
 from pix2pix.pairs import Pairs
 
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
@@ -38,12 +49,6 @@ class TrainConfig:
     logger: Any = None
 
 
-def parameters(source: Callable) -> list[str]:
-    """Names of the keyword-only parameters of a function or class: its settings."""
-    found = inspect.signature(source).parameters.values()
-    return [p.name for p in found if p.kind == p.KEYWORD_ONLY]
-
-
 def schema(
     name: str,
     *sources: Callable,
@@ -57,11 +62,9 @@ def schema(
     """
     fields: dict[str, tuple] = {}
     for source in sources:
-        hints = typing.get_type_hints(source.__init__ if inspect.isclass(source) else source)
-        for key in parameters(source):
-            default = inspect.signature(source).parameters[key].default
+        for key, found in parameters(source).items():
             if key not in skip:
-                fields[key] = (key, field_type(hints[key]), field_of(default))
+                fields[key] = (key, field_type(found.annotation), field_of(found.default))
     for key, (hint, default) in (extra or {}).items():
         fields[key] = (key, hint, field_of(default))
     return dataclasses.make_dataclass(name, fields.values())
@@ -104,11 +107,11 @@ def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
     store(name="schema_run", node=TrainConfig)
     for name in recipes.names():
         target = recipes.read(name)["target"]
-        more = {"target": (str, MISSING), "generator": (Any, None)}
+        more = {"target": (str, target), "generator": (Any, None)}
         node = schema(target, recipes.recipe_class(target), extra=more)
         store(group="recipe", name=f"schema_{target}", node=node)
-    for name, net in nets.GENERATORS.items():
-        node = schema(name, net, extra={"net": (str, MISSING)})
+    for name, net in GENERATORS.items():
+        node = schema(name, net, extra={"net": (str, name)})
         store(group="recipe/generator", name=f"schema_{name}", node=node)
     # one seed rules a run, the trainer's; the split follows from whether `val` is given; a size
     # that is not given follows from the net

@@ -5,7 +5,6 @@ on the training device (`prepare`).
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pix2pix import film as film_module
+from pix2pix.batch import Batch
 from pix2pix.cache import Row, build_cache, read_index
 from pix2pix.color import rgb_to_net
 from pix2pix.errors import DataError
@@ -26,27 +26,6 @@ from pix2pix.reveal import reveal
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
 _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set
-
-
-@dataclass
-class Batch:
-    """What a recipe sees: L (B, 1, H, W) as the net gets it, ab (B, 2, H, W) as the photo has it.
-
-    `positions` (B,) int64 are the samples' places in the run's endless sequence. `hints`
-    (B, 3, H, W) are the a and b of pixels that the net is told, 0 elsewhere, and their mask.
-    `labels` (B,) int64 say what is in the photos, where they are known.
-    """
-
-    L: Tensor
-    ab: Tensor
-    positions: np.ndarray
-    hints: Tensor | None = None
-    labels: Tensor | None = None
-
-    @property
-    def input(self) -> Tensor:
-        """What the generator takes: L, with the hints after it where there are any."""
-        return self.L if self.hints is None else torch.cat([self.L, self.hints], 1)
 
 
 def in_validation(name: str, fraction: float) -> bool:

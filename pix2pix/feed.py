@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from pix2pix.data import Batch, Photos, prepare
+from pix2pix.batch import Batch
+from pix2pix.data import Photos, prepare
 from pix2pix.errors import one_line
 from pix2pix.randomness import uniform
 

@@ -18,14 +18,21 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix import weights
+from pix2pix.batch import Batch
 from pix2pix.checkpoints import (
     Checkpoints,
     prepare_folder,
     write_atomically,
     writing,
 )
-from pix2pix.data import Batch, Photos
-from pix2pix.errors import CheckpointError, Diverged, one_line
+from pix2pix.data import (
+    Photos,
+)
+from pix2pix.errors import (
+    CheckpointError,
+    Diverged,
+    one_line,
+)
 from pix2pix.loggers import Loggers
 from pix2pix.processes import end_others, gather
 from pix2pix.state import State

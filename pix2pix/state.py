@@ -11,7 +11,13 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from pix2pix.errors import CheckpointError, one_line
+from pix2pix.errors import (
+    CheckpointError,
+    one_line,
+)
+from pix2pix.recipes import (
+    renamed,
+)
 from pix2pix.recipes.base import Recipe
 
 
@@ -75,7 +81,9 @@ def resume(state: State, saved: dict[str, Any], *, say: Callable[[str], None] = 
     Raises CheckpointError, with the differences, when the checkpoint is of other networks.
     """
     try:
-        changed = differences(json.loads(saved["config"]), state.config)
+        before = json.loads(saved["config"])
+        before |= {"recipe": renamed(before["recipe"])} if "recipe" in before else {}
+        changed = differences(before, state.config)
         mismatch = other_tensors(state.state_dict(), saved)
         if not mismatch:
             state.load_state_dict(saved)

@@ -7,7 +7,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from pix2pix.data import Batch
+from pix2pix.batch import Batch
 from pix2pix.processes import average_over_processes
 from pix2pix.randomness import bits
 from pix2pix.state import State, update_average

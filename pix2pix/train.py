@@ -29,9 +29,17 @@ from pix2pix.data import Photos, prepare
 from pix2pix.errors import TRAIN_NEEDS, Failure, SettingError, WeightsError
 from pix2pix.feed import ahead, batches, default_workers
 from pix2pix.loggers import Loggers
-from pix2pix.processes import any_process, copy_from_first, is_first, launch
+from pix2pix.nets import (
+    config_of,
+)
+from pix2pix.processes import (
+    any_process,
+    copy_from_first,
+    is_first,
+    launch,
+)
 from pix2pix.program import call, reason, refuse
-from pix2pix.recipes import assemble, config_of
+from pix2pix.recipes import assemble
 from pix2pix.recipes.base import Recipe
 from pix2pix.run import Run, stop_signals
 from pix2pix.state import State, resume

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.data import Batch, Photos, prepare
+from pix2pix.data import Photos, prepare
 from pix2pix.metrics import colorfulness, psnr
 
 

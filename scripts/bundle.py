@@ -24,7 +24,7 @@ from pix2pix import weights
 from pix2pix.cache import list_photos
 from pix2pix.colorize import Colorizer
 from pix2pix.data import in_validation
-from pix2pix.recipes import build_generator
+from pix2pix.nets import build_generator
 from pix2pix.report import evaluate
 
 SIDES = (128, 160, 192, 224, 256)

@@ -24,7 +24,7 @@ import torch
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pix2pix.colorize import Colorizer
-from pix2pix.recipes import build_generator
+from pix2pix.nets import build_generator
 from pix2pix.weights import Header, save
 
 ROOT = Path(__file__).resolve().parent.parent

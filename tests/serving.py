@@ -46,7 +46,7 @@ def tiny_colorizer(*, hints: bool = False):
     import torch
 
     from pix2pix.colorize import Colorizer
-    from pix2pix.recipes import build_generator
+    from pix2pix.nets import build_generator
     from pix2pix.weights import Header
 
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from pix2pix.backbones import TAPS, build_backbone
+from pix2pix.nets.backbones import TAPS, build_backbone
 
 ENCODERS = list(TAPS)
 

@@ -7,11 +7,26 @@ from safetensors.torch import save_file
 from tiny_runs import losses_of, make_photos
 from torch import nn
 
-from pix2pix import nets, recipes
-from pix2pix.data import Batch
-from pix2pix.errors import DataError, SettingError
+from pix2pix import (
+    recipes,
+)
+from pix2pix.batch import (
+    Batch,
+)
+from pix2pix.errors import (
+    DataError,
+    SettingError,
+)
 from pix2pix.labels import Labels, tiny_imagenet
-from pix2pix.nets import ChromaNet
+from pix2pix.nets.backbones import (
+    gray_for_imagenet,
+)
+from pix2pix.nets.chroma_net import (
+    ChromaNet,
+)
+from pix2pix.nets.variants import (
+    BarePatchGAN,
+)
 from pix2pix.recipes.chromagan import ChromaGAN, slope_error
 from pix2pix.recipes.teacher import Teacher
 
@@ -72,7 +87,7 @@ def test_the_whole_picture_reaches_every_place():
 
 
 def test_pretrained_weights_fit_a_width_of_64_only(tmp_path):
-    save_file(nets.ChromaNet(width=64).encoder.state_dict(), tmp_path / "part.safetensors")
+    save_file(ChromaNet(width=64).encoder.state_dict(), tmp_path / "part.safetensors")
     with pytest.raises(ValueError, match="no weights of vgg16"):  # ten of thirteen convolutions
         ChromaNet(weights=str(tmp_path / "part.safetensors"))
 
@@ -111,7 +126,7 @@ def test_the_penalty_vanishes_at_slope_one_and_teaches_the_critic():
 
 
 def test_the_penalty_is_float32_under_autocast():
-    critic, seen = nets.PatchGAN(width=2, norm=False), []
+    critic, seen = BarePatchGAN(width=2), []
     for module in critic.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(lambda m, given, out: seen.append(out.dtype))
@@ -176,7 +191,7 @@ def test_the_teacher_sees_what_vgg_was_trained_on(monkeypatch):
     some = batch()
     shares = recipe.told(some)
     assert seen[0].shape == (2, 3, 224, 224)
-    assert torch.allclose(seen[0], nets.gray_for_imagenet(torch.full((2, 1, 224, 224), 0.1)))
+    assert torch.allclose(seen[0], gray_for_imagenet(torch.full((2, 1, 224, 224), 0.1)))
     assert torch.allclose(shares.sum(1), torch.ones(2)) and shares[0].argmax() == 999
     same = torch.arange(1000.0).expand(2, -1)
     terms = recipe.generator_loss(some, (some.ab, same), adversarial=False)

@@ -33,7 +33,7 @@ def weights(tmp_path_factory) -> str:
     """A tiny random net that takes a moment a photo."""
     import torch
 
-    from pix2pix.recipes import build_generator
+    from pix2pix.nets import build_generator
     from pix2pix.weights import Header, save
 
     torch.manual_seed(0)

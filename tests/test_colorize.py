@@ -12,9 +12,11 @@ from skimage import data
 from skimage.color import rgb2lab
 from torch import nn
 
-from pix2pix import nets, recipes, weights
+from pix2pix import nets, weights
 from pix2pix.colorize import Colorizer, net_size
 from pix2pix.errors import BadHint, PhotoError
+from pix2pix.nets.bins import AbBins
+from pix2pix.nets.double_conv import DoubleConvUNet
 from pix2pix.weights import Header
 
 
@@ -109,7 +111,7 @@ def test_seed_draws_variants_and_leaves_the_global_state(unet):
 
 
 def test_seed_spares_the_norms():
-    net = nets.DoubleConvUNet(width=4, depth=2)
+    net = DoubleConvUNet(width=4, depth=2)
     colorizer = Colorizer(net, Header(generator={}, area=32 * 32))
     before = {k: v.clone() for k, v in net.state_dict().items()}
     rgb = photo(30, 30)
@@ -165,7 +167,7 @@ class Listens(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.bins = nets.AbBins(1, step=10)
+        self.bins = AbBins(1, step=10)
 
     def forward(self, x):
         count = x[:, 3:].sum((2, 3), keepdim=True).clamp(min=1)
@@ -376,8 +378,8 @@ def test_wrong_arguments_are_named():
 
 def test_saved_weights_color_alike(tmp_path):
     torch.manual_seed(1)
-    net = recipes.build_generator({"net": "UNet", "width": 4, "depth": 3})
-    header = Header(generator=recipes.config_of(net), name="tiny", area=32 * 32)
+    net = nets.build_generator({"net": "UNet", "width": 4, "depth": 3})
+    header = Header(generator=nets.config_of(net), name="tiny", area=32 * 32)
     path = tmp_path / "tiny.safetensors"
     weights.save(path, net, header, dtype=torch.float32)
     colorizer = Colorizer.from_pretrained(path, device="cpu")

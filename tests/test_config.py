@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from tiny_runs import make_photos, pairs
 
-from pix2pix import recipes, weights
+from pix2pix import nets, recipes, weights
 from pix2pix.config import (
     field_type,
     fitting_size,
@@ -81,8 +81,7 @@ def test_defaults_are_those_of_the_signatures():
 
 @pytest.mark.parametrize(("recipe", "generator"), pairs())
 def test_every_recipe_and_generator_composes_and_trains(recipe, generator, photos, tmp_path):
-    settings = yaml.safe_load((CONFIGS / "generator" / f"{generator}.yaml").read_text())
-    known = parameters(recipes.nets.GENERATORS[settings["net"]])
+    known = parameters(nets.GENERATORS[recipes.read_generator(generator)["net"]])
     config = composed(
         f"recipe={recipe}",
         f"recipe/generator={generator}",
@@ -228,7 +227,7 @@ def test_sizes_reach_the_net(overrides):
     seen = []
 
     def note(module, arguments, output):
-        if isinstance(module, recipes.nets.UNet) and module.training:
+        if isinstance(module, nets.UNet) and module.training:
             seen.append(arguments[0].shape[-2:])
 
     hook = torch.nn.modules.module.register_module_forward_hook(note)

@@ -13,6 +13,8 @@ from tiny_runs import make_photos
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+RECIPE, NET = (part for part in TEXT.split("\n## ") if part.startswith("Add a "))
+EXAMPLES = {"charbonnier": RECIPE, "dilated": NET}
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 YAMLS = [
     *sorted((ROOT / ".github").rglob("*.yml")),
@@ -25,17 +27,17 @@ SHORT = "trainer.steps=3 trainer.batch=2 trainer.val_photos=2 data.size=64 data.
 TINY = "recipe.generator.width=2 recipe.generator.depth=3"
 
 
-# ---- the worked example
+# ---- the worked examples
 
 
-def block(language: str) -> str:
-    (code,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+def block(language: str, text: str = TEXT) -> str:
+    (code,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return code
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the package and of the recipes' tests, without the example's recipe."""
+    """A copy of the package and of the recipes' tests, without what the examples add."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "pix2pix", tmp_path / "pix2pix", ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -45,9 +47,11 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def follow(folder: Path) -> None:
-    """Write the example's blocks to the paths that the text before each of them names."""
-    found = re.findall(r"`(pix2pix/\S+\.(?:py|yaml))`[^`]*```(?:python|yaml)\n(.*?)```", TEXT, re.S)
+def follow(example: str, folder: Path) -> None:
+    """Write an example's blocks to the paths that the text before each of them names."""
+    between = r"(?:(?!`pix2pix/|```).)*"
+    blocks = rf"`(pix2pix/\S+\.(?:py|yaml))`{between}```(?:python|yaml)\n(.*?)```"
+    found = re.findall(blocks, EXAMPLES[example], re.S)
     assert len(found) == 2
     for path, code in found:
         assert not (folder / path).exists()
@@ -78,38 +82,45 @@ def test_the_copy_is_what_runs(copy: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_examples_recipe_trains_and_evaluates(copy: Path) -> None:
-    follow(copy)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_trains_and_evaluates(example: str, copy: Path) -> None:
+    follow(example, copy)
     make_photos(copy / "photos", count=8, side=80)
-    train, evaluate = block("bash").splitlines()
+    train, evaluate = block("bash", EXAMPLES[example]).splitlines()
     for line, more in ((train, f"{SHORT} {TINY}"), (evaluate, "")):
         command = [*line.split(), *more.split()]
         assert command[0] == "pix2pix"
         code = "import sys; from pix2pix.cli import main; sys.exit(main())"
         said = run(copy, sys.executable, "-c", code, *command[1:])
     assert "PSNR" in said
-    metrics = (copy / "runs" / "charbonnier" / "metrics.csv").read_text()
-    assert "charbonnier" in metrics
+    metrics = (copy / "runs" / example / "metrics.csv").read_text()
+    assert ("charbonnier" in metrics) == (example == "charbonnier")
+    weights = (copy / "runs" / example / "best.safetensors").read_bytes()
+    assert (b"DilatedNet" in weights) == (example == "dilated")
 
 
 @pytest.mark.slow
-def test_the_examples_recipe_raises_the_test_count_with_nothing_else_touched(copy: Path) -> None:
+@pytest.mark.parametrize(("example", "more_than"), [("charbonnier", 3), ("dilated", 1)])
+def test_an_example_raises_the_test_count_with_nothing_else_touched(
+    example: str, more_than: int, copy: Path
+) -> None:
     before = {line for line in output_of_recipe_tests(copy, "--collect-only") if "::" in line}
-    follow(copy)
+    follow(example, copy)
     after = {line for line in output_of_recipe_tests(copy, "--collect-only") if "::" in line}
     new = after - before
-    assert before < after and len(new) > 3 and all("charbonnier" in line for line in new)
-    assert re.search(rf"\b{len(new)} passed", output_of_recipe_tests(copy, "-k", "charbonnier")[-1])
+    assert before < after and len(new) > more_than and all(example in line for line in new)
+    assert re.search(rf"\b{len(new)} passed", output_of_recipe_tests(copy, "-k", example)[-1])
 
 
-def test_the_example_is_in_the_house_style(tmp_path: Path) -> None:
-    (tmp_path / "charbonnier.py").write_text(block("python"))
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_in_the_house_style(example: str, tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(block("python", EXAMPLES[example]))
     ruff = str(Path(sys.executable).parent / "ruff")
     config = ("--config", str(ROOT / "pyproject.toml"))
     # where the file lies decides which imports are the project's own
     first_party = ("--config", 'lint.isort.known-first-party=["pix2pix"]')
-    run(tmp_path, ruff, "check", "--no-cache", *config, *first_party, "charbonnier.py")
-    run(tmp_path, ruff, "format", "--check", "--no-cache", *config, "charbonnier.py")
+    run(tmp_path, ruff, "check", "--no-cache", *config, *first_party, "example.py")
+    run(tmp_path, ruff, "format", "--check", "--no-cache", *config, "example.py")
 
 
 def test_make_targets_of_the_text_exist() -> None:

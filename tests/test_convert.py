@@ -16,11 +16,16 @@ from torch import nn
 
 from pix2pix import cli
 from pix2pix.colorize import Colorizer
-from pix2pix.convert import convert_checkpoint
 from pix2pix.convert.layouts import LAYOUTS, RECIPES
-from pix2pix.convert.mapping import arguments
-from pix2pix.errors import WeightsError
+from pix2pix.convert.mapping import (
+    arguments,
+    convert_checkpoint,
+)
+from pix2pix.errors import (
+    WeightsError,
+)
 from pix2pix.nets import UNet
+from pix2pix.nets.variants import UNetVariant
 from pix2pix.recolor import recolor
 from pix2pix.weights import blank, load, read_header
 
@@ -479,16 +484,15 @@ def test_no_output_is_replaced_unasked_and_none_is_left_half(tmp_path):
 # ---- the net's arguments for it
 
 
-def test_relatives_of_the_unet():
+def test_variants_of_the_unet():
     for wrong in ({"norm": "layer"}, {"padding": "wrap"}):
         with pytest.raises(ValueError, match="one of"):
-            UNet(width=2, depth=2, **wrong)
+            UNetVariant(width=2, depth=2, **wrong)
     plain = UNet(width=2, depth=3).state_dict()
-    assert UNet(width=2, depth=3, padding="reflect", leaky_skips=True).state_dict().keys() == (
-        plain.keys()
-    )
+    variant = UNetVariant(width=2, depth=3, padding="reflect", leaky_skips=True)
+    assert variant.state_dict().keys() == plain.keys()
     bare = UNet(width=2, depth=3, skips=False).eval()
-    leaky = UNet(width=2, depth=3, skips=False, leaky_skips=True).eval()
+    leaky = UNetVariant(width=2, depth=3, skips=False, leaky_skips=True).eval()
     leaky.load_state_dict(bare.state_dict())
     assert leaky(L).shape == bare(L).shape == (2, 2, 32, 48)
 

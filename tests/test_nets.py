@@ -5,10 +5,13 @@ import torch
 from torch import nn
 from torchvision import models
 
-from pix2pix import nets, recipes, weights
-from pix2pix.backbones import TAPS
-from pix2pix.nets import BackboneUNet, DoubleConvUNet, PatchGAN, UNet
-from pix2pix.recipes import build_generator
+from pix2pix import nets, weights
+from pix2pix.nets import PatchGAN, UNet, build_generator, config_of
+from pix2pix.nets.backbone_unet import BackboneUNet
+from pix2pix.nets.backbones import TAPS, gray_for_imagenet
+from pix2pix.nets.blocks import check_sides
+from pix2pix.nets.double_conv import DoubleConvUNet
+from pix2pix.nets.variants import BarePatchGAN, UNetVariant
 
 CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 NORMS = (nn.InstanceNorm2d, nn.BatchNorm2d)
@@ -28,7 +31,7 @@ SMALL = {
     ),
 }
 BACKBONES = [name for name in SMALL if name.startswith("BackboneUNet")]
-UPS = ["nearest", "bilinear", "shuffle"]
+UPS = ["nearest", "bilinear"]
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +82,7 @@ def test_other_sides_are_refused_naming_size_and_multiple(name, delta):
 
 def test_sides_of_zero_are_refused():
     with pytest.raises(ValueError, match="0x8"):
-        nets.check_sides(torch.empty(1, 1, 0, 8), 8)
+        check_sides(torch.empty(1, 1, 0, 8), 8)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_sides_of_zero_are_refused():
         lambda: UNet(width=2),
         lambda: DoubleConvUNet(width=2),
         lambda: PatchGAN(width=2),
-        lambda: PatchGAN(width=2, spectral=True),
+        lambda: BarePatchGAN(width=2, spectral=True),
         lambda: BackboneUNet(),
     ],
 )
@@ -180,13 +183,39 @@ def test_instance_norms_are_affine():
 
 
 def test_initial_weights_are_those_of_the_paper():
-    for net in (UNet(width=16), PatchGAN(width=32), PatchGAN(width=32, spectral=True)):
+    for net in (UNet(width=16), PatchGAN(width=32), BarePatchGAN(width=32, spectral=True)):
         for conv in (m for m in net.modules() if isinstance(m, CONVS)):
             raw = getattr(conv, "parametrizations", None)
             weight = raw.weight.original if raw else conv.weight
             assert abs(weight.std() - 0.02) < 0.002
             assert abs(weight.mean()) < 0.002
             assert conv.bias is None or not conv.bias.any()
+
+
+def test_a_variant_without_variation_is_the_unet():
+    made = []
+    for make in (UNet, UNetVariant):
+        torch.manual_seed(1)
+        made.append(make(width=4, depth=4))
+        made.append(torch.rand(1))  # as many numbers were drawn
+    net, after, variant, after_variant = made
+    assert torch.equal(after, after_variant)
+    assert all(map(torch.equal, net.state_dict().values(), variant.state_dict().values()))
+    L = gray(1, 1, 32, 32)
+    assert torch.equal(net.eval()(L), variant.eval()(L))
+
+
+@pytest.mark.parametrize(
+    "change", [{"norm": "batch"}, {"padding": "reflect"}, {"leaky_skips": True}], ids=str
+)
+def test_a_variant_differs_in_what_is_asked_for(change):
+    plain = UNet(width=4, depth=3, dropout=0).train()
+    variant = UNetVariant(width=4, depth=3, dropout=0, **change).train()
+    variant.load_state_dict(plain.state_dict(), strict="norm" not in change)
+    L = gray(2, 1, 32, 32)
+    assert not torch.allclose(variant(L), plain(L), atol=1e-3)
+    norms = {type(m) for m in variant.modules() if isinstance(m, NORMS)}
+    assert norms == {nn.BatchNorm2d if "norm" in change else nn.InstanceNorm2d}
 
 
 # ---- PatchGAN
@@ -221,7 +250,7 @@ def test_a_score_sees_70_by_70_pixels():
 
 
 def test_spectral_norm_bounds_every_layer_instead_of_normalizing_activations():
-    critic = PatchGAN(width=8, spectral=True)
+    critic = BarePatchGAN(width=8, spectral=True)
     assert not any(isinstance(m, NORMS) for m in critic.modules())
     for _ in range(30):  # the power iteration runs in training
         critic(gray(1, 3, 32, 32))
@@ -280,31 +309,11 @@ def test_nearest_and_bilinear_are_torchs_and_add_no_tensors():
     x = torch.randn(2, 3, 5, 7)
     for up in ("nearest", "bilinear"):
         wanted = nn.functional.interpolate(x, size=(10, 14), mode=up)
-        assert torch.equal(nets.enlarge(up, 3)(x), wanted)
+        assert torch.equal(SMALL["BackboneUNet"](up=up).rise(x), wanted)
     plain, other = (SMALL["BackboneUNet"](up=up).state_dict() for up in ("nearest", "bilinear"))
     assert list(plain) == list(other) and not any(name.startswith("rise.") for name in plain)
-    with pytest.raises(ValueError, match="up='bicubic': nearest, bilinear or shuffle"):
+    with pytest.raises(ValueError, match="up='bicubic': nearest or bilinear"):
         BackboneUNet(up="bicubic")
-
-
-@pytest.mark.parametrize("kernel", [1, 3])
-def test_sub_pixel_convolutions_start_without_a_checkerboard(kernel):
-    conv = nets.init_icnr(nn.Conv2d(3, 20, kernel, padding=kernel // 2), 2)
-    y = nn.functional.pixel_shuffle(conv(torch.randn(2, 3, 6, 8)), 2)  # (2, 5, 12, 16)
-    cells = y.unflatten(2, (6, 2)).unflatten(4, (8, 2))
-    first = cells[:, :, :, :1, :, :1]
-    torch.testing.assert_close(cells, first.expand_as(cells), rtol=0, atol=0)
-    assert y.std() > 0.1 and len(y[0, :, 0, 0].unique()) == 5  # channels differ, and so do places
-
-
-def test_shuffle_starts_as_nearest_and_learns_to_differ():
-    up, x = nets.Shuffle(4), torch.randn(1, 4, 3, 3)
-    y = up(x)
-    assert y.shape == (1, 4, 6, 6)
-    assert torch.equal(y, y[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
-    assert torch.equal(y, nn.functional.pixel_shuffle(up.conv(x), 2))
-    (y * torch.randn_like(y)).sum().backward()
-    assert (up.conv.weight.grad[0] - up.conv.weight.grad[1]).abs().sum() > 0
 
 
 @pytest.mark.parametrize("up", UPS)
@@ -312,8 +321,8 @@ def test_shuffle_starts_as_nearest_and_learns_to_differ():
 def test_weights_of_the_new_encoders_come_back(encoder, up, tmp_path):
     arguments = {"net": "BackboneUNet", "encoder": encoder, "up": up}
     small = {"decoder": [4, 4, 4, 4], "bottleneck": 4}
-    net = set_statistics(recipes.build_generator(arguments | small)).eval()
-    header = weights.Header(recipes.config_of(net))
+    net = set_statistics(build_generator(arguments | small)).eval()
+    header = weights.Header(config_of(net))
     weights.save(tmp_path / "w.safetensors", net, header, dtype=torch.float32)
     again, read = weights.load(tmp_path / "w.safetensors")
     x = gray(1, 1, 64, 96)
@@ -397,7 +406,7 @@ def test_channels_beyond_L_start_as_a_no_op_and_learn():
 
 def test_the_encoder_sees_gray_normalized_for_imagenet():
     transforms = models.MobileNet_V2_Weights.DEFAULT.transforms()
-    rgb = nets.gray_for_imagenet(torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3))
+    rgb = gray_for_imagenet(torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3))
     assert rgb.shape == (1, 3, 1, 3)
     mean, std = torch.tensor(transforms.mean), torch.tensor(transforms.std)
     for i, level in enumerate((0.0, 0.5, 1.0)):
@@ -413,7 +422,7 @@ def test_dropout_of_the_bottleneck():
 
 
 def test_the_registry_holds_every_generator():
-    of_their_own = {"ChromaNet", "MeanNet", "Autoencoder"}  # tested with their recipes
+    of_their_own = {"ChromaNet", "MeanNet", "Autoencoder", "UNetVariant"}  # have tests elsewhere
     assert set(nets.GENERATORS) == {name.split(",")[0] for name in SMALL} | of_their_own
     assert all(nets.GENERATORS[name].__name__ == name for name in nets.GENERATORS)
 

@@ -7,9 +7,12 @@ import torch
 from skimage import data
 
 from pix2pix import nets, weights
+from pix2pix.batch import Batch
 from pix2pix.color import AB_SCALE, rgb_to_net
-from pix2pix.data import Batch
-from pix2pix.recipes import build, build_generator, config_of
+from pix2pix.nets import build_generator, config_of
+from pix2pix.nets.bins import AbBins, gamut_cells, gamut_grid, gamut_index
+from pix2pix.nets.blocks import Attention, pool_hints
+from pix2pix.recipes import build
 
 SMALL = {"net": "BackboneUNet", "decoder": [8, 8, 16, 16], "bottleneck": 16, "frozen": 0}
 FULL = SMALL | {"in_channels": 4, "attention": 2, "bins": 10}
@@ -57,14 +60,14 @@ def test_pooled_hints_keep_their_color():
     x[0, :, 1, 2] = torch.tensor([0.5, -0.25, 1])
     x[0, :, 4:6, 4] = torch.tensor([0.2, 0.4, 1]).view(3, 1)
     x[0, :, 7, 7] = torch.tensor([0.6, 0.0, 1])
-    pooled = nets.pool_hints(x, 4)
+    pooled = pool_hints(x, 4)
     torch.testing.assert_close(pooled[0, :, 0, 0], torch.tensor([4.0, -2.0, 1]))
     torch.testing.assert_close(pooled[0, :, 1, 1], 8 * torch.tensor([1.0 / 3, 0.8 / 3, 1 / 8]))
     assert not pooled[0, :, 0, 1].any() and not pooled[0, :, 1, 0].any()
 
 
 def test_attention_changes_nothing_at_first_and_then_reaches_everywhere():
-    attention = nets.Attention(16, 2)
+    attention = Attention(16, 2)
     x = torch.rand(1, 16, 4, 6)
     assert torch.equal(attention(x), x)
     torch.nn.init.normal_(attention.attend.out_proj.weight)
@@ -77,7 +80,7 @@ def test_attention_changes_nothing_at_first_and_then_reaches_everywhere():
 
 
 def test_the_bins_hold_every_color_of_a_photo():
-    cells, grid, index = nets.gamut_cells(10), nets.gamut_grid(10), nets.gamut_index(10)
+    cells, grid, index = gamut_cells(10), gamut_grid(10), gamut_index(10)
     assert len(grid) == int(cells.sum()) and cells[len(cells) // 2, len(cells) // 2]
     assert torch.equal(grid[index[len(cells) // 2, len(cells) // 2]], torch.zeros(2))
     for i, (a, b) in enumerate(grid):
@@ -92,19 +95,19 @@ def test_the_bins_hold_every_color_of_a_photo():
 @pytest.mark.parametrize("step", [4, 51, -1])
 def test_other_steps_are_refused(step):
     with pytest.raises(ValueError, match=f"bins={step}"):
-        nets.AbBins(4, step=step)
+        AbBins(4, step=step)
 
 
 @pytest.mark.parametrize("step", [5, 50])
 def test_the_finest_and_the_coarsest_steps(step):
-    bins = nets.AbBins(4, step=step)
+    bins = AbBins(4, step=step)
     logits = torch.zeros(1, len(bins.colors), 2, 2)
     loss = bins.loss(logits, torch.zeros(1, 2, 2, 2))
     assert loss.item() == pytest.approx(math.log(len(bins.colors)), rel=1e-5)
 
 
 def test_the_mean_color_and_the_mean_chroma_of_a_distribution():
-    bins = nets.AbBins(4, step=10)
+    bins = AbBins(4, step=10)
     blue, yellow = torch.tensor([[0, -50], [0, 50]]) / AB_SCALE
     found = [int((bins.colors - color).norm(dim=1).argmin()) for color in (blue, yellow)]
     logits = torch.full((2, len(bins.colors), 3, 1), -50.0)
@@ -227,7 +230,7 @@ def test_other_parts_are_refused(more):
 
 
 def test_the_loss_of_the_bins_is_cross_entropy_with_neighbors():
-    bins = nets.AbBins(4, step=10)
+    bins = AbBins(4, step=10)
     uniform = torch.zeros(1, len(bins.colors), 2, 3)
     ab = torch.tensor([12.5, -34.0]).view(1, 2, 1, 1).expand(1, 2, 2, 3) / AB_SCALE
     assert math.isclose(bins.loss(uniform, ab), math.log(len(bins.colors)), rel_tol=1e-5)
@@ -244,17 +247,17 @@ def test_the_loss_of_the_bins_is_cross_entropy_with_neighbors():
 
 
 def test_colors_out_of_the_gamut_have_a_loss_too():
-    bins = nets.AbBins(4, step=10)
+    bins = AbBins(4, step=10)
     ab = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).view(1, 2, 1, 2)
     assert bins.loss(torch.zeros(1, len(bins.colors), 1, 2), ab).isfinite()
 
 
 def test_the_bins_colors_are_where_the_net_is():
-    assert nets.AbBins(4, step=10).to("meta").colors.device.type == "meta"
+    assert AbBins(4, step=10).to("meta").colors.device.type == "meta"
 
 
 def test_a_distribution_that_fits_has_the_color_as_its_mean():
-    bins = nets.AbBins(4, step=10)
+    bins = AbBins(4, step=10)
     ab = torch.rand(1, 2, 4, 4) * 0.4 - 0.2
     logits = torch.zeros(1, len(bins.colors), 4, 4, requires_grad=True)
     optimizer = torch.optim.Adam([logits], 0.3)
@@ -270,7 +273,7 @@ def test_both_heads_of_one_pass():
     net = build_generator(FULL).eval()
     ab, logits = net.heads(inputs())
     assert torch.equal(ab, net(inputs()))
-    assert logits.shape == (1, len(nets.gamut_grid(10)), 16, 16)
+    assert logits.shape == (1, len(gamut_grid(10)), 16, 16)
     torch.testing.assert_close(net.heads(inputs(), stride=2)[1], logits[..., ::2, ::2])
     with pytest.raises(ValueError, match="no bins"):
         build_generator(SMALL).heads(inputs())

@@ -25,7 +25,7 @@ from running_page import (
 )
 from skimage import data
 
-from pix2pix import images, page, recipes
+from pix2pix import images, nets, page, recipes
 from pix2pix.colorize import Colorizer
 from pix2pix.page.coloring import Coloring, Opened
 from pix2pix.page.handlers import Handlers
@@ -42,7 +42,7 @@ def hint_weights(path: Path) -> None:
     """The bundled default's kind of net, untrained; the mean of all colors, purple, is left out."""
     torch.manual_seed(0)
     generator = recipes.build("hints", generator={"blend": 0.0, "vivid": 0.0}).generator
-    save(path, generator, Header(generator=recipes.config_of(generator), name="hints"))
+    save(path, generator, Header(generator=nets.config_of(generator), name="hints"))
 
 
 @pytest.fixture(scope="module")

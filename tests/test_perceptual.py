@@ -10,9 +10,9 @@ from skimage import data
 from tiny_runs import make_photos, make_recipe, train
 from torchvision import models
 
-from pix2pix.backbones import TAPS, build_backbone
+from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.data import Batch
+from pix2pix.nets.backbones import TAPS, build_backbone
 from pix2pix.recipes import build
 from pix2pix.recipes.perceptual import Perceptual
 

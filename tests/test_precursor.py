@@ -6,9 +6,9 @@ import torch
 from tiny_runs import losses_of, make_photos, train
 
 from pix2pix import Colorizer, weights
+from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.data import Batch
-from pix2pix.nets import Autoencoder, MeanNet
+from pix2pix.nets.toys import Autoencoder, MeanNet
 from pix2pix.recipes import build
 from pix2pix.recipes.precursor import Brightness, SamePicture
 

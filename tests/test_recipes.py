@@ -9,9 +9,14 @@ from tiny_runs import pairs
 from torch import nn
 
 from pix2pix import nets, recipes
-from pix2pix.data import Batch
-from pix2pix.recipes import build, build_generator, config_of
+from pix2pix.batch import Batch
+from pix2pix.nets import build_generator, config_of
+from pix2pix.nets.build import parameters
+from pix2pix.nets.double_conv import DoubleConvUNet
+from pix2pix.nets.variants import UNetVariant
+from pix2pix.recipes import build
 from pix2pix.recipes.base import Recipe, param_groups
+from pix2pix.recipes.hinted import Hinted
 from pix2pix.recipes.pix2pix import Pix2Pix
 from pix2pix.recipes.unet_l1 import UNetL1
 from pix2pix.step import detached
@@ -20,6 +25,7 @@ from pix2pix.step import detached
 SMALL = {
     "unet": {"net": "UNet", "width": 2, "depth": 5},
     "encdec": {"net": "UNet", "width": 2, "depth": 5, "skips": False},
+    "unet_variant": {"net": "UNetVariant", "width": 2, "depth": 5, "norm": "batch"},
     "double_conv": {"net": "DoubleConvUNet", "width": 2, "depth": 3},
     "double_conv_small": {"net": "DoubleConvUNet", "width": 2, "depth": 2},
     "double_conv_large": {"net": "DoubleConvUNet", "width": 2, "depth": 5, "widest": 8},
@@ -129,7 +135,7 @@ def test_recipes_for_ab_refuse_nets_for_rgb(name):
 def test_every_generator_of_the_registry_builds_by_name(generator):
     name = next(r for r, g in pairs() if g == generator)
     recipe = build(name, generator=generator)
-    assert recipe.generator.multiple in (4, 8, 16, 32, 128, 256)
+    assert recipe.generator.multiple in (1, 4, 8, 16, 32, 128, 256)
     assert isinstance(recipe.generator, nets.GENERATORS[recipe.generator.config["net"]])
 
 
@@ -139,7 +145,7 @@ def test_defaults_are_the_courses():
     count = [sum(p.numel() for p in n.parameters()) for n in (recipe.generator, recipe.critic)]
     assert count == [54_410_434, 2_765_633]
     assert (recipe.l1, recipe.gan, recipe.gan_start) == (25.0, 1.0, 0)
-    assert isinstance(build("unet_l1").generator, nets.DoubleConvUNet)
+    assert isinstance(build("unet_l1").generator, DoubleConvUNet)
 
 
 def test_overrides_reach_recipe_generator_and_critic():
@@ -173,9 +179,9 @@ def test_overrides_reach_recipe_generator_and_critic():
         (
             lambda: build_generator({"net": "os.system", "command": "ls"}),
             ValueError,
-            "'os.system': one of UNet, DoubleConvUNet, BackboneUNet",
+            "'os.system': one of BackboneUNet, ChromaNet, DoubleConvUNet, .*UNet, UNetVariant",
         ),
-        (lambda: build_generator({"width": 3}), ValueError, "None: one of UNet"),
+        (lambda: build_generator({"width": 3}), ValueError, "None: one of .*UNet"),
         (lambda: config_of(nets.UNet(width=2)), ValueError, 'build_generator.*"net": "UNet"'),
     ],
 )
@@ -198,13 +204,31 @@ def test_a_generators_configuration_builds_it_again(name):
 def test_where_an_encoders_weights_came_from_is_no_property_of_the_net(tmp_path):
     from safetensors.torch import save_file
 
-    from pix2pix.backbones import build_backbone
+    from pix2pix.nets.backbones import build_backbone
 
     save_file(build_backbone("squeezenet1_1").state_dict(), tmp_path / "w.safetensors")
     net = build_generator(
         {**SMALL["squeezenet1_1"], "weights": str(tmp_path / "w.safetensors")},
     )
     assert "weights" not in config_of(net)
+
+
+def test_a_recipe_takes_the_settings_of_the_one_that_it_grew_from():
+    mine, base = parameters(Hinted), parameters(UNetL1)
+    assert list(mine) == [*base, "bins", "keep_norms"]
+    assert (mine["beta"].default, base["beta"].default) == (0.1, 0.0)
+    small = {"decoder": [4, 4, 4, 4], "bottleneck": 4}
+    recipe = build("hints", generator=small, lr=0.5, thaw=3, bins=0.1)
+    assert (recipe.lr, recipe.thaw, recipe.bins, recipe.beta) == (0.5, 3, 0.1, 0.1)
+    with pytest.raises(TypeError, match="Hinted takes no 'l1'; it takes lr, .*, bins, keep_norms"):
+        build("hints", generator=small, l1=3)
+
+
+def test_a_configuration_in_the_words_of_before_is_known():
+    small = {"net": "BackboneUNet", "decoder": [4, 4, 4, 4], "bottleneck": 4}
+    assert isinstance(recipes.assemble({"target": "hints.Hints", "generator": small}), Hinted)
+    recipe = build("pix2pix", generator={"width": 2, "depth": 3, "norm": "batch"})
+    assert type(recipe.generator) is UNetVariant
 
 
 # ---- losses

@@ -63,8 +63,7 @@ def tiny(recipe):
     """Overrides that make a recipe's net, and its critic, as small as they come."""
     defaults = [d for d in recipes.read(recipe)["defaults"] if isinstance(d, dict)]
     (generator,) = (d["generator"] for d in defaults if "generator" in d)
-    net = yaml.safe_load((CONFIGS / "generator" / f"{generator}.yaml").read_text())["net"]
-    known = parameters(nets.GENERATORS[net])
+    known = parameters(nets.GENERATORS[recipes.read_generator(generator)["net"]])
     small = [f"recipe.generator.{k}={v}" for k, v in TINY.items() if k in known]
     if "critic_width" in parameters(recipes.recipe_class(recipes.read(recipe)["target"])):
         small.append("recipe.critic_width=2")

@@ -22,7 +22,7 @@ def nets(tmp_path_factory) -> list[str]:
     """Two tiny random nets, in one folder."""
     import torch
 
-    from pix2pix.recipes import build_generator
+    from pix2pix.nets import build_generator
     from pix2pix.weights import Header, save
 
     paths = []

@@ -1,6 +1,7 @@
 """What a run carries: the average by its formula, and what resuming takes over."""
 
 import copy
+import json
 
 import pytest
 import torch
@@ -68,6 +69,20 @@ def test_another_rate_holds_from_now_on_and_is_said():
     assert "recipe.lr: None -> 0.0005" in said[0] and "trainer.batch: 4 -> 8" in said[0]
     (group,) = after.optimizers[0].param_groups
     assert (group["initial_lr"], group["weight_decay"], group["betas"]) == (5e-4, 0.1, (0.9, 0.999))
+
+
+def test_words_of_an_earlier_version_are_no_other_settings():
+    older = {"norm": "instance", "padding": "zeros", "leaky_skips": False}
+    before, after = new_state(), new_state()
+    after.config["recipe"] = {"target": "hinted.Hinted", "generator": UNET}
+    saved = copy.deepcopy(before.state_dict())
+    recipe = {"target": "hints.Hints", "generator": {**UNET, **older}}
+    saved["config"] = json.dumps({**before.config, "recipe": recipe})
+    resume(after, saved, say=lambda text: pytest.fail(text))
+    saved["config"] = json.dumps({**before.config, "recipe": {**recipe, "lr": 1}})
+    said = []
+    resume(after, saved, say=said.append)
+    assert said == ["resuming with other settings: recipe.lr: 1 -> None"]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
-from pix2pix import nets, takes
+from pix2pix import takes
 from pix2pix.color import AB_SCALE
+from pix2pix.nets.bins import gamut_grid
 
-GRID = nets.gamut_grid(10) / AB_SCALE
+GRID = gamut_grid(10) / AB_SCALE
 
 
 def bin_at(a: float, b: float) -> int:

@@ -51,7 +51,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory):
-    from pix2pix.recipes import build_generator
+    from pix2pix.nets import build_generator
     from pix2pix.weights import Header, save
 
     net = build_generator({"net": "UNet", "width": 4, "depth": 3})

@@ -13,7 +13,7 @@ from torchvision.models import mobilenet_v2
 from pix2pix import Colorizer, weights
 from pix2pix.cache import list_photos
 from pix2pix.data import in_validation
-from pix2pix.recipes import build_generator, config_of
+from pix2pix.nets import build_generator, config_of
 from pix2pix.train import LOCAL
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train_bundled.sh"

@@ -16,9 +16,20 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from pix2pix import __version__, weights
-from pix2pix.errors import WeightsError, one_line
-from pix2pix.recipes import build_generator, config_of
-from pix2pix.weights import Header, load, read_header, save
+from pix2pix.errors import (
+    WeightsError,
+    one_line,
+)
+from pix2pix.nets import (
+    build_generator,
+    config_of,
+)
+from pix2pix.weights import (
+    Header,
+    load,
+    read_header,
+    save,
+)
 
 SMALL = {
     "UNet": {"net": "UNet", "width": 2, "depth": 3},
@@ -370,8 +381,53 @@ def test_a_header_cannot_ask_for_memory(config, net, tmp_path):
     assert peak_megabytes(refuse) < 50
 
 
+# the generator of a header as version 0.1.0 wrote it
+OLD = (
+    '{"depth": 3, "dropout": 0.5, "in_channels": 1, "leaky_skips": %s, "net": "UNet", '
+    '"norm": "%s", "out_channels": 2, "padding": "%s", "skips": true, "width": 2}'
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (("false", "instance", "zeros"), "UNet"),
+        (("true", "instance", "reflect"), "UNetVariant"),
+        (("false", "batch", "zeros"), "UNetVariant"),
+    ],
+)
+def test_headers_of_before_the_variants_had_a_class(values, kind, tmp_path):
+    changed = {"leaky_skips": json.loads(values[0]), "norm": values[1], "padding": values[2]}
+    arguments = changed if kind == "UNetVariant" else {}
+    net = build_generator({**SMALL["UNet"], "net": kind, **arguments}).eval()
+    generator = OLD % values
+    header = f'{{"ab_scale": 110.0, "generator": {generator}, "head": "ab", "in_channels": 1}}'
+    again, _ = load(forge(tmp_path / "old.safetensors", net, header))
+    assert type(again).__name__ == kind and config_of(again) == config_of(net)
+    L = torch.rand(1, 1, 16, 16)
+    assert torch.equal(again(L), net(L))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"norm": "layer"}, "norm='layer': one of instance, batch"), ({"norm": []}, "one of")],
+)
+def test_a_variant_that_never_was_is_refused(change, message, net, tmp_path):
+    path = forge(tmp_path / "a.safetensors", net, {"generator": {**config_of(net), **change}})
+    with pytest.raises(WeightsError, match=message):
+        load(path)
+
+
+def test_a_net_that_enlarged_by_shuffling_is_no_more(tmp_path):
+    net = build_generator(SMALL["BackboneUNet"])
+    header = {"generator": {**config_of(net), "up": "shuffle"}}
+    path = forge(tmp_path / "a.safetensors", net, header)
+    with pytest.raises(WeightsError, match="a.safetensors: .*up='shuffle': nearest or bilinear"):
+        load(path)
+
+
 def test_a_header_cannot_open_other_files(tmp_path, monkeypatch):
-    from pix2pix import backbones
+    from pix2pix.nets import backbones
 
     net = build_generator(SMALL["BackboneUNet"])
     monkeypatch.setattr(backbones, "load_file", lambda path: pytest.fail(f"opened {path}"))

@@ -110,7 +110,7 @@ LAYOUTS = (
         level=r"encoder\d+\.block\.0\.weight",
         head=lambda depth: f"decoder{depth}.block.0.bias",
         pairs=_course,
-        net={"net": "UNet", "padding": "reflect", "leaky_skips": True},
+        net={"net": "UNetVariant", "padding": "reflect", "leaky_skips": True},
     ),
     Layout(
         name="Image Colorization with U-Net and GAN Tutorial",
@@ -124,7 +124,7 @@ LAYOUTS = (
         level=r"model\.model(\.[13]\.model)*\.[01]\.weight",
         head=lambda depth: "model.model.3.bias",
         pairs=_nested,
-        net={"net": "UNet", "norm": "batch"},
+        net={"net": "UNetVariant", "norm": "batch"},
     ),
     Layout(
         name="Colorizer",

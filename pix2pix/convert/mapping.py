@@ -10,9 +10,19 @@ from torch import Tensor, nn
 
 from pix2pix.convert.checkpoint import Checkpoint, read
 from pix2pix.convert.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
-from pix2pix.errors import WeightsError
-from pix2pix.recipes import config_of
-from pix2pix.weights import AB_SCALES, MOST_PIXELS, Header, blank, save
+from pix2pix.errors import (
+    WeightsError,
+)
+from pix2pix.nets import (
+    config_of,
+)
+from pix2pix.weights import (
+    AB_SCALES,
+    MOST_PIXELS,
+    Header,
+    blank,
+    save,
+)
 
 SHOWN = 10  # names of a kind in an error
 

@@ -3,9 +3,20 @@
 from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2pix.color import AB_SCALE, rgb_to_net
+
+_TOSS_UP = 0.3  # how sure of a hue, from 0 to 1, its color must be not to fade; see `answer`
+
+
+def check_answer(bins: int, blend: float, vivid: float) -> None:
+    """Raise ValueError for shares that `AbBins.answer` cannot give, or that need bins."""
+    if not 0 <= blend <= 1 or (blend and not bins):
+        raise ValueError(f"blend={blend}: a share of 0 to 1, and 0 without bins")
+    if vivid and (vivid < 1 or not bins):
+        raise ValueError(f"vivid={vivid}: a factor of 1 or more, or 0; 0 without bins")
 
 
 class AbBins(nn.Module):
@@ -39,6 +50,25 @@ class AbBins(nn.Module):
         with torch.autocast(logits.device.type, enabled=False):
             means = torch.einsum("bkhw,kc->bchw", logits.float().softmax(1), known.float())
         return means[:, :2], means[:, 2:]
+
+    def answer(self, ab: Tensor, logits: Tensor, *, blend: float, vivid: float) -> Tensor:
+        """Another head's ab (B, 2, H, W), and what the distribution says to it -> (B, 2, H, W).
+
+        The mean has the share `blend`. A mean of likely colors is duller than they are: with
+        `vivid`, 1 or more, the answer gets the distribution's mean chroma, but at most `vivid`
+        times its own, and fades where its hue is a toss-up, which is where its own chroma is below
+        0.3 of that; 0 leaves it as it is.
+        """
+        mean, chroma = (
+            F.interpolate(x, size=ab.shape[-2:], mode="bilinear").to(ab.dtype)
+            for x in self.expected(logits)
+        )
+        answer = ab.lerp(mean, blend)
+        if vivid == 0:
+            return answer
+        # how sure of the hue, from 0 to 1
+        sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma.clamp(min=1e-3)
+        return answer * (1 / sure).clamp(max=vivid) * (sure / _TOSS_UP).clamp(max=1)
 
     def loss(self, logits: Tensor, ab: Tensor) -> Tensor:
         """Mean cross-entropy of logits (B, bins, h, w) and the true ab (B, 2, h, w) in [-1, 1].

@@ -4,9 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2pix.backbones import build_backbone
-from pix2pix.nets.checks import check_sides
-from pix2pix.nets.imagenet import gray_for_imagenet
+from pix2pix.nets.backbones import build_backbone, gray_for_imagenet
+from pix2pix.nets.blocks import check_sides
 
 _TO_EIGHTH = 23  # layers of VGG-16's features up to the ReLU after conv4_3
 
@@ -27,6 +26,7 @@ class ChromaNet(nn.Module):
     """
 
     multiple = 8
+    predicts = "ab"
 
     def __init__(self, *, width: int = 64, classes: int = 1000, weights: str | None = None):
         super().__init__()
@@ -68,9 +68,5 @@ class ChromaNet(nn.Module):
 def _conv(
     c_in: int, c_out: int, stride: int, *, norm: bool = True, kernel: int = 3
 ) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=not norm),
-        *([nn.BatchNorm2d(c_out)] if norm else []),
-        nn.ReLU(),
-    ]
-    return nn.Sequential(*layers)
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=not norm)
+    return nn.Sequential(conv, *([nn.BatchNorm2d(c_out)] if norm else []), nn.ReLU())

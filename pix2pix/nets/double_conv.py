@@ -1,4 +1,4 @@
-"""The U-Net of biomedicine, and the double convolution that decoders are made of."""
+"""The U-Net of biomedicine."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2pix.nets.checks import check_depth, check_sides, predicted
+from pix2pix.nets.blocks import check_depth, check_sides, double_conv, predicted
 
 
 class DoubleConvUNet(nn.Module):
@@ -17,6 +17,8 @@ class DoubleConvUNet(nn.Module):
     `widest`. `DoubleConvUNet()` holds 31,036,546 parameters. With three `out_channels` it predicts
     rgb. H and W are multiples of 2**depth (ValueError otherwise). Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597.
     """
+
+    predicts = "ab"  # or "rgb", with three out_channels
 
     def __init__(
         self,
@@ -50,11 +52,3 @@ class DoubleConvUNet(nn.Module):
         for rise, up in zip(self.rise, self.up, strict=True):
             x = up(torch.cat([skips.pop(), rise(x)], 1))
         return torch.tanh(self.head(x))
-
-
-def double_conv(c_in: int, c_out: int) -> nn.Sequential:
-    """(B, c_in, H, W) -> (B, c_out, H, W): conv 3x3, BatchNorm, ReLU, twice."""
-    layers: list[nn.Module] = []
-    for c in (c_in, c_out):
-        layers += [nn.Conv2d(c, c_out, 3, 1, 1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
-    return nn.Sequential(*layers)

@@ -4,31 +4,27 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from pix2pix.nets.init import init_normal
+from pix2pix.nets.blocks import init_normal
 
 
 class PatchGAN(nn.Module):
     """L and ab, stacked (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2), one a 70x70 patch.
 
     Scores are unbounded: least squares wants no sigmoid. `PatchGAN()` holds 2,765,633 parameters.
-    `spectral=True` normalizes the convolutions instead of the activations (Miyato et al. 2018);
-    `norm=False` normalizes nothing, as a gradient penalty wants it.
     Source: Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2.
     """
 
     smallest = 24  # side of the smallest input that leaves a score [px]
 
-    def __init__(
-        self, *, width: int = 64, in_channels: int = 3, spectral: bool = False, norm: bool = True
-    ):
+    def __init__(self, *, width: int = 64, in_channels: int = 3):
         super().__init__()
         widths = [in_channels, width, width * 2, width * 4, width * 8, 1]
         layers: list[nn.Module] = []
         for i, (c_in, c_out) in enumerate(pairwise(widths)):
             first, last = i == 0, i == 4
-            normed = norm and not (first or last or spectral)
-            conv = init_normal(nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed))
-            layers.append(nn.utils.parametrizations.spectral_norm(conv) if spectral else conv)
+            normed = not (first or last)
+            conv = nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed)
+            layers.append(init_normal(conv))
             if normed:
                 layers.append(nn.InstanceNorm2d(c_out, affine=True))
             if not last:

@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb
-from pix2pix.data import Batch
 
 
 class Recipe(nn.Module, ABC):
@@ -27,6 +27,7 @@ class Recipe(nn.Module, ABC):
     heads: tuple[str, ...] = ("ab",)
     # How many classes batch.labels must tell apart; 0: it needs none.
     classes: int = 0
+    gan_start: int = 0
 
     def __init__(self, generator: nn.Module, critic: nn.Module | None = None):
         """Raises ValueError for a generator that predicts something else than `heads`."""
@@ -65,8 +66,8 @@ class Recipe(nn.Module, ABC):
         return self.generator(self.input(batch))
 
     def adversarial(self, step: int) -> bool:
-        """Whether the critic plays in this step; never, for a recipe without one."""
-        return False
+        """Whether the critic plays in this step: from `gan_start` on, never without a critic."""
+        return self.critic is not None and step >= self.gan_start
 
     def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
         """Named terms of the critic's loss; `fake` is detached from the generator."""

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from pix2pix.data import Batch
-from pix2pix.nets import PatchGAN
+from pix2pix.batch import Batch
+from pix2pix.nets.variants import BarePatchGAN
 from pix2pix.recipes.base import Recipe, param_groups
 from pix2pix.recipes.teacher import Teacher
 
@@ -45,7 +45,7 @@ class ChromaGAN(Recipe):
         critic_lr: float = 2e-5,
         encoder_lr: float = 1.0,
     ):
-        super().__init__(generator, PatchGAN(width=critic_width, norm=False))
+        super().__init__(generator, BarePatchGAN(width=critic_width))
         told = getattr(generator, "classes", None)
         if not isinstance(told, int):
             raise ValueError(f"{type(generator).__name__} tells no classes; chromagan needs them")
@@ -60,10 +60,6 @@ class ChromaGAN(Recipe):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Batch -> fake ab (B, 2, H, W) and logits (B, classes)."""
         return self.generator.heads(self.input(batch))  # type: ignore[operator]
-
-    def adversarial(self, step: int) -> bool:
-        """From step `gan_start` on."""
-        return step >= self.gan_start
 
     def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
         """Wasserstein's distance between photos and fakes, negated, and the gradient penalty."""

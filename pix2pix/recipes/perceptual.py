@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from pix2pix.backbones import TAPS, build_backbone
 from pix2pix.color import net_to_rgb
-from pix2pix.nets import for_imagenet
+from pix2pix.nets.backbones import build_backbone, for_imagenet, tapped
 
 ENCODER = "mobilenet_v2"
 
@@ -46,13 +45,7 @@ class Perceptual:
 
     def features(self, rgb: Tensor) -> list[Tensor]:
         """SRGB (B, 3, H, W) in [0, 1] -> the tapped maps in float32, from half size down."""
-        x, maps = for_imagenet(rgb), []
-        tapped = {tap[0] for tap in TAPS[ENCODER] if tap}
-        for i, block in enumerate(self.net):
-            x = block(x)
-            if i in tapped:
-                maps.append(x.float())
-        return maps
+        return [x.float() for x in tapped(self.net, ENCODER, for_imagenet(rgb))]
 
 
 def mean_square(x: Tensor) -> Tensor:

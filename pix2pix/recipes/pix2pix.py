@@ -1,5 +1,6 @@
 """The course's recipe: a U-Net against a PatchGAN, least-squares GAN loss plus weighted L1."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from pix2pix.data import Batch
+from pix2pix.batch import Batch
 from pix2pix.nets import PatchGAN
+from pix2pix.nets.variants import BarePatchGAN
 from pix2pix.recipes.base import Recipe, param_groups
 
 
@@ -38,14 +40,11 @@ class Pix2Pix(Recipe):
         beta1: float = 0.5,
         weight_decay: float = 0.0,
     ):
-        super().__init__(generator, PatchGAN(width=critic_width, spectral=critic_spectral))
+        make = partial(BarePatchGAN, spectral=True) if critic_spectral else PatchGAN
+        super().__init__(generator, make(width=critic_width))
         self.l1, self.gan, self.gan_start = l1, gan, gan_start
         self.lr, self.critic_lr, self.encoder_lr = lr, critic_lr, encoder_lr
         self.beta1, self.weight_decay = beta1, weight_decay
-
-    def adversarial(self, step: int) -> bool:
-        """From step `gan_start` on."""
-        return step >= self.gan_start
 
     def score(self, batch: Batch, ab: Tensor) -> Tensor:
         """ab (B, 2, H, W) beside its L -> the critic's scores (B, 1, H/8 - 2, W/8 - 2)."""

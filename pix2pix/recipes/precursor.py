@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb
-from pix2pix.data import Batch
 from pix2pix.recipes.base import Recipe
 
 

@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pix2pix.nets import gray_for_imagenet
+from pix2pix.nets.backbones import gray_for_imagenet
 
 
 class Teacher:

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb
-from pix2pix.data import Batch
 from pix2pix.recipes.base import Recipe, param_groups
 from pix2pix.recipes.perceptual import Perceptual
 

@@ -27,6 +27,45 @@ TAPS: dict[str, tuple[Tap | None, ...]] = {
 }
 
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def gray_for_imagenet(L: Tensor) -> Tensor:
+    """L (B, 1, H, W) in [-1, 1] -> rgb (B, 3, H, W), normalized as ImageNet classifiers want it.
+
+    A gray's sRGB value is close to L*/100 (within 0.04): near enough to be recognized by.
+    """
+    return for_imagenet((L + 1).expand(-1, 3, -1, -1) / 2)
+
+
+def for_imagenet(rgb: Tensor) -> Tensor:
+    """sRGB (B, 3, H, W) in [0, 1] -> the same, each channel normalized."""
+    channels = zip(rgb.split(1, 1), IMAGENET_MEAN, IMAGENET_STD, strict=True)
+    return torch.cat([(level - mean) / std for level, mean, std in channels], 1)
+
+
+def tapped(stack: nn.Sequential, encoder: str, x: Tensor) -> list[Tensor]:
+    """What a stack makes of x (B, 3, H, W): its maps where it is tapped, from half size down."""
+    taps, maps = {tap[0] for tap in TAPS[encoder] if tap}, []
+    for i, block in enumerate(stack):
+        x = block(x)
+        if i in taps:
+            maps.append(x)
+    return maps
+
+
+def freeze(stack: nn.Sequential, encoder: str, levels: int) -> None:
+    """Stop the first levels of a stack, counted from half size, from learning.
+
+    Raises ValueError unless the stack has so many.
+    """
+    taps = TAPS[encoder]
+    if not 0 <= levels <= len(taps):
+        raise ValueError(f"frozen={levels}: {encoder} has {len(taps)} levels")
+    for last, _ in filter(None, taps[:levels]):
+        stack[: last + 1].requires_grad_(False)
+
+
 def build_backbone(
     encoder: str, *, weights: str | None = None, width: int | None = None
 ) -> nn.Sequential:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from pix2pix.nets.checks import check_sides
+from pix2pix.nets.blocks import check_sides
 
 
 class MeanNet(nn.Module):

@@ -5,14 +5,15 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2pix.data import Batch
+from pix2pix.batch import Batch
+from pix2pix.nets.blocks import freeze_norms
 from pix2pix.recipes.unet_l1 import UNetL1
 
 
-class Hints(UNetL1):
+class Hinted(UNetL1):
     """L1 (or Huber) on ab, and `bins` times the cross-entropy of a distribution over colors.
 
-    For a generator with bins (see `nets.AbBins`) and hints; give it some with `data.hints=0.5`. The
+    For a generator with bins (see `AbBins`) and hints; give it some with `data.hints=0.5`. The
     distribution is learned from every second place in both directions, a quarter of the work.
     Photos with hints and without are normalized alike, by the statistics that `trainer.init_from`
     brought: those of a batch would depend on how many hints it happens to hold, and the net would
@@ -26,35 +27,20 @@ class Hints(UNetL1):
         self,
         generator: nn.Module,
         *,
-        lr: float = 1e-3,
-        encoder_lr: float = 0.2,
-        weight_decay: float = 1e-2,
         beta: float = 0.1,
         bins: float = 0.005,
         keep_norms: bool = True,
-        thaw: int = 0,
-        perceptual: float = 0.0,
-        perceptual_weights: str | None = None,
+        **others: Any,
     ):
-        super().__init__(
-            generator,
-            lr=lr,
-            encoder_lr=encoder_lr,
-            weight_decay=weight_decay,
-            beta=beta,
-            thaw=thaw,
-            perceptual=perceptual,
-            perceptual_weights=perceptual_weights,
-        )
+        """`others` are UNetL1's."""
+        super().__init__(generator, beta=beta, **others)
         self.bins, self.keep_norms = bins, keep_norms
 
-    def train(self, mode: bool = True) -> "Hints":
+    def train(self, mode: bool = True) -> "Hinted":
         """As nn.Module.train, but the norms keep their statistics where `keep_norms` says so."""
         super().train(mode)
         if self.keep_norms:
-            for module in self.generator.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+            freeze_norms(self.generator)
         return self
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
