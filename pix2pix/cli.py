@@ -19,7 +19,8 @@ from pix2pix.console import escape, print_records
 from pix2pix.convert.command import convert
 from pix2pix.errors import PhotoError
 from pix2pix.options import Device, Weights, load_model, stop
-from pix2pix.report.command import evaluate, report
+from pix2pix.report.evaluate_command import evaluate
+from pix2pix.report.report_command import report
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer

@@ -1,13 +1,20 @@
 """What a run over photos says: lines for people, JSON for programs, and the exit status."""
 
+import importlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+import typer
+
+from pix2pix.errors import PhotoError
+
 if TYPE_CHECKING:
+    from pix2pix.evaluate.result import Failure
     from pix2pix.jobs import Record
     from pix2pix.tally import Tally
 
@@ -114,3 +121,40 @@ def escape(text: str) -> str:
 def as_line(record: "Record") -> str:
     """A record as one line of JSON, without what it does not say."""
     return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
+
+
+def finish(failures: Iterable["Failure"]) -> None:
+    """Name what failed; exit status 2 when something did."""
+    from pix2pix.jobs import Record
+
+    records = [Record(**failure, status="failed") for failure in failures]
+    for record in records:
+        print_lines(record)
+    raise typer.Exit(2 if records else 0)
+
+
+def write_file(make: Callable[[], bytes], path: str) -> None:
+    """Make a file and put it there, or end in one line."""
+    from pix2pix.images.files import write_bytes
+    from pix2pix.jobs import failure
+
+    try:
+        write_bytes(make(), path)
+    except PhotoError as error:
+        print_lines(failure(path, error))
+        raise typer.Exit(1) from error
+
+
+def import_drawing(module: str, path: str) -> ModuleType:
+    """Import a module that draws what goes to `path`, before the work begins, or end in one line.
+
+    It needs matplotlib, which may be missing.
+    """
+    from pix2pix.jobs import Record
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
+        print_lines(Record(path, "failed", code="package", reason=reason))
+        raise typer.Exit(1) from error

@@ -25,7 +25,7 @@ LAYERS = """
     weights checkpoints
     colorize
     jobs export workers outputs
-    console folders page watch
+    console folders page watch evaluate
     pipe
     serve options
     loggers processes feed validate state report convert

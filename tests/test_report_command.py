@@ -13,8 +13,9 @@ from paint import crops
 from PIL import Image
 from squeeze import save_features, save_heads
 
-from pix2pix import cli, report
-from pix2pix.report import command as commands
+from pix2pix import cli
+from pix2pix import evaluate as evaluation
+from pix2pix.report import evaluate_command as commands
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_what_a_device_or_a_disk_says_is_one_line(nets, photos, monkeypatch, cap
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(report, "evaluate", fail)
+    monkeypatch.setattr(evaluation, "evaluate", fail)
     assert evaluate(photos, "--weights", nets[0]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{photos}: error: {type(error).__name__}: ")
@@ -153,7 +154,7 @@ def test_nets_that_cannot_be_fetched_are_one_line(nets, photos, monkeypatch, cap
 def test_a_page_without_matplotlib_is_one_line_before_the_work(
     nets, photos, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.delitem(sys.modules, "pix2pix.report.page", raising=False)
+    monkeypatch.delitem(sys.modules, "pix2pix.report.evaluation_page", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     html = tmp_path / "out.html"
     assert evaluate(photos, "--weights", nets[0], "--html", html) == 1
@@ -210,7 +211,7 @@ def test_photos_that_vanish_before_the_page_are_one_line(
     nets, photos, tmp_path, monkeypatch, capsys
 ):
     from pix2pix import images
-    from pix2pix.report import page
+    from pix2pix.report import evaluation_page as page
 
     def gone(path):
         return images.read(f"{path}.gone")

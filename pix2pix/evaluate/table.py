@@ -1,9 +1,9 @@
 """Tables: what `evaluate` found as lines of text, at most 100 columns wide."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pix2pix.console import escape
+from pix2pix.evaluate.result import Comparison, CurveName, Result, Section
 from pix2pix.spelling import spell
 
 Cells = list[list[str]]
@@ -27,12 +27,12 @@ _MOST = 10  # columns that fit into 100 characters
 _HALVES = {"colorfulness_ratio": "{:.1%}", "kid": "{:.1g}"}  # formats of half intervals
 _UNKNOWN = "-"
 _NOTES = {
-    "lpips_like": "~LPIPS is LPIPS-like, on SqueezeNet: for rows of one table, not for published "
-    "figures",
+    "lpips_like": "~LPIPS is LPIPS-like, on SqueezeNet: for rows of one table, not to compare with "
+    "published ones",
 }
 
 
-def format_table(result: dict[str, Any], *, encoding: str | None = None) -> str:
+def format_table(result: Result, *, encoding: str | None = None) -> str:
     """Lay out what `evaluate` returned as lines of text: each row, and below it the intervals.
 
     `±` is half of the 95 % bootstrap interval of the mean above it. What `encoding` lacks is
@@ -48,36 +48,37 @@ def format_table(result: dict[str, Any], *, encoding: str | None = None) -> str:
     return "\n\n".join(blocks)
 
 
-def sections(result: dict[str, Any]) -> dict[str, Cells]:
+def sections(result: Result) -> dict[str, Cells]:
     """What a result has beside its rows: by heading the cells of a table, its head first."""
     found = {"Over sepia": _over_sepia(result)}
     if "compare" in result:
         found["A less B"] = _compare(result["compare"])
         found["Photos where A and B differ most"] = _named(result["compare"])
-    for key, heading, lay_out in (
-        ("hints", "With true colors told", _hints),
-        ("film", "As from old film", _film),
-        ("sizes", "With the input scaled", _sizes),
-        ("takes", "Three takes", _takes),
-        ("saturations", "With stronger and weaker colors", _saturations),
-    ):
-        if key in result:
-            found[heading] = lay_out(result[key])
+    lay_outs: dict[CurveName, tuple[str, Callable[[Section], Cells]]] = {
+        "hints": ("With hints of the true colors", _hints),
+        "film": ("As from old film", _film),
+        "sizes": ("With the input scaled", _sizes),
+        "takes": ("Three variants, by seed", _variants),
+        "saturations": ("With stronger and weaker colors", _saturations),
+    }
+    for name, (heading, lay_out) in lay_outs.items():
+        if name in result:
+            found[heading] = lay_out(result[name])
     return found
 
 
-def columns_of(result: dict[str, Any]) -> list[str]:
-    """Keys of the figures that a result has, in the table's order."""
+def columns_of(result: Result) -> list[str]:
+    """Keys of the metrics that a result has, in the table's order."""
     return [key for key in COLUMNS if key in result["rows"]["gray"]]
 
 
-def label(name: str, result: dict[str, Any]) -> str:
+def label(name: str, result: Result) -> str:
     """A row's name as it is shown: two models are A and B."""
     return {"model": "A", "other": "B"}.get(name, name) if "other" in result else name
 
 
 def show(key: str, value: float | None) -> str:
-    """A figure in its column's format; a dash for None."""
+    """A metric in its column's format; a dash for None."""
     return known(COLUMNS[key][1], value)
 
 
@@ -87,7 +88,7 @@ def known(form: str, value: float | None) -> str:
 
 
 def cell(key: str, row: Mapping[str, float | None]) -> str:
-    """A row's figure in its column's format; nothing where the row does not have it."""
+    """A row's metric in its column's format; nothing where the row does not have it."""
     return show(key, row[key]) if key in row else ""
 
 
@@ -99,7 +100,7 @@ def show_half(key: str, interval: Sequence[float] | None) -> str:
     return "±" + form.format((interval[1] - interval[0]) / 2)
 
 
-def about(result: dict[str, Any]) -> str:
+def about(result: Result) -> str:
     """One line: how many photos, their size, the model."""
     models = f"model {result['model']}"
     if "other" in result:
@@ -114,11 +115,11 @@ def about(result: dict[str, Any]) -> str:
     return line
 
 
-def notes(result: dict[str, Any]) -> list[str]:
+def notes(result: Result) -> list[str]:
     """What has to be said below the table."""
     said = ["± half of the 95 % bootstrap interval (1,000 draws of the photos)"]
     if result["pictures"] < 2:
-        said = ["one photo has no interval: how far a figure would vary, several photos tell"]
+        said = ["one photo has no interval: how far a metric would vary, several photos tell"]
     elif "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
         said += ["± of distances between sets: the jackknife's (20 groups left out in turn)"]
     if _lacks(result):
@@ -126,12 +127,12 @@ def notes(result: dict[str, Any]) -> list[str]:
     return [*said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
 
 
-def _lacks(part: Any) -> bool:
-    """Whether a figure of `rows`, at any depth, is None."""
+def _lacks(part: object) -> bool:
+    """Whether a metric of `rows`, at any depth, is None."""
     if not isinstance(part, dict):
         return False
-    figures = [figure for row in part.get("rows", {}).values() for figure in row.values()]
-    return None in figures or any(_lacks(inner) for inner in part.values())
+    unknown = any(None in row.values() for row in part.get("rows", {}).values())
+    return unknown or any(map(_lacks, part.values()))
 
 
 def align(cells: Iterable[Sequence[str]]) -> str:
@@ -144,7 +145,7 @@ def align(cells: Iterable[Sequence[str]]) -> str:
     )
 
 
-def _rows(result: dict[str, Any], columns: Sequence[str]) -> Cells:
+def _rows(result: Result, columns: Sequence[str]) -> Cells:
     cells = [["", *(COLUMNS[key][0] for key in columns)]]
     for name, row in result["rows"].items():
         halves = result["intervals"][name]
@@ -153,8 +154,8 @@ def _rows(result: dict[str, Any], columns: Sequence[str]) -> Cells:
     return [line for line in cells if any(line)]
 
 
-def _over_sepia(result: dict[str, Any]) -> Cells:
-    rows, intervals = (result["over_sepia"][key] for key in ("rows", "intervals"))
+def _over_sepia(result: Result) -> Cells:
+    rows, intervals = result["over_sepia"]["rows"], result["over_sepia"]["intervals"]
     columns = [key for key in COLUMNS if key in rows["model"]]
     cells = [["over sepia", *(COLUMNS[key][0] for key in columns)]]
     for name, row in rows.items():
@@ -172,7 +173,7 @@ def _signed(key: str, value: float | None) -> str:
     return known(COLUMNS[key][1].replace(":", ":+"), value)
 
 
-def _compare(section: dict[str, Any]) -> Cells:
+def _compare(section: Comparison) -> Cells:
     cells = [["A less B", "mean", "95 %", "A better on"]]
     for key, row in section["rows"].items():
         ends = section["intervals"][key]["difference"] or ()
@@ -182,14 +183,14 @@ def _compare(section: dict[str, Any]) -> Cells:
     return cells
 
 
-def _named(section: dict[str, Any]) -> Cells:
+def _named(section: Comparison) -> Cells:
     photos = section["gains"] + section["losses"]
     return [["largest gains and losses", "PSNR dB"]] + [
         [escape(photo["path"]), f"{photo['psnr']:+.2f}"] for photo in photos
     ]
 
 
-def _hints(section: dict[str, Any]) -> Cells:
+def _hints(section: Section) -> Cells:
     cells = [["hints", "PSNR gain dB", "", "ΔE at hints: median", "95th percentile"]]
     for count, row in section["rows"].items():
         half = show_half("psnr", section["intervals"][count]["psnr_gain"])
@@ -198,7 +199,7 @@ def _hints(section: dict[str, Any]) -> Cells:
     return cells
 
 
-def _film(section: dict[str, Any]) -> Cells:
+def _film(section: Section) -> Cells:
     cells = [["film", "PSNR lost dB", "", "colorful", ""]]
     for name, row in section["rows"].items():
         halves = section["intervals"][name]
@@ -209,7 +210,7 @@ def _film(section: dict[str, Any]) -> Cells:
     return cells
 
 
-def _sizes(section: dict[str, Any]) -> Cells:
+def _sizes(section: Section) -> Cells:
     cells = [["input scaled", "ΔE2000 from 1", "", "colorful", ""]]
     for name, row in section["rows"].items():
         line = [name]
@@ -219,20 +220,20 @@ def _sizes(section: dict[str, Any]) -> Cells:
     return cells
 
 
-def _takes(section: dict[str, Any]) -> Cells:
-    cells = [["take", "PSNR lost dB", "", "photos that lose > 1 dB"]]
+def _variants(section: Section) -> Cells:
+    cells = [["seed", "PSNR lost dB", "", "photos that lose > 1 dB"]]
     for name, row in section["rows"].items():
         if name != "together":
             half = show_half("psnr", section["intervals"][name]["psnr_lost"])
             lost, often = known("{:z.2f}", row["psnr_lost"]), known("{:.0%}", row["over_1_db"])
             cells.append([name, lost, half, often])
-    together, halves = (section[key]["together"] for key in ("rows", "intervals"))
-    half = show_half("delta_e2000", halves["delta_e2000"])
+    together = section["rows"]["together"]
+    half = show_half("delta_e2000", section["intervals"]["together"]["delta_e2000"])
     cells.append(["ΔE2000 between two", show("delta_e2000", together["delta_e2000"]), half, ""])
     return [*cells, ["of it hue", known("{:.0%}", together["hue_share"]), "", ""]]
 
 
-def _saturations(section: dict[str, Any]) -> Cells:
+def _saturations(section: Section) -> Cells:
     cells = [["saturation", "PSNR dB", "", "over gray", "", "of true", ""]]
     for name, row in section["rows"].items():
         halves = section["intervals"][name]

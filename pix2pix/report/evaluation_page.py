@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.console import escape
-from pix2pix.report import table
-from pix2pix.report.curves import Colors
+from pix2pix.evaluate import table
+from pix2pix.evaluate.curves import ColorizerLike
+from pix2pix.evaluate.photos import center_square, to_tensor, to_uint8
+from pix2pix.evaluate.result import Result
 from pix2pix.report.paper import TABLES, jpeg, laid_out, page
-from pix2pix.report.photos import square, to_tensor, to_uint8
 
 _CRITERIA = {  # figure: heading, +1 when more is better, unit
     "psnr": ("PSNR", 1, " dB"),
@@ -45,7 +46,7 @@ svg { display: block; width: 100%; min-width: 480px; max-width: 680px; height: a
 """
 
 
-def build(result: dict[str, Any], models: Sequence[Colors]) -> str:
+def build_evaluation_page(result: Result, models: Sequence[ColorizerLike]) -> str:
     """What `evaluate` returned, and the models it was given -> a self-contained HTML document.
 
     The photos shown are read and colored again.
@@ -71,7 +72,7 @@ def build(result: dict[str, Any], models: Sequence[Colors]) -> str:
     return page(f"pix2pix evaluate: {result['model']}", "\n".join(body), style=TABLES + _STYLE)
 
 
-def _table(result: dict[str, Any]) -> str:
+def _table(result: Result) -> str:
     columns = table.columns_of(result)
     lines = []
     for name, row in result["rows"].items():
@@ -95,7 +96,7 @@ def _section(heading: str, cells: table.Cells) -> str:
     return laid_out(heading, cells[0], lines)
 
 
-def pick(result: dict[str, Any], figure: str) -> dict[str, int]:
+def pick(result: Result, figure: str) -> dict[str, int]:
     """The best, the median and the worst photo by a figure of the model: its place in `photos`."""
     sign = _CRITERIA[figure][1]
     values = np.array([photo["rows"]["model"][figure] for photo in result["photos"]], float)
@@ -103,7 +104,7 @@ def pick(result: dict[str, Any], figure: str) -> dict[str, int]:
     return {place: int(order[round(at * (len(order) - 1))]) for place, at in _PLACES.items()}
 
 
-def _pictures(result: dict[str, Any], models: Sequence[Colors]) -> list[str]:
+def _pictures(result: Result, models: Sequence[ColorizerLike]) -> list[str]:
     """Best, median and worst photo by each figure that the photos have, a block a figure."""
     measured = [figure for figure in _CRITERIA if figure in result["photos"][0]["rows"]["model"]]
     places = {figure: pick(result, figure) for figure in measured}
@@ -125,7 +126,7 @@ def _pictures(result: dict[str, Any], models: Sequence[Colors]) -> list[str]:
     return blocks
 
 
-def _row(result: dict[str, Any], models: Sequence[Colors], i: int) -> str:
+def _row(result: Result, models: Sequence[ColorizerLike], i: int) -> str:
     """Photo i in all its versions, side by side."""
     photo = result["photos"][i]["path"]
     shown = _versions(Path(result["folder"]) / photo, result["size"], models)
@@ -137,9 +138,9 @@ def _row(result: dict[str, Any], models: Sequence[Colors], i: int) -> str:
     )
 
 
-def _versions(path: Path, size: int, models: Sequence[Colors]) -> dict[str, np.ndarray]:
+def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[str, np.ndarray]:
     """A photo in gray, as each model colors it, and as it was: (size,size,3) uint8 by label."""
-    truth = square(images.read(path).rgb, size)
+    truth = center_square(images.read(path).rgb, size)
     L, ab = rgb_to_net(to_tensor(truth[None]))
     letters = ("",) if len(models) == 1 else ("A ", "B ")
     return {
@@ -149,7 +150,7 @@ def _versions(path: Path, size: int, models: Sequence[Colors]) -> dict[str, np.n
     }
 
 
-def scatter(result: dict[str, Any]) -> str:
+def scatter(result: Result) -> str:
     """PSNR over gray against colorfulness over the truth's, a dot a photo -> inline SVG."""
     rows = [photo["rows"] for photo in result["photos"]]
     gain = np.array([row["model"]["psnr"] - row["gray"]["psnr"] for row in rows])
@@ -186,7 +187,7 @@ def scatter(result: dict[str, Any]) -> str:
     return svg.replace("<svg ", '<svg role="img" aria-label="Scatter plot of the photos" ', 1)
 
 
-def _failed(result: dict[str, Any]) -> str:
+def _failed(result: Result) -> str:
     failed = result["skipped"] + result.get("missing", [])
     lines = (escape(f"{one['path']}: {one['code']}: {one['reason']}") for one in failed)
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)

@@ -47,7 +47,7 @@ class Report:
     drawn: dict[str, Drawn] = field(default_factory=dict)  # layers, weights, curves, photos
 
 
-def build(report: Report) -> str:
+def build_run_page(report: Report) -> str:
     """A self-contained HTML document."""
     body = [f"<h1>{_text(report.title)}</h1>"]
     if report.sheet is not None:
