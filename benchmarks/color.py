@@ -37,7 +37,8 @@ def by_skimage(rgb: np.ndarray) -> np.ndarray:
 def by_strips(rgb: np.ndarray) -> np.ndarray:
     import torch
 
-    from pix2pix.color import lab_to_rgb8, parallel, rgb8_to_lab, strips
+    from pix2pix.color import lab_to_rgb8, rgb8_to_lab
+    from pix2pix.strips import parallel, strips
 
     source = torch.from_numpy(rgb)
     result = torch.empty_like(source)

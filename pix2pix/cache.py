@@ -9,16 +9,12 @@ import contextlib
 import hashlib
 import json
 import lzma
-import os
 import sys
-import time
 import zipfile
 import zlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -26,13 +22,14 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from pix2pix.errors import Corrupt, DataError, PhotoError
+from pix2pix.files import Bytes, replacing, sweep
 from pix2pix.images import read
 from pix2pix.images.formats import EXTENSIONS
 from pix2pix.metrics import colorfulness
 from pix2pix.names import is_photo
+from pix2pix.strips import thread_pool
 
 MAX_BYTES = 2**28  # of one picture file; a zip may claim any size
-_ABANDONED = 3600  # seconds after which a half-written file is nobody's
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -113,21 +110,18 @@ def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Pa
     folder = Path(cache) / fingerprint(source, names, short_side)
     if (folder / "index.json").exists():
         return folder
-    part = folder / f"pixels.{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        with part.open("wb") as pixels:
-            rows, bad = _store(_decoded(source, names, short_side), pixels, len(names))
-        _write(folder / "bad_files.jsonl", "".join(json.dumps(b) + "\n" for b in bad))
-        _judge(source, folder, bad, len(names))
-        os.replace(part, folder / "pixels.u8")
-        _write(folder / "index.json", json.dumps([astuple(row) for row in rows]))  # last
+        sweep(str(folder))
+        with replacing(folder / "pixels.u8") as write:
+            rows, bad = _store(_decoded(source, names, short_side), write, len(names))
+            with replacing(folder / "bad_files.jsonl") as write:
+                write("".join(json.dumps(b) + "\n" for b in bad).encode())
+            _judge(source, folder, bad, len(names))
+        with replacing(folder / "index.json") as write:  # last
+            write(json.dumps([astuple(row) for row in rows]).encode())
     except OSError as error:
         raise DataError(f"{folder}: the cache cannot be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
     return folder
 
 
@@ -158,11 +152,7 @@ def _decoded(
             h, w = rgb.shape[:2]
             return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
 
-        # one core a picture: torch's own threads would wait for each other after every operation
-        threads = torch.get_num_threads()
-        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-        held.enter_context(pool)
-        held.callback(torch.set_num_threads, threads)  # the workers' 1 is the next thread's too
+        pool = held.enter_context(thread_pool())
         for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
             yield from pool.map(load, names[start : start + 64])
 
@@ -188,7 +178,7 @@ def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def _store(
-    items: Iterator[tuple[Row, np.ndarray] | PhotoError], pixels: BinaryIO, count: int
+    items: Iterator[tuple[Row, np.ndarray] | PhotoError], write: Callable[[Bytes], int], count: int
 ) -> tuple[list[Row], list[dict[str, str | None]]]:
     """Write the pictures' pixels -> their rows, and a record of each that could not be read."""
     rows: list[Row] = []
@@ -201,7 +191,7 @@ def _store(
         row, rgb = item
         row.offset = offset
         rows.append(row)
-        offset += pixels.write(rgb.data)
+        offset += write(rgb.data)
     return rows, bad
 
 
@@ -215,18 +205,3 @@ def _judge(source: Path, folder: Path, bad: list[dict[str, str | None]], count: 
     if len(bad) == count or len(bad) > max(1, count // 100):
         raise DataError(said)
     tqdm.write(said, file=sys.stderr)
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(text)
-    os.replace(part, path)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed builds left; a living one writes to its file all the time."""
-    for part in folder.glob("*.part"):
-        with contextlib.suppress(OSError):  # another process may sweep, too
-            if time.time() - part.stat().st_mtime > _ABANDONED:
-                part.unlink()

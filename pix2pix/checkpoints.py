@@ -1,17 +1,14 @@
-"""Checkpoints that survive a kill at any moment: written beside, synced, then renamed into place.
+"""Checkpoints that survive a kill at any moment: files.py writes them whole or not at all.
 
 `step-N.ckpt` holds everything that a resumed run needs, and its sha256 lies beside it. The two
 newest are kept, so that one damaged by the disk leaves another to go on from.
 """
 
-import contextlib
-import errno
 import hashlib
 import io
 import json
-import os
 import re
-import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +17,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from pix2pix.files import replacing, sweep
 
 KEPT = 2
 _NOT_OURS = "not a checkpoint of a training run"
@@ -31,7 +30,6 @@ _KINDS = {  # of what a checkpoint holds
     "best": float,
     "config": str,
 }
-FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class CheckpointError(RuntimeError):
@@ -39,50 +37,18 @@ class CheckpointError(RuntimeError):
 
 
 @contextmanager
-def replacing(path: Path, *, size: int) -> Iterator[Path]:
-    """A temporary file to write in a `with` block; when the block ends it becomes `path`.
-
-    Whatever happens, `path` holds its old bytes or all the new ones. The temporary file is in the
-    target's own folder: a rename across file systems is a copy, and a copy can be cut. `size` is
-    the number of bytes to be written, which a full disk's message states. Raises CheckpointError
-    when the file system refuses.
-    """
-    part = path.with_name(f".{path.name}.part")
+def writing(path: Path) -> Iterator[None]:
+    """Within, what the file system refuses is the CheckpointError of `path`."""
     try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        sync_folder(path.parent)
+        yield
     except OSError as error:
-        part.unlink(missing_ok=True)
-        why = error.strerror or str(error)
-        if error.errno in FULL:
-            free = shutil.disk_usage(path.parent).free
-            why = f"the disk is full: {size:,} bytes needed, {free:,} free"
-        raise CheckpointError(f"{path}: not written: {why}") from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk: a rename is only safe after that.
-
-    Windows cannot, and some file systems: there the bytes alone are safe, which are by then.
-    """
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        raise CheckpointError(f"{path}: not written: {error.strerror or error}") from error
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Make `data` the content of `path`, all of it or not at all. Raises CheckpointError."""
-    with replacing(path, size=len(data)) as part:
-        part.write_bytes(data)
+    with writing(path), replacing(path, size=len(data)) as write:
+        write(data)
 
 
 def prepare_folder(folder: Path) -> None:
@@ -92,11 +58,9 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for stale in folder.glob(".*.part"):
-            stale.unlink()
-        probe = folder / ".probe.part"
-        probe.write_bytes(b"x")
-        probe.unlink()
+        sweep(str(folder))
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x")
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from error
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from pix2pix import __version__, packages, streams
-from pix2pix.console import escape, print_records
+from pix2pix import __version__, packages, terminal
+from pix2pix.console import print_records
 from pix2pix.convert.command import convert
 from pix2pix.errors import PhotoError
 from pix2pix.options import Device, Weights, load_model, stop
@@ -38,7 +38,7 @@ _ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (`sys.argv` by default) and return the exit status."""
-    streams.prepare()
+    terminal.prepare()
     try:
         status = app(arguments, prog_name="pix2pix", standalone_mode=False)
         sys.stdout.flush()
@@ -49,17 +49,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # `pix2pix ... | head`: what reads us has seen enough
-        streams.drop_broken()
+        terminal.drop_broken()
         return 1
     except ModuleNotFoundError as error:
         line = packages.line(error)
         if line is None:  # one of our own: a fault
             raise
-        print(escape(line), file=sys.stderr)
+        print(terminal.escape(line), file=sys.stderr)
         return 1
     except OSError as error:  # such as a full disk behind stdout
-        streams.drop_broken()
-        print(escape(f"error: {error}"), file=sys.stderr)
+        terminal.drop_broken()
+        print(terminal.escape(f"error: {error}"), file=sys.stderr)
         return 1
 
 

@@ -6,10 +6,6 @@ a matrix product would drop to bf16 or TF32 under autocast. Piecewise curves are
 halves, because torch.where alone costs more than the rest (2.7 ns a value against 0.1, CPU).
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
 import torch
 from torch import Tensor
 
@@ -23,10 +19,6 @@ _XYZ_FROM_RGB = (
     (0.019334, 0.119193, 0.950227),
 )
 _WHITE = (0.95047, 1.0, 1.08883)
-
-Item = TypeVar("Item")
-Strip = tuple[slice, slice]
-"""Rows and columns of a picture."""
 
 _Matrix = tuple[tuple[float, ...], ...]
 TO_WHITE: _Matrix = tuple(  # linear RGB -> XYZ relative to white
@@ -87,33 +79,6 @@ def rgb_to_net(rgb: Tensor) -> tuple[Tensor, Tensor]:
 def net_to_rgb(L: Tensor, ab: Tensor) -> Tensor:
     """Join the nets' L (B,1,H,W) and ab (B,2,H,W) in [-1, 1] to sRGB (B,3,H,W) in [0, 1]."""
     return lab_to_rgb(torch.cat((L.float() * 50 + 50, ab.float() * AB_SCALE), -3))
-
-
-def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[Strip]:
-    """Cut a picture into strips of at most `pixels` pixels: whole rows, or parts of a long row.
-
-    Yields (rows, columns). Float Lab takes four times the memory of 8-bit RGB, and converting it
-    three times that: strip by strip it stays small, and in the processor's cache.
-    """
-    rows = max(1, pixels // width)
-    for top in range(0, height, rows):
-        for left in range(0, width, pixels):
-            yield slice(top, min(top + rows, height)), slice(left, min(left + pixels, width))
-
-
-def parallel(work: Callable[[Item], None], items: Iterable[Item]) -> None:
-    """Call `work` on every item, such as a strip, on as many threads as torch uses.
-
-    Each call computes on one core. (Torch's own threads meet after every operation: a strip is too
-    small for that, and on a busy machine it took up to 100 times as long.)
-    """
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            for _ in pool.map(work, items):
-                pass
-        finally:
-            torch.set_num_threads(threads)  # the workers' 1 would be the next new thread's too
 
 
 @torch.no_grad()

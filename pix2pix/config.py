@@ -21,10 +21,9 @@ from pix2pix import nets, recipes
 from pix2pix.data import Photos, prepare
 from pix2pix.download import SOURCES
 from pix2pix.errors import DataError, one_line
-from pix2pix.loggers import Loggers
+from pix2pix.loggers import TRACKERS, Loggers
 from pix2pix.pairs import Pairs
 from pix2pix.processes import SettingError
-from pix2pix.trackers import TRACKERS
 
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pix2pix.errors import PhotoError
+from pix2pix.terminal import escape
 
 if TYPE_CHECKING:
     from pix2pix.evaluate.result import Failure
@@ -106,18 +107,6 @@ def print_lines(record: "Record") -> None:
         tqdm.write(escape(f"{record.path}: {line}"), file=sys.stderr)
 
 
-def escape(text: str) -> str:
-    """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
-    return "".join(
-        c
-        if c.isprintable()
-        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
-        if "\udc80" <= c <= "\udcff"
-        else c.encode("unicode_escape").decode()
-        for c in text
-    )
-
-
 def as_line(record: "Record") -> str:
     """A record as one line of JSON, without what it does not say."""
     return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
@@ -135,7 +124,7 @@ def finish(failures: Iterable["Failure"]) -> None:
 
 def write_file(make: Callable[[], bytes], path: str) -> None:
     """Make a file and put it there, or end in one line."""
-    from pix2pix.images.files import write_bytes
+    from pix2pix.files import write_bytes
     from pix2pix.jobs import failure
 
     try:

@@ -19,10 +19,10 @@ from pix2pix import film as film_module
 from pix2pix.cache import Row, build_cache, read_index
 from pix2pix.color import rgb_to_net
 from pix2pix.errors import DataError
-from pix2pix.hints import reveal
 from pix2pix.labels import Labels
 from pix2pix.pages import page, typefaces
 from pix2pix.randomness import bits, permutation, uniform
+from pix2pix.reveal import reveal
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
 _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pix2pix import images, outputs
+from pix2pix import files, images, outputs
 from pix2pix.errors import NotPermitted
-from pix2pix.images import sidecars, temporary
-from pix2pix.images.files import kind, write_error
+from pix2pix.files import kind, write_error
+from pix2pix.images import sidecars
 from pix2pix.incolor import in_color
 from pix2pix.jobs import Job, Record, failure
 
@@ -97,7 +97,7 @@ def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[J
             continue
         folder = os.path.dirname(job.dest) or "."
         if folder != swept:  # a walk gives the photos of a folder in one go
-            temporary.sweep(folder)
+            files.sweep(folder)
             swept = folder
         item = _with_status(job, overwrite)
         if isinstance(item, Record):

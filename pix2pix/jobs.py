@@ -16,7 +16,7 @@ from typing import Literal
 
 from pix2pix import images
 from pix2pix.errors import NotPermitted, PhotoError, Unreadable, UnsupportedFormat
-from pix2pix.images.files import kind
+from pix2pix.files import kind
 from pix2pix.images.formats import sniff, writable_format
 from pix2pix.names import is_clutter, is_output, output_name
 from pix2pix.tally import Tally

@@ -1,20 +1,28 @@
-"""Where a run's numbers and pictures go: a CSV file, PNG grids, TensorBoard."""
+"""Loggers: where a run's numbers and pictures go: a CSV file, PNG grids, TensorBoard, W&B."""
 
-import csv
-import io
-import os
+import secrets
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
 
+from pix2pix import history
 from pix2pix.errors import DataError
+from pix2pix.files import replacing
+from pix2pix.history import Row
+from pix2pix.processes import SettingError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+MODES = ("offline", "online", "disabled")  # of W&B
 
 
 class Sink(Protocol):
-    """Where else a run's numbers and pictures go, such as `show.Live` and `trackers.Wandb`."""
+    """Where else a run's numbers and pictures go, such as `show.Live` and `Wandb`."""
 
     def open(self, step: int) -> None:
         """Begin, in a run that stands at `step`; process 0 alone does."""
@@ -42,15 +50,15 @@ class Loggers:
         self.also = also
         self.csv = self.folder / "metrics.csv"
         self.tensorboard = tensorboard
-        self.columns: list[str] = ["step"]
-        self.rows: list[dict[str, str]] = []
-        self.board: Any = None
+        self.columns: list[str] = []
+        self.rows: list[Row] = []
+        self.board: SummaryWriter | None = None
 
     def open(self, step: int) -> None:
         """Begin to write, in a run that stands at `step`."""
         (self.folder / "grids").mkdir(parents=True, exist_ok=True)
         if self.csv.exists():
-            self._read(up_to=step)
+            self._resume(step)
         self._write_all()
         if self.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
@@ -59,33 +67,30 @@ class Loggers:
         for sink in self.also:
             sink.open(step)
 
-    def _read(self, *, up_to: int) -> None:
+    def _resume(self, step: int) -> None:
         try:
-            text = self.csv.read_text()
-            whole = text[: text.rfind("\n") + 1]  # a kill can have cut the last row
-            reader = csv.DictReader(io.StringIO(whole, newline=""))
-            self.rows = [row for row in reader if int(row["step"]) <= up_to]
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            known = history.read(self.csv)
+        except DataError as error:
             raise DataError(
                 f"{self.csv}: not a run's numbers; rename it, and the run goes on without them"
             ) from error
-        self.columns = list(reader.fieldnames or self.columns)
+        self.columns = list(known.columns)
+        self.rows = [row for row in known.rows if row.step <= step]
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Log named numbers at a step; the same step again adds its columns to the same row."""
-        row = {"step": str(step), **{name: f"{value:.9g}" for name, value in values.items()}}
-        new_columns = [name for name in row if name not in self.columns]
+        new_columns = [name for name in values if name not in self.columns]
         self.columns += new_columns
-        same_step = bool(self.rows) and self.rows[-1]["step"] == row["step"]
+        same_step = bool(self.rows) and self.rows[-1].step == step
         if same_step:
-            self.rows[-1] |= row
+            self.rows[-1].values.update(values)
         else:
-            self.rows.append(row)
+            self.rows.append(Row(step, dict(values)))
         if same_step or new_columns:
             self._write_all()
         else:
-            with self.csv.open("a", newline="") as file:
-                csv.DictWriter(file, self.columns).writerow(row)
+            with self.csv.open("ab") as file:
+                file.write(history.as_csv(self.columns, self.rows[-1:], head=False).encode())
         if self.board:
             for name, value in values.items():
                 self.board.add_scalar(name, value, step)
@@ -93,12 +98,8 @@ class Loggers:
             sink.scalars(values, step)
 
     def _write_all(self) -> None:
-        part = self.csv.with_name(f".{self.csv.name}.part")
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(part, self.csv)
+        with replacing(self.csv) as write:
+            write(history.as_csv(self.columns, self.rows).encode())
 
     def picture(self, name: str, rgb: np.ndarray, step: int) -> None:
         """Log a picture (H, W, 3) uint8."""
@@ -114,3 +115,82 @@ class Loggers:
             self.board.close()
         for sink in self.also:
             sink.close()
+
+
+class Wandb:
+    """A run on Weights & Biases, where its losses, scores, picture grids and settings go.
+
+    Its files lie in `folder`/wandb, with the id under which a resumed run goes on as the same one.
+    With `mode` "offline" nothing is sent until `wandb sync` is told to, "online" sends while it
+    trains, "disabled" does nothing. `project`, `entity` and `name` are W&B's, `name` by default the
+    folder's. Raises SettingError when the client is not installed.
+
+    Source: https://docs.wandb.ai/ref/python/functions/init
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        config: dict[str, Any],
+        *,
+        project: str = "pix2pix",
+        entity: str | None = None,
+        name: str | None = None,
+        mode: str = "offline",
+    ):
+        if mode not in MODES:
+            raise SettingError(f"logger.mode={mode}: {', '.join(MODES)}")
+        if find_spec("wandb") is None:
+            raise SettingError("logger=wandb: the client is missing: pip install wandb")
+        self.folder, self.config = Path(folder), config
+        self.settings: dict[str, Any] = {"project": project, "entity": entity, "mode": mode}
+        self.name = name or self.folder.name
+        self.run: Any = None
+
+    def open(self, step: int) -> None:
+        """Begin a run, or go on with the one in the folder when `step` is not 0.
+
+        Raises SettingError when the service refuses it or does not answer.
+        """
+        import wandb
+
+        (self.folder / "wandb").mkdir(parents=True, exist_ok=True)
+        try:
+            self.run = wandb.init(
+                dir=self.folder,
+                id=self._id(new=step == 0),
+                name=self.name,
+                resume="allow",
+                config=self.config,
+                # its own lines would tear the progress bar; online they hold the run's address
+                settings=wandb.Settings(console="off", silent=self.settings["mode"] != "online"),
+                **self.settings,
+            )
+        except wandb.Error as error:
+            why = " ".join(str(error).split())
+            raise SettingError(f"logger.mode={self.settings['mode']}: W&B: {why}") from error
+
+    def _id(self, *, new: bool) -> str:
+        path = self.folder / "wandb" / "id"
+        if new or not path.exists():
+            with replacing(path) as write:
+                write(secrets.token_hex(4).encode())
+        return path.read_text()
+
+    def scalars(self, values: dict[str, float], step: int) -> None:
+        """Log named numbers of a step; what a run before its resuming has logged already stays."""
+        self.run.log(values, step=step)
+
+    def picture(self, name: str, rgb: np.ndarray, step: int) -> None:
+        """Log a picture (H, W, 3) uint8 of a step."""
+        import wandb
+
+        self.run.log({name: wandb.Image(rgb)}, step=step)
+
+    def close(self) -> None:
+        """Hand over what is left and end the run."""
+        if self.run:
+            self.run.finish()
+
+
+TRACKERS = {"wandb": Wandb}

@@ -7,10 +7,9 @@ from importlib.util import find_spec
 
 import torch
 
-from pix2pix.console import escape
 from pix2pix.errors import one_line
 from pix2pix.processes import is_first
-from pix2pix.spelling import put
+from pix2pix.terminal import escape, put
 
 
 def refuse(why: str) -> int:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pix2pix import color
+from pix2pix.strips import Strip, parallel, strips
 
 _STRIP = 2**18  # pixels: threads of Python get along when their operations are long
 _FINE, _COARSE = 0.5, 1.0  # steps of a*, b*: off by a quarter to a half, as 8-bit RGB itself
@@ -42,11 +43,11 @@ def recolor(rgb: np.ndarray, ab: Tensor) -> np.ndarray:
 def _by_pixel(source: Tensor, ab: Tensor, result: Tensor) -> None:
     upsampled = Upsampled(ab, *source.shape[:2])
 
-    def work(strip: color.Strip) -> None:
+    def work(strip: Strip) -> None:
         L = color.rgb8_to_lab(source[strip])[:1]
         result[strip] = color.lab_to_rgb8(torch.cat((L, upsampled[strip])))
 
-    color.parallel(work, color.strips(*source.shape[:2]))
+    parallel(work, strips(*source.shape[:2]))
 
 
 def _by_table(source: Tensor, ab: Tensor, step: float, result: Tensor) -> None:
@@ -59,7 +60,7 @@ def _by_table(source: Tensor, ab: Tensor, step: float, result: Tensor) -> None:
     flat = table.flatten()
     pixels = result.numpy()
 
-    def work(strip: color.Strip) -> None:
+    def work(strip: Strip) -> None:
         a, b = upsampled[strip]
         a, b = (x.clamp_(0, n - 0.5).int() for x, n in zip((a, b), sides, strict=True))
         index = gray_levels(source[strip]).mul_(sides[0]).add_(a).mul_(sides[1]).add_(b)
@@ -68,7 +69,7 @@ def _by_table(source: Tensor, ab: Tensor, step: float, result: Tensor) -> None:
         for channel in range(3):  # three times as fast as one copy of all
             pixels[(*strip, channel)] = planes[..., channel]
 
-    color.parallel(work, color.strips(*source.shape[:2], pixels=_STRIP))
+    parallel(work, strips(*source.shape[:2], pixels=_STRIP))
 
 
 def color_table(low: Tensor, sides: list[int], step: float) -> Tensor:
@@ -82,13 +83,13 @@ def color_table(low: Tensor, sides: list[int], step: float) -> Tensor:
     a, b = (torch.arange(n) * step + start for n, start in zip(sides, low, strict=True))
     ab = torch.stack(torch.meshgrid(a, b, indexing="ij")).flatten(1)[:, None]  # (2, 1, A * B)
 
-    def work(strip: color.Strip) -> None:
+    def work(strip: Strip) -> None:
         grays, steps = strip
         lab = torch.stack(torch.broadcast_tensors(L[grays], *ab[:, :, steps]))
         parts = color.lab_to_rgb8(lab).int() << torch.tensor([0, 8, 16])
         table[strip] = parts.sum(-1, dtype=torch.int32)
 
-    color.parallel(work, color.strips(*table.shape))
+    parallel(work, strips(*table.shape))
     return table.view(256, *sides)
 
 
@@ -140,14 +141,14 @@ class Upsampled:
         self.sides = small.shape[1], height
         columns = small.permute(2, 0, 1).flatten(1)  # (w, C * h): columns are gathered as rows
         self.wide = torch.empty(small.shape[0], size[0], width)
-        for _, part in color.strips(1, width):
+        for _, part in strips(1, width):
             index, weight = _cubic_taps(size[1], width, part)
             piece = columns[index[0]] * weight[0][:, None]
             for k in range(1, 4):
                 piece.addcmul_(columns[index[k]], weight[k][:, None])
             self.wide[:, :, part] = piece.T.view(*self.wide.shape[:2], -1)
 
-    def __getitem__(self, strip: color.Strip) -> Tensor:
+    def __getitem__(self, strip: Strip) -> Tensor:
         """Upsample the pixels at (rows, columns) -> (C, rows, columns)."""
         rows, columns = strip
         index, taps = _cubic_taps(*self.sides, rows)

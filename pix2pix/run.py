@@ -22,8 +22,8 @@ from pix2pix.checkpoints import (
     CheckpointError,
     Checkpoints,
     prepare_folder,
-    replacing,
     write_atomically,
+    writing,
 )
 from pix2pix.data import Batch, Photos
 from pix2pix.errors import one_line
@@ -223,6 +223,6 @@ class Run:
     def export(self, state: State, name: str) -> None:
         """Write the averaged generator as `name`.safetensors."""
         self.header.steps = state.step
-        size = sum(2 * tensor.numel() for tensor in state.average.state_dict().values())
-        with replacing(self.folder / f"{name}.safetensors", size=size) as part:
-            weights.save(part, state.average, self.header)
+        path = self.folder / f"{name}.safetensors"
+        with writing(path):
+            weights.save(path, state.average, self.header)

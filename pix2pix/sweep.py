@@ -13,19 +13,32 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
 
 from pix2pix.checkpoints import write_atomically
-from pix2pix.console import escape
+from pix2pix.errors import DataError
+from pix2pix.history import read
 from pix2pix.processes import is_first
-from pix2pix.spelling import put
+from pix2pix.terminal import escape, put
 
 COLUMNS = (
     *("run", "overrides", "status", "steps", "seconds", "best_val_psnr", "best_step"),
     *("val_psnr", "val_psnr_gray", "val_colorfulness", "error"),
 )
+
+Cell = str | int | float
+
+
+class Note(TypedDict, total=False):
+    """What a sweep.json says of its run."""
+
+    overrides: list[str]
+    status: str
+    seconds: float
+    error: str
 
 
 class Results(Callback):
@@ -33,7 +46,7 @@ class Results(Callback):
 
     folder: Path | None = None
 
-    def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
+    def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
         """Hydra is about to start a sweep's runs."""
         Results.folder = Path(config.hydra.sweep.dir)
 
@@ -48,7 +61,8 @@ def noted(
     """
     path = Path(folder) / "sweep.json"
     seconds = _note(path).get("seconds", 0.0)  # of a run that is resumed
-    started, note = time.monotonic(), {"overrides": overrides, "status": "running"}
+    started = time.monotonic()
+    note: Note = {"overrides": overrides, "status": "running"}
 
     def write() -> None:
         if is_first():
@@ -62,7 +76,7 @@ def noted(
         yield
         note["status"] = "done"
     except Exception as error:
-        note |= {"status": "failed", "error": " ".join(str(error).split()) or repr(error)}
+        note["status"], note["error"] = "failed", " ".join(str(error).split()) or repr(error)
         if not isinstance(error, expected):
             traceback.print_exc()
         if is_first():
@@ -71,7 +85,7 @@ def noted(
         write()
 
 
-def rows(folder: str | Path) -> list[dict[str, Any]]:
+def rows(folder: str | Path) -> list[dict[str, Cell]]:
     """A row of `COLUMNS` for every run of the sweep in `folder`, best validation PSNR first.
 
     Overrides that all runs share are left out. Numbers are those of each run's metrics.csv.
@@ -85,12 +99,14 @@ def rows(folder: str | Path) -> list[dict[str, Any]]:
     found = []
     for run, note in sorted(notes.items(), key=lambda item: natural(item[0].name)):
         given = " ".join(o for o in note["overrides"] if o not in shared)
-        row = dict.fromkeys(COLUMNS, "") | note | {"run": run.name, "overrides": given}
+        row: dict[str, Cell] = dict.fromkeys(COLUMNS, "")
+        row |= {"run": run.name, "overrides": given, "error": note.get("error", "")}
+        row |= {"status": note.get("status", ""), "seconds": note["seconds"]}
         found.append(row | numbers(run / "metrics.csv"))
-    return sorted(found, key=lambda row: -(row["best_val_psnr"] or -math.inf))
+    return sorted(found, key=lambda row: -float(row["best_val_psnr"] or -math.inf))
 
 
-def _note(path: Path) -> dict[str, Any]:
+def _note(path: Path) -> Note:
     """What a sweep.json says of its run; {} where there is none, or none that can be read."""
     try:
         note = json.loads(path.read_bytes())
@@ -105,25 +121,27 @@ def natural(name: str) -> tuple[bool, int, str]:
     return (False, int(name), "") if name.isdecimal() else (True, 0, name)
 
 
-def numbers(path: Path) -> dict[str, Any]:
-    """The step that a metrics.csv has come to, its best and its last scores."""
+def numbers(path: Path) -> dict[str, Cell]:
+    """The step that a metrics.csv has come to, its best and its last scores.
+
+    A run that has not begun has come to step 0; of a file that cannot be read nothing is known.
+    """
     if not path.exists():
         return {"steps": 0}
-    with path.open(newline="") as file:
-        table = [row for row in csv.DictReader(file) if row["step"]]
-    seen = {"steps": int(table[-1]["step"]) if table else 0}
-    scored = [row for row in table if row.get("val_psnr")]
-    if not scored:
-        return seen
-    last = {k: float(scored[-1][k]) for k in COLUMNS if scored[-1].get(k)}
-    finite = [row for row in scored if math.isfinite(float(row["val_psnr"]))]
-    if not finite:
-        return seen | last
-    best = max(finite, key=lambda row: float(row["val_psnr"]))
-    return seen | last | {"best_val_psnr": float(best["val_psnr"]), "best_step": int(best["step"])}
+    try:
+        history = read(path)
+    except DataError:
+        return {}
+    found: dict[str, Cell] = {"steps": history.last or 0}
+    scores = {row.step: row.values for row in history.rows if "val_psnr" in row.values}
+    for score in list(scores.values())[-1:]:
+        found |= {name: value for name, value in score.items() if name in COLUMNS}
+    if (best := history.best) is not None:
+        found |= {"best_val_psnr": scores[best]["val_psnr"], "best_step": best}
+    return found
 
 
-def as_csv(table: list[dict[str, Any]]) -> str:
+def as_csv(table: list[dict[str, Cell]]) -> str:
     """The rows as CSV, numbers in full."""
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
@@ -132,7 +150,7 @@ def as_csv(table: list[dict[str, Any]]) -> str:
     return file.getvalue()
 
 
-def as_markdown(table: list[dict[str, Any]]) -> str:
+def as_markdown(table: list[dict[str, Cell]]) -> str:
     """The rows as a Markdown table that is aligned on a terminal too."""
     cells = [list(COLUMNS), *([shown(name, row[name]) for name in COLUMNS] for row in table)]
     used = [i for i in range(len(COLUMNS)) if any(line[i] for line in cells[1:])]
@@ -142,7 +160,7 @@ def as_markdown(table: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def shown(name: str, value: Any) -> str:
+def shown(name: str, value: Cell) -> str:
     """A value of a column as text for reading."""
     digits = {"seconds": 0, "val_colorfulness": 3}.get(name, 2)
     text = f"{value:.{digits}f}" if isinstance(value, float) else str(value)

@@ -1,6 +1,63 @@
-"""Where output goes: to somebody who watches, or into a file."""
+"""Where output goes, and what can be printed there.
 
+Standard streams come closed by a service, broken by a reader, or of an old encoding; text is made
+to fit a terminal, a pipe or a file whose encoding lacks some of its characters.
+"""
+
+import contextlib
+import io
+import os
 import sys
+import unicodedata
+from typing import TextIO
+
+_SPELLED = {
+    "Δ": "delta",
+    "±": "+-",
+    "×": "x",
+    "→": "->",
+    "≥": ">=",
+    "≤": "<=",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "…": "...",
+    "°": " deg",
+    "²": "^2",
+}  # the signs of our own tables and lines
+
+
+def prepare() -> None:
+    """Make stdin, stdout and stderr usable, whatever started this process.
+
+    Closed ones (`>&-`, cron, pythonw) become the null device: else the next file that is opened
+    takes their place, and receives what is printed. What an encoding lacks is printed as `\\u5199`.
+    """
+    # upwards: Python has None for each that is closed, and the system gives the lowest that is free
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_broken() -> None:
+    """Point those of stdout and stderr that nobody reads any more to the null device.
+
+    What is left in their buffers would else raise again when Python exits.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
 
 
 def is_live() -> bool:
@@ -8,3 +65,51 @@ def is_live() -> bool:
     ipython = sys.modules.get("IPython")
     in_kernel = ipython is not None and hasattr(ipython.get_ipython(), "kernel")
     return sys.stderr.isatty() or in_kernel
+
+
+def spell(text: str, encoding: str | None) -> str:
+    """`text` with ASCII in the place of what `encoding` lacks: Δ is delta, é is e, 中 is \\u4e2d.
+
+    None is an encoding that has everything, such as that of a `StringIO`.
+    """
+    if encoding is None or _has(text, encoding):
+        return text
+    return "".join(c if _has(c, encoding) else _spelled(c) for c in text)
+
+
+def put(text: str, file: TextIO | None = None) -> None:
+    """Print a line to `file`, by default stdout, in characters that it has: no encoding fails."""
+    file = file or sys.stdout
+    print(spell(text, encoding_of(file)), file=file)
+
+
+def encoding_of(file: TextIO | None) -> str | None:
+    """The encoding of a stream; None where it has none."""
+    return getattr(file, "encoding", None)
+
+
+def escape(text: str) -> str:
+    """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
+    return "".join(
+        c
+        if c.isprintable()
+        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
+        if "\udc80" <= c <= "\udcff"
+        else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def _has(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _spelled(character: str) -> str:
+    if character in _SPELLED:
+        return _SPELLED[character]
+    base = unicodedata.normalize("NFD", character)[0]
+    return base if base.isascii() else character.encode("ascii", "backslashreplace").decode()

@@ -34,9 +34,9 @@ from pix2pix.program import call, reason, refuse
 from pix2pix.recipes import assemble, config_of
 from pix2pix.recipes.base import Recipe
 from pix2pix.run import Diverged, Run, stop_signals
-from pix2pix.spelling import put
 from pix2pix.state import State, resume
 from pix2pix.step import train_step
+from pix2pix.terminal import put
 from pix2pix.validate import Validation
 
 # arguments of `fit` that `run` builds; the others are the settings trainer.*

@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from pix2pix import __version__
 from pix2pix.color import AB_SCALE
 from pix2pix.errors import one_line
+from pix2pix.files import replacing
 from pix2pix.recipes import build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
@@ -74,7 +75,7 @@ def bundled() -> list[str]:
 def save(
     path: str | Path, generator: nn.Module, header: Header, *, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write the net's tensors as `dtype`, with the header inside.
+    """Write the net's tensors as `dtype`, with the header inside, all or nothing.
 
     Integers stay integers, and a tensor with values too large for `dtype` stays float32. The same
     weights give the same bytes. Raises OSError when the file cannot be written.
@@ -82,7 +83,9 @@ def save(
     state = {name: _stored(tensor, dtype) for name, tensor in generator.state_dict().items()}
     # one key: safetensors writes several in random order
     metadata = {"pix2pix": json.dumps(dataclasses.asdict(header), sort_keys=True)}
-    Path(path).write_bytes(safetensors.torch.save(state, metadata))
+    data = safetensors.torch.save(state, metadata)
+    with replacing(path, size=len(data)) as write:
+        write(data)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -4,13 +4,13 @@ A row a recipe, its figures from OUT/NAME.json (what `pix2pix evaluate` wrote), 
 the weights, its speed from metrics.csv: the median over the logged steps, without validation.
 """
 
-import csv
 import json
 import statistics
 import sys
 from pathlib import Path
 
 from pix2pix import weights
+from pix2pix.history import read
 
 HEAD = "recipe | PSNR dB | SSIM | ΔE2000 | colorfulness | of true | parameters | images/s"
 FIGURES = {
@@ -51,9 +51,7 @@ def figures(row: dict[str, float]) -> str:
 
 def speed(run: Path) -> float:
     """Images a second in training: the median of the logged ones."""
-    with (run / "metrics.csv").open(newline="") as file:
-        rows = [row.get("images_per_second") for row in csv.DictReader(file)]
-    return statistics.median(float(row) for row in rows if row)
+    return statistics.median(read(run / "metrics.csv").series["images_per_second"][1])
 
 
 if __name__ == "__main__":

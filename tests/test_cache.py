@@ -122,7 +122,8 @@ def test_more_than_one_percent_of_corrupt_files_end_it_with_the_list(tmp_path):
     assert [json.loads(line)["path"] for line in listed.read_text().splitlines()] == [
         "bad0.png", "bad1.png", "bad2.png",
     ]  # fmt: skip
-    assert not (listed.parent / "index.json").exists() and not list(listed.parent.glob("*.part"))
+    assert not (listed.parent / "index.json").exists()
+    assert not list(listed.parent.glob(".pix2pix-*"))
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -287,17 +288,17 @@ cache.build_cache({str(folder)!r}, {str(tmp_path / "cache")!r}, short_side=32)
 """
     process = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 100
-    while not list(tmp_path.glob("cache/*/pixels.*.part")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("cache/*/.pix2pix-*.tmp")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     (left,) = (tmp_path / "cache").iterdir()
     (part,) = left.iterdir()
-    assert part.suffix == ".part"
+    assert part.suffix == ".tmp"
     assert len(names_in(build(folder, tmp_path))) == 150
-    assert part.exists()  # it may be another process's
+    assert not part.exists()  # its lock went with its process
     (left / "index.json").unlink()
-    os.utime(part, (0, 0))
+    part.touch()
     build(folder, tmp_path)
     assert sorted(p.name for p in left.iterdir()) == ["bad_files.jsonl", "index.json", "pixels.u8"]
 
@@ -310,7 +311,7 @@ def test_a_full_disk_and_a_forbidden_folder_are_errors_that_name_it(photos, tmp_
         patch.setattr(cache, "_store", full)
         with pytest.raises(DataError, match="cache.*: the cache cannot be written: No space left"):
             build(photos, tmp_path)
-    assert not list((tmp_path / "cache").rglob("*.part"))
+    assert not list((tmp_path / "cache").rglob(".pix2pix-*"))
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="file.*: the cache cannot be written: Not a directory"):
         cache.build_cache(photos, tmp_path / "file", short_side=32)

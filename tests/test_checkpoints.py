@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from pix2pix import files
 from pix2pix.checkpoints import (
     CheckpointError,
     Checkpoints,
     load,
     prepare_folder,
-    replacing,
     write_atomically,
 )
 
@@ -132,21 +132,21 @@ def test_a_missing_one_is_named(tmp_path):
 def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, b"old")
-    with pytest.raises(ZeroDivisionError), replacing(path, size=3) as part:
-        part.write_bytes(b"new")
+    with pytest.raises(ZeroDivisionError), files.replacing(path, size=3) as write:
+        write(b"new")
         raise ZeroDivisionError
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_names_the_path_and_the_bytes(checkpoints, monkeypatch):
-    write = Path.write_bytes
+    write = os.write
 
-    def full(path, data):
-        write(path, bytes(data)[:100])
+    def full(descriptor, data):
+        write(descriptor, bytes(data)[:100])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     size = checkpoints.path(3).stat().st_size
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(CheckpointError) as caught:
         write_atomically(checkpoints.path(4), bytes(size))
     monkeypatch.undo()
@@ -178,7 +178,7 @@ def test_a_small_disk_that_is_really_full(tmp_path):
 def test_a_folder_is_made_and_cleared_of_what_a_kill_left(tmp_path):
     folder = tmp_path / "a" / "b"
     prepare_folder(folder)
-    (folder / ".step-00000001.ckpt.part").write_bytes(b"half")
+    (folder / f".pix2pix-{files._HOST}-00ff.tmp").write_bytes(b"half")
     (folder / "step-00000001.ckpt").write_bytes(b"whole")
     prepare_folder(folder)
     assert [p.name for p in folder.iterdir()] == ["step-00000001.ckpt"]
@@ -235,7 +235,8 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line_of_our_own(why, tmp_path)
 
 def test_a_folder_that_cannot_be_synced_is_no_reason_to_fail(tmp_path, monkeypatch):
     real = os.open
-    monkeypatch.setattr(os, "open", lambda path, *a: deny() if path == tmp_path else real(path, *a))
+    folder = str(tmp_path)
+    monkeypatch.setattr(os, "open", lambda path, *a: deny() if path == folder else real(path, *a))
     write_atomically(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
 

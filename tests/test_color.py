@@ -1,13 +1,12 @@
 """Lab against skimage, every 8-bit color there and back, and the gamut rule."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import torch
 from skimage.color import lab2rgb, rgb2lab
 
 from pix2pix import color
+from pix2pix.strips import parallel, strips
 
 
 def channels_last(image: torch.Tensor) -> np.ndarray:
@@ -50,7 +49,7 @@ def test_every_8_bit_color_returns_exactly():
         assert color.compress_chroma(lab) is lab
         back[strip] = color.lab_to_rgb8(lab)
 
-    color.parallel(there_and_back, color.strips(4096, 4096))
+    parallel(there_and_back, strips(4096, 4096))
     assert torch.equal(back, rgb)
 
 
@@ -138,50 +137,6 @@ def test_wrong_input_is_named(function):
         function(torch.zeros(3, 4, 4, dtype=torch.uint8))
     with pytest.raises(ValueError, match=r"\(4, 4, 3\)"):
         function(torch.zeros(4, 4, 3))
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (37, 53), (100, 100)])
-@pytest.mark.parametrize("pixels", [1, 64, 100, 10**6])
-def test_strips_cover_every_pixel_once(size, pixels):
-    seen = np.zeros(size, int)
-    for strip in color.strips(*size, pixels=pixels):
-        assert 0 < seen[strip].size <= pixels
-        seen[strip] += 1
-    assert (seen == 1).all()
-
-
-@pytest.fixture
-def two_threads():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-
-
-def threads_of_a_new_thread() -> int:
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(torch.get_num_threads).result()
-
-
-def test_parallel_computes_on_one_core_each_and_leaves_torch_its_threads(two_threads):
-    seen, inside = [], []
-
-    def work(item):
-        inside.append(torch.get_num_threads())
-        seen.append(item)
-
-    color.parallel(work, range(50))
-    assert sorted(seen) == list(range(50)) and set(inside) == {1}
-    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
-
-
-def test_parallel_passes_errors_on(two_threads):
-    def fail(item):
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        color.parallel(fail, range(50))
-    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
 
 
 def test_8_bit_strips_are_the_float_functions():

@@ -29,6 +29,7 @@ from pix2pix.download import SOURCES, Collection, download, loc
 from pix2pix.download.borders import find_print
 from pix2pix.download.collect import crop
 from pix2pix.errors import DataError
+from pix2pix.files import _HOST
 
 NOISE = np.random.default_rng(2)
 FOLDER = "/storage-services/service/pnp/ppmsc/06500/"
@@ -284,9 +285,10 @@ def test_what_a_killed_process_left_is_mended(library, tmp_path, harm):
         (folder / "2001697402.jpg").unlink()
     else:
         table.write_bytes(b"".join(table.read_bytes().rsplit(b"2001697402.jpg", 1)[:1]))
-        (folder / ".2001697402.jpg.part").write_bytes(b"half")
+        (folder / f".pix2pix-{_HOST}-00ff.tmp").write_bytes(b"half")
     library.asked.clear()
     assert_whole(get(tmp_path))
+    assert not list(folder.glob(".*.tmp"))
     assert pictures(library) == ["06502v.jpg", "06503v.jpg", "06504v.jpg"]
 
 

@@ -22,7 +22,7 @@ from pix2pix.evaluate.curves import (
 )
 from pix2pix.evaluate.photos import read_crops, to_tensor, to_uint8
 from pix2pix.evaluate.variants import VariantCurve
-from pix2pix.hints import uniform_points
+from pix2pix.reveal import uniform_points
 
 
 @pytest.fixture(scope="module")

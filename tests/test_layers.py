@@ -14,22 +14,24 @@ PACKAGE = Path(pix2pix.__file__).parent
 # From the bottom up: a module may import those of earlier lines, and nothing of its own line or
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
-    errors spelling terminal temporary streams packages
-    color randomness samples storage
+    errors terminal temporary packages
+    files
+    color strips randomness samples storage
     backbones images
-    names nets hints metrics film pages recolor show
+    names nets hints reveal metrics film pages recolor show
     download incolor
     cache takes labels tally
     data
     recipes pairs
-    weights checkpoints
+    weights checkpoints history
     colorize
-    jobs export workers outputs
-    console folders page watch evaluate
+    jobs export workers outputs evaluate
+    console folders page watch
     pipe
     serve options
-    loggers processes feed validate state report convert
-    trackers slurm sweep
+    processes feed validate state report convert
+    loggers
+    slurm sweep
     config overrides step run
     program
     train

@@ -11,7 +11,7 @@ from test_train import overrides_for
 from tiny_runs import losses_of, make_photos
 from wandb_files import OfflineRun
 
-from pix2pix import trackers
+from pix2pix import loggers as sinks
 from pix2pix.loggers import Loggers
 from pix2pix.train import main
 
@@ -153,7 +153,7 @@ def first_step(run):
 def test_a_new_run_in_the_folder_of_one_that_saved_nothing_is_a_new_one_of_wandb(tmp_path, offline):
     idents = []
     for step in (0, 0, 3):
-        tracker = trackers.Wandb(tmp_path, {}, mode="disabled")
+        tracker = sinks.Wandb(tmp_path, {}, mode="disabled")
         tracker.open(step)
         tracker.close()
         idents.append((tmp_path / "wandb" / "id").read_text())
@@ -171,7 +171,7 @@ def test_a_new_run_in_the_folder_of_one_that_saved_nothing_is_a_new_one_of_wandb
 def test_a_tracker_that_cannot_be_is_one_line(
     more, reason, photos, tmp_path, monkeypatch, capsys, offline
 ):
-    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    monkeypatch.setattr(sinks, "find_spec", lambda name: None)
     more = [more] if more else []
     assert main(overrides_for(photos, tmp_path / "run", "logger=wandb", *more)) == 1
     assert re.fullmatch(f"pix2pix train: {reason}\n", capsys.readouterr().err)

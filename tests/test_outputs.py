@@ -9,8 +9,7 @@ import time
 import pytest
 from test_folders import assert_colored, color, files, outcomes, photo, unprivileged  # noqa: F401
 
-from pix2pix.images import files as image_files
-from pix2pix.images import temporary
+from pix2pix import files as whole
 from pix2pix.outputs import state, status
 
 OLD = 946_684_800_123_456_789  # ns: 1 January 2000
@@ -113,12 +112,12 @@ def test_times_as_drives_keep_them(tmp_path, output, found):
 
 WRITER = """
 import os, sys
-from pix2pix.images import temporary
+from pix2pix import files
 def wait(descriptor):
     print("written", flush=True)
     sys.stdin.read()
 os.fsync = wait
-temporary.write(b"half a picture", sys.argv[1])
+files.write_bytes(b"half a picture", sys.argv[1])
 """
 
 
@@ -144,43 +143,43 @@ def test_a_living_run_puts_its_file_in_place_whatever_sweeps(tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as writer:
         assert writer.stdout.readline() == "written\n"
-        temporary.sweep(str(tmp_path))
+        whole.sweep(str(tmp_path))
         writer.communicate("")
     assert writer.returncode == 0
     assert files(tmp_path) == ["b.color.png"]
 
 
 def test_files_of_other_machines_go_after_an_hour_and_others_never(tmp_path, monkeypatch):
-    ours = tmp_path / f".pix2pix-{temporary._HOST}-00ff.tmp"
+    ours = tmp_path / f".pix2pix-{whole._HOST}-00ff.tmp"
     earlier = tmp_path / ".pix2pix-0123456789abcdef.tmp"  # of an earlier version
     other = tmp_path / ".pix2pix-0123abcd-00ff.tmp"
     kept = [tmp_path / name for name in (".pix2pix-x.tmp", "pix2pix-00.tmp", ".pix2pix-00.png")]
     for path in (ours, earlier, other, *kept):
         path.touch()
-    temporary.sweep(str(tmp_path))
+    whole.sweep(str(tmp_path))
     assert not ours.exists() and not earlier.exists() and other.exists()
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3700)
-    temporary.sweep(str(tmp_path))
+    whole.sweep(str(tmp_path))
     assert files(tmp_path) == sorted(path.name for path in kept)
 
 
 @posix
 def test_where_locks_do_not_work_only_time_tells(tmp_path, monkeypatch):
-    ours = tmp_path / f".pix2pix-{temporary._HOST}-00ff.tmp"
+    ours = tmp_path / f".pix2pix-{whole._HOST}-00ff.tmp"
     ours.touch()
 
     def refuse(*_):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(temporary.fcntl, "flock", refuse)
+    monkeypatch.setattr(whole.fcntl, "flock", refuse)
     color(photo(tmp_path / "a.png"))
     assert files(tmp_path) == [ours.name, "a.color.png", "a.png"]
 
 
 def test_without_fcntl_writing_and_sweeping_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(temporary, "fcntl", None)
-    (tmp_path / f".pix2pix-{temporary._HOST}-00ff.tmp").touch()
+    monkeypatch.setattr(whole, "fcntl", None)
+    (tmp_path / f".pix2pix-{whole._HOST}-00ff.tmp").touch()
     color(photo(tmp_path / "a.png"))
     assert files(tmp_path) == ["a.color.png", "a.png"]
 
@@ -197,5 +196,5 @@ def test_a_drive_that_keeps_no_times_still_gets_the_picture(tmp_path, monkeypatc
 
 def test_an_error_of_the_drive_says_what_it_is(tmp_path):
     with pytest.raises(Exception, match="the file system refused the output: .*[Nn]ame too long"):
-        image_files.write_bytes(b"x", tmp_path / ("n" * 300))
+        whole.write_bytes(b"x", tmp_path / ("n" * 300))
     assert files(tmp_path) == []

@@ -9,6 +9,7 @@ from skimage.color import rgb2lab
 
 from pix2pix import color, recolor
 from pix2pix.recolor import Upsampled
+from pix2pix.strips import strips
 
 
 def smooth_ab(chroma: float, h: int = 24, w: int = 32) -> torch.Tensor:
@@ -116,7 +117,7 @@ def test_strips_of_the_upsampled_are_the_whole(size):
     upsampled = Upsampled(small, *size)
     whole = upsampled[:, :]
     pieces = torch.full_like(whole, torch.nan)
-    for strip in color.strips(*size, pixels=211):
+    for strip in strips(*size, pixels=211):
         pieces[(slice(None), *strip)] = upsampled[strip]
     torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=0)
 
@@ -125,7 +126,7 @@ def test_strips_of_the_upsampled_are_the_whole(size):
 def test_no_seams_between_strips(chroma, monkeypatch):
     rgb, ab = photo("gray")[:601, :799], smooth_ab(chroma)
     whole = recolor.recolor(rgb, ab).astype(int)
-    original = color.strips
-    monkeypatch.setattr(color, "strips", lambda *a, **_: original(*a, pixels=1000))
+    original = recolor.strips
+    monkeypatch.setattr(recolor, "strips", lambda *a, **_: original(*a, pixels=1000))
     difference = np.abs(recolor.recolor(rgb, ab) - whole)
     assert difference.max() <= 3 and (difference > 0).mean() < 1e-4

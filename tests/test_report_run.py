@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from pix2pix import cli
+from pix2pix import cli, history
 from pix2pix.errors import DataError
 from pix2pix.recipes import build_generator
-from pix2pix.report import charts, evaluation, folder, grids, histograms, history, layers, source
+from pix2pix.report import charts, evaluation, folder, grids, histograms, layers, source
 from pix2pix.report.plot import Drawn, Palette
 from pix2pix.weights import Header, save
 
@@ -150,7 +150,7 @@ def test_a_cut_row_is_ignored(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text(METRICS + "80,0.3")
     found = history.read(path)
-    assert (found.rows, found.last, found.text) == (5, 60, METRICS)
+    assert (len(found.rows), found.last, found.text) == (5, 60, METRICS)
     assert found.series["l1"] == ([10, 20, 30, 40, 60], [0.5, 0.25, 0.001, 0.125, 0.375])
     assert found.series["images_per_second"][0] == [20, 30, 40, 60]
 

@@ -53,6 +53,15 @@ def test_a_row_a_run_the_best_first(finished):
     assert found[2]["best_val_psnr"] == "" and found[3]["steps"] == 0
 
 
+def test_what_a_run_is_writing_or_none_wrote_is_not_misread(finished):
+    metrics = finished / "1" / "metrics.csv"
+    metrics.write_text(metrics.read_text() + "12")  # the first digits of step 120
+    (finished / "2" / "metrics.csv").write_text("a,b\n1,2\n")
+    found = {row["run"]: row for row in rows(finished)}
+    assert found["1"]["steps"] == 9 and found["1"]["best_step"] == 2
+    assert found["2"]["steps"] == "" and found["2"]["best_val_psnr"] == ""
+
+
 def test_it_is_written_and_printed(finished, capsys):
     assert conclude(finished) == 1  # two have failed
     with (finished / "results.csv").open(newline="") as file:

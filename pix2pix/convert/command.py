@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pix2pix.console import escape
 from pix2pix.convert.layouts import RECIPES
 from pix2pix.options import stop
-from pix2pix.spelling import put
+from pix2pix.terminal import escape, put
 
 
 def convert(

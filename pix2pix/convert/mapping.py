@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pix2pix.checkpoints import CheckpointError, replacing
 from pix2pix.convert.checkpoint import Checkpoint, read
 from pix2pix.convert.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
 from pix2pix.recipes import config_of
@@ -67,10 +66,9 @@ def convert_checkpoint(
     dtype = torch.float16 if half or kinds == {torch.float16} else torch.float32
     parameters = sum(parameter.numel() for parameter in net.parameters())
     try:
-        with replacing(path, size=parameters * dtype.itemsize) as part:
-            save(part, net, header, dtype=dtype)
-    except CheckpointError as error:
-        raise WeightsError(str(error)) from error
+        save(path, net, header, dtype=dtype)
+    except OSError as error:
+        raise WeightsError(f"{path}: not written: {error.strerror or error}") from error
     return Converted(path, header, layout, rows, beside, parameters, dtype)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pix2pix.download import loc, manifest
 from pix2pix.download.fetch import Pace, Unavailable, get, make_bar
+from pix2pix.files import replacing, sweep
 
 
 def collect(
@@ -33,6 +34,7 @@ def collect(
     """
     table = folder / manifest.NAME
     kept = [record for record in manifest.read(table) if (folder / record.file).is_file()]
+    sweep(str(folder))
     _write(table, manifest.table(kept).encode())  # no line that was cut or whose file is gone
     done = {record.file for record in kept}
     missing = 0
@@ -109,7 +111,5 @@ def crop(data: bytes) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Make or replace a file; it is whole at any time."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
+    with replacing(path, size=len(data)) as write:
+        write(data)

@@ -21,8 +21,9 @@ from pix2pix.errors import BadHint
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
 from pix2pix.evaluate.photos import Crops, to_tensor, to_uint8
 from pix2pix.evaluate.result import CurveName, Section
-from pix2pix.hints import Hint, uniform_points
+from pix2pix.hints import Hint
 from pix2pix.randomness import normal_like
+from pix2pix.reveal import uniform_points
 
 
 class ColorizerLike(Protocol):
@@ -201,11 +202,11 @@ class SaturationCurve:
 class HintCurve:
     """Hints: PSNR gained by true colors at some points, and how closely they are followed.
 
-    Points are uniformly random (`hints.uniform_points`, seeded by the photo's place in the folder),
-    and fewer are the first of more. A hint's color is the mean of the true photo over 7x7 pixels
-    around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is PSNR
-    with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint, both
-    at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
+    Points are uniformly random (`reveal.uniform_points`, seeded by the photo's place in the
+    folder), and fewer are the first of more. A hint's color is the mean of the true photo over 7x7
+    pixels around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is
+    PSNR with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint,
+    both at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
     Raises BadHint for a model that takes none.
     """
 

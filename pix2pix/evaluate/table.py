@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pix2pix.console import escape
 from pix2pix.evaluate.result import Comparison, CurveName, Result, Section
-from pix2pix.spelling import spell
+from pix2pix.terminal import escape, spell
 
 Cells = list[list[str]]
 

@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from pix2pix import files
 from pix2pix.errors import Corrupt, PhotoError, Truncated
 from pix2pix.images import (
     containers,
     decoder,
     endings,
-    files,
     formats,
     guard,
     jpeg,

@@ -6,8 +6,9 @@ They say what the photo itself may lack. Source: Adobe XMP Specification, part 3
 import os
 from dataclasses import dataclass, replace
 
+from pix2pix import files
 from pix2pix.errors import PhotoError
-from pix2pix.images import files, provenance, xmp
+from pix2pix.images import provenance, xmp
 from pix2pix.images.formats import EXTENSIONS
 from pix2pix.images.read import Photo
 

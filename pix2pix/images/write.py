@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from pix2pix import files
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge
-from pix2pix.images import embed, files, formats, icc, statement
+from pix2pix.images import embed, formats, icc, statement
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}

@@ -9,13 +9,13 @@ import json
 import numpy as np
 from PIL import Image
 
-from pix2pix.console import escape
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import find_photos, read_photos
 from pix2pix.evaluate.result import Failure
 from pix2pix.incolor import in_color
 from pix2pix.report.paper import jpeg, page
+from pix2pix.terminal import escape
 
 _SIDE = 560  # [px], the longer side of what is shown
 

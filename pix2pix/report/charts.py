@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from pix2pix.history import History
 from pix2pix.report import layers as of_layers
-from pix2pix.report.history import History
 from pix2pix.report.layers import Layer
 from pix2pix.report.plot import WIDTH, Palette, bare, literal
 

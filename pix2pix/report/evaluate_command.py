@@ -13,7 +13,7 @@ import typer
 from pix2pix.console import finish, import_drawing, write_file
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.options import Device, load_model, stop
-from pix2pix.spelling import encoding_of, put
+from pix2pix.terminal import encoding_of, put
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer

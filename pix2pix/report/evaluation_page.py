@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 
 from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.console import escape
 from pix2pix.evaluate import table
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import center_square, to_tensor, to_uint8
 from pix2pix.evaluate.result import Result
 from pix2pix.report.paper import TABLES, jpeg, laid_out, page
+from pix2pix.terminal import escape
 
 _CRITERIA = {  # figure: heading, +1 when more is better, unit
     "psnr": ("PSNR", 1, " dB"),

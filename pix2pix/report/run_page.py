@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pix2pix.console import escape
+from pix2pix.history import History
 from pix2pix.report import layers as of_layers
 from pix2pix.report import plot
 from pix2pix.report.evaluation import Evaluation
-from pix2pix.report.history import History
 from pix2pix.report.layers import Layer
 from pix2pix.report.paper import TABLES, jpeg, laid_out, page
 from pix2pix.report.plot import Drawn
+from pix2pix.terminal import escape
 from pix2pix.weights import Header
 
 _MOST_ROWS = 20  # layers in the page; all are in layers.csv
@@ -94,8 +94,9 @@ def _history(report: Report) -> Iterable[str]:
         return
     history = report.history
     if "curves" in report.drawn:
-        rows = "row" if history.rows == 1 else "rows"
-        about = _soft(f"{history.rows} {rows}, up to step {history.last}.")
+        count = len(history.rows)
+        rows = "row" if count == 1 else "rows"
+        about = _soft(f"{count} {rows}, up to step {history.last}.")
         yield f"<h2>Curves</h2>{about}{_plot(report, 'curves', 'Curves over the steps')}" + _logged(
             history
         )

@@ -8,11 +8,11 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.console import escape
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import find_photos, read_photos, to_tensor, to_uint8
 from pix2pix.evaluate.result import Failure
+from pix2pix.terminal import escape
 
 _BOX = (440, 330)  # [px] that a picture is fitted into
 _GAP, _LINE, _FONT = 10, 26, 17  # [px] between cells, of a label, of its letters

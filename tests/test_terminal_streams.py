@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_cli import COMMAND, photo, tidy, weights  # noqa: F401
 
-from pix2pix import cli, packages, streams
+from pix2pix import cli, packages, terminal
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
 
@@ -43,7 +43,7 @@ def test_closed_streams_do_no_harm(weights, tmp_path, closed):  # noqa: F811
 
 
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
-    code = "import os; from pix2pix import streams; streams.prepare(); "
+    code = "import os; from pix2pix import terminal; terminal.prepare(); "
     code += "print(os.open(os.devnull, os.O_RDONLY), file=open('out', 'w'))"
     command = f"cd '{tmp_path}' && '{sys.executable}' -c \"{code}\" <&- >&- 2>&-"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
@@ -92,7 +92,7 @@ def test_names_that_an_encoding_lacks_are_escaped(monkeypatch, encoding):
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
-    streams.prepare()
+    terminal.prepare()
     for stream in (out, err):
         print("写真 ΔE \udcff é", file=stream, flush=True)
         assert stream.buffer.getvalue().decode(encoding)
@@ -117,10 +117,10 @@ def hide(monkeypatch):
     def hide(*names: str) -> None:
         for name in list(sys.modules):
             first, _, rest = name.partition(".")
-            ours = ("serve", "train", "page", "export", "report.page", "report.charts", "trackers")
+            ours = ("serve", "train", "page", "export", "report.page", "report.charts", "loggers")
             if first in names or first == "pix2pix" and rest.startswith((*ours, "config", "run")):
                 monkeypatch.delitem(sys.modules, name)
-        for name in ("serve", "train", "page", "export", "config", "run", "trackers"):
+        for name in ("serve", "train", "page", "export", "config", "run", "loggers"):
             monkeypatch.delattr(f"pix2pix.{name}", raising=False)
         monkeypatch.setattr(sys, "meta_path", [Hidden(*names), *sys.meta_path])
         importlib.invalidate_caches()

@@ -10,7 +10,7 @@ import pytest
 from paint import crops
 
 from pix2pix import cli
-from pix2pix.spelling import put, spell
+from pix2pix.terminal import put, spell
 
 ENCODINGS = ("cp1252", "iso-8859-1", "ascii", "cp932", "utf-8")
 

@@ -1,0 +1,315 @@
+"""Files: read regular ones only, written whole or not at all.
+
+No decoder sees a path: everything a file can be besides a picture (pipe, device, folder, a file
+that shrinks while it is read) is settled here. What is written lies under another name beside its
+target until it is on the disk, `.pix2pix-HOST-RANDOM.tmp`: hidden, narrow from the start, and
+locked. The system drops the lock when the process dies, so that the next run knows what to sweep.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import platform
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from pix2pix.errors import NoSpace, NotPermitted, PhotoError, TooLarge, Unreadable
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows, where an open file cannot be deleted anyway
+    fcntl = None  # type: ignore[assignment]
+
+Bytes = bytes | memoryview
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # of drives that have none
+_READ_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_WRITE_FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+_HOST = hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]
+_NAME = re.compile(r"\.pix2pix-(?:([0-9a-f]{8})-)?[0-9a-f]+\.tmp")
+_ABANDONED = 3600  # seconds after which a file that no lock can tell about is nobody's
+
+
+def read_bytes(source: str | Path | bytes | BinaryIO, *, max_bytes: int) -> bytes:
+    """The whole of a path, of bytes or of a binary stream, at most `max_bytes`.
+
+    Raises Unreadable (missing, empty, no regular file, shrinking), NotPermitted and TooLarge.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+        _check_size(len(data), max_bytes)
+    elif isinstance(source, (str, os.PathLike)):
+        data = _read_path(os.fspath(source), max_bytes)
+    else:
+        data = source.read(max_bytes + 1)
+        _check_size(len(data), max_bytes)
+    if not data:
+        raise Unreadable("the file is empty")
+    return data
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise TooLarge(f"more bytes than the limit of {max_bytes:,} (max_bytes)")
+
+
+def _read_path(path: str, max_bytes: int) -> bytes:
+    try:
+        _check_regular(os.stat(path).st_mode)  # before open: opening a device can have effects
+        descriptor = os.open(path, _READ_FLAGS)
+        with open(descriptor, "rb", buffering=0) as file:
+            status = os.fstat(descriptor)
+            _check_regular(status.st_mode)
+            _check_size(status.st_size, max_bytes)
+            return _read_exactly(file, status.st_size)
+    except ValueError as error:  # a NUL in the name
+        raise Unreadable(str(error)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _DENIED:
+            raise NotPermitted(f"reading is not permitted: {reason}") from error
+        raise Unreadable(reason) from error
+
+
+def _check_regular(mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    pipe = "; give - to read a photo from a pipe" if stat.S_ISFIFO(mode) else ""
+    raise Unreadable(f"{kind(mode)}, not a file{pipe}")
+
+
+def kind(mode: int) -> str:
+    """What a file is that is no regular one, by its st_mode, with its article."""
+    kinds = {
+        stat.S_IFREG: "a file",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFLNK: "a link to nothing",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no regular file")
+
+
+def _read_exactly(file: BinaryIO, size: int) -> bytes:
+    data = bytearray(size)
+    view, filled = memoryview(data), 0
+    while filled < size:
+        count = file.readinto(view[filled:])  # type: ignore[attr-defined]
+        if not count:
+            raise Unreadable(
+                f"the file shrank while it was read, from {size:,} to {filled:,} bytes"
+            )
+        filled += count
+    return bytes(data)
+
+
+@contextmanager
+def replacing(
+    dest: str | Path, *, size: int | None = None, source: os.stat_result | None = None
+) -> Iterator[Callable[[Bytes], int]]:
+    """Write a file in a `with` block by the function it gives; when the block ends it is `dest`.
+
+    Whatever happens, `dest` holds its old bytes or all the new ones, and no temporary file stays:
+    it is written beside it (a rename across file systems is a copy, and a copy can be cut), synced
+    where the drive can, and renamed. A device or a pipe is written as it is. `size` is the number
+    of bytes to come, which a full disk's message states. With `source` the file gets its
+    modification time, and its mode less the umask and less setuid, setgid and sticky; it is never
+    readable by more than `source` is, not even while it is written.
+    Raises OSError, which names `dest`.
+    """
+    target = os.fspath(dest)
+    if _is_special(target):
+        with open(target, "wb") as special:
+            yield special.write
+        return
+    folder = os.path.dirname(target) or "."
+    try:
+        temporary, descriptor = _create(folder, source)
+        try:
+            try:
+                yield partial(_write_all, descriptor)
+                _sync(descriptor)
+                if source is not None:
+                    with contextlib.suppress(OSError, OverflowError):  # some network drives refuse
+                        os.utime(temporary, ns=(source.st_atime_ns, source.st_mtime_ns))
+                if fcntl is not None:
+                    os.replace(temporary, target)  # under the lock
+            finally:
+                os.close(descriptor)
+            if fcntl is None:
+                os.replace(temporary, target)  # Windows renames no open file
+        finally:
+            _remove(temporary)
+    except OSError as error:
+        error.filename = target
+        if error.errno in _NO_SPACE and size is not None:
+            free = shutil.disk_usage(folder).free
+            error.strerror = f"the disk is full: {size:,} bytes needed, {free:,} free"
+        raise
+    _sync_folder(folder)
+
+
+def write_bytes(data: Bytes, dest: str | Path, *, source: os.stat_result | None = None) -> None:
+    """Put `data` at path `dest`, whole or not at all (see `replacing`).
+
+    Raises NoSpace and NotPermitted.
+    """
+    try:
+        with replacing(dest, size=len(data), source=source) as write:
+            write(data)
+    except OSError as error:
+        raise write_error(error) from error
+
+
+def write_stream(data: Bytes, stream: BinaryIO) -> None:
+    """Put `data` into an open stream. Raises NoSpace and NotPermitted."""
+    try:
+        stream.write(data)
+    except OSError as error:
+        raise write_error(error) from error
+
+
+def write_error(error: OSError) -> PhotoError:
+    """The typed error for a write that the file system refused."""
+    reason = error.strerror or str(error)
+    if error.errno in _NO_SPACE:
+        return NoSpace(reason)
+    if error.errno in _DENIED:
+        return NotPermitted(f"writing is not permitted: {reason}")
+    return NotPermitted(f"the file system refused the output: {reason}")
+
+
+def sweep(folder: str) -> None:
+    """Remove the temporary files that killed runs left in a folder; never those of living ones.
+
+    A file that another machine may be writing, and one on a drive without locks, goes after an
+    hour. What cannot be looked at or removed stays.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            named = _NAME.fullmatch(entry.name)
+            if named is None:
+                continue
+            with contextlib.suppress(OSError):
+                if _is_dead(entry.path) if named[1] in (None, _HOST) else _is_old(entry.path):
+                    _remove(entry.path)
+
+
+def _is_special(path: str) -> bool:
+    """Whether a device, a pipe or a socket is there."""
+    with contextlib.suppress(OSError):
+        mode = os.stat(path).st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
+
+
+def _write_all(descriptor: int, data: Bytes) -> int:
+    """Write `data` -> its length in bytes."""
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return memoryview(data).nbytes
+
+
+def _sync(descriptor: int) -> None:
+    """Put a file on the disk, where the drive can be asked to."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Put a folder's entries on the disk: a rename is only safe after that.
+
+    Windows cannot, and some file systems: there the bytes alone are safe, which are by then.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _create(folder: str, source: os.stat_result | None) -> tuple[str, int]:
+    """(path, descriptor) of a new file of ours, empty, with its final mode and the lock."""
+    # A short name of its own: the target's may already be as long as the file system allows.
+    path = os.path.join(folder, f".pix2pix-{_HOST}-{secrets.token_hex(8)}.tmp")
+    mode = 0o666 if source is None else stat.S_IMODE(source.st_mode) & 0o777
+    if os.name == "nt":
+        mode |= stat.S_IWRITE  # a read-only file could not be replaced by the next run
+    descriptor = os.open(path, _WRITE_FLAGS, mode)  # the umask takes its bits away
+    try:
+        if source is not None:
+            _narrow(descriptor, source)
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a drive without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.lexists(path):
+            return path, descriptor
+    except BaseException:
+        os.close(descriptor)
+        _remove(path)
+        raise
+    os.close(descriptor)  # another run swept it before it was locked
+    return _create(folder, source)
+
+
+def _narrow(descriptor: int, source: os.stat_result) -> None:
+    """Where the file belongs to another group than `source`, take what that one is not meant for.
+
+    The group then keeps the bits that everyone has.
+    """
+    status = os.fstat(descriptor)
+    mode = stat.S_IMODE(status.st_mode)
+    narrow = mode & (0o707 | (mode & 0o007) << 3)
+    if status.st_gid != source.st_gid and narrow != mode and hasattr(os, "fchmod"):
+        os.fchmod(descriptor, narrow)
+
+
+def _is_dead(path: str) -> bool:
+    """Whether no living process of this machine writes the file. Raises OSError."""
+    if fcntl is None:
+        return True  # else it is open, and cannot be removed
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # Shared, since network drives want a file open for writing for the other kind.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a drive without locks
+        return _is_old(path)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _is_old(path: str) -> bool:
+    """Whether a file is older than any write takes; by its own time, not the photo's."""
+    return time.time() - os.lstat(path).st_ctime > _ABANDONED
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)

@@ -1,0 +1,94 @@
+"""History: what a run has logged in its metrics.csv, a row a logged step."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from pix2pix.errors import DataError
+
+Series = tuple[list[int], list[float]]
+"""Steps and values."""
+
+
+class Row(NamedTuple):
+    """What was logged at a step, by column."""
+
+    step: int
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class History:
+    """The whole rows of a metrics.csv."""
+
+    text: str = ""
+    columns: tuple[str, ...] = ()  # but the step
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def last(self) -> int | None:
+        """The last step, None before the first."""
+        return max((row.step for row in self.rows), default=None)
+
+    @cached_property
+    def series(self) -> dict[str, Series]:
+        """By column the values there are; a column without any is left out."""
+        found: dict[str, Series] = {column: ([], []) for column in self.columns}
+        for step, values in self.rows:
+            for column, value in values.items():
+                found[column][0].append(step)
+                found[column][1].append(value)
+        return {column: one for column, one in found.items() if one[0]}
+
+    @property
+    def best(self) -> int | None:
+        """The step of the highest PSNR on the validation photos, the first of several."""
+        steps, values = self.series.get("val_psnr", ([], []))
+        finite = [(v, -s) for s, v in zip(steps, values, strict=True) if math.isfinite(v)]
+        return -max(finite)[1] if finite else None
+
+
+def read(path: Path) -> History:
+    """Read a metrics.csv, also while a run is writing it: a last row without its end is ignored.
+
+    Raises DataError when it is none that a run wrote.
+    """
+    try:
+        text = path.read_bytes().decode()
+        text = text[: text.rfind("\n") + 1]
+        header, *lines = [*csv.reader(io.StringIO(text, newline=""))] or [["step"]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path.name}: cannot be read: {error}") from error
+    if "step" not in header:
+        raise DataError(f"{path.name}: no column `step`")
+    rows = []
+    for number, line in enumerate(filter(None, lines), start=1):
+        if len(line) != len(header):
+            raise DataError(f"{path.name}: row {number} does not fit its columns")
+        cells = dict(zip(header, line, strict=True))
+        try:
+            step = int(cells.pop("step"))
+            rows.append(Row(step, {name: float(cell) for name, cell in cells.items() if cell}))
+        except ValueError as error:
+            raise DataError(f"{path.name}: not a run's numbers: {error}") from error
+    return History(text, tuple(name for name in header if name != "step"), tuple(rows))
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Row], *, head: bool = True) -> str:
+    """Rows as they stand in a metrics.csv, below the names of the columns or, without, alone.
+
+    Nine digits are enough for any float32 to come back as it was.
+    """
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    if head:
+        writer.writerow(["step", *columns])
+    for step, values in rows:
+        cells = [f"{values[name]:.9g}" if name in values else "" for name in columns]
+        writer.writerow([step, *cells])
+    return table.getvalue()

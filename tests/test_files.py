@@ -1,0 +1,61 @@
+"""Whole-or-nothing files on drives and at places that are none of the usual ones.
+
+What they are on usual ones, test_outputs.py and test_images_write.py say.
+"""
+
+import errno
+import os
+import stat
+import threading
+
+import pytest
+
+from pix2pix.errors import NoSpace, NotPermitted
+from pix2pix.files import replacing, write_bytes
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP])
+def test_a_drive_that_cannot_sync_still_gets_the_file(tmp_path, monkeypatch, number):
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_bytes(b"new", tmp_path / "file")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+def test_a_drive_that_fails_to_sync_keeps_the_old_file(tmp_path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    write_bytes(b"old", tmp_path / "file")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(NotPermitted, match="refused the output: .*error"):
+        write_bytes(b"new", tmp_path / "file")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_is_written_and_stays_one(tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    write_bytes(b"new", pipe)
+    reader.join(10)
+    assert read == [b"new"] and stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_device_that_is_full_stays_one():
+    with pytest.raises(NoSpace):
+        write_bytes(b"new", "/dev/full")
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+def test_an_error_names_the_file_not_the_temporary_one(tmp_path):
+    path = tmp_path / "none" / "file"
+    with pytest.raises(FileNotFoundError) as caught, replacing(path) as write:
+        write(b"new")
+    assert caught.value.filename == str(path)
