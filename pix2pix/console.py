@@ -15,7 +15,7 @@ from pix2pix.errors import PhotoError
 from pix2pix.terminal import escape
 
 if TYPE_CHECKING:
-    from pix2pix.evaluate.result import Failure
+    from pix2pix.evaluate.result import Skipped
     from pix2pix.jobs import Record
     from pix2pix.tally import Tally
 
@@ -112,7 +112,7 @@ def as_line(record: "Record") -> str:
     return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
 
 
-def finish(failures: Iterable["Failure"]) -> None:
+def finish(failures: Iterable["Skipped"]) -> None:
     """Name what failed; exit status 2 when something did."""
     from pix2pix.jobs import Record
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pix2pix import images
 from pix2pix.errors import DataError, PhotoError
-from pix2pix.evaluate.result import Failure
+from pix2pix.evaluate.result import Skipped
 from pix2pix.names import is_clutter, is_photo
 
 _BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
@@ -61,7 +61,7 @@ def find_photos(folder: str | Path, *, outputs: bool = False) -> list[Path]:
     return [p for p in found if is_photo(p.relative_to(folder).parts)]
 
 
-def read_photos(paths: Iterable[Path], skipped: list[Failure]) -> Iterator[tuple[Path, np.ndarray]]:
+def read_photos(paths: Iterable[Path], skipped: list[Skipped]) -> Iterator[tuple[Path, np.ndarray]]:
     """Read photos one by one, rgb (H, W, 3) uint8; name the unreadable ones in `skipped`."""
     for path in paths:
         try:
@@ -72,7 +72,7 @@ def read_photos(paths: Iterable[Path], skipped: list[Failure]) -> Iterator[tuple
             yield path, rgb
 
 
-def read_crops(folder: str | Path, size: int, skipped: list[Failure]) -> Iterator[Crops]:
+def read_crops(folder: str | Path, size: int, skipped: list[Skipped]) -> Iterator[Crops]:
     """Read the photos under a folder as center squares; name the unreadable ones in `skipped`."""
     found: list[tuple[str, np.ndarray, tuple[int, int]]] = []
     count = 0
@@ -113,7 +113,7 @@ class OtherResults:
 
     def __init__(self, folder: str | Path, size: int):
         self.folder, self.size = Path(folder), size
-        self.missing: list[Failure] = []
+        self.missing: list[Skipped] = []
         found = find_photos(folder, outputs=True)
         self._files = {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
 

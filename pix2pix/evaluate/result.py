@@ -30,7 +30,7 @@ class Comparison(Section):
     losses: list[Gain]
 
 
-class Failure(TypedDict):
+class Skipped(TypedDict):
     """A file that could not be read or found, and why."""
 
     path: str
@@ -53,7 +53,7 @@ class Result(TypedDict, total=False):
     size: int
     sepia: list[float]
     pictures: int
-    skipped: list[Failure]
+    skipped: list[Skipped]
     rows: Means
     intervals: Intervals
     over_sepia: Section
@@ -62,7 +62,7 @@ class Result(TypedDict, total=False):
     other: str
     compare: Comparison
     against: Against
-    missing: list[Failure]
+    missing: list[Skipped]
     hints: Section
     film: Section
     sizes: Section

@@ -12,7 +12,7 @@ from PIL import Image
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import find_photos, read_photos
-from pix2pix.evaluate.result import Failure
+from pix2pix.evaluate.result import Skipped
 from pix2pix.incolor import in_color
 from pix2pix.report.paper import jpeg, page
 from pix2pix.terminal import escape
@@ -129,7 +129,7 @@ _BODY = """
 
 
 def build_blind_test(
-    folder: str, colorizer: ColorizerLike, skipped: list[Failure], *, seed: int = 0
+    folder: str, colorizer: ColorizerLike, skipped: list[Skipped], *, seed: int = 0
 ) -> str:
     """Color every photo under a folder, and ask which of the two is real -> an HTML document.
 

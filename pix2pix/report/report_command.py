@@ -14,7 +14,7 @@ from pix2pix.options import Device, load_model, stop
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
-    from pix2pix.evaluate.result import Failure
+    from pix2pix.evaluate.result import Skipped
 
 
 def report(
@@ -79,13 +79,13 @@ def report(
 
 def _judge(
     blind: str | None, sheet: str | None, models: "dict[str, Colorizer]", seed: int
-) -> "tuple[bytes, list[Failure]]":
+) -> "tuple[bytes, list[Skipped]]":
     """The blind page or the sheet and the photos that it lacks, or end in one line."""
     from pix2pix.jobs import Record
     from pix2pix.report.blind import build_blind_test
     from pix2pix.report.sheet import build_sheet
 
-    skipped: list[Failure] = []
+    skipped: list[Skipped] = []
     try:
         if blind is not None:
             (model,) = models.values()

@@ -11,7 +11,7 @@ from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import find_photos, read_photos, to_tensor, to_uint8
-from pix2pix.evaluate.result import Failure
+from pix2pix.evaluate.result import Skipped
 from pix2pix.terminal import escape
 
 _BOX = (440, 330)  # [px] that a picture is fitted into
@@ -19,7 +19,7 @@ _GAP, _LINE, _FONT = 10, 26, 17  # [px] between cells, of a label, of its letter
 PAPER, INK = (250, 250, 249), (28, 25, 23)
 
 
-def build_sheet(folder: str, models: Mapping[str, ColorizerLike], skipped: list[Failure]) -> bytes:
+def build_sheet(folder: str, models: Mapping[str, ColorizerLike], skipped: list[Skipped]) -> bytes:
     """Color every photo under a folder with every model, by label -> the bytes of a PNG.
 
     Photos are colored at their full size and shown within 440x330 pixels, the photo's name below
