@@ -72,10 +72,10 @@ def list_photos(source: str | Path) -> list[str]:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
     else:
         missing = "" if source.exists() else " (there is nothing of this name)"
-        raise DataError(f"{source}: neither a folder nor a zip of photos{missing}")
+        raise DataError(f"neither a folder nor a zip of photos{missing}", source)
     names = sorted({n for n in names if is_photo(Path(n).parts)})
     if not names:
-        raise DataError(f"{source}: no pictures in it (looked for {', '.join(sorted(EXTENSIONS))})")
+        raise DataError(f"no pictures in it (looked for {', '.join(sorted(EXTENSIONS))})", source)
     return names
 
 
@@ -83,7 +83,7 @@ def _open_zip(source: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{source}: the zip cannot be read: {error}") from error
+        raise DataError(f"the zip cannot be read: {error}", source) from error
 
 
 def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
@@ -121,7 +121,7 @@ def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Pa
         with replacing(folder / "index.json") as write:  # last
             write(json.dumps([astuple(row) for row in rows]).encode())
     except OSError as error:
-        raise DataError(f"{folder}: the cache cannot be written: {error.strerror}") from error
+        raise DataError(f"the cache cannot be written: {error.strerror}", folder) from error
     return folder
 
 
@@ -130,7 +130,7 @@ def read_index(folder: Path) -> list[Row]:
     rows = [Row(*row) for row in json.loads((folder / "index.json").read_text())]
     pixels = folder / "pixels.u8"
     if not pixels.is_file() or pixels.stat().st_size != sum(row.bytes for row in rows):
-        raise DataError(f"{folder}: this photo cache is damaged; delete it to have it built anew")
+        raise DataError("this photo cache is damaged; delete it to have it built anew", folder)
     return rows
 
 
@@ -138,8 +138,8 @@ def _decoded(
     source: Path, names: list[str], short_side: int
 ) -> Iterator[tuple[Row, np.ndarray] | PhotoError]:
     """Each picture (H, W, 3) uint8, its short side at most `short_side`, in the order of names."""
-    with contextlib.ExitStack() as held:
-        archive = held.enter_context(_open_zip(source)) if source.is_file() else None
+    opened = _open_zip(source) if source.is_file() else contextlib.nullcontext()
+    with opened as archive, thread_pool() as pool:
 
         def load(name: str) -> tuple[Row, np.ndarray] | PhotoError:
             try:
@@ -152,7 +152,6 @@ def _decoded(
             h, w = rgb.shape[:2]
             return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
 
-        pool = held.enter_context(thread_pool())
         for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
             yield from pool.map(load, names[start : start + 64])
 
@@ -178,7 +177,9 @@ def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def _store(
-    items: Iterator[tuple[Row, np.ndarray] | PhotoError], write: Callable[[Bytes], int], count: int
+    items: Iterator[tuple[Row, np.ndarray] | PhotoError],
+    write: Callable[[Bytes], object],
+    count: int,
 ) -> tuple[list[Row], list[dict[str, str | None]]]:
     """Write the pictures' pixels -> their rows, and a record of each that could not be read."""
     rows: list[Row] = []
@@ -191,7 +192,8 @@ def _store(
         row, rgb = item
         row.offset = offset
         rows.append(row)
-        offset += write(rgb.data)
+        write(rgb.data)
+        offset += row.bytes
     return rows, bad
 
 

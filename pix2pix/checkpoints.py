@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pix2pix.errors import CheckpointError
 from pix2pix.files import replacing, sweep
 
 KEPT = 2
@@ -32,17 +33,13 @@ _KINDS = {  # of what a checkpoint holds
 }
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be written, read or used; the message says which and why."""
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Within, what the file system refuses is the CheckpointError of `path`."""
     try:
         yield
     except OSError as error:
-        raise CheckpointError(f"{path}: not written: {error.strerror or error}") from error
+        raise CheckpointError(f"not written: {error.strerror or error}", path) from error
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
@@ -62,7 +59,7 @@ def prepare_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"x")
     except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise CheckpointError(f"cannot be written: {error.strerror}", folder) from error
 
 
 class Checkpoints:
@@ -114,7 +111,7 @@ class Checkpoints:
             except CheckpointError as error:
                 say(f"{error}; trying the one before")
         if steps:
-            raise CheckpointError(f"{self.folder}: none of its {len(steps)} checkpoints is whole")
+            raise CheckpointError(f"none of its {len(steps)} checkpoints is whole", self.folder)
         return None
 
 
@@ -129,23 +126,20 @@ def load(path: str | Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()  # read once: what is hashed is what is loaded
         expected = beside.read_text().split()[:1]
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # the second: bytes that are no text, a name with a zero byte
+    except (OSError, ValueError) as error:  # no text, or a zero byte in the name
         missing = getattr(error, "filename", None) or beside
         why = getattr(error, "strerror", None) or "not a checksum"
-        raise CheckpointError(f"{path}: not read: {missing}: {why}") from error
+        raise CheckpointError(f"not read: {missing}: {why}", path) from error
     if expected != [hashlib.sha256(data).hexdigest()]:
-        raise CheckpointError(f"{path}: truncated or changed: it does not fit its sha256")
+        raise CheckpointError("truncated or changed: it does not fit its sha256", path)
     try:
         with warnings.catch_warnings():  # of pickles of other versions
             warnings.simplefilter("ignore")
             saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file can make the reader raise anything
-        raise CheckpointError(f"{path}: {_NOT_OURS}: {_unread(data, error)}") from error
+        raise CheckpointError(f"{_NOT_OURS}: {_unread(data, error)}", path) from error
     if why := _lacks(saved):
-        raise CheckpointError(f"{path}: {_NOT_OURS}: {why}")
+        raise CheckpointError(f"{_NOT_OURS}: {why}", path)
     return saved
 
 
@@ -158,7 +152,7 @@ def _unread(data: bytes, error: Exception) -> str:
     return "its bytes are none that torch.save writes"
 
 
-def _lacks(saved: Any) -> str | None:
+def _lacks(saved: object) -> str | None:
     """What something that torch.save wrote would need to be ours; None when it is."""
     if not isinstance(saved, dict):
         return f"it holds a {type(saved).__name__}"

@@ -15,10 +15,9 @@ import typer
 import typer.core
 
 from pix2pix import __version__, packages, terminal
-from pix2pix.console import print_records
+from pix2pix.console import Device, Weights, load_model, print_records, reported
 from pix2pix.convert.command import convert
-from pix2pix.errors import PhotoError
-from pix2pix.options import Device, Weights, load_model, stop
+from pix2pix.errors import DataError, ExportError, PhotoError, WeightsError
 from pix2pix.report.evaluate_command import evaluate
 from pix2pix.report.report_command import report
 
@@ -229,17 +228,14 @@ def download(
     ] = None,
 ) -> None:
     """Download photos to train on, check and unpack them; run it again to go on after a cut."""
-    from pix2pix import jobs
     from pix2pix.download import SOURCES, download
-    from pix2pix.errors import DataError
 
     if name in SOURCES:
         print(f"{name}: {SOURCES[name].terms}", file=sys.stderr)
     try:
-        print(download(name, dest, source_url=url, keep=keep, limit=limit))
-    except DataError as error:
-        reason = str(error).removeprefix(f"{name}: ")
-        raise stop(jobs.Record(name, "failed", code="download", reason=reason)) from error
+        with reported(name, DataError, code="download"):
+            folder = download(name, dest, source_url=url, keep=keep, limit=limit)
+        print(folder)
     except KeyboardInterrupt:
         print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
         raise
@@ -320,20 +316,14 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Write a Hugging Face Space into a folder, or push weights to the Hub with a model card."""
-    from pix2pix.export import ExportError, push_to_hub, write_space
-    from pix2pix.jobs import Record
-    from pix2pix.weights import WeightsError
+    from pix2pix.export import push_to_hub, write_space
 
     if kind not in ("space", "hub"):
         raise typer.BadParameter(f"{kind}: give space or hub")
-    try:
-        make = write_space if kind == "space" else push_to_hub
-        print(make(weights, dest, overwrite=overwrite))
-    except WeightsError as error:
-        reason = str(error).removeprefix(f"{weights}: ")
-        raise stop(Record(weights, "failed", code="weights", reason=reason)) from error
-    except (ExportError, OSError) as error:
-        raise stop(Record(dest, "failed", code="export", reason=str(error))) from error
+    make = write_space if kind == "space" else push_to_hub
+    with reported(dest, ExportError, OSError, code="export"), reported(weights, WeightsError):
+        made = make(weights, dest, overwrite=overwrite)
+    print(made)
 
 
 def _part(shard: str) -> tuple[int, int]:

@@ -20,10 +20,9 @@ from torch import nn
 from pix2pix import nets, recipes
 from pix2pix.data import Photos, prepare
 from pix2pix.download import SOURCES
-from pix2pix.errors import DataError, one_line
+from pix2pix.errors import DataError, SettingError, one_line
 from pix2pix.loggers import TRACKERS, Loggers
 from pix2pix.pairs import Pairs
-from pix2pix.processes import SettingError
 
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
 
@@ -230,10 +229,10 @@ def _be_there(path: Path) -> None:
     except (OSError, ValueError) as error:  # a name that is too long or holds a zero byte
         raise DataError(f"{str(path)[:200]!r}: {one_line(error)}") from error
     if there and not (path.is_dir() or path.is_file()):  # a pipe would be waited for, for ever
-        raise DataError(f"{path}: neither a folder nor a zip of photos")
+        raise DataError("neither a folder nor a zip of photos", path)
     if there:
         return
     for folder in (path, *path.parents):
         if folder.name in SOURCES:
             command = f"pix2pix download {folder.name} {folder.parent}"
-            raise DataError(f"{path}: there is nothing of this name; {command} brings it")
+            raise DataError(f"there is nothing of this name; {command} brings it", path)

@@ -1,13 +1,17 @@
-"""What a run over photos says: lines for people, JSON for programs, and the exit status."""
+"""Console: what the commands say, as lines for people and JSON, their exit status, and options.
+
+Of libraries only typer is imported up here, as in cli.py.
+"""
 
 import importlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +19,15 @@ from pix2pix.errors import PhotoError
 from pix2pix.terminal import escape
 
 if TYPE_CHECKING:
+    from pix2pix.colorize import Colorizer
     from pix2pix.evaluate.result import Skipped
     from pix2pix.jobs import Record
     from pix2pix.tally import Tally
+
+Weights = Annotated[
+    str, typer.Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
 _GROUPED = ("ignored", "colored")  # whose reasons are counted, too
 _SHOWN = 3  # names of a kind in the summary
@@ -112,38 +122,63 @@ def as_line(record: "Record") -> str:
     return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
 
 
-def finish(failures: Iterable["Skipped"]) -> None:
-    """Name what failed; exit status 2 when something did."""
-    from pix2pix.jobs import Record
+@contextmanager
+def reported(about: str | None, *kinds: type[Exception], code: str | None = None) -> Iterator[None]:
+    """Within, errors of these kinds end the command: a line `about: code: reason`, exit status 1.
 
-    records = [Record(**failure, status="failed") for failure in failures]
-    for record in records:
-        print_lines(record)
-    raise typer.Exit(2 if records else 0)
+    Without `about` it is what the error names; `code` goes before the error's own.
+    """
+    from pix2pix.jobs import failure
+
+    try:
+        yield
+    except typer.Exit:  # a RuntimeError, too
+        raise
+    except kinds as error:
+        raise stop(failure(about, error, code=code)) from error
+
+
+def stop(record: "Record") -> typer.Exit:
+    """Print what failed; raise what this returns."""
+    print_lines(record)
+    return typer.Exit(1)
+
+
+def load_model(weights: str, device: str) -> "Colorizer":
+    """The model, or one line on stderr and exit status 1."""
+    from pix2pix.colorize import Colorizer
+
+    with (
+        reported(device, RuntimeError, AssertionError, code="device"),  # torch without that device
+        reported(weights, ValueError, code="weights"),  # WeightsError, or a head that is not ab
+    ):
+        return Colorizer.from_pretrained(weights, device=device)
 
 
 def write_file(make: Callable[[], bytes], path: str) -> None:
     """Make a file and put it there, or end in one line."""
     from pix2pix.files import write_bytes
-    from pix2pix.jobs import failure
 
-    try:
+    with reported(path, PhotoError):
         write_bytes(make(), path)
-    except PhotoError as error:
-        print_lines(failure(path, error))
-        raise typer.Exit(1) from error
 
 
 def import_drawing(module: str, path: str) -> ModuleType:
-    """Import a module that draws what goes to `path`, before the work begins, or end in one line.
-
-    It needs matplotlib, which may be missing.
-    """
+    """Import a module that draws what goes to `path`; without matplotlib end in one line."""
     from pix2pix.jobs import Record
 
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
-        print_lines(Record(path, "failed", code="package", reason=reason))
-        raise typer.Exit(1) from error
+        raise stop(Record(path, "failed", code="package", reason=reason)) from error
+
+
+def finish(skipped: Iterable["Skipped"]) -> None:
+    """Name what was left out; exit status 2 when something was."""
+    from pix2pix.jobs import Record
+
+    records = [Record(**one, status="failed") for one in skipped]
+    for record in records:
+        print_lines(record)
+    raise typer.Exit(2 if records else 0)

@@ -3,7 +3,9 @@
 The command line prints that line, `--json` turns it into a record, the service into an HTTP answer.
 """
 
+import os
 import re
+from pathlib import Path
 
 TRAIN_NEEDS = "training needs: pip install 'pix2pix-color[train]'"
 _COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's, which some libraries put in
@@ -16,15 +18,25 @@ def one_line(error: BaseException, *, lines: int = 1) -> str:
     return " ".join(said.split()) or type(error).__name__
 
 
-class PhotoError(Exception):
-    """A photo that cannot be read, colored or written. `code` names why, in one stable word."""
+class Failure(Exception):
+    """What cannot be done, as `path: reason`, and in one stable word, `code`.
+
+    `path` is what it is about where that is known: a file, a folder, the name of weights.
+    """
 
     code = "error"
 
-    def __init__(self, reason: str, path: str | None = None):
+    def __init__(self, reason: str, path: str | Path | None = None):
         super().__init__(reason)
         self.reason = reason
-        self.path = path
+        self.path = None if path is None else os.fspath(path)
+
+    def __str__(self) -> str:
+        return self.reason if self.path is None else f"{self.path}: {self.reason}"
+
+
+class PhotoError(Failure):
+    """A photo that cannot be read, colored or written."""
 
     def __str__(self) -> str:
         """`code: reason`, with the path in front when it is known."""
@@ -102,5 +114,37 @@ class BadHint(PhotoError, ValueError):
     code = "hint"
 
 
-class DataError(ValueError):
-    """A training set that cannot be trained on: empty, all gray, or too many broken files."""
+class DataError(Failure, ValueError):
+    """Photos that nothing can be done with: none, all gray, too many broken, no download."""
+
+    code = "unreadable"
+
+
+class WeightsError(Failure, ValueError):
+    """A weights file that cannot be used."""
+
+    code = "weights"
+
+
+class ExportError(Failure, ValueError):
+    """Something could not be exported; the reason says what to do."""
+
+    code = "export"
+
+
+class SettingError(Failure, ValueError):
+    """A setting that cannot work; the reason names it and the fix."""
+
+    code = "setting"
+
+
+class CheckpointError(Failure, RuntimeError):
+    """A checkpoint that cannot be written, read or used."""
+
+    code = "checkpoint"
+
+
+class Diverged(Failure, RuntimeError):
+    """The loss or its gradient was NaN or infinite several steps in a row."""
+
+    code = "diverged"

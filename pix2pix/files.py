@@ -34,12 +34,8 @@ Bytes = bytes | memoryview
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # of drives that have none
-_READ_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
+_READ_FLAGS = os.O_RDONLY | sum(  # where the system has them
+    getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK", "O_BINARY")
 )
 _WRITE_FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 _HOST = hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]
@@ -74,11 +70,11 @@ def _read_path(path: str, max_bytes: int) -> bytes:
     try:
         _check_regular(os.stat(path).st_mode)  # before open: opening a device can have effects
         descriptor = os.open(path, _READ_FLAGS)
-        with open(descriptor, "rb", buffering=0) as file:
+        with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             _check_regular(status.st_mode)
             _check_size(status.st_size, max_bytes)
-            return _read_exactly(file, status.st_size)
+            data = file.read(status.st_size)
     except ValueError as error:  # a NUL in the name
         raise Unreadable(str(error)) from error
     except OSError as error:
@@ -86,6 +82,9 @@ def _read_path(path: str, max_bytes: int) -> bytes:
         if error.errno in _DENIED:
             raise NotPermitted(f"reading is not permitted: {reason}") from error
         raise Unreadable(reason) from error
+    if (count := len(data)) < (size := status.st_size):
+        raise Unreadable(f"the file shrank while it was read, from {size:,} to {count:,} bytes")
+    return data
 
 
 def _check_regular(mode: int) -> None:
@@ -109,23 +108,10 @@ def kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "no regular file")
 
 
-def _read_exactly(file: BinaryIO, size: int) -> bytes:
-    data = bytearray(size)
-    view, filled = memoryview(data), 0
-    while filled < size:
-        count = file.readinto(view[filled:])  # type: ignore[attr-defined]
-        if not count:
-            raise Unreadable(
-                f"the file shrank while it was read, from {size:,} to {filled:,} bytes"
-            )
-        filled += count
-    return bytes(data)
-
-
 @contextmanager
 def replacing(
     dest: str | Path, *, size: int | None = None, source: os.stat_result | None = None
-) -> Iterator[Callable[[Bytes], int]]:
+) -> Iterator[Callable[[Bytes], object]]:
     """Write a file in a `with` block by the function it gives; when the block ends it is `dest`.
 
     Whatever happens, `dest` holds its old bytes or all the new ones, and no temporary file stays:
@@ -137,7 +123,7 @@ def replacing(
     Raises OSError, which names `dest`.
     """
     target = os.fspath(dest)
-    if _is_special(target):
+    if os.path.exists(target) and not (os.path.isfile(target) or os.path.isdir(target)):
         with open(target, "wb") as special:
             yield special.write
         return
@@ -214,20 +200,10 @@ def sweep(folder: str) -> None:
                     _remove(entry.path)
 
 
-def _is_special(path: str) -> bool:
-    """Whether a device, a pipe or a socket is there."""
-    with contextlib.suppress(OSError):
-        mode = os.stat(path).st_mode
-        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-    return False
-
-
-def _write_all(descriptor: int, data: Bytes) -> int:
-    """Write `data` -> its length in bytes."""
+def _write_all(descriptor: int, data: Bytes) -> None:
     view = memoryview(data).cast("B")
     while view:
         view = view[os.write(descriptor, view) :]
-    return memoryview(data).nbytes
 
 
 def _sync(descriptor: int) -> None:

@@ -63,19 +63,19 @@ def read(path: Path) -> History:
         text = text[: text.rfind("\n") + 1]
         header, *lines = [*csv.reader(io.StringIO(text, newline=""))] or [["step"]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path.name}: cannot be read: {error}") from error
+        raise DataError(f"cannot be read: {error}", path.name) from error
     if "step" not in header:
-        raise DataError(f"{path.name}: no column `step`")
+        raise DataError("no column `step`", path.name)
     rows = []
     for number, line in enumerate(filter(None, lines), start=1):
         if len(line) != len(header):
-            raise DataError(f"{path.name}: row {number} does not fit its columns")
+            raise DataError(f"row {number} does not fit its columns", path.name)
         cells = dict(zip(header, line, strict=True))
         try:
             step = int(cells.pop("step"))
             rows.append(Row(step, {name: float(cell) for name, cell in cells.items() if cell}))
         except ValueError as error:
-            raise DataError(f"{path.name}: not a run's numbers: {error}") from error
+            raise DataError(f"not a run's numbers: {error}", path.name) from error
     return History(text, tuple(name for name in header if name != "step"), tuple(rows))
 
 

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pix2pix import images
-from pix2pix.errors import NotPermitted, PhotoError, Unreadable, UnsupportedFormat
+from pix2pix.errors import (
+    Failure,
+    NotPermitted,
+    PhotoError,
+    Unreadable,
+    UnsupportedFormat,
+    one_line,
+)
 from pix2pix.files import kind
 from pix2pix.images.formats import sniff, writable_format
 from pix2pix.names import is_clutter, is_output, output_name
@@ -52,12 +59,18 @@ class Record:
     warnings: list[str] = field(default_factory=list)
 
 
-def failure(path: str, error: Exception) -> Record:
-    """Make the record of an input that ended in `error`, typed or not."""
-    if isinstance(error, PhotoError):
-        return Record(path, "failed", code=error.code, reason=error.reason)
-    reason = str(error) or type(error).__name__
-    return Record(path, "failed", code="error", reason=f"{type(error).__name__}: {reason}")
+def failure(path: str | None, error: Exception, *, code: str | None = None) -> Record:
+    """The record of what ended in `error`, typed or not, at `path` or what the error names.
+
+    `code` is for errors that have none of their own, or one that says less.
+    """
+    if isinstance(error, Failure):
+        known = isinstance(error, PhotoError) or path is None or error.path == path
+        reason = error.reason if known else str(error)
+        return Record(path or error.path or "", "failed", code=code or error.code, reason=reason)
+    kind = type(error).__name__
+    reason = one_line(error) if code else f"{kind}: {str(error) or kind}"
+    return Record(path or "", "failed", code=code or "error", reason=reason)
 
 
 def find(

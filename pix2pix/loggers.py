@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import history
-from pix2pix.errors import DataError
+from pix2pix.errors import DataError, SettingError
 from pix2pix.files import replacing
 from pix2pix.history import Row
-from pix2pix.processes import SettingError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+    from wandb import Run
 
 MODES = ("offline", "online", "disabled")  # of W&B
 
@@ -143,9 +143,9 @@ class Wandb:
         if find_spec("wandb") is None:
             raise SettingError("logger=wandb: the client is missing: pip install wandb")
         self.folder, self.config = Path(folder), config
-        self.settings: dict[str, Any] = {"project": project, "entity": entity, "mode": mode}
+        self.project, self.entity, self.mode = project, entity, mode
         self.name = name or self.folder.name
-        self.run: Any = None
+        self.run: Run | None = None
 
     def open(self, step: int) -> None:
         """Begin a run, or go on with the one in the folder when `step` is not 0.
@@ -163,12 +163,14 @@ class Wandb:
                 resume="allow",
                 config=self.config,
                 # its own lines would tear the progress bar; online they hold the run's address
-                settings=wandb.Settings(console="off", silent=self.settings["mode"] != "online"),
-                **self.settings,
+                settings=wandb.Settings(console="off", silent=self.mode != "online"),
+                project=self.project,
+                entity=self.entity,
+                mode=self.mode,  # type: ignore[arg-type]  # one of MODES
             )
         except wandb.Error as error:
             why = " ".join(str(error).split())
-            raise SettingError(f"logger.mode={self.settings['mode']}: W&B: {why}") from error
+            raise SettingError(f"logger.mode={self.mode}: W&B: {why}") from error
 
     def _id(self, *, new: bool) -> str:
         path = self.folder / "wandb" / "id"
@@ -179,13 +181,15 @@ class Wandb:
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Log named numbers of a step; what a run before its resuming has logged already stays."""
-        self.run.log(values, step=step)
+        if self.run:
+            self.run.log(values, step=step)
 
     def picture(self, name: str, rgb: np.ndarray, step: int) -> None:
         """Log a picture (H, W, 3) uint8 of a step."""
         import wandb
 
-        self.run.log({name: wandb.Image(rgb)}, step=step)
+        if self.run:
+            self.run.log({name: wandb.Image(rgb)}, step=step)
 
     def close(self) -> None:
         """Hand over what is left and end the run."""

@@ -13,13 +13,9 @@ from lightning.fabric import Fabric
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
-from pix2pix.errors import one_line
+from pix2pix.errors import SettingError, one_line
 
 PRECISIONS = {"bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}
-
-
-class SettingError(ValueError):
-    """A setting that cannot work; the message names it and the fix."""
 
 
 def native_precision(device: torch.device) -> str:

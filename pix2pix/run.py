@@ -19,14 +19,13 @@ from tqdm import tqdm
 
 from pix2pix import weights
 from pix2pix.checkpoints import (
-    CheckpointError,
     Checkpoints,
     prepare_folder,
     write_atomically,
     writing,
 )
 from pix2pix.data import Batch, Photos
-from pix2pix.errors import one_line
+from pix2pix.errors import CheckpointError, Diverged, one_line
 from pix2pix.loggers import Loggers
 from pix2pix.processes import end_others, gather
 from pix2pix.state import State
@@ -34,10 +33,6 @@ from pix2pix.terminal import is_live
 from pix2pix.validate import Validation
 
 PATIENCE = 3  # steps in a row without a finite loss and gradient after which a run gives up
-
-
-class Diverged(RuntimeError):
-    """The loss or its gradient was NaN or infinite three steps in a row."""
 
 
 @contextmanager
@@ -72,10 +67,10 @@ def only_run_in(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / ".lock")
         lock.acquire(timeout=0)
     except Timeout as error:  # an OSError, too
-        raise CheckpointError(f"{folder}: another run is writing here") from error
+        raise CheckpointError("another run is writing here", folder) from error
     except (OSError, NotImplementedError, ValueError) as error:
         why = getattr(error, "strerror", None) or one_line(error)
-        raise CheckpointError(f"{folder}: cannot be written: {why}") from error
+        raise CheckpointError(f"cannot be written: {why}", folder) from error
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -30,15 +30,6 @@ COLUMNS = (
 )
 
 Cell = str | int | float
-
-
-class Note(TypedDict, total=False):
-    """What a sweep.json says of its run."""
-
-    overrides: list[str]
-    status: str
-    seconds: float
-    error: str
 
 
 class Results(Callback):
@@ -61,8 +52,7 @@ def noted(
     """
     path = Path(folder) / "sweep.json"
     seconds = _note(path).get("seconds", 0.0)  # of a run that is resumed
-    started = time.monotonic()
-    note: Note = {"overrides": overrides, "status": "running"}
+    started, note = time.monotonic(), {"overrides": overrides, "status": "running"}
 
     def write() -> None:
         if is_first():
@@ -76,7 +66,7 @@ def noted(
         yield
         note["status"] = "done"
     except Exception as error:
-        note["status"], note["error"] = "failed", " ".join(str(error).split()) or repr(error)
+        note |= {"status": "failed", "error": " ".join(str(error).split()) or repr(error)}
         if not isinstance(error, expected):
             traceback.print_exc()
         if is_first():
@@ -93,20 +83,17 @@ def rows(folder: str | Path) -> list[dict[str, Cell]]:
     notes = {
         path.parent: note for path in Path(folder).glob("*/sweep.json") if (note := _note(path))
     }
-    shared = set.intersection(*(set(n["overrides"]) for n in notes.values())) if notes else set()
-    if len(notes) == 1:
-        shared = set()
+    several = len(notes) > 1
+    shared = set.intersection(*(set(n["overrides"]) for n in notes.values())) if several else set()
     found = []
     for run, note in sorted(notes.items(), key=lambda item: natural(item[0].name)):
         given = " ".join(o for o in note["overrides"] if o not in shared)
-        row: dict[str, Cell] = dict.fromkeys(COLUMNS, "")
-        row |= {"run": run.name, "overrides": given, "error": note.get("error", "")}
-        row |= {"status": note.get("status", ""), "seconds": note["seconds"]}
-        found.append(row | numbers(run / "metrics.csv"))
+        row: dict[str, Cell] = dict.fromkeys(COLUMNS, "") | note | {"run": run.name}
+        found.append(row | {"overrides": given} | numbers(run / "metrics.csv"))
     return sorted(found, key=lambda row: -float(row["best_val_psnr"] or -math.inf))
 
 
-def _note(path: Path) -> Note:
+def _note(path: Path) -> dict[str, Any]:
     """What a sweep.json says of its run; {} where there is none, or none that can be read."""
     try:
         note = json.loads(path.read_bytes())
@@ -134,8 +121,8 @@ def numbers(path: Path) -> dict[str, Cell]:
         return {}
     found: dict[str, Cell] = {"steps": history.last or 0}
     scores = {row.step: row.values for row in history.rows if "val_psnr" in row.values}
-    for score in list(scores.values())[-1:]:
-        found |= {name: value for name, value in score.items() if name in COLUMNS}
+    if scores:
+        found |= {name: v for name, v in scores[max(scores)].items() if name in COLUMNS}
     if (best := history.best) is not None:
         found |= {"best_val_psnr": scores[best]["val_psnr"], "best_step": best}
     return found

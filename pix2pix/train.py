@@ -24,16 +24,16 @@ import torch
 from safetensors import SafetensorError
 
 from pix2pix import slurm, weights
-from pix2pix.checkpoints import CheckpointError, load
+from pix2pix.checkpoints import load
 from pix2pix.data import Photos, prepare
-from pix2pix.errors import TRAIN_NEEDS, DataError
+from pix2pix.errors import TRAIN_NEEDS, Failure, SettingError, WeightsError
 from pix2pix.feed import ahead, batches, default_workers
 from pix2pix.loggers import Loggers
-from pix2pix.processes import SettingError, any_process, copy_from_first, is_first, launch
+from pix2pix.processes import any_process, copy_from_first, is_first, launch
 from pix2pix.program import call, reason, refuse
 from pix2pix.recipes import assemble, config_of
 from pix2pix.recipes.base import Recipe
-from pix2pix.run import Diverged, Run, stop_signals
+from pix2pix.run import Run, stop_signals
 from pix2pix.state import State, resume
 from pix2pix.step import train_step
 from pix2pix.terminal import put
@@ -44,10 +44,7 @@ BUILT = ("photos", "run_dir", "val", "fabric", "loggers", "header", "augment", "
 # of a recipe's settings, what the header says itself, and a path that is nobody else's affair
 LOCAL = ("generator", "perceptual_weights")
 # what ends a run with one line instead of a traceback; the last two are a disk's and a GPU's
-EXPECTED = (
-    *(DataError, SettingError, CheckpointError, weights.WeightsError, Diverged),
-    *(OSError, torch.OutOfMemoryError),
-)
+EXPECTED = (Failure, OSError, torch.OutOfMemoryError)
 
 
 def learning_rate(step: int, *, steps: int, warmup: int, schedule: str) -> float:
@@ -88,7 +85,7 @@ def start(state: State, run: Run, *, init_from: str | None, ckpt_path: str | Non
         try:
             new = weights.grow(net, trained.state_dict())
         except ValueError as error:
-            raise weights.WeightsError(f"{init_from}: of another net: {error}") from error
+            raise WeightsError(f"of another net: {error}", init_from) from error
         if new:
             run.say(f"{init_from}: {len(new)} tensors are new or wider in this net")
         state.average.load_state_dict(net.state_dict())

@@ -8,6 +8,7 @@ generators here, and memory is taken only once its tensors fit the net that it d
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from pix2pix import __version__
 from pix2pix.color import AB_SCALE
-from pix2pix.errors import one_line
+from pix2pix.errors import WeightsError, one_line
 from pix2pix.files import replacing
 from pix2pix.recipes import build_generator
 
@@ -57,19 +58,12 @@ class Header:
         self.in_channels = self.generator.get("in_channels", 1)
 
 
-class WeightsError(ValueError):
-    """A weights file that cannot be used; the message names the file and why."""
-
-
 def bundled() -> list[str]:
     """Names of the weights that come with the package."""
     if not BUNDLED.is_dir():
         return []
-    return sorted(
-        f.name.removesuffix(".safetensors")
-        for f in BUNDLED.iterdir()
-        if f.name.endswith(".safetensors")
-    )
+    names = sorted(f.name for f in BUNDLED.iterdir())
+    return [n.removesuffix(".safetensors") for n in names if n.endswith(".safetensors")]
 
 
 def save(
@@ -108,13 +102,11 @@ def find(source: str | Path) -> Path:
         if Path(source).is_file():
             return Path(source)
     except OSError as error:  # such as a name that is too long
-        raise WeightsError(f"{_plain(text)}: {error.strerror or one_line(error)}") from error
+        raise WeightsError(error.strerror or one_line(error), _plain(text)) from error
     if text.isprintable() and _REPO_ID.fullmatch(text) and not text.endswith("tensors"):
         return _from_hub(text)
     names = ", ".join([*bundled(), "a .safetensors file"])
-    raise WeightsError(
-        f"{_plain(text)}: no such weights; give {names} or a Hub repo id, owner/name"
-    )
+    raise WeightsError(f"no such weights; give {names} or a Hub repo id, owner/name", _plain(text))
 
 
 def _plain(text: str) -> str:
@@ -130,7 +122,7 @@ def _from_hub(repo_id: str) -> Path:
         return Path(hf_hub_download(repo_id, HUB_FILE))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise WeightsError(
-            f"{repo_id}: no such file, and not fetched from the Hugging Face Hub: {one_line(error)}"
+            f"no such file, and not fetched from the Hugging Face Hub: {one_line(error)}", repo_id
         ) from error
 
 
@@ -143,22 +135,22 @@ def read_header(path: str | Path) -> Header:
         with safe_open(path, "pt") as file:
             raw = (file.metadata() or {}).get("pix2pix")
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a safetensors file: {one_line(error)}") from error
+        raise WeightsError(f"not a safetensors file: {one_line(error)}", path) from error
     if raw is None:
-        raise WeightsError(f"{path}: a safetensors file, but without this package's header")
+        raise WeightsError("a safetensors file, but without this package's header", path)
     try:
         given = json.loads(raw)
         known = [f.name for f in dataclasses.fields(Header) if f.init]
         header = Header(**{key: value for key, value in given.items() if key in known})
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path}: its header cannot be read: {one_line(error)}") from error
+        raise WeightsError(f"its header cannot be read: {one_line(error)}", path) from error
     for key, value in vars(header).items():
         if not _sensible(key, value):
-            raise WeightsError(f"{path}: its header says {key}={str(value)[:80]}")
+            raise WeightsError(f"its header says {key}={str(value)[:80]}", path)
     return header
 
 
-def _sensible(key: str, value: Any) -> bool:
+def _sensible(key: str, value: object) -> bool:
     """Whether a header's value is of its type and within what the code that uses it can bear."""
     if key in ("generator", "arguments"):
         return isinstance(value, dict)
@@ -167,7 +159,7 @@ def _sensible(key: str, value: Any) -> bool:
         least = 0 if key == "steps" else 1
         return type(value) is int and least <= value <= most
     if key == "saturation":
-        return type(value) in (int, float) and 0 < value <= 10
+        return isinstance(value, int | float) and value is not True and 0 < value <= 10
     if key == "ab_scale":
         return value in AB_SCALES
     return isinstance(value, str)
@@ -195,9 +187,9 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
             raise ValueError("NaN or infinity among its weights")
         generator.load_state_dict(state, assign=True)
     except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: does not fit its net: {one_line(error, lines=3)}") from error
+        raise WeightsError(f"does not fit its net: {one_line(error, lines=3)}", path) from error
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: cannot be read: {one_line(error)}") from error
+        raise WeightsError(f"cannot be read: {one_line(error)}", path) from error
     return generator.eval().requires_grad_(False).to(device), header
 
 
@@ -241,8 +233,8 @@ class _NoDraws(TorchFunctionMode):
     """Nets built under it draw no random weights: on the meta device that would import sympy."""
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
+        self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
         kwargs = kwargs or {}
         if getattr(func, "__name__", "").endswith(("normal_", "uniform_")):
             return args[0] if args else kwargs["tensor"]

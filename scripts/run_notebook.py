@@ -10,7 +10,6 @@ import copy
 import os
 import re
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, v4
+
+from pix2pix.files import write_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 MODES = ("tiny", "laptop", "full")
@@ -137,14 +138,6 @@ def static_page(nb: NotebookNode, title: str) -> tuple[str, list[str]]:
     return html, sorted(set(_REMOTE.findall(html)))
 
 
-def save(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
-
-
 def _told(nb: NotebookNode, index: int, traceback: str) -> str:
     traceback = traceback if sys.stderr.isatty() else _COLORS.sub("", traceback)
     source = nb.cells[index].source
@@ -191,11 +184,11 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     if args.write:
-        save(args.notebook, nbformat.writes(nb) + "\n")
+        write_bytes((nbformat.writes(nb) + "\n").encode(), args.notebook)
         print(f"{args.notebook}: {args.notebook.stat().st_size / 1e6:.2f} MB")
     if args.html:
         html, remote = static_page(nb, args.notebook.stem)
-        save(args.html, html)
+        write_bytes(html.encode(), args.html)
         loads = ", ".join(remote) or "nothing"
         print(f"{args.html}: {len(html) / 1e6:.2f} MB; loads from elsewhere: {loads}")
     return 0

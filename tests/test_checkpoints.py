@@ -14,12 +14,12 @@ import torch
 
 from pix2pix import files
 from pix2pix.checkpoints import (
-    CheckpointError,
     Checkpoints,
     load,
     prepare_folder,
     write_atomically,
 )
+from pix2pix.errors import CheckpointError
 
 
 def state(step: int) -> dict:

@@ -9,10 +9,9 @@ from torch import nn
 
 from pix2pix import nets, recipes
 from pix2pix.data import Batch
-from pix2pix.errors import DataError
+from pix2pix.errors import DataError, SettingError
 from pix2pix.labels import Labels, tiny_imagenet
 from pix2pix.nets import ChromaNet
-from pix2pix.processes import SettingError
 from pix2pix.recipes.chromagan import ChromaGAN, slope_error
 from pix2pix.recipes.teacher import Teacher
 

@@ -21,8 +21,7 @@ from pix2pix.config import (
     schema,
 )
 from pix2pix.data import Photos
-from pix2pix.errors import DataError
-from pix2pix.processes import SettingError
+from pix2pix.errors import DataError, SettingError
 from pix2pix.recipes import CONFIGS
 from pix2pix.train import BUILT, fit, launch, main, run
 

@@ -19,9 +19,10 @@ from pix2pix.colorize import Colorizer
 from pix2pix.convert import convert_checkpoint
 from pix2pix.convert.layouts import LAYOUTS, RECIPES
 from pix2pix.convert.mapping import arguments
+from pix2pix.errors import WeightsError
 from pix2pix.nets import UNet
 from pix2pix.recolor import recolor
-from pix2pix.weights import WeightsError, blank, load, read_header
+from pix2pix.weights import blank, load, read_header
 
 L = torch.linspace(-1, 1, 2 * 32 * 48).view(2, 1, 32, 48).sin()
 

@@ -69,7 +69,7 @@ def test_files_that_are_no_nets_are_named(nets, tmp_path):
     for pair in ((tmp_path / "no", None), (nets["heads"], None), (nets["features"], "/no")):
         with pytest.raises(FeatureMetricError) as caught:
             SqueezeNetMetrics(*pair)
-        assert caught.value.source == str(pair[1] or pair[0])
+        assert caught.value.path == str(pair[1] or pair[0])
         assert caught.value.reason
 
 
@@ -212,9 +212,9 @@ def test_what_cannot_be_fetched_is_one_line(fetched, monkeypatch):
         patch.setattr(lpips, "_get_tv_model_features", offline)
         with pytest.raises(FeatureMetricError, match="could not be fetched.*no route") as caught:
             TorchMetrics()
-    assert caught.value.source == "LPIPS"
+    assert caught.value.path == "LPIPS"
     monkeypatch.setattr(fid, "_TORCH_FIDELITY_AVAILABLE", False)
     with pytest.raises(FeatureMetricError, match="not installed.*torch-fidelity") as caught:
         TorchMetrics()
-    assert caught.value.source == "FID"
+    assert caught.value.path == "FID"
     assert "\n" not in caught.value.reason

@@ -28,7 +28,7 @@ LAYERS = """
     jobs export workers outputs evaluate
     console folders page watch
     pipe
-    serve options
+    serve
     processes feed validate state report convert
     loggers
     slurm sweep

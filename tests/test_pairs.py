@@ -12,9 +12,8 @@ from torch.utils.data import DataLoader
 from pix2pix.color import rgb_to_net
 from pix2pix.config import open_photos
 from pix2pix.data import Photos, prepare
-from pix2pix.errors import DataError
+from pix2pix.errors import DataError, SettingError
 from pix2pix.pairs import Pairs
-from pix2pix.processes import SettingError
 
 
 def gray_of(picture):

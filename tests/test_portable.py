@@ -67,7 +67,8 @@ def test_every_module_is_imported_and_a_run_trains_resumes_and_is_alone(tmp_path
         from PIL import Image
         import numpy as np
         from pix2pix import build, show
-        from pix2pix.checkpoints import CheckpointError, Checkpoints
+        from pix2pix.checkpoints import Checkpoints
+from pix2pix.errors import CheckpointError
         from pix2pix.colorize import Colorizer
         from pix2pix.data import Photos
         from pix2pix.loggers import Loggers

@@ -23,7 +23,8 @@ from tiny_runs import (
 )
 
 from pix2pix.checkpoints import Checkpoints
-from pix2pix.processes import SettingError, is_first, launch, native_precision
+from pix2pix.errors import SettingError
+from pix2pix.processes import is_first, launch, native_precision
 from pix2pix.run import only_run_in
 from pix2pix.train import main
 

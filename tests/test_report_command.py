@@ -15,7 +15,6 @@ from squeeze import save_features, save_heads
 
 from pix2pix import cli
 from pix2pix import evaluate as evaluation
-from pix2pix.report import evaluate_command as commands
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +81,9 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
 
 
 def test_numbers_that_are_none_are_null_in_json(nets, photos, tmp_path, monkeypatch):
-    measured, out = commands._measure, tmp_path / "out.json"
+    measured, out = evaluation.evaluate, tmp_path / "out.json"
     odd = {"odd": [math.nan, -math.inf, 1.5]}
-    monkeypatch.setattr(commands, "_measure", lambda *given: measured(*given) | odd)
+    monkeypatch.setattr(evaluation, "evaluate", lambda *a, **b: measured(*a, **b) | odd)
     assert evaluate(photos, "--weights", nets[0], "--json", out) == 0
     assert json.loads(out.read_text())["odd"] == [None, None, 1.5]
 

@@ -13,7 +13,7 @@ from test_train import overrides_for
 from tiny_runs import losses_of, make_photos
 
 from pix2pix import sweep, weights
-from pix2pix.processes import SettingError
+from pix2pix.errors import SettingError
 from pix2pix.sweep import as_markdown, conclude, noted, rows
 from pix2pix.train import main
 

@@ -37,8 +37,9 @@ from tiny_runs import (
 
 import pix2pix.train as training
 from pix2pix import processes, weights
-from pix2pix.checkpoints import CheckpointError, Checkpoints
-from pix2pix.run import Diverged, only_run_in
+from pix2pix.checkpoints import Checkpoints
+from pix2pix.errors import CheckpointError, Diverged
+from pix2pix.run import only_run_in
 from pix2pix.train import main
 
 # everything that resuming must carry over: dropout, both stages, average, film, a short last step

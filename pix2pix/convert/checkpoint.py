@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pix2pix.weights import WeightsError
+from pix2pix.errors import WeightsError
 
 # Where a net's state dict lies in a larger dict; looked into in this order.
 HOLDERS = ("model", "model_state_dict", "state_dict", "net_G", "netG", "generator", "net")
@@ -34,12 +34,10 @@ def read(path: str | Path) -> Checkpoint:
     """
     try:
         held = _load(Path(path))
-    except WeightsError:
-        raise
     except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no such file") from error
+        raise WeightsError("no such file", path) from error
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise WeightsError(f"cannot be read: {error.strerror or error}", path) from error
     except pickle.UnpicklingError as error:
         # such as "GLOBAL posix.system": the name is all there is to say of it in one line
         if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
@@ -47,9 +45,9 @@ def read(path: str | Path) -> Checkpoint:
                 f"{path}: asks for code, {code[1]}; only tensors and plain values are read: save "
                 "it again with torch.save(net.state_dict(), ...) if you trust it"
             ) from error
-        raise WeightsError(f"{path}: not a checkpoint") from error
+        raise WeightsError("not a checkpoint", path) from error
     except Exception as error:  # torch.load ends in KeyError, EOFError, struct.error and others
-        raise WeightsError(f"{path}: not a checkpoint, or a broken one") from error
+        raise WeightsError("not a checkpoint, or a broken one", path) from error
     cfg = held.get("cfg") if isinstance(held, dict) else None
     steps = held.get("global_step") if isinstance(held, dict) else None
     return Checkpoint(
@@ -75,12 +73,12 @@ def _tensors(path: str | Path, held: Any) -> dict[str, Tensor]:
             break
         held = inner
     if not isinstance(held, dict) or not held:
-        raise WeightsError(f"{path}: no tensors by name in it, but a {type(held).__name__}")
+        raise WeightsError(f"no tensors by name in it, but a {type(held).__name__}", path)
     others = [str(key) for key, value in held.items() if not isinstance(value, Tensor)]
     if others or not all(isinstance(key, str) for key in held):
-        raise WeightsError(f"{path}: not a state dict; among its keys: {', '.join(others[:10])}")
+        raise WeightsError(f"not a state dict; among its keys: {', '.join(others[:10])}", path)
     for name, tensor in held.items():
         # a view may claim more than it has, and would take that memory once it is copied
         if tensor.is_sparse or tensor.nbytes > tensor.untyped_storage().nbytes():
-            raise WeightsError(f"{path}: {name} is larger than what there is of it")
+            raise WeightsError(f"{name} is larger than what there is of it", path)
     return held

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pix2pix.console import reported
 from pix2pix.convert.layouts import RECIPES
-from pix2pix.options import stop
+from pix2pix.errors import WeightsError
 from pix2pix.terminal import escape, put
 
 
@@ -37,16 +38,12 @@ def convert(
     went where; one that is missing or left over is an error.
     """
     from pix2pix.convert.mapping import convert_checkpoint
-    from pix2pix.jobs import Record
-    from pix2pix.weights import WeightsError
 
     try:
-        done = convert_checkpoint(
-            source, out, recipe=recipe, ab_scale=ab_scale, half=half, overwrite=overwrite
-        )
-    except WeightsError as error:
-        reason = str(error).removeprefix(f"{source}: ")
-        raise stop(Record(source, "failed", code="weights", reason=reason)) from error
+        with reported(source, WeightsError):
+            done = convert_checkpoint(
+                source, out, recipe=recipe, ab_scale=ab_scale, half=half, overwrite=overwrite
+            )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     wide = [max(len(row[column]) for row in done.rows) for column in (0, 1)]

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from pix2pix.convert.checkpoint import Checkpoint, read
 from pix2pix.convert.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
+from pix2pix.errors import WeightsError
 from pix2pix.recipes import config_of
-from pix2pix.weights import AB_SCALES, MOST_PIXELS, Header, WeightsError, blank, save
+from pix2pix.weights import AB_SCALES, MOST_PIXELS, Header, blank, save
 
 SHOWN = 10  # names of a kind in an error
 
@@ -61,14 +62,14 @@ def convert_checkpoint(
         net.load_state_dict(state, assign=True, strict=True)
         header = _header(layout, net, checkpoint, Path(source).stem, ab_scale)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{source}: {error}") from error
+        raise WeightsError(str(error), source) from error
     kinds = {tensor.dtype for tensor in ours.values() if tensor.is_floating_point()}
     dtype = torch.float16 if half or kinds == {torch.float16} else torch.float32
     parameters = sum(parameter.numel() for parameter in net.parameters())
     try:
         save(path, net, header, dtype=dtype)
     except OSError as error:
-        raise WeightsError(f"{path}: not written: {error.strerror or error}") from error
+        raise WeightsError(f"not written: {error.strerror or error}", path) from error
     return Converted(path, header, layout, rows, beside, parameters, dtype)
 
 
@@ -78,7 +79,7 @@ def _dest(source: Path, dest: str | Path | None, overwrite: bool) -> Path:
     if path.is_dir():
         path = path / name
     if path.exists() and (not overwrite or path.resolve() == source.resolve()):
-        raise WeightsError(f"{path}: is there already; give another file, or overwrite")
+        raise WeightsError("is there already; give another file, or overwrite", path)
     return path
 
 

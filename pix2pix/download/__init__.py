@@ -63,14 +63,14 @@ def download(
     that cannot be written or that something else is in, a limit where there is none.
     """
     if name not in SOURCES:
-        raise DataError(f"{name}: no such source; there are {', '.join(SOURCES)}")
+        raise DataError(f"no such source; there are {', '.join(SOURCES)}", name)
     source, folder = SOURCES[name], Path(dest) / name
     url = source_url or source.url
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise DataError(f"{url}: not an address of the web (http:// or https://)")
+        raise DataError("not an address of the web (http:// or https://)", url)
     if limit is not None and (limit < 1 or isinstance(source, Source)):
         ones = ", ".join(n for n, s in SOURCES.items() if isinstance(s, Collection))
-        raise DataError(f"{name}: a limit of {limit}: give 1 or more, and only to {ones}")
+        raise DataError(f"a limit of {limit}: give 1 or more, and only to {ones}", name)
     if _is_whole(folder, source):
         return folder
     options: dict[str, Any] = {"retries": retries, "timeout": timeout, "backoff": backoff}
@@ -126,14 +126,14 @@ def _download_collection(
     table = folder / manifest.NAME
     taken = os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir()))
     if taken and not manifest.is_one(table):
-        raise DataError(f"{folder}: in the way, and no part of this download: move or delete it")
+        raise DataError("in the way, and no part of this download: move or delete it", folder)
     missing = max(0, (limit or source.count) - len(manifest.read(table)))
     _check_space(folder, source.size * missing // source.count, 0)
     folder.mkdir(exist_ok=True)
     if collect(url, folder, rights=source.terms, limit=limit, **options):
         (folder / _MARKER).write_text(_mark(source))
     if not manifest.read(table):
-        raise DataError(f"{url}: no pictures in it")
+        raise DataError("no pictures in it", url)
 
 
 def _is_whole(folder: Path, source: Source | Collection) -> bool:
@@ -182,7 +182,7 @@ def _archive(source: Source, folder: Path) -> tuple[Path, bool]:
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
     if os.path.lexists(folder):
-        raise DataError(f"{folder}: in the way, and no finished download: move or delete it")
+        raise DataError("in the way, and no finished download: move or delete it", folder)
     kept = _kept(source, folder)
     part = kept.with_name(f".{kept.name}.part")
     missing = 0 if kept.exists() else max(0, source.size - file_size(part))

@@ -196,7 +196,7 @@ def _transfer(url: str, part: Path, size: int, timeout: float, bar: Any) -> None
             start = 0
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and start + int(length) != size:
-            raise DataError(f"{url}: {start + int(length):,} bytes, not the {size:,} expected")
+            raise DataError(f"{start + int(length):,} bytes, not the {size:,} expected", url)
         with part.open("ab" if start else "wb") as file:
             if not start:  # only now that the old bytes are gone
                 note(part).write_text(json.dumps({"url": url, "validator": _validator(response)}))
@@ -238,14 +238,14 @@ def _open(request: Request, part: Path | None, timeout: float) -> http.client.HT
             failure = Unavailable if error.code in _GONE else DataError
             raise failure(f"{url}: {reason}") from error
     except http.client.InvalidURL as error:
-        raise DataError(f"{url}: {error}") from error
+        raise DataError(str(error), url) from error
     except (OSError, http.client.HTTPException) as error:
         cause = error.reason if isinstance(error, URLError) else error
         if isinstance(cause, ssl.SSLCertVerificationError):
-            raise DataError(f"{url}: {cause}") from error
+            raise DataError(str(cause), url) from error
         raise _Again(cause or type(cause).__name__) from error
     if response.status not in (200, 206):
-        raise DataError(f"{url}: HTTP {response.status} {response.reason}")
+        raise DataError(f"HTTP {response.status} {response.reason}", url)
     return response
 
 

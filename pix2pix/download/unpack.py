@@ -68,13 +68,13 @@ def unpack(
                 count += 1
                 bar.update()
         if not count:
-            raise DataError(f"{archive}: no pictures in it under {inside or '.'}")
+            raise DataError(f"no pictures in it under {inside or '.'}", archive)
         for name, text in extra.items():
             (temporary / name).write_text(text, encoding="utf-8", newline="")
         temporary.replace(folder)
     except _BROKEN as error:
         discard(archive)
-        raise DataError(f"{archive}: broken, and removed: {error}") from error
+        raise DataError(f"broken, and removed: {error}", archive) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

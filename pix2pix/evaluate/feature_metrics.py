@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pix2pix import metrics
 from pix2pix.backbones import squeezenet1_1
-from pix2pix.errors import one_line
+from pix2pix.errors import WeightsError, one_line
 from pix2pix.evaluate.intervals import MetricTable
 
 if TYPE_CHECKING:
@@ -28,12 +28,8 @@ Rows = Mapping[str, Tensor]
 T = TypeVar("T")
 
 
-class FeatureMetricError(ValueError):
-    """A net to measure with that cannot be loaded: `source` and `reason`."""
-
-    def __init__(self, source: str, reason: str):
-        super().__init__(f"{source}: {reason}")
-        self.source, self.reason = source, reason
+class FeatureMetricError(WeightsError):
+    """A net to measure with that cannot be loaded."""
 
 
 class FeatureMetric(Protocol):
@@ -195,7 +191,7 @@ def _load(path: str | Path, net: Callable[[str | Path], T]) -> T:
     try:
         return net(path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise FeatureMetricError(str(path), one_line(error)) from error
+        raise FeatureMetricError(one_line(error), path) from error
 
 
 def _published(name: str, net: Callable[[], T]) -> T:
@@ -205,4 +201,4 @@ def _published(name: str, net: Callable[[], T]) -> T:
         reason = f"it needs a package that is not installed: {error}"
     except (OSError, RuntimeError) as error:
         reason = f"its weights are not here and could not be fetched: {error}"
-    raise FeatureMetricError(name, " ".join(reason.split()))
+    raise FeatureMetricError(" ".join(reason.split()), name)

@@ -24,7 +24,7 @@ from pix2pix.evaluate.curves import ColorizerLike, Curve
 from pix2pix.evaluate.feature_metrics import FeatureMetric
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, jackknife, section
 from pix2pix.evaluate.photos import Crops, OtherResults, read_crops, to_tensor
-from pix2pix.evaluate.result import Skipped, Intervals, Means, Result
+from pix2pix.evaluate.result import Intervals, Means, Result, Skipped
 
 _LEAST_COLOR = 1.0  # mean colorfulness below which every ratio to the truth is noise
 _PLAIN = ("gray", "sepia", "truth")  # rows that no model made

@@ -3,7 +3,7 @@
 Each is written from the same files that run here, so that what is exported is what was tried.
 """
 
-from pix2pix.export.errors import ExportError
+from pix2pix.errors import ExportError
 from pix2pix.export.hub import push_to_hub
 from pix2pix.export.space import write_space
 

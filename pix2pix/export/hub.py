@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from pix2pix.export.errors import ExportError
+from pix2pix.errors import ExportError
 from pix2pix.weights import BUNDLED, HUB_FILE, Header, bundled, find, load
 
 _MOST = 300  # characters of an error's line

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from pix2pix.console import finish, import_drawing, write_file
+from pix2pix.console import Device, finish, import_drawing, load_model, reported, write_file
 from pix2pix.errors import DataError, PhotoError
-from pix2pix.options import Device, load_model, stop
 from pix2pix.terminal import encoding_of, put
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
     from pix2pix.evaluate.curves import Curve
     from pix2pix.evaluate.feature_metrics import FeatureMetric
-    from pix2pix.evaluate.result import Result
 
 _Data = Annotated[str, typer.Argument(metavar="DATA", help="A folder of color photos.")]
 _Weights = Annotated[
@@ -70,25 +68,6 @@ _Html = Annotated[
 ]
 
 
-class _FeatureMetrics(NamedTuple):
-    """The feature metrics that are asked for."""
-
-    features: str | None
-    heads: str | None
-    torchmetrics: bool
-
-    def load(self) -> "list[FeatureMetric]":
-        """Load their nets. Raises FeatureMetricError."""
-        from pix2pix.evaluate import feature_metrics
-
-        found: list[FeatureMetric] = []
-        if self.features is not None:
-            found.append(feature_metrics.SqueezeNetMetrics(self.features, self.heads))
-        if self.torchmetrics:
-            found.append(feature_metrics.TorchMetrics())
-        return found
-
-
 class _Curves(NamedTuple):
     """The curves that are asked for, by their options."""
 
@@ -136,6 +115,9 @@ def evaluate(
     that pretrained nets measure. --hints, --film, --sizes, --takes and --saturations color the
     photos again under other conditions.
     """
+    from pix2pix import evaluate as evaluation
+    from pix2pix.evaluate.feature_metrics import FeatureMetricError
+
     if heads is not None and features is None:
         raise typer.BadParameter("--heads needs --features")
     curves = _Curves(_counts(hints), film, sizes, takes, _factors(saturations))
@@ -147,10 +129,17 @@ def evaluate(
     page = None if html is None else import_drawing("pix2pix.report.evaluation_page", html)
     sources = compare or (weights or "default",)
     models = [load_model(source, device) for source in sources]
-    feature_metrics = _FeatureMetrics(features, heads, torchmetrics)
-    result = _measure(data, models, size, against, feature_metrics, curves)
-    from pix2pix.evaluate import format_table
-
+    kinds = (DataError, PhotoError, OSError, RuntimeError)  # such as a device out of memory
+    with reported(data, *kinds), reported(None, FeatureMetricError):
+        result = evaluation.evaluate(
+            data,
+            models[0],
+            size=size,
+            other=models[1] if compare else None,
+            against=against,
+            feature_metrics=_feature_metrics(features, heads, torchmetrics),
+            curves=curves.of(models[0]),
+        )
     try:
         if json_file is not None:
             text = json.dumps(_strict(result), indent=1, allow_nan=False) + "\n"
@@ -158,41 +147,19 @@ def evaluate(
         if html is not None and page is not None:
             write_file(lambda: page.build_evaluation_page(result, models).encode(), html)
     finally:  # files first: a terminal can fail; and a full disk does not cost the table
-        put(format_table(result, encoding=encoding_of(sys.stdout)))
+        put(evaluation.format_table(result, encoding=encoding_of(sys.stdout)))
     finish(result["skipped"] + result.get("missing", []))
 
 
-def _measure(
-    data: str,
-    models: "list[Colorizer]",
-    size: int,
-    against: str | None,
-    feature_metrics: _FeatureMetrics,
-    curves: _Curves,
-) -> "Result":
-    """Evaluate, or end in one line."""
-    from pix2pix import evaluate as evaluation
-    from pix2pix import jobs
-    from pix2pix.evaluate.feature_metrics import FeatureMetricError
+def _feature_metrics(
+    features: str | None, heads: str | None, torchmetrics: bool
+) -> "list[FeatureMetric]":
+    """Load the nets of those that are asked for. Raises FeatureMetricError."""
+    from pix2pix.evaluate.feature_metrics import SqueezeNetMetrics, TorchMetrics
 
-    model, *others = models
-    try:
-        return evaluation.evaluate(
-            data,
-            model,
-            other=others[0] if others else None,
-            size=size,
-            against=against,
-            curves=curves.of(model),
-            feature_metrics=feature_metrics.load(),
-        )
-    except FeatureMetricError as error:
-        record = jobs.Record(error.source, "failed", code="weights", reason=error.reason)
-        raise stop(record) from error
-    except DataError as error:
-        raise stop(jobs.Record(data, "failed", code="unreadable", reason=str(error))) from error
-    except (PhotoError, OSError, RuntimeError) as error:  # such as a device out of memory
-        raise stop(jobs.failure(data, error)) from error
+    found: list[FeatureMetric] = [] if features is None else [SqueezeNetMetrics(features, heads)]
+    found += [TorchMetrics()] if torchmetrics else []
+    return found
 
 
 def _strict(value: Any) -> Any:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pix2pix.console import finish, import_drawing, write_file
-from pix2pix.errors import DataError, PhotoError
-from pix2pix.options import Device, load_model, stop
+from pix2pix.console import Device, finish, import_drawing, load_model, reported, write_file
+from pix2pix.errors import DataError, Failure
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
@@ -81,41 +80,29 @@ def _judge(
     blind: str | None, sheet: str | None, models: "dict[str, Colorizer]", seed: int
 ) -> "tuple[bytes, list[Skipped]]":
     """The blind page or the sheet and the photos that it lacks, or end in one line."""
-    from pix2pix.jobs import Record
     from pix2pix.report.blind import build_blind_test
     from pix2pix.report.sheet import build_sheet
 
     skipped: list[Skipped] = []
-    try:
+    with reported(blind or sheet, DataError):
         if blind is not None:
             (model,) = models.values()
             return build_blind_test(blind, model, skipped, seed=seed).encode(), skipped
         return build_sheet(sheet or "", models, skipped), skipped
-    except DataError as error:
-        photos = blind or sheet or ""
-        raise stop(Record(photos, "failed", code="unreadable", reason=str(error))) from error
 
 
 def _describe(source: str, dest: str, evaluation: str | None, *, overwrite: bool) -> None:
     """Write the report of a run or of weights, or end in one line."""
-    from pix2pix import jobs
     from pix2pix.report.evaluation import read_evaluation
     from pix2pix.report.source import find_run_or_weights
 
     folder = import_drawing("pix2pix.report.folder", dest)
-    about, code = dest, "exists"
-    try:
+    kinds = (Failure, OSError)
+    with reported(dest, DataError, code="exists"):
         folder.check_destination(Path(dest), overwrite=overwrite)
-        about, code = evaluation or "", "unreadable"
+    with reported(evaluation, *kinds):
         photos = None if evaluation is None else read_evaluation(evaluation)
-        about = source
+    with reported(source, *kinds):
         files = folder.build_report(find_run_or_weights(source), photos)
-        about = dest
+    with reported(dest, *kinds):
         folder.write_report(files, Path(dest))
-    except DataError as error:
-        raise stop(jobs.Record(about, "failed", code=code, reason=str(error))) from error
-    except ValueError as error:  # WeightsError
-        reason = str(error).removeprefix(f"{source}: ")
-        raise stop(jobs.Record(source, "failed", code="weights", reason=reason)) from error
-    except (PhotoError, OSError) as error:
-        raise stop(jobs.failure(about, error)) from error
