@@ -34,6 +34,8 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/oxlint pix2pix
+	$(BIN)/oxfmt --check 'pix2pix/**/*.js' 'pix2pix/**/*.css'
 
 # the site into build/site, without network; tests/test_docs.py builds it too
 docs: $(STAMP)

@@ -41,12 +41,17 @@ LEVEL = {
     name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()
 }
 DATA_ONLY = {"configs", "pretrained"}  # no code but their __init__.py
-HEAVY = ("torch", "lightning", "gradio", "torchvision", "torchmetrics", "hydra", "matplotlib")
+HEAVY = "torch lightning gradio torchvision torchmetrics hydra matplotlib jinja2".split()
 
 
 def modules():
-    """(name, path) of every source file; those of a folder by the folder's name."""
+    """(name, path) of every source file; those of a folder by the folder's name.
+
+    What has no __init__.py beside it is no module: app.py of the Space is copied, not imported.
+    """
     for path in sorted(PACKAGE.rglob("*.py")):
+        if not path.with_name("__init__.py").exists():
+            continue
         name = path.relative_to(PACKAGE).with_suffix("").parts[0]
         if name not in DATA_ONLY | {"__init__", "__main__"}:
             yield name, path

@@ -28,7 +28,7 @@ from pix2pix.color import rgb_to_lab
 from pix2pix.colorize import Colorizer
 from pix2pix.page.coloring import Coloring, download_name
 from pix2pix.page.handlers import Handlers
-from pix2pix.page.refusal_script import REFUSALS
+from pix2pix.page.script import REFUSALS
 from pix2pix.page.upload import make_upload
 from pix2pix.page.words import BUSY, MESSAGES
 

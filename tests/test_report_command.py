@@ -153,7 +153,8 @@ def test_nets_that_cannot_be_fetched_are_one_line(nets, photos, monkeypatch, cap
 def test_a_page_without_matplotlib_is_one_line_before_the_work(
     nets, photos, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.delitem(sys.modules, "pix2pix.report.evaluation_page", raising=False)
+    for name in ("evaluation_page", "plot"):
+        monkeypatch.delitem(sys.modules, f"pix2pix.report.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     html = tmp_path / "out.html"
     assert evaluate(photos, "--weights", nets[0], "--html", html) == 1

@@ -12,43 +12,10 @@ import sys
 from pathlib import Path
 
 from pix2pix.errors import ExportError
+from pix2pix.show.templates import render
 from pix2pix.weights import BUNDLED, HUB_FILE, Header, bundled, find, load
 
 _MOST = 300  # characters of an error's line
-
-_FRONT = """---
-{license}pipeline_tag: image-to-image
-tags:
-  - colorization
-  - image-to-image
-  - pix2pix
----
-"""
-_USE = """
-## Use
-
-```python
-from pix2pix import Colorizer
-
-Colorizer.from_pretrained("{repo_id}")("old.jpg").save("old.color.jpg")
-```
-"""
-_CARD = """
-# {name}
-
-Weights that color black-and-white photographs. The colors are guesses, no evidence of what was
-there.
-
-| | |
-|---|---|
-| net | `{net}` |
-| recipe | {recipe} |
-| steps | {steps} |
-| data | {data} |
-| input area | {area} px |
-| chroma factor | {saturation} |
-| written by | pix2pix-color {version} |
-"""
 
 
 def push_to_hub(source: str | Path, repo_id: str, *, overwrite: bool = False) -> str:
@@ -92,12 +59,10 @@ def push_to_hub(source: str | Path, repo_id: str, *, overwrite: bool = False) ->
 
 def model_card(source: str | Path, repo_id: str, header: Header) -> str:
     """README.md of the repo: the bundled weights' own card, or what the header says."""
-    if str(source) in bundled():
-        front = _FRONT.format(license="license: other\nlicense_name: see-the-model-card\n")
-        return front + "\n" + (BUNDLED / "README.md").read_text() + _USE.format(repo_id=repo_id)
+    own = (BUNDLED / "README.md").read_text() if str(source) in bundled() else ""
     said = {k: v or "not said" for k, v in dataclasses.asdict(header).items()}
-    body = _CARD.format(net=json.dumps(said.pop("generator")), **said)
-    return _FRONT.format(license="") + body + _USE.format(repo_id=repo_id)
+    card, net = Path(__file__).with_name("model_card.md"), json.dumps(said["generator"])
+    return render(card, own=own, header=said, net=net, repo_id=repo_id)
 
 
 def _reason(error: Exception) -> str:

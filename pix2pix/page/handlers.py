@@ -13,6 +13,7 @@ from pix2pix.hints import Hint, parse
 from pix2pix.page.coloring import Coloring, Opened, Wish
 from pix2pix.page.unsure import unsure_picture
 from pix2pix.page.words import MESSAGES
+from pix2pix.show.templates import render
 from pix2pix.workers import check
 
 TAKES = (1, 2, 3)  # seeds
@@ -218,9 +219,5 @@ def _told(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
 
 def _swatches(found: list[tuple[tuple[int, int, int], float]], turn: int) -> str:
     """Colors and their shares -> a row of buttons; `turn` tells which dot they are for."""
-    buttons = "".join(
-        f'<button type="button" data-color="{color}" aria-label="{color}, {share:.0%} likely">'
-        f'<span style="background:{color}"></span>{share:.0%}</button>'
-        for color, share in (("#{:02x}{:02x}{:02x}".format(*rgb), share) for rgb, share in found)
-    )
-    return f'<div data-turn="{turn}"><span>Likely here:</span>{buttons}</div>'
+    colors = [("#{:02x}{:02x}{:02x}".format(*rgb), f"{share:.0%}") for rgb, share in found]
+    return render(Path(__file__).with_name("likely.html"), colors=colors, turn=turn)

@@ -1,6 +1,5 @@
 """The second tab: up to 50 photos in, one ZIP out, and a list of what failed and why."""
 
-import html
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pix2pix.page.script import NOTHING
 from pix2pix.page.shelf import Shelf
 from pix2pix.page.upload import make_upload
 from pix2pix.page.words import BUSY, UNKNOWN, message, plain_words
+from pix2pix.show.templates import render
 from pix2pix.workers import Busy
 
 MOST = 50  # photos
@@ -112,11 +112,6 @@ def _unused(name: str, names: set[str]) -> str:
 
 def _progress(text: str, done: int, count: int, failed: list[tuple[str, str]]) -> Any:
     """A bar, a sentence, and what failed; file names are a stranger's text."""
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(why)}</td></tr>" for name, why in failed
-    )
-    head = "<thead><tr><th>Not colored</th><th>Why</th></tr></thead>"
-    table = f"<table>{head}<tbody>{rows}</tbody></table>" if rows else ""
-    bar = f'<progress value="{done}" max="{max(count, 1)}" aria-label="Photos done"></progress>'
-    line = f'<p role="status">{html.escape(text)}</p>'
-    return gr.update(value=f"{line}{bar}{table}", visible=True)
+    page = Path(__file__).with_name("progress.html")
+    value = render(page, text=text, done=done, count=count, failed=failed)
+    return gr.update(value=value, visible=True)

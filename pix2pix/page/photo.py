@@ -8,10 +8,9 @@ from torch import nn
 
 from pix2pix.page.coloring import Coloring
 from pix2pix.page.handlers import TAKES, Handlers
-from pix2pix.page.script import NOTHING, OPEN_CAMERA
+from pix2pix.page.script import NOTHING, OPEN_CAMERA, TOGGLE_TOUCH
 from pix2pix.page.shelf import Shelf
 from pix2pix.page.touch import touch_panel
-from pix2pix.page.touch_script import TOGGLE
 from pix2pix.page.unsure import LEGEND
 from pix2pix.page.upload import make_upload
 
@@ -144,7 +143,7 @@ def _controls(*, touching: bool) -> tuple[gr.Row, gr.Slider, gr.DownloadButton]:
         )
         if touching:
             touch = gr.Button("Touch up the colors", elem_id="ask-touch", scale=1, min_width=200)
-            touch.click(None, js=TOGGLE)
+            touch.click(None, js=TOGGLE_TOUCH)
         download = gr.DownloadButton(
             "Download",
             variant="primary",

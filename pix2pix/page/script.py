@@ -1,127 +1,31 @@
-"""The page's own JavaScript: drop and paste anywhere, the camera, keys, names of things.
+"""The page's JavaScript, from the .js files beside this one. It asks nothing of the network."""
 
-It asks nothing of the network.
-"""
+from pathlib import Path
 
-# A photo may be dropped or pasted anywhere: it goes into the file field of the upload in sight, the
-# one way that sends the file's bytes as they are.
-ON_LOAD = """() => {
-  const visible = name => document.querySelector(`#${name}`)?.offsetParent;
-  const field = () => {
-    const name = ['upload', 'uploads'].find(visible);
-    return name && document.querySelector(`#${name} input[type=file]`);
-  };
-  const take = (event, files) => {
-    if (!files || !files.length) return;
-    event.preventDefault();  // else the browser leaves the page for the file
-    event.stopPropagation();
-    const input = field();
-    if (!input) return;  // one is on its way
-    const taken = new DataTransfer();
-    for (const file of input.multiple ? files : [files[0]]) taken.items.add(file);
-    input.files = taken.files;
-    input.dispatchEvent(new Event('change'));
-  };
-  document.addEventListener('dragover', event => event.preventDefault(), true);
-  document.addEventListener('drop', event => take(event, event.dataTransfer?.files), true);
-  document.addEventListener('paste', event => take(event, event.clipboardData?.files), true);
-  // phones then offer the camera and the gallery; Gradio's own file_types would refuse files by
-  // their names, in words of its own
-  const choose = () => { const input = field(); if (input) input.accept = 'image/*'; };
-  document.addEventListener('click', choose, true);
-  // the slider tells of a new value when the pointer is lifted only
-  document.addEventListener('keyup', event => {
-    if (!event.target.closest?.('#saturation')) return;
-    if (event.target.type === 'range')
-      event.target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
-    else if (event.key === 'Enter') event.target.blur();
-  });
-  // the samples come a little later than this runs
-  const name_samples = (patience) => {
-    const samples = document.querySelectorAll('#samples button:has(img)');
-    samples.forEach((sample, i) => { sample.ariaLabel = `Sample photo ${i + 1}`; });
-    if (!samples.length && patience) setTimeout(name_samples, 200, patience - 1);
-  };
-  name_samples(100);
-  // the handle between before and after moves by mouse and finger only: give it keys and a name
-  const slide = (handle, share) => {
-    const frame = handle.parentElement.getBoundingClientRect();
-    const at = handle.querySelector('.inner')?.getBoundingClientRect()
-      ?? handle.getBoundingClientRect();
-    const tell = (kind, x, target) => target.dispatchEvent(new MouseEvent(kind,
-      {bubbles: true, cancelable: true, view: window, clientX: x, clientY: at.y + at.height / 2}));
-    const from = at.x + at.width / 2;
-    tell('mousedown', from, handle);
-    tell('mousemove', from + share * frame.width, window);
-    tell('mouseup', from + share * frame.width, window);
-  };
-  new MutationObserver(() => {
-    const sliders = ['before-after', 'models', 'unsure-map'].map(name => `#${name} .outer`);
-    document.querySelectorAll(sliders.join()).forEach(handle => {
-      if (handle.tabIndex === 0) return;
-      handle.tabIndex = 0;
-      handle.setAttribute('role', 'slider');
-      handle.ariaLabel = 'Compare before and after: left and right arrow keys';
-      handle.ariaValueNow = '50';
-      handle.addEventListener('keydown', event => {
-        const share = {ArrowLeft: -0.05, ArrowRight: 0.05}[event.key];
-        if (!share) return;
-        event.preventDefault();
-        slide(handle, share);
-        const now = Math.min(100, Math.max(0, Number(handle.ariaValueNow) + 100 * share));
-        handle.ariaValueNow = String(Math.round(now));
-      });
-    });
-    const alts = {'before-after': ['The photo as it was', 'The photo in color'],
-                  models: ["The course's model", 'The model of this page'],
-                  'unsure-map': ['The photo as it was', 'How sure the colors are'],
-                  'how-picture': ['Rows of photographs: gray, colored, and the originals']};
-    for (const [name, texts] of Object.entries(alts))
-      document.querySelectorAll(`#${name} img`).forEach((image, i) => {
-        if (image.alt !== texts[i] && texts[i]) image.alt = texts[i];
-      });
-  }).observe(document.body, {childList: true, subtree: true});
-}"""
+from pix2pix.page.words import BUSY, MESSAGES
+from pix2pix.show.templates import render
 
-OPEN_CAMERA = """async () => {
-  const dialog = document.createElement('dialog');
-  dialog.id = 'camera-dialog';
-  dialog.ariaLabel = 'Camera';
-  dialog.innerHTML = '<video autoplay playsinline muted></video><p role="alert"></p>'
-    + '<form method="dialog"><button value="take">Take the photo</button>'
-    + '<button value="">Cancel</button></form>';
-  const [video, text, take] = ['video', 'p', 'button'].map(name => dialog.querySelector(name));
-  let stream = null;
-  const put = blob => {
-    const input = document.querySelector('#upload input[type=file]');
-    if (!blob || !input) return;
-    const taken = new DataTransfer();
-    taken.items.add(new File([blob], 'camera.png', {type: 'image/png'}));
-    input.files = taken.files;
-    input.dispatchEvent(new Event('change'));
-  };
-  dialog.addEventListener('close', () => {
-    if (dialog.returnValue === 'take' && video.videoWidth) {
-      const canvas = document.createElement('canvas');
-      [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-      canvas.getContext('2d').drawImage(video, 0, 0);
-      canvas.toBlob(put, 'image/png');
-    }
-    stream?.getTracks().forEach(track => track.stop());
-    dialog.remove();
-  });
-  document.body.append(dialog);
-  dialog.showModal();
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({
-      video: {facingMode: 'environment', width: {ideal: 1920}, height: {ideal: 1080}}});
-    if (dialog.open) video.srcObject = stream;
-    else stream.getTracks().forEach(track => track.stop());
-  } catch {
-    text.textContent = 'There is no camera that this page may use.';
-    video.remove();
-    take.remove();
-  }
-}"""
+_HERE = Path(__file__).parent
+_REFUSED = {  # by the code of the refusal, else by its status where the answer has none
+    "busy": BUSY,
+    "too_large": MESSAGES["too_large"],
+    "413": MESSAGES["too_large"],
+    "no_space": "There is no room for more photos right now. Try again in an hour.",
+    "timeout": "The photo took too long to arrive. Try again.",
+    "": "The photo could not be sent. Try again.",
+}
 
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
+
+
+ON_LOAD = f"() => {{\n{_read('load.js')}}}"
+OPEN_CAMERA = f"async () => {{\n{_read('camera.js')}}}"
+TOGGLE_TOUCH = "() => { document.dispatchEvent(new Event('touch-up')); }"
+TOUCH_FAILED = "() => { document.dispatchEvent(new Event('touch-failed')); }"
 NOTHING = "() => null"
+PAINT = _read("touch.js")
+"""For gr.HTML, which gives it `element`, `props` and `trigger`."""
+REFUSALS = render(_HERE / "refusals.html", words=_REFUSED)
+"""For the head of the page."""

@@ -1,12 +1,14 @@
 """The panel for touching up: the colored photo to paint on, and what to paint with."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from pix2pix.page.coloring import Coloring
 from pix2pix.page.handlers import Handlers
-from pix2pix.page.touch_script import FAILED, PAINT
+from pix2pix.page.script import PAINT, TOUCH_FAILED
+from pix2pix.show.templates import render
 
 _COLORS = {  # what people know the color of; how light it is does not count
     "#c68863": "Skin",
@@ -21,42 +23,24 @@ _COLORS = {  # what people know the color of; how light it is does not count
     "#c9748f": "Rose",
     "#808080": "Gray",
 }
-_QUICK = "".join(
-    f'<button type="button" class="quick" data-color="{color}" style="background:{color}" '
-    f'title="{name}" aria-label="{name}"></button>'
-    for color, name in _COLORS.items()
-)
-_PHOTO = """
-<p class="how">Tap what has the wrong color, or draw along it. What belongs together follows.</p>
-<div class="frame"><canvas tabindex="0" role="application" aria-label="Your photo in color.
- The arrow keys move a cross, Enter puts the color there."></canvas>
-<p class="status" role="status"></p></div>
-"""
-_TOOLS = f"""
-<div class="colors">
-<label class="own"><input type="color" value="#a3392c" aria-label="Color to paint with">
-<span>Color</span></label>{_QUICK}
-</div>
-<div class="tools">
-<button type="button" class="pick" aria-pressed="false">Pick from photo</button>
-<button type="button" class="was" aria-pressed="false">As it was</button>
-<button type="button" class="undo" disabled>Undo</button>
-<button type="button" class="clear" disabled>Clear all</button>
-<button type="button" class="done">Done</button>
-</div>
-"""
+_HERE = Path(__file__).parent
 
 
 def touch_panel(do: Handlers, coloring: Coloring, inputs: list[Any], shown: list[Any]) -> gr.HTML:
-    """Fill the panel, out of sight until TOGGLE is called -> what it paints, a JSON text.
+    """Fill the panel, out of sight until TOGGLE_TOUCH is called -> what it paints, a JSON text.
 
     `inputs` are the photo, its saturation and its seed; `shown` the pictures and the download.
     """
     slider, download = shown
-    gr.HTML(_PHOTO, elem_id="touch-photo", apply_default_css=False)
+    photo = (_HERE / "touch_photo.html").read_text("utf-8")
+    gr.HTML(photo, elem_id="touch-photo", apply_default_css=False)
     likely = gr.HTML(elem_id="likely", apply_default_css=False)
     painted = gr.HTML(  # the last, as its script looks for the others
-        "", html_template=_TOOLS, js_on_load=PAINT, elem_id="touch", apply_default_css=False
+        "",
+        html_template=render(_HERE / "touch_tools.html", colors=_COLORS),
+        js_on_load=PAINT,
+        elem_id="touch",
+        apply_default_css=False,
     )
     many: dict[str, Any] = {
         "concurrency_limit": 16 if coloring.workers else 4,
@@ -64,7 +48,7 @@ def touch_panel(do: Handlers, coloring: Coloring, inputs: list[Any], shown: list
     }
     last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
     painted.input(do.touch, [*inputs, painted], [slider, download], **many, **last).failure(
-        None, js=FAILED
+        None, js=TOUCH_FAILED
     )
     painted.submit(do.write, [*inputs, painted], download, **many, **last)
     if coloring.colorizer.knows_likely_colors:

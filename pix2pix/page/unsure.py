@@ -1,7 +1,11 @@
 """How sure the net is of its colors, as a picture with a legend in plain words."""
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
+
+from pix2pix.show.templates import render
 
 # matplotlib's magma (CC0), every sixteenth color: steps that look alike, in print and to the
 # color-blind too
@@ -12,13 +16,7 @@ _MAGMA = (
 MOST = 30.0  # [a*, b*] and more is the brightest: it may be red or blue
 _SHADE = 0.35  # how far black in the photo darkens the map, so that things are found again
 
-LEGEND = f"""<div id="unsure-legend">
-<span>Sure</span>
-<span class="bar" style="background: linear-gradient(to right,
-{", ".join(f"#{color}" for color in _MAGMA.split())})"></span>
-<span>Just a guess</span>
-<p>Where it is dark, the colors are quite certain. Where it is bright, several would fit.</p>
-</div>"""
+LEGEND = render(Path(__file__).with_name("legend.html"), colors=_MAGMA.split())
 
 
 def unsure_picture(spread: np.ndarray, rgb: np.ndarray) -> np.ndarray:

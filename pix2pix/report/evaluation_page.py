@@ -1,12 +1,9 @@
 """Page: what `evaluate` found as one HTML file, with the photos it did best and worst on."""
 
-import html
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -17,10 +14,11 @@ from pix2pix.evaluate import table
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import center_square, to_tensor, to_uint8
 from pix2pix.evaluate.result import Result
-from pix2pix.report.paper import TABLES, jpeg, laid_out, page
+from pix2pix.report.paper import jpeg, render
+from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, Palette, bare, in_page
 from pix2pix.terminal import escape
 
-_CRITERIA = {  # figure: heading, +1 when more is better, unit
+_CRITERIA = {  # metric: heading, +1 when more is better, unit
     "psnr": ("PSNR", 1, " dB"),
     "ssim": ("SSIM", 1, ""),
     "delta_e2000": ("CIEDE2000", -1, ""),
@@ -29,21 +27,6 @@ _CRITERIA = {  # figure: heading, +1 when more is better, unit
     "colorfulness_error": ("Difference in colorfulness", -1, ""),
 }
 _PLACES = {"best": 0.0, "median": 0.5, "worst": 1.0}  # in the order from best to worst
-_MOST_RATIO = 2.5  # photos nearly gray have ratios of any size: they stand at the edge
-_INK, _ACCENT = "#010203", "#040506"  # stand-ins that become the page's own colors
-_STYLE = """
-tr.model { color: var(--accent); }
-.figures { display: grid; gap: 16px;
-           grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
-figure { margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--line);
-         border-radius: 12px; min-width: 0; }
-figure .row { display: grid; gap: 6px; grid-auto-columns: 1fr; grid-auto-flow: column; }
-figure .row small { display: block; text-align: center; }
-figcaption { margin-top: 6px; overflow-wrap: anywhere; }
-svg { display: block; width: 100%; min-width: 480px; max-width: 680px; height: auto;
-      color: var(--ink); }
-.note { border-left: 3px solid var(--accent); padding-left: 12px; }
-"""
 
 
 def build_evaluation_page(result: Result, models: Sequence[ColorizerLike]) -> str:
@@ -51,103 +34,76 @@ def build_evaluation_page(result: Result, models: Sequence[ColorizerLike]) -> st
 
     The photos shown are read and colored again.
     """
-    body = [
-        f"<h1>{html.escape(table.about(result))}</h1>",
-        '<p class="note">This page holds photos of yours. Share it only as you would share them.'
-        "</p>",
-        _table(result),
-        *(f'<p class="soft">{html.escape(note)}</p>' for note in table.notes(result)),
-        "<h2>Each photo</h2>",
-        '<p class="soft">A dot a photo: PSNR above that of the same photo in gray, against its '
-        "colorfulness as a share of the true one. Right and high is good; low is worse than no "
-        "color at all.</p>",
-        f'<div class="scroll" tabindex="0" role="group" aria-label="Plot">{scatter(result)}</div>',
-        *_pictures(result, models),
-        *(
-            f"<h2>{html.escape(heading)}</h2>{_section(heading, cells)}"
-            for heading, cells in table.sections(result).items()
-        ),
-        _failed(result),
-    ]
-    return page(f"pix2pix evaluate: {result['model']}", "\n".join(body), style=TABLES + _STYLE)
-
-
-def _table(result: Result) -> str:
+    failed = result["skipped"] + result.get("missing", [])
     columns = table.columns_of(result)
-    lines = []
-    for name, row in result["rows"].items():
-        halves = result["intervals"][name]
-        cells = "".join(
-            f"<td>{table.cell(key, row)}<small>{table.show_half(key, halves.get(key))}</small></td>"
-            for key in columns
-        )
-        kind = ' class="model"' if name in ("model", "other") else ""
-        lines.append(f'<tr{kind}><th scope="row">{table.label(name, result)}</th>{cells}</tr>')
-    return laid_out("Figures", ["", *(table.COLUMNS[key][0] for key in columns)], lines)
+    return render(
+        "evaluation.html",
+        title=f"pix2pix evaluate: {result['model']}",
+        about=table.about(result),
+        head=["", *(table.COLUMNS[key][0] for key in columns)],
+        rows=_rows(result, columns),
+        notes=table.notes(result),
+        scatter=scatter(result),
+        pictures=_pictures(result, models),
+        sections=table.sections(result),
+        failed=[escape(f"{one['path']}: {one['code']}: {one['reason']}") for one in failed],
+    )
 
 
-def _section(heading: str, cells: table.Cells) -> str:
-    lines = [
-        f'<tr><th scope="row">{html.escape(first)}</th>'
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in rest)
-        + "</tr>"
-        for first, *rest in cells[1:]
-    ]
-    return laid_out(heading, cells[0], lines)
+def _rows(result: Result, columns: Sequence[str]) -> Iterator[tuple[str, str, table.Cells]]:
+    """Of each row its kind, its name, and of each metric the value and half its interval."""
+    for kind, row in result["rows"].items():
+        halves = result["intervals"][kind]
+        cells = [[table.cell(key, row), table.show_half(key, halves.get(key))] for key in columns]
+        yield kind, table.label(kind, result), cells
 
 
-def pick(result: Result, figure: str) -> dict[str, int]:
-    """The best, the median and the worst photo by a figure of the model: its place in `photos`."""
-    sign = _CRITERIA[figure][1]
-    values = np.array([photo["rows"]["model"][figure] for photo in result["photos"]], float)
+def pick(result: Result, metric: str) -> dict[str, int]:
+    """The best, the median and the worst photo by a metric of the model: its place in `photos`."""
+    sign = _CRITERIA[metric][1]
+    values = np.array([photo["rows"]["model"][metric] for photo in result["photos"]], float)
     order = np.argsort(-sign * values, kind="stable")
     return {place: int(order[round(at * (len(order) - 1))]) for place, at in _PLACES.items()}
 
 
-def _pictures(result: Result, models: Sequence[ColorizerLike]) -> list[str]:
-    """Best, median and worst photo by each figure that the photos have, a block a figure."""
-    measured = [figure for figure in _CRITERIA if figure in result["photos"][0]["rows"]["model"]]
-    places = {figure: pick(result, figure) for figure in measured}
-    rows = {
-        i: _row(result, models, i) for i in {i for found in places.values() for i in found.values()}
+class _Card(NamedTuple):
+    place: str
+    value: str
+    path: str
+    versions: dict[str, str]  # addresses of pictures by label
+
+
+def _pictures(result: Result, models: Sequence[ColorizerLike]) -> dict[str, list[_Card]]:
+    """Best, median and worst photo by each metric that the photos have, by the metric's heading."""
+    measured = [metric for metric in _CRITERIA if metric in result["photos"][0]["rows"]["model"]]
+    places = {metric: pick(result, metric) for metric in measured}
+    folder, size = Path(result["folder"]), result["size"]
+    versions = {
+        i: _versions(folder / result["photos"][i]["path"], size, models)
+        for i in {i for found in places.values() for i in found.values()}
     }
-    blocks = []
-    for figure in measured:
-        heading, _, unit = _CRITERIA[figure]
-        cards = []
-        for place, i in places[figure].items():
+    blocks: dict[str, list[_Card]] = {}
+    for metric, found in places.items():
+        heading, _, unit = _CRITERIA[metric]
+        for place, i in found.items():
             photo = result["photos"][i]
-            value = table.show(figure, photo["rows"]["model"][figure])
-            path = html.escape(escape(photo["path"]))
-            caption = f"<b>{place.capitalize()}</b> {value}{unit} <small>{path}</small>"
-            caption = f"<figcaption>{caption}</figcaption>"
-            cards.append(f'<figure><div class="row">{rows[i]}</div>{caption}</figure>')
-        blocks.append(f'<h2>{heading}</h2><div class="figures">{"".join(cards)}</div>')
+            value = table.show(metric, photo["rows"]["model"][metric]) + unit
+            card = _Card(place.capitalize(), value, escape(photo["path"]), versions[i])
+            blocks.setdefault(heading, []).append(card)
     return blocks
 
 
-def _row(result: Result, models: Sequence[ColorizerLike], i: int) -> str:
-    """Photo i in all its versions, side by side."""
-    photo = result["photos"][i]["path"]
-    shown = _versions(Path(result["folder"]) / photo, result["size"], models)
-    path = html.escape(escape(photo))
-    return "".join(
-        f'<div><img src="{jpeg(rgb)}" alt="{path}: {html.escape(name)}" loading="lazy">'
-        f"<small>{html.escape(name)}</small></div>"
-        for name, rgb in shown.items()
-    )
-
-
-def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[str, np.ndarray]:
-    """A photo in gray, as each model colors it, and as it was: (size,size,3) uint8 by label."""
+def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[str, str]:
+    """A photo in gray, as each model colors it, and as it was."""
     truth = center_square(images.read(path).rgb, size)
     L, ab = rgb_to_net(to_tensor(truth[None]))
     letters = ("",) if len(models) == 1 else ("A ", "B ")
-    return {
+    versions = {
         "gray": to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0],
         **{a + model.name: model.rgb(truth) for a, model in zip(letters, models, strict=True)},
         "truth": truth,
     }
+    return {label: jpeg(rgb) for label, rgb in versions.items()}
 
 
 def scatter(result: Result) -> str:
@@ -156,39 +112,18 @@ def scatter(result: Result) -> str:
     gain = np.array([row["model"]["psnr"] - row["gray"]["psnr"] for row in rows])
     true = np.array([row["truth"]["colorfulness"] for row in rows])
     ratio = np.array([row["model"]["colorfulness"] for row in rows]) / np.maximum(true, 1e-6)
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "pix2pix",
-        "font.family": "sans-serif",
-    }
-    style |= dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK
-    )
-    with matplotlib.rc_context(style):
+
+    def make(colors: Palette) -> Figure:
         figure = Figure(figsize=(6.8, 4.4), layout="constrained")
         axes = figure.subplots()
-        axes.axhline(0, color=_INK, linewidth=0.8, alpha=0.5)
-        axes.axvline(1, color=_INK, linewidth=0.8, alpha=0.5, linestyle=(0, (4, 3)))
-        axes.scatter(
-            ratio.clip(0, _MOST_RATIO), gain, s=22, color=_ACCENT, alpha=0.65, linewidths=0
-        )
-        axes.set_xlim(0, max(1.2, min(_MOST_RATIO, ratio.max()) * 1.03))
-        axes.set_xlabel(f"colorfulness / true colorfulness (cut at {_MOST_RATIO:g})")
+        axes.axhline(0, color=colors.ink, linewidth=0.8, alpha=0.5)
+        axes.axvline(1, color=colors.ink, linewidth=0.8, alpha=0.5, linestyle=(0, (4, 3)))
+        shown = ratio.clip(0, MOST_RATIO)
+        axes.scatter(shown, gain, s=22, color=colors.accent, alpha=0.65, linewidths=0)
+        axes.set_xlim(0, max(1.2, min(MOST_RATIO, ratio.max()) * 1.03))
+        axes.set_xlabel(RATIO_LABEL)
         axes.set_ylabel("PSNR over gray [dB]")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.patch.set_visible(False)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :]
-    start, end = svg.index("<metadata>"), svg.index("</metadata>") + len("</metadata>")
-    svg = svg[:start] + svg[end:]  # links to vocabularies
-    svg = svg.replace(_INK, "currentColor").replace(_ACCENT, "var(--accent)")
-    return svg.replace("<svg ", '<svg role="img" aria-label="Scatter plot of the photos" ', 1)
+        bare(axes)
+        return figure
 
-
-def _failed(result: Result) -> str:
-    failed = result["skipped"] + result.get("missing", [])
-    lines = (escape(f"{one['path']}: {one['code']}: {one['reason']}") for one in failed)
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return f"<h2>Left out</h2><ul>{items}</ul>" if failed else ""
+    return in_page(make, "Scatter plot of the photos", sizes={})

@@ -13,13 +13,12 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from pix2pix.report.evaluation import Evaluation
 from pix2pix.report.layers import Histogram
-from pix2pix.report.plot import WIDTH, Palette, bare, literal
+from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, WIDTH, Palette, bare, literal
 
 _BINS = 30  # over the photos
-_MOST_RATIO = 2.5  # photos nearly gray have ratios of any size: they stand at the edge
 _METRICS = {
     "psnr": "PSNR [dB]",
-    "colorfulness_ratio": f"colorfulness / true colorfulness (cut at {_MOST_RATIO:g})",
+    "colorfulness_ratio": RATIO_LABEL,
     "delta_e2000": "CIEDE2000",
 }
 
@@ -62,7 +61,7 @@ def photos(evaluation: Evaluation, colors: Palette) -> Figure:
             for name, values in evaluation.values[key].items()
         }
         if key == "colorfulness_ratio":
-            rows = {name: values.clip(0, _MOST_RATIO) for name, values in rows.items()}
+            rows = {name: values.clip(0, MOST_RATIO) for name, values in rows.items()}
         edges = np.histogram_bin_edges(np.concatenate(list(rows.values())), _BINS)
         counts = {name: np.histogram(values, edges)[0] for name, values in rows.items()}
         for name, count in counts.items():

@@ -5,6 +5,7 @@ Needs matplotlib.
 
 import html
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ class Drawn:
 Draw = Callable[[Palette], Figure]
 
 WIDTH = 9.6  # [in]
+MOST_RATIO = 2.5  # photos nearly gray have ratios of any size: they stand at the edge
+RATIO_LABEL = f"colorfulness / true colorfulness (cut at {MOST_RATIO:g})"
 _DPI = 120
 _LIGHT = Palette("#1c1917", "#57534e", "#c2410c", "#1d4ed8", "#fafaf9")
 _IN_PAGE = Palette("#010203", "#070809", "#040506", "#0a0b0c", "none")  # stand-ins for these:
@@ -45,51 +48,49 @@ _MEANT = {
     _IN_PAGE.accent: "var(--accent)",
     _IN_PAGE.second: "var(--second)",
 }
-STYLE = """
-:root { --second: #1d4ed8; }
-@media (prefers-color-scheme: dark) { :root { --second: #60a5fa; } }
-"""
+_SIZES = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.labelsize": 10,
+}
 
 
 def draw(make: Draw, label: str) -> Drawn:
     """What `make` draws with a palette; `label` says in the page what is to be seen."""
-    with matplotlib.rc_context(_settings(_LIGHT)):
+    with matplotlib.rc_context(_settings(_LIGHT, _SIZES)):
         png = io.BytesIO()
         make(_LIGHT).savefig(png, format="png", dpi=_DPI, facecolor=_LIGHT.paper)
-    with matplotlib.rc_context(_settings(_IN_PAGE)):
+    return Drawn(in_page(make, label), png.getvalue())
+
+
+def in_page(make: Draw, label: str, sizes: dict[str, Any] = _SIZES) -> str:
+    """What `make` draws as an SVG element, in the colors of the page that it is put into."""
+    with matplotlib.rc_context(_settings(_IN_PAGE, sizes)):
         file = io.StringIO()
         make(_IN_PAGE).savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return Drawn(_inline(file.getvalue(), label), png.getvalue())
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub("<metadata>.*</metadata>", "", svg, flags=re.DOTALL)  # links to vocabularies
+    for color, meant in _MEANT.items():
+        svg = svg.replace(color, meant)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1)
 
 
-def _settings(colors: Palette) -> dict[Any, Any]:
+def _settings(colors: Palette, sizes: dict[str, Any]) -> dict[Any, Any]:
     keys = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
     return {
         "svg.fonttype": "none",
         "svg.hashsalt": "pix2pix",
         "font.family": "sans-serif",
-        "font.size": 9,
-        "axes.titlesize": 10,
-        "axes.titlelocation": "left",
-        "axes.labelsize": 9,
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
-        "legend.frameon": False,
-        "legend.fontsize": 8,
-        "figure.labelsize": 10,
+        **sizes,
         **dict.fromkeys(keys, colors.ink),
     }
-
-
-def _inline(svg: str, label: str) -> str:
-    """A whole SVG file -> an element for a page."""
-    svg = svg[svg.index("<svg") :]
-    start, end = svg.find("<metadata>"), svg.find("</metadata>")
-    if start >= 0:  # links to vocabularies
-        svg = svg[:start] + svg[end + len("</metadata>") :]
-    for color, meant in _MEANT.items():
-        svg = svg.replace(color, meant)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1)
 
 
 def bare(axes: Axes) -> None:

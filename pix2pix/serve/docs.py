@@ -3,10 +3,11 @@
 The usual viewers load themselves from other people's servers; this one asks nobody.
 """
 
-from html import escape
+from pathlib import Path
 from typing import Any
 
 from pix2pix.serve.parameters import Parameters
+from pix2pix.show.templates import render
 
 TYPES = {
     "JPEG": "image/jpeg",
@@ -51,52 +52,34 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     },
 }
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 760px; margin: 32px auto; padding: 0 16px;
-       color-scheme: light dark; }
-code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
-pre { padding: 12px; border: 1px solid #8884; border-radius: 8px; overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0;
-         border-bottom: 1px solid #8884; }
-"""
-_EXAMPLE = "curl -F file=@old.jpg -o old.color.jpg {}/api/colorize"
-
 
 def as_page(schema: dict[str, Any], address: str, root: str = "") -> str:
     """An OpenAPI 3 schema -> an HTML page. `address` is that of the service, `root` its path."""
-    title = escape(f"{schema['info']['title']} API {schema['info']['version']}")
-    parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>",
-        f"<pre>{escape(_EXAMPLE.format(address))}</pre>",
-    ]
-    for path, methods in schema["paths"].items():
-        for method, operation in methods.items():
-            parts.append(_operation(f"{method.upper()} {path}", operation))
-    link = f'<a href="{escape(root)}/api/openapi.json">openapi.json</a>'
-    parts.append(f"<p>For machines: {link}</p></html>")
-    return "\n".join(parts)
-
-
-def _operation(name: str, operation: dict[str, Any]) -> str:
-    bodies = operation.get("requestBody", {}).get("content", {})
-    taken = ", ".join(f"<code>{escape(kind)}</code>" for kind in bodies)
-    about = "".join(f"<p>{escape(p)}</p>" for p in operation.get("description", "").split("\n\n"))
-    parameters = [
-        [p["name"], _kind(p["schema"]), p.get("description", p["schema"].get("description", ""))]
-        for p in operation.get("parameters", [])
-    ]
-    answers = [[status, a["description"]] for status, a in operation["responses"].items()]
-    return "\n".join(
-        [
-            f"<h2><code>{escape(name)}</code></h2>{about}",
-            f"<p>Body: {taken}</p>" if taken else "",
-            "<h3>Parameters</h3>" + _table(parameters),
-            "<h3>Answers</h3>" + _table(answers),
-        ]
+    return render(
+        Path(__file__).with_name("docs.html"),
+        title=f"{schema['info']['title']} API {schema['info']['version']}",
+        address=address,
+        root=root,
+        operations=[
+            _operation(f"{method.upper()} {path}", operation)
+            for path, methods in schema["paths"].items()
+            for method, operation in methods.items()
+        ],
     )
+
+
+def _operation(name: str, operation: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of one operation."""
+    return {
+        "name": name,
+        "about": operation.get("description", "").split("\n\n"),
+        "bodies": operation.get("requestBody", {}).get("content", {}),
+        "parameters": [
+            [p["name"], _kind(p["schema"]), (p["schema"] | p).get("description", "")]
+            for p in operation.get("parameters", [])
+        ],
+        "answers": [[status, a["description"]] for status, a in operation["responses"].items()],
+    }
 
 
 def _kind(schema: dict[str, Any]) -> str:
@@ -112,8 +95,3 @@ def _kind(schema: dict[str, Any]) -> str:
     if "default" in schema:
         words.append(f"default {schema['default']}")
     return ", ".join(words)
-
-
-def _table(rows: list[list[str]]) -> str:
-    cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"

@@ -1,26 +1,24 @@
-"""The JavaScript of the panel for touching up: a canvas to paint on, by mouse, finger and keys.
+// The panel for touching up: a canvas to paint on, by mouse, finger and keys. `element`, `props` and
+// `trigger` come from gr.HTML, and what is painted is its value, as JSON. "input" asks for the
+// picture, "click" for likely colors, "submit" for the download.
 
-What is painted goes to the page's own functions as the value of its gr.HTML, as JSON.
-"""
-
-TOGGLE = "() => { document.dispatchEvent(new Event('touch-up')); }"
-
-FAILED = "() => { document.dispatchEvent(new Event('touch-failed')); }"
-
-# `element`, `props` and `trigger` come from gr.HTML. "input" asks for the picture, "click" for
-# likely colors, "submit" for the download.
-PAINT = """
-const MOST = 300;  // points in all
-const APART = 0.015;  // of the longer side, between points of a stroke
-const PAUSE = 1500;  // [ms] without a touch until the download is written
+const MOST = 300; // points in all
+const APART = 0.015; // of the longer side, between points of a stroke
+const PAUSE = 1500; // [ms] without a touch until the download is written
 const panel = element.closest('#touch-up');
 const find = name => panel.querySelector(name);
-const canvas = find('canvas'), pen = canvas.getContext('2d'), own = find('input[type=color]');
+const canvas = find('canvas');
+const pen = canvas.getContext('2d');
+const own = find('input[type=color]');
 const likely = find('#likely');
-const was = find('.was'), pick = find('.pick');
-const pictures = {};  // before, after
-let marks = [], past = [], stroke = null, cross = null;
-let turn = 0, asked = null, unsaved = false, timer = 0, photo = '';
+const was = find('.was');
+const pick = find('.pick');
+const pictures = {}; // before, after
+let [marks, past] = [[], []];
+let [stroke, cross, asked] = [null, null, null];
+let [turn, timer] = [0, 0];
+let unsaved = false;
+let photo = '';
 
 // --- what is seen ---
 const draw = () => {
@@ -36,11 +34,15 @@ const draw = () => {
   pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
   pen.lineCap = pen.lineJoin = 'round';
   for (const mark of stroke ? [...marks, stroke] : marks) {
-    for (const [color, wide] of [['white', 2], [mark.color, 0]]) {
+    for (const [color, wide] of [
+      ['white', 2],
+      [mark.color, 0],
+    ]) {
       pen.beginPath();
       const [x, y] = mark.points[0];
-      pen.moveTo(x * canvas.width, y * canvas.height + 0.01);  // a point alone is no line
-      for (const [x, y] of mark.points) pen.lineTo(x * canvas.width, y * canvas.height);
+      pen.moveTo(x * canvas.width, y * canvas.height + 0.01); // a point alone is no line
+      for (const [nextX, nextY] of mark.points)
+        pen.lineTo(nextX * canvas.width, nextY * canvas.height);
       pen.strokeStyle = color;
       pen.lineWidth = ((mark.points.length > 1 ? 3 : 9) + wide) * dense;
       pen.stroke();
@@ -48,21 +50,32 @@ const draw = () => {
   }
   if (cross) {
     const [x, y] = [cross[0] * canvas.width, cross[1] * canvas.height];
-    for (const [color, wide] of [['black', 4], ['white', 2]]) {
+    for (const [color, wide] of [
+      ['black', 4],
+      ['white', 2],
+    ]) {
       pen.beginPath();
-      pen.moveTo(x - 9 * dense, y); pen.lineTo(x + 9 * dense, y);
-      pen.moveTo(x, y - 9 * dense); pen.lineTo(x, y + 9 * dense);
-      pen.strokeStyle = color; pen.lineWidth = wide * dense; pen.stroke();
+      pen.moveTo(x - 9 * dense, y);
+      pen.lineTo(x + 9 * dense, y);
+      pen.moveTo(x, y - 9 * dense);
+      pen.lineTo(x, y + 9 * dense);
+      pen.strokeStyle = color;
+      pen.lineWidth = wide * dense;
+      pen.stroke();
     }
   }
 };
-const say = text => { find('.status').textContent = text; };
+const say = text => {
+  find('.status').textContent = text;
+};
 const refresh = () => {
   find('.undo').disabled = !past.length;
   find('.clear').disabled = !marks.length;
   draw();
 };
-const press = (button, on) => { button.ariaPressed = String(on); };
+const press = (button, on) => {
+  button.ariaPressed = String(on);
+};
 const open = on => {
   document.body.toggleAttribute('data-touching', on);
   if (!on) return;
@@ -75,12 +88,21 @@ const open = on => {
 const tell = () => {
   const count = marks.reduce((sum, mark) => sum + mark.points.length, 0);
   const every = Math.max(1, Math.ceil(count / MOST));
-  const hints = marks.flatMap(mark => mark.points.filter((_, i) => i % every === 0)
-    .map(([x, y]) => `${x.toFixed(4)},${y.toFixed(4)},${mark.color}`));
+  const hints = marks.flatMap(mark =>
+    mark.points
+      .filter((_, i) => i % every === 0)
+      .map(([x, y]) => `${x.toFixed(4)},${y.toFixed(4)},${mark.color}`),
+  );
   turn += 1;
   props.value = JSON.stringify({photo, turn, hints: hints.slice(-MOST)});
 };
-const save = () => { clearTimeout(timer); if (unsaved) { unsaved = false; trigger('submit'); } };
+const save = () => {
+  clearTimeout(timer);
+  if (unsaved) {
+    unsaved = false;
+    trigger('submit');
+  }
+};
 const change = (next, dot = null) => {
   past.push(marks);
   marks = next;
@@ -95,7 +117,10 @@ const send = (dot = null) => {
   tell();
   say('Coloring ...');
   trigger('input');
-  if (dot) { asked = {dot, turn}; trigger('click'); }
+  if (dot) {
+    asked = {dot, turn};
+    trigger('click');
+  }
 };
 const sample = ([x, y]) => {
   const picture = was.ariaPressed === 'true' ? pictures.before : pictures.after;
@@ -120,9 +145,12 @@ const place = event => {
   const [x, y] = [event.clientX - box.x, event.clientY - box.y];
   return [inside(x / box.width), inside(y / box.height)];
 };
-const drop = () => { stroke = null; draw(); };
+const drop = () => {
+  stroke = null;
+  draw();
+};
 canvas.addEventListener('pointerdown', event => {
-  if (!event.isPrimary) return drop();  // two fingers enlarge the page
+  if (!event.isPrimary) return drop(); // two fingers enlarge the page
   if (event.button || !photo) return;
   event.preventDefault();
   canvas.focus({preventScroll: true});
@@ -151,7 +179,12 @@ canvas.addEventListener('pointerup', event => {
 canvas.addEventListener('pointercancel', drop);
 
 // --- by keys ---
-const undo = () => { if (past.length) { marks = past.pop(); send(); } };
+const undo = () => {
+  if (past.length) {
+    marks = past.pop();
+    send();
+  }
+};
 canvas.addEventListener('keydown', event => {
   const step = event.shiftKey ? 0.005 : 0.02;
   const ways = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
@@ -167,11 +200,16 @@ canvas.addEventListener('keydown', event => {
   else return;
   event.preventDefault();
 });
-canvas.addEventListener('blur', () => { cross = null; draw(); });
+canvas.addEventListener('blur', () => {
+  cross = null;
+  draw();
+});
 
 // --- the buttons ---
 find('.undo').addEventListener('click', undo);
-find('.clear').addEventListener('click', () => { if (marks.length) change([]); });
+find('.clear').addEventListener('click', () => {
+  if (marks.length) change([]);
+});
 find('.done').addEventListener('click', () => {
   save();
   open(false);
@@ -186,7 +224,8 @@ panel.querySelectorAll('.quick').forEach(button =>
   button.addEventListener('click', () => {
     own.value = button.dataset.color;
     press(pick, false);
-  }));
+  }),
+);
 likely.addEventListener('click', event => {
   const color = event.target.closest('button')?.dataset.color;
   const at = asked ? marks.indexOf(asked.dot) : -1;
@@ -194,7 +233,7 @@ likely.addEventListener('click', event => {
   own.value = color;
   const offered = {...asked, dot: {...asked.dot, color}};
   change(marks.with(at, offered.dot));
-  asked = offered;  // another one may be chosen
+  asked = offered; // another one may be chosen
   likely.hidden = false;
 });
 document.addEventListener('touch-up', () => open(!document.body.hasAttribute('data-touching')));
@@ -202,10 +241,14 @@ document.addEventListener('touch-up', () => open(!document.body.hasAttribute('da
 // --- what comes back ---
 document.addEventListener('touch-failed', () => say(''));
 new MutationObserver(() => {
-  const turn = Number(likely.querySelector('[data-turn]')?.dataset.turn);
-  if (asked && turn === asked.turn) likely.hidden = false;
-}).observe(likely, {childList: true, subtree: true, attributes: true,
-                    attributeFilter: ['data-turn']});
+  const answered = Number(likely.querySelector('[data-turn]')?.dataset.turn);
+  if (asked && answered === asked.turn) likely.hidden = false;
+}).observe(likely, {
+  childList: true,
+  subtree: true,
+  attributes: true,
+  attributeFilter: ['data-turn'],
+});
 const show = (name, source) => {
   const picture = new Image();
   pictures[name + 'Source'] = source;
@@ -223,7 +266,8 @@ const show = (name, source) => {
 };
 const look = () => {
   const [before, after] = [...document.querySelectorAll('#before-after img')].map(i => i.src);
-  if (before && before !== photo) {  // the next photo
+  if (before && before !== photo) {
+    // the next photo
     photo = before;
     [marks, past, stroke, asked, unsaved] = [[], [], null, null, false];
     clearTimeout(timer);
@@ -237,8 +281,11 @@ const look = () => {
   }
   if (after && after !== pictures.afterSource) show('after', after);
 };
-new MutationObserver(look).observe(document.querySelector('#page'),
-  {childList: true, subtree: true, attributes: true, attributeFilter: ['src']});
+new MutationObserver(look).observe(document.querySelector('#page'), {
+  childList: true,
+  subtree: true,
+  attributes: true,
+  attributeFilter: ['src'],
+});
 new ResizeObserver(draw).observe(find('.frame'));
 look();
-"""
