@@ -5,7 +5,6 @@ are worth: PSNR rewards timid color, so sepia is the row to beat, with colorfuln
 truth's.
 """
 
-import functools
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -229,16 +228,12 @@ def _distances(
             intervals[name] = {}
             continue
         distances[name] = {**feature_metric.summarize(*features)}
-        of_some = functools.partial(_of_some, feature_metric, features)
+
+        def of_some(places: Tensor, rows: list[Tensor] = features) -> Mapping[str, float | None]:
+            return feature_metric.summarize(*(row[places] for row in rows))
+
         intervals[name] = jackknife(of_some, distances[name], len(features[0]))
     return distances, intervals
-
-
-def _of_some(
-    feature_metric: FeatureMetric, features: list[Tensor], places: Tensor
-) -> Mapping[str, float | None]:
-    """The metrics of the photos at `places` (n,) alone."""
-    return feature_metric.summarize(*(f[places] for f in features))
 
 
 def _photos(paths: list[str], sections: dict[str, MetricTable]) -> list[dict[str, Any]]:
@@ -248,11 +243,7 @@ def _photos(paths: list[str], sections: dict[str, MetricTable]) -> list[dict[str
         for row, columns in table.items():
             for metric, values in columns.items():
                 for photo, value in zip(photos, values.tolist(), strict=True):
+                    unknown = isinstance(value, float) and not math.isfinite(value)
                     known = photo.setdefault(section_name, {}).setdefault(row, {})
-                    known[metric] = _known(value)
+                    known[metric] = None if unknown else value
     return photos
-
-
-def _known(value: float | list[float]) -> float | list[float] | None:
-    """None for a number that is none; lists, of hints, as they are."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,7 +8,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import typer
+from typer import Argument, BadParameter, Option
 
 from pix2pix.console import Device, finish, import_drawing, load_model, reported, write_file
 from pix2pix.errors import DataError, PhotoError
@@ -19,52 +19,39 @@ if TYPE_CHECKING:
     from pix2pix.evaluate.curves import Curve
     from pix2pix.evaluate.feature_metrics import FeatureMetric
 
-_Data = Annotated[str, typer.Argument(metavar="DATA", help="A folder of color photos.")]
-_Weights = Annotated[
-    str | None, typer.Option(metavar="W", help="As for colorize; default by default.")
-]
+_Data = Annotated[str, Argument(metavar="DATA", help="A folder of color photos.")]
+_Weights = Annotated[str | None, Option(metavar="W", help="As for colorize; default by default.")]
 _Features = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="SqueezeNet 1.1: Fréchet distance, share closed, KID."),
+    str | None, Option(metavar="PATH", help="SqueezeNet 1.1: Fréchet distance, share closed, KID.")
 ]
 _Heads = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="LPIPS heads: LPIPS-like distance on --features."),
+    str | None, Option(metavar="PATH", help="LPIPS heads: LPIPS-like distance on --features.")
 ]
 _TorchMetrics = Annotated[
-    bool, typer.Option("--torchmetrics", help="Published LPIPS and FID; fetches their nets.")
+    bool, Option("--torchmetrics", help="Published LPIPS and FID; fetches their nets.")
 ]
 _Compare = Annotated[
     tuple[str, str] | None,
-    typer.Option(metavar="A B", help="Two weights on the same photos, instead of --weights."),
+    Option(metavar="A B", help="Two weights on the same photos, instead of --weights."),
 ]
 _Against = Annotated[
-    str | None,
-    typer.Option(metavar="FOLDER", help="Score another tool's results there, by name."),
+    str | None, Option(metavar="FOLDER", help="Score another tool's results there, by name.")
 ]
 _Hints = Annotated[
-    str | None,
-    typer.Option(metavar="N,N", help="PSNR gained by so many hints, such as 1,10,100."),
+    str | None, Option(metavar="N,N", help="PSNR gained by so many hints, such as 1,10,100.")
 ]
-_Film = Annotated[
-    bool, typer.Option("--film", help="PSNR lost when the photo comes as from old film.")
-]
-_Sizes = Annotated[
-    bool, typer.Option("--sizes", help="How colors change when the input is scaled.")
-]
+_Film = Annotated[bool, Option("--film", help="PSNR lost when the photo comes as from old film.")]
+_Sizes = Annotated[bool, Option("--sizes", help="How colors change when the input is scaled.")]
 _Takes = Annotated[
-    bool, typer.Option("--takes", help="How variants by three seeds differ, and what each costs.")
+    bool, Option("--takes", help="How variants by three seeds differ, and what each costs.")
 ]
 _Saturations = Annotated[
-    str | None,
-    typer.Option(metavar="X,X", help="What so many times the chroma costs, such as 0.8,1.5."),
+    str | None, Option(metavar="X,X", help="What so many times the chroma costs, such as 0.8,1.5.")
 ]
-_Size = Annotated[int, typer.Option(min=16, help="Side of the center crops.")]
-_Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write all metrics there.")
-]
+_Size = Annotated[int, Option(min=16, help="Side of the center crops.")]
+_Json = Annotated[str | None, Option("--json", metavar="FILE", help="Write all metrics there.")]
 _Html = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Write a page there; it holds your photos.")
+    str | None, Option(metavar="FILE", help="Write a page there; it holds your photos.")
 ]
 
 
@@ -119,13 +106,13 @@ def evaluate(
     from pix2pix.evaluate.feature_metrics import FeatureMetricError
 
     if heads is not None and features is None:
-        raise typer.BadParameter("--heads needs --features")
+        raise BadParameter("--heads needs --features")
     curves = _Curves(_counts(hints), film, sizes, takes, _factors(saturations))
     if compare is not None and weights is not None:
-        raise typer.BadParameter("--compare takes the place of --weights")
+        raise BadParameter("--compare takes the place of --weights")
     if compare is not None and any(curves):
         named = ", ".join(f"--{curve}" for curve in curves._fields)
-        raise typer.BadParameter(f"{named} are for one model, not for --compare")
+        raise BadParameter(f"{named} are for one model, not for --compare")
     page = None if html is None else import_drawing("pix2pix.report.evaluation_page", html)
     sources = compare or (weights or "default",)
     models = [load_model(source, device) for source in sources]
@@ -177,7 +164,7 @@ def _counts(text: str | None) -> list[int]:
 
     parts = [] if text is None else text.split(",")
     if not all(part.strip().isdecimal() and 1 <= int(part) <= MOST_HINTS for part in parts):
-        raise typer.BadParameter(f"--hints are counts of 1 to {MOST_HINTS} as 1,10,100, not {text}")
+        raise BadParameter(f"--hints are counts of 1 to {MOST_HINTS} as 1,10,100, not {text}")
     return [int(part) for part in parts]
 
 
@@ -188,5 +175,5 @@ def _factors(text: str | None) -> list[float]:
     except ValueError:
         factors = [math.nan]
     if not all(0 <= factor <= 10 for factor in factors):
-        raise typer.BadParameter(f"--saturations are factors of 0 to 10 as 0.8,1.5, not {text}")
+        raise BadParameter(f"--saturations are factors of 0 to 10 as 0.8,1.5, not {text}")
     return factors

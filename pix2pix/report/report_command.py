@@ -6,7 +6,7 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, BadParameter, Option
 
 from pix2pix.console import Device, finish, import_drawing, load_model, reported, write_file
 from pix2pix.errors import DataError, Failure
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def report(
     more: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[RUN_OR_WEIGHTS DEST]",
             help="A run's folder, or weights, and the folder of the report; with --sheet further "
             "weights.",
@@ -27,27 +27,24 @@ def report(
     ] = None,
     blind: Annotated[
         str | None,
-        typer.Option(metavar="PHOTOS", help="A page that asks which of two is the real photo."),
+        Option(metavar="PHOTOS", help="A page that asks which of two is the real photo."),
     ] = None,
     sheet: Annotated[
-        str | None,
-        typer.Option(metavar="PHOTOS", help="A picture: a row a photo, gray and colored."),
+        str | None, Option(metavar="PHOTOS", help="A picture: a row a photo, gray and colored.")
     ] = None,
     weights: Annotated[
-        list[str] | None,
-        typer.Option(metavar="W", help="As for colorize; several for a sheet."),
+        list[str] | None, Option(metavar="W", help="As for colorize; several for a sheet.")
     ] = None,
     out: Annotated[
-        str | None, typer.Option("-o", "--out", metavar="FILE", help="Write it there.")
+        str | None, Option("-o", "--out", metavar="FILE", help="Write it there.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the blind page's order and sides.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of the blind page's order and sides.")] = 0,
     device: Device = "auto",
     evaluation: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="What evaluate --json wrote: adds its photos."),
+        str | None, Option(metavar="FILE", help="What evaluate --json wrote: adds its photos.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the report that is in DEST.")
+        bool, Option("--overwrite", help="Replace the report that is in DEST.")
     ] = False,
 ) -> None:
     """Describe a run or weights in the folder DEST, or let people judge: --blind, --sheet.
@@ -58,18 +55,18 @@ def report(
     """
     if blind is None and sheet is None:
         if weights or out is not None or more is None or len(more) != 2:
-            raise typer.BadParameter("give RUN_OR_WEIGHTS DEST, --blind PHOTOS or --sheet PHOTOS")
+            raise BadParameter("give RUN_OR_WEIGHTS DEST, --blind PHOTOS or --sheet PHOTOS")
         _describe(more[0], more[1], evaluation, overwrite=overwrite)
         return
     if evaluation is not None or overwrite:
-        raise typer.BadParameter("--evaluation and --overwrite are for RUN_OR_WEIGHTS DEST")
+        raise BadParameter("--evaluation and --overwrite are for RUN_OR_WEIGHTS DEST")
     chosen = [*(weights or []), *(more or [])] or ["default"]
     if blind is not None and sheet is not None:
-        raise typer.BadParameter("give --blind PHOTOS or --sheet PHOTOS")
+        raise BadParameter("give --blind PHOTOS or --sheet PHOTOS")
     if out is None:
-        raise typer.BadParameter("give -o FILE")
+        raise BadParameter("give -o FILE")
     if blind is not None and len(chosen) > 1:
-        raise typer.BadParameter("--blind takes one model")
+        raise BadParameter("--blind takes one model")
     models = {source: load_model(source, device) for source in chosen}
     data, skipped = _judge(blind, sheet, models, seed)
     write_file(lambda: data, out)
