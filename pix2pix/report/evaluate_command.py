@@ -102,9 +102,6 @@ def evaluate(
     that pretrained nets measure. --hints, --film, --sizes, --takes and --saturations color the
     photos again under other conditions.
     """
-    from pix2pix import evaluate as evaluation
-    from pix2pix.evaluate.feature_metrics import FeatureMetricError
-
     if heads is not None and features is None:
         raise BadParameter("--heads needs --features")
     curves = _Curves(_counts(hints), film, sizes, takes, _factors(saturations))
@@ -113,6 +110,9 @@ def evaluate(
     if compare is not None and any(curves):
         named = ", ".join(f"--{curve}" for curve in curves._fields)
         raise BadParameter(f"{named} are for one model, not for --compare")
+    from pix2pix import evaluate as evaluation
+    from pix2pix.evaluate.feature_metrics import FeatureMetricError
+
     page = None if html is None else import_drawing("pix2pix.report.evaluation_page", html)
     sources = compare or (weights or "default",)
     models = [load_model(source, device) for source in sources]
