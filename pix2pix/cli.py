@@ -18,7 +18,8 @@ from pix2pix import __version__, packages, terminal
 from pix2pix.console import Device, Weights, load_model, print_records, reported
 from pix2pix.convert.command import convert
 from pix2pix.errors import DataError, ExportError, PhotoError, WeightsError
-from pix2pix.report.command import evaluate, report
+from pix2pix.report.evaluate_command import evaluate
+from pix2pix.report.report_command import report
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer

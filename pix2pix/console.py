@@ -3,20 +3,24 @@
 Of libraries only typer is imported up here, as in cli.py.
 """
 
+import importlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pix2pix.errors import PhotoError
 from pix2pix.terminal import escape
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
+    from pix2pix.evaluate.result import Skipped
     from pix2pix.jobs import Record
     from pix2pix.tally import Tally
 
@@ -149,3 +153,32 @@ def load_model(weights: str, device: str) -> "Colorizer":
         reported(weights, ValueError, code="weights"),  # WeightsError, or a head that is not ab
     ):
         return Colorizer.from_pretrained(weights, device=device)
+
+
+def write_file(make: Callable[[], bytes], path: str) -> None:
+    """Make a file and put it there, or end in one line."""
+    from pix2pix.files import write_bytes
+
+    with reported(path, PhotoError):
+        write_bytes(make(), path)
+
+
+def import_drawing(module: str, path: str) -> ModuleType:
+    """Import a module that draws what goes to `path`; without matplotlib end in one line."""
+    from pix2pix.jobs import Record
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
+        raise stop(Record(path, "failed", code="package", reason=reason)) from error
+
+
+def finish(skipped: Iterable["Skipped"]) -> None:
+    """Name what was left out; exit status 2 when something was."""
+    from pix2pix.jobs import Record
+
+    records = [Record(**one, status="failed") for one in skipped]
+    for record in records:
+        print_lines(record)
+    raise typer.Exit(2 if records else 0)

@@ -1,26 +1,23 @@
 """Metrics: how close a colored photo is to the true one, and how colorful it is.
 
-Plain functions on batches, one figure a picture, so that a mean never hides one failure. None of
-them means anything alone: a gray copy of the photo already scores 22 dB, so `report.evaluate`
+Plain functions on batches, one value a picture, so that a mean never hides one failure. None of
+them means anything alone: a gray copy of the photo already scores 22 dB, so `evaluate.evaluate`
 prints them beside a gray and a sepia row.
 """
 
 import math
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from pix2pix.color import rgb_to_lab
 
 _SIGMA, _RADIUS = 1.5, 5  # of the SSIM window: Wang 2004, 11x11
-_TAPS = {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}  # layer: channels
-_BGR_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, in 0..255: what this SqueezeNet was fed
 
 
 def psnr(fake: Tensor, real: Tensor) -> Tensor:
-    """Two rgb (B,3,H,W) in [0, 1] -> peak signal-to-noise ratio (B,) in dB.
+    """Two rgb (B, 3, H, W) in [0, 1] -> peak signal-to-noise ratio (B,) in dB.
 
     Capped at 100 dB, which identical pictures get, so that means stay finite.
     """
@@ -30,7 +27,7 @@ def psnr(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def ssim(fake: Tensor, real: Tensor) -> Tensor:
-    """Two rgb (B,3,H,W) in [0, 1], at least 11x11 -> structural similarity (B,) in [-1, 1].
+    """Two rgb (B, 3, H, W) in [0, 1], at least 11x11 -> structural similarity (B,) in [-1, 1].
 
     Gaussian window of sigma 1.5 and 11x11 pixels, only where it fits whole, mean over the channels:
     skimage's `structural_similarity(gaussian_weights=True, use_sample_covariance=False)`.
@@ -55,7 +52,7 @@ def ssim(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def delta_e2000(fake: Tensor, real: Tensor) -> Tensor:
-    """Two rgb (B,3,H,W) in [0, 1] -> mean CIEDE2000 color difference (B,); 1 is just visible."""
+    """Two rgb (B, 3, H, W) in [0, 1] -> mean CIEDE2000 color difference (B,); 1 is just visible."""
     _check(fake, real)
     return ciede2000(rgb_to_lab(fake), rgb_to_lab(real)).mean(dim=(1, 2))
 
@@ -92,7 +89,7 @@ def ciede2000(lab_1: Tensor, lab_2: Tensor) -> Tensor:
 
 
 def colorfulness(rgb: Tensor) -> Tensor:
-    """Rgb (B,3,H,W) in [0, 1] -> M (B,) in units of 0..255: 0 is gray, photos are around 40.
+    """Rgb (B, 3, H, W) in [0, 1] -> M (B,) in units of 0..255: 0 is gray, photos are around 40.
 
     Source: Hasler & Süsstrunk, "Measuring colourfulness in natural images", 2003.
     """
@@ -104,7 +101,7 @@ def colorfulness(rgb: Tensor) -> Tensor:
 
 
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
-    """Two sets of features (N,D) and (M,D) -> distance of the Gaussians fitted to them, >= 0.
+    """Two sets of features (N, D) and (M, D) -> distance of the Gaussians fitted to them, >= 0.
 
     |mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)). With A = X'X of the centered rows, the last
     trace is the sum of the singular values of X_a X_b', so no matrix square root is taken and
@@ -120,7 +117,7 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
 
 
 def share_closed(model: Tensor, truth: Tensor, gray: Tensor) -> float:
-    """Features (N,D) of the same photos colored, true and gray -> share of the distance closed.
+    """Features (N, D) of the same photos colored, true and gray -> share of the distance closed.
 
     1 - FD(model, truth) / FD(gray, truth): 1 is the truth, 0 no better than gray. The paired form,
     because a few hundred pictures are too few for a Fréchet distance between different pictures.
@@ -129,7 +126,7 @@ def share_closed(model: Tensor, truth: Tensor, gray: Tensor) -> float:
 
 
 def kernel_distance(features_a: Tensor, features_b: Tensor, *, paired: bool = False) -> float:
-    """Two sets of features (N,D) and (M,D) -> the unbiased squared MMD between them (KID).
+    """Two sets of features (N, D) and (M, D) -> the unbiased squared MMD between them (KID).
 
     Kernel (x.y / D + 1)^3, over all pairs rather than subsets of 100. Being unbiased, it can fall
     below 0. `paired` when row i of both comes from one photo: then those are no independent draws,
@@ -151,73 +148,6 @@ def kernel_distance(features_a: Tensor, features_b: Tensor, *, paired: bool = Fa
     cross = kernel(a, b)
     between = off_diagonal(cross) if paired else cross.mean()
     return float(off_diagonal(kernel(a, a)) + off_diagonal(kernel(b, b)) - 2 * between)
-
-
-class SqueezeFeatures(nn.Module):
-    """SqueezeNet 1.1: rgb (B,3,H,W) in [0, 1] -> features (B,512), the mean over the last map.
-
-    `weights` is a .safetensors file with torchvision's names (`features.*`), trained on BGR in
-    0..255 less ImageNet's means (keras-squeezenet). Raises OSError when the file cannot be read
-    and RuntimeError when its tensors are not SqueezeNet's. For ranking models on the same pictures,
-    not for comparison with published FIDs.
-    """
-
-    means: Tensor
-
-    def __init__(self, weights: str | Path):
-        super().__init__()
-        from safetensors.torch import load_file
-        from torchvision.models import squeezenet1_1
-
-        self.features = squeezenet1_1(weights=None).features
-        self.load_state_dict(load_file(str(weights)))
-        self.register_buffer("means", torch.tensor(_BGR_MEANS).view(1, 3, 1, 1), persistent=False)
-        self.eval().requires_grad_(False)
-
-    def forward(self, rgb: Tensor) -> Tensor:
-        """Rgb (B,3,H,W) in [0, 1] -> features (B,512)."""
-        return self.maps(rgb)[-1].mean(dim=(2, 3))
-
-    def maps(self, rgb: Tensor) -> list[Tensor]:
-        """Rgb (B,3,H,W) in [0, 1] -> the seven maps (B,C,h,w) that LPIPS compares."""
-        x, taken = 255 * rgb.flip(1) - self.means, []
-        for i, layer in enumerate(self.features):
-            x = layer(x)
-            if i in _TAPS:
-                taken.append(x)
-        return taken
-
-
-class PerceptualDistance(nn.Module):
-    """LPIPS-like: `SqueezeFeatures.maps` of two pictures -> distance (B,), 0 for the same.
-
-    `heads` is a .safetensors file with the linear heads of LPIPS 0.1 (`lin0.model.1.weight` to
-    lin6), which were fitted to another SqueezeNet's maps: for ranking models on the same pictures,
-    not for comparison with published LPIPS. Raises OSError when the file cannot be read and
-    RuntimeError when it holds other tensors. Source: Zhang et al. 2018, equation 1.
-    """
-
-    def __init__(self, heads: str | Path):
-        super().__init__()
-        from safetensors.torch import load_file
-
-        state = load_file(str(heads))
-        names = [f"lin{i}.model.1.weight" for i in range(len(_TAPS))]
-        shapes = [tuple(state[name].shape) if name in state else () for name in names]
-        if shapes != [(1, channels, 1, 1) for channels in _TAPS.values()]:
-            raise RuntimeError(f"no heads of LPIPS on SqueezeNet 1.1: {', '.join(state)[:80]}")
-        self.heads = nn.ParameterList(state[name].float() for name in names).requires_grad_(False)
-
-    def forward(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
-        """Seven maps (B,C,h,w) of each -> (B,)."""
-
-        def unit(x: Tensor) -> Tensor:
-            return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
-
-        distance = torch.zeros(len(fake[0]))
-        for f, r, head in zip(fake, real, self.heads, strict=True):
-            distance += ((unit(f) - unit(r)).square() * head).sum(1).mean((1, 2))
-        return distance
 
 
 def _check(fake: Tensor, real: Tensor) -> None:
@@ -242,6 +172,6 @@ def _chroma_weight(chroma: Tensor) -> Tensor:
 
 
 def _deviations(rows: Tensor) -> Tensor:
-    """(N,D) -> X with X'X the covariance; at most D rows, through QR."""
+    """(N, D) -> X with X'X the covariance; at most D rows, through QR."""
     centered = (rows - rows.mean(0)) / (len(rows) - 1) ** 0.5
     return torch.linalg.qr(centered, mode="r").R if len(rows) > rows.shape[1] else centered

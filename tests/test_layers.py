@@ -25,7 +25,7 @@ LAYERS = """
     recipes pairs
     weights checkpoints history
     colorize
-    jobs export workers outputs
+    jobs export workers outputs evaluate
     console folders page watch
     pipe
     serve

@@ -1,4 +1,4 @@
-"""Metrics against skimage, scipy and published figures."""
+"""Metrics against skimage, scipy and published values."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ import skimage.data
 import torch
 from skimage import color as skcolor
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from squeeze import CHANNELS, save_features, save_heads
 
 from pix2pix import metrics
 
@@ -167,31 +166,6 @@ def test_share_closed_is_1_for_the_truth_and_0_for_gray():
     assert 0.7 < metrics.share_closed(0.6 * truth, truth, gray) < 0.8  # 1 - (0.4 / 0.8)^2
 
 
-def test_squeeze_features_take_bgr_less_the_means(tmp_path):
-    from safetensors.torch import save_file
-    from torchvision.models import squeezenet1_1
-
-    torch.manual_seed(0)
-    net = squeezenet1_1(weights=None).eval()
-    state = {k: v for k, v in net.state_dict().items() if k.startswith("features.")}
-    save_file(state, tmp_path / "squeeze.safetensors")
-    rgb = torch.rand(2, 3, 64, 48)
-    bgr = torch.stack([rgb[:, 2] * 255, rgb[:, 1] * 255, rgb[:, 0] * 255], 1)
-    bgr = bgr - torch.tensor([103.939, 116.779, 123.68]).view(3, 1, 1)
-    expected = net.features(bgr).mean((2, 3)).detach()
-    got = metrics.SqueezeFeatures(tmp_path / "squeeze.safetensors")(rgb)
-    assert got.shape == (2, 512)
-    torch.testing.assert_close(got, expected)
-
-
-def test_squeeze_features_refuse_other_weights(tmp_path):
-    from safetensors.torch import save_file
-
-    save_file({"features.0.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(RuntimeError, match="features"):
-        metrics.SqueezeFeatures(tmp_path / "other.safetensors")
-
-
 @pytest.mark.parametrize("metric", [metrics.psnr, metrics.ssim, metrics.delta_e2000])
 def test_wrong_shapes_and_types_are_refused(metric):
     good = torch.rand(2, 3, 16, 16)
@@ -240,52 +214,3 @@ def test_kernel_distance_refuses_sets_that_do_not_fit():
     for b, paired in ((torch.zeros(4, 2), False), (torch.zeros(1, 3), False), (a[:3], True)):
         with pytest.raises(ValueError, match="eatures"):
             metrics.kernel_distance(a, b, paired=paired)
-
-
-@pytest.fixture(scope="module")
-def squeeze(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("squeeze")
-    features = metrics.SqueezeFeatures(save_features(folder / "squeeze.safetensors"))
-    return features, metrics.PerceptualDistance(save_heads(folder / "heads.safetensors"))
-
-
-def test_perceptual_distance_is_the_formula_by_hand(squeeze):
-    _, distance = squeeze
-    generator = torch.Generator().manual_seed(8)
-    fake, real = ([torch.rand(2, c, 4, 3, generator=generator) for c in CHANNELS] for _ in range(2))
-    expected = np.zeros(2)
-    for f, r, head in zip(fake, real, distance.heads, strict=True):
-        f, r, weight = f.double().numpy(), r.double().numpy(), head.double().numpy()[0, :, 0, 0]
-        for photo in range(2):
-            for y in range(4):
-                for x in range(3):
-                    one, other = f[photo, :, y, x], r[photo, :, y, x]
-                    difference = one / np.linalg.norm(one) - other / np.linalg.norm(other)
-                    expected[photo] += (weight * difference**2).sum() / 12
-    np.testing.assert_allclose(distance(fake, real).numpy(), expected, rtol=1e-5)
-
-
-def test_perceptual_distance_is_lpips_of_torchmetrics_on_the_same_net(squeeze):
-    """Theirs gets our random weights and our input: then every figure must be the same."""
-    from torchmetrics.functional.image import lpips
-
-    network, distance = squeeze
-    theirs = lpips._LPIPS(pretrained=False, net="squeeze", pnet_rand=True)
-    flat = [layer for part in theirs.net.slices for layer in part]
-    for mine, other in zip(network.features, flat, strict=True):
-        other.load_state_dict(mine.state_dict())
-    for head, lin in zip(distance.heads, theirs.lins, strict=True):
-        lin.model[-1].weight.data = head.data
-    theirs.scaling_layer = torch.nn.Identity()
-    fake, real = torch.rand(2, 3, 3, 64, 48, generator=torch.Generator().manual_seed(9))
-    inputs = [255 * x.flip(1) - network.means for x in (fake, real)]
-    expected = theirs(*inputs).view(3)
-    got = distance(network.maps(fake), network.maps(real))
-    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)
-    assert distance(network.maps(real), network.maps(real)).abs().max() == 0
-    torch.testing.assert_close(network(real), network.maps(real)[-1].mean((2, 3)))
-
-
-def test_heads_of_something_else_are_refused(tmp_path):
-    with pytest.raises(RuntimeError, match="no heads of LPIPS"):
-        metrics.PerceptualDistance(save_features(tmp_path / "features.safetensors"))

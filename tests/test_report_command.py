@@ -13,8 +13,8 @@ from paint import crops
 from PIL import Image
 from squeeze import save_features, save_heads
 
-from pix2pix import cli, report
-from pix2pix.report import command as commands
+from pix2pix import cli
+from pix2pix import evaluate as evaluation
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,9 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
 
 
 def test_numbers_that_are_none_are_null_in_json(nets, photos, tmp_path, monkeypatch):
-    measured, out = commands._measure, tmp_path / "out.json"
+    measured, out = evaluation.evaluate, tmp_path / "out.json"
     odd = {"odd": [math.nan, -math.inf, 1.5]}
-    monkeypatch.setattr(commands, "_measure", lambda *given: measured(*given) | odd)
+    monkeypatch.setattr(evaluation, "evaluate", lambda *a, **b: measured(*a, **b) | odd)
     assert evaluate(photos, "--weights", nets[0], "--json", out) == 0
     assert json.loads(out.read_text())["odd"] == [None, None, 1.5]
 
@@ -129,7 +129,7 @@ def test_what_a_device_or_a_disk_says_is_one_line(nets, photos, monkeypatch, cap
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(report, "evaluate", fail)
+    monkeypatch.setattr(evaluation, "evaluate", fail)
     assert evaluate(photos, "--weights", nets[0]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{photos}: error: {type(error).__name__}: ")
@@ -153,7 +153,7 @@ def test_nets_that_cannot_be_fetched_are_one_line(nets, photos, monkeypatch, cap
 def test_a_page_without_matplotlib_is_one_line_before_the_work(
     nets, photos, tmp_path, monkeypatch, capsys
 ):
-    for name in ("page", "plot"):
+    for name in ("evaluation_page", "plot"):
         monkeypatch.delitem(sys.modules, f"pix2pix.report.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     html = tmp_path / "out.html"
@@ -211,7 +211,7 @@ def test_photos_that_vanish_before_the_page_are_one_line(
     nets, photos, tmp_path, monkeypatch, capsys
 ):
     from pix2pix import images
-    from pix2pix.report import page
+    from pix2pix.report import evaluation_page as page
 
     def gone(path):
         return images.read(f"{path}.gone")

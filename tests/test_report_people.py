@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from skimage.color import lab2rgb, rgb2lab
 
 from pix2pix.errors import DataError
-from pix2pix.report import blind, sheet
+from pix2pix.report.blind import build_blind_test
+from pix2pix.report.sheet import build_sheet
 
 pytest_plugins = ["running_page"]
 COUNT = 6
@@ -49,7 +50,7 @@ def picture(address):
 
 def test_each_pair_is_a_photo_and_ours_on_the_side_it_says(photos):
     skipped = []
-    found = pairs(blind.build(photos, Paint(0.3), skipped))
+    found = pairs(build_blind_test(photos, Paint(0.3), skipped))
     assert sorted(one["path"] for one in found) == sorted(p.name for p in photos.glob("a*.png"))
     assert {one["code"] for one in skipped} == {"gray", "unreadable"}
     for one in found:
@@ -62,7 +63,7 @@ def test_each_pair_is_a_photo_and_ours_on_the_side_it_says(photos):
 
 def test_order_and_sides_are_drawn_by_the_seed(photos):
     def drawn(seed):
-        found = pairs(blind.build(photos, Paint(0.3), [], seed=seed))
+        found = pairs(build_blind_test(photos, Paint(0.3), [], seed=seed))
         return [(one["path"], one["real"]) for one in found]
 
     assert drawn(1) == drawn(1)
@@ -73,7 +74,7 @@ def test_order_and_sides_are_drawn_by_the_seed(photos):
 
 def test_large_photos_are_shrunk(tmp_path):
     Image.fromarray(skimage.data.astronaut()).resize((900, 1200)).save(tmp_path / "a.png")
-    (one,) = pairs(blind.build(tmp_path, Paint(1), []))
+    (one,) = pairs(build_blind_test(tmp_path, Paint(1), []))
     assert picture(one["left"]).shape == picture(one["right"]).shape == (560, 420, 3)
 
 
@@ -86,7 +87,9 @@ def test_toned_photos_are_left_out_and_pale_ones_are_not(tmp_path):
     pale = Paint(0.5).rgb(skimage.data.astronaut()[:64, 200:264])
     Image.fromarray(pale).save(tmp_path / "pale.png")
     skipped = []
-    assert [one["path"] for one in pairs(blind.build(tmp_path, Paint(1), skipped))] == ["pale.png"]
+    assert [one["path"] for one in pairs(build_blind_test(tmp_path, Paint(1), skipped))] == [
+        "pale.png"
+    ]
     assert [(one["path"], one["code"]) for one in skipped] == [
         (str(tmp_path / "toned.png"), "gray")
     ]
@@ -95,7 +98,7 @@ def test_toned_photos_are_left_out_and_pale_ones_are_not(tmp_path):
 def test_names_of_photos_and_models_are_text(tmp_path):
     crops(tmp_path, 1)
     (tmp_path / "a0.png").rename(tmp_path / "a\x1b[1m.png")
-    document = blind.build(tmp_path, Paint(1, "<b>bold</b>"), [])
+    document = build_blind_test(tmp_path, Paint(1, "<b>bold</b>"), [])
     assert "&lt;b&gt;bold&lt;/b&gt; colored it" in document
     assert "\x1b" not in pairs(document)[0]["path"]
 
@@ -103,18 +106,18 @@ def test_names_of_photos_and_models_are_text(tmp_path):
 def test_a_folder_without_color_is_refused(photos, tmp_path):
     Image.open(photos / "gray.png").save(tmp_path / "gray.png")
     with pytest.raises(DataError, match="no color photo"):
-        blind.build(tmp_path, Paint(1), [])
+        build_blind_test(tmp_path, Paint(1), [])
 
 
 def test_a_folder_without_photos_has_no_sheet(tmp_path):
     with pytest.raises(DataError, match="No photo"):
-        sheet.build(str(tmp_path), {"a": Paint(1)}, [])
+        build_sheet(str(tmp_path), {"a": Paint(1)}, [])
 
 
 @pytest.fixture
 def tab(photos, browser: Browser, tmp_path):
     """The page opened as a file; whatever it asks for beside itself fails the test."""
-    (tmp_path / "blind.html").write_text(blind.build(photos, Paint(0.3), []))
+    (tmp_path / "blind.html").write_text(build_blind_test(photos, Paint(0.3), []))
     tab = browser.new_page(viewport={"width": 390, "height": 800})
     asked, said = [], []
     tab.on("request", lambda request: asked.append(request.url))
@@ -189,7 +192,7 @@ def test_intervals_at_the_ends_are_those_of_scipy(tab: Page, hits):
 
 def test_a_sheet_has_a_row_a_photo_and_a_column_a_model(photos):
     skipped = []
-    data = sheet.build(photos, {"whole": Paint(1.0), "none": Paint(0.0)}, skipped)
+    data = build_sheet(photos, {"whole": Paint(1.0), "none": Paint(0.0)}, skipped)
     image = np.asarray(Image.open(io.BytesIO(data)))
     assert [one["code"] for one in skipped] == ["unreadable"]
     assert image.shape[1] == 10 + 3 * 450
@@ -210,7 +213,7 @@ def test_a_sheet_has_a_row_a_photo_and_a_column_a_model(photos):
 def test_photos_of_any_shape_fit_into_their_cells(tmp_path):
     for name, (height, width) in {"a": (110, 880), "b": (660, 220), "c": (2, 3000)}.items():
         Image.new("RGB", (width, height), (200, 30, 40)).save(tmp_path / f"{name}.png")
-    image = np.asarray(Image.open(io.BytesIO(sheet.build(tmp_path, {"same": Paint(1.0)}, []))))
+    image = np.asarray(Image.open(io.BytesIO(build_sheet(tmp_path, {"same": Paint(1.0)}, []))))
     red = image[:, 10 + 450 :].astype(int)
     red = red[..., 0] - red[..., 1] > 100
     tops = [10, 10 + 55 + 36, 10 + 55 + 36 + 330 + 36]

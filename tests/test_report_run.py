@@ -109,7 +109,7 @@ class Net(nn.Module):
 
 
 def test_layers_are_those_counted_by_hand():
-    found = layers.measure(Net())
+    found = layers.measure_layers(Net())
     assert [(x.name, x.kind, x.shape, x.parameters, x.place) for x in found] == [
         ("large", "Linear", "15x5", 90, 4),
         ("small", "Conv2d", "2x1x3x3", 20, 2),
@@ -125,7 +125,7 @@ def test_statistics_are_those_of_the_largest_tensor():
     with torch.no_grad():
         net.weight.copy_(torch.tensor([0.0, 1, 2, 5]).view(1, 1, 1, 4))
         net.bias.fill_(99)
-    (one,) = layers.measure(net)
+    (one,) = layers.measure_layers(net)
     assert (one.mean, one.min, one.max, one.zeros) == (2, 0, 5, 0.25)
     assert one.std == pytest.approx(np.std([0, 1, 2, 5]))
     assert (
@@ -134,7 +134,7 @@ def test_statistics_are_those_of_the_largest_tensor():
 
 
 def test_concentration_counts_the_layers_that_reach_a_share():
-    found = layers.measure(Net())
+    found = layers.measure_layers(Net())
     counts = {share: layers.concentration(found, share) for share in (0.5, 0.75, 0.76, 0.95, 1)}
     assert counts == {0.5: 1, 0.75: 1, 0.76: 2, 0.95: 3, 1: 4}
 
@@ -225,7 +225,7 @@ def test_steps_are_first_middle_best_and_last():
     assert choose(steps, 20) == {10: "first", 20: "best", 30: "middle", 50: "last"}
     assert choose(steps, 50) == {10: "first", 30: "middle", 50: "best last"}
     assert choose([10], None) == {10: "first last"}
-    assert grids.choose([], None) == {}
+    assert grids.choose_steps([], None) == {}
 
 
 def title(axes):
@@ -233,11 +233,11 @@ def title(axes):
 
 
 def choose(steps, best):
-    return {step: " ".join(names) for step, names in grids.choose(steps, best).items()}
+    return {step: " ".join(names) for step, names in grids.choose_steps(steps, best).items()}
 
 
 def test_grids_share_gray_and_truth(run):
-    found = source.find(str(run)).grids
+    found = source.find_run_or_weights(str(run)).grids
     sheet = grids.sheet(found, best=40, last=60)
     height = SIDE * 14 + 4  # 8 px are enlarged to 112
     assert sheet.shape == (5 * height, 150 + 2 * 14 * SIDE + 4, 3)
@@ -249,7 +249,7 @@ def test_grids_share_gray_and_truth(run):
 
 def test_other_photos_get_their_own_gray_and_truth(run):
     Image.fromarray(picture(60, photos=9)).save(run / "grids/val-0000060.png")
-    sheet = grids.sheet(source.find(str(run)).grids, best=None, last=60)
+    sheet = grids.sheet(source.find_run_or_weights(str(run)).grids, best=None, last=60)
     first = [int(sheet[4 + row * 116 + 50, 200, 0]) for row in range(len(sheet) // 116)]
     assert first == [40, 20, 40, 200, 49, 60, 200]
 
@@ -258,7 +258,7 @@ def test_pictures_being_written_and_steps_gone_back_behind_are_left_out(run):
     whole = (run / "grids/val-0000060.png").read_bytes()
     (run / "grids/val-0000060.png").write_bytes(whole[: len(whole) // 2])
     Image.fromarray(picture(90)).save(run / "grids/val-0000090.png")
-    found = source.find(str(run)).grids
+    found = source.find_run_or_weights(str(run)).grids
     assert list(found) == [20, 30, 40, 60, 90]
     assert list(grids.whole(found, 60)) == [20, 30, 40]
 
@@ -267,7 +267,7 @@ def test_pictures_being_written_and_steps_gone_back_behind_are_left_out(run):
 
 
 def test_figures_of_photos_stand_beside_those_of_gray_and_sepia(tmp_path):
-    found = evaluation.read(photos_json(tmp_path / "e.json"))
+    found = evaluation.read_evaluation(photos_json(tmp_path / "e.json"))
     rows = list(csv.DictReader(io.StringIO(evaluation.to_csv(found))))
     assert rows[2]["path"] == "2<i>.png"
     assert (rows[2]["gray_psnr"], rows[2]["sepia_psnr"], rows[2]["model_psnr"]) == (
@@ -280,7 +280,7 @@ def test_figures_of_photos_stand_beside_those_of_gray_and_sepia(tmp_path):
 
 
 def test_histograms_of_photos_share_their_bins(tmp_path):
-    found = evaluation.read(photos_json(tmp_path / "e.json"))
+    found = evaluation.read_evaluation(photos_json(tmp_path / "e.json"))
     axes = histograms.photos(found, COLORS).axes[0]
     drawn = {patch.get_label(): patch.get_data() for patch in axes.patches[:3]}
     assert list(drawn) == ["gray", "sepia", r"\$tiny\$"]
@@ -340,7 +340,7 @@ def test_a_run_that_has_only_begun_has_a_page(run, tmp_path):
         path.unlink()
     for path in (run / "grids").iterdir():
         path.unlink()
-    files = folder.build(source.find(str(run)))
+    files = folder.build_report(source.find_run_or_weights(str(run)))
     assert list(files) == ["index.html"]
     html = files["index.html"].decode()
     assert "No weights yet." in html and "Nothing logged yet." in html
@@ -349,7 +349,7 @@ def test_a_run_that_has_only_begun_has_a_page(run, tmp_path):
 def test_the_best_weights_are_described_where_the_last_are_broken(run, undrawn):
     (run / "last.safetensors").write_bytes(b"x")
     (run / "metrics.csv").unlink()
-    files = folder.build(source.find(str(run)))
+    files = folder.build_report(source.find_run_or_weights(str(run)))
     assert "layers.csv" in files
     html = files["index.html"].decode()
     assert "not a safetensors file" in html and "best.safetensors" in html

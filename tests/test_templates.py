@@ -8,10 +8,12 @@ import pytest
 from jinja2 import UndefinedError
 from paint import Paint, crops
 
-from pix2pix import report
-from pix2pix.report import blind, page, run_page
+from pix2pix.evaluate import evaluate
+from pix2pix.report.blind import build_blind_test
+from pix2pix.report.evaluation_page import build_evaluation_page
 from pix2pix.report.layers import Layer
 from pix2pix.report.plot import Drawn
+from pix2pix.report.run_page import Report, build_run_page
 from pix2pix.serve.docs import as_page
 from pix2pix.show.templates import render
 from pix2pix.weights import Header
@@ -41,14 +43,14 @@ def test_a_value_is_text_in_html_and_as_it_is_elsewhere(tmp_path: Path) -> None:
 
 def test_names_are_text_on_the_page_of_an_evaluation(photos: Path) -> None:
     models = [Paint(0.5, STRANGE), Paint(0.2, STRANGE)]
-    found = report.evaluate(photos, models[0], other=models[1], size=64)
-    document = page.build(found, models)
+    found = evaluate(photos, models[0], other=models[1], size=64)
+    document = build_evaluation_page(found, models)
     assert document.count("&lt;img src=x onerror=alert(1)&gt;") > 10
     assert not OPENED.search(document)
 
 
 def test_names_are_text_on_the_page_of_a_blind_test(photos: Path) -> None:
-    document = blind.build(str(photos), Paint(0.5, STRANGE), [])
+    document = build_blind_test(str(photos), Paint(0.5, STRANGE), [])
     assert "\\u003cimg src=x onerror=alert(1)\\u003e.png" in document
     assert "&lt;img src=x onerror=alert(1)&gt; colored it" in document
     assert not OPENED.search(document)
@@ -56,11 +58,11 @@ def test_names_are_text_on_the_page_of_a_blind_test(photos: Path) -> None:
 
 def test_names_are_text_on_the_page_of_a_run() -> None:
     layer = Layer(STRANGE, STRANGE, STRANGE, 1, 1.0, 1.0, 1, 0.0, 0.0, 0.0, 0.0, 0.0)
-    found = run_page.Report(STRANGE, is_run=True, config=STRANGE, notes=[STRANGE], layers=[layer])
+    found = Report(STRANGE, is_run=True, config=STRANGE, notes=[STRANGE], layers=[layer])
     found.headers = {STRANGE: Header(generator={"net": STRANGE}, name=STRANGE)}
     found.history.series[STRANGE] = ([1], [0.5])
     found.drawn = dict.fromkeys(("layers", "weights", "curves"), Drawn("<svg></svg>", b""))
-    document = run_page.build(found)
+    document = build_run_page(found)
     assert document.count("&lt;img src=x onerror=alert(1)&gt;") == 11
     assert document.count("<svg></svg>") == 3 and not OPENED.search(document)
 

@@ -117,8 +117,9 @@ def hide(monkeypatch):
     def hide(*names: str) -> None:
         for name in list(sys.modules):
             first, _, rest = name.partition(".")
-            ours = ("serve", "train", "page", "export", "report.page", "report.charts", "loggers")
-            if first in names or first == "pix2pix" and rest.startswith((*ours, "config", "run")):
+            ours = ("serve", "train", "page", "export", "config", "run", "loggers")
+            ours += ("report.evaluation_page", "report.charts")
+            if first in names or first == "pix2pix" and rest.startswith(ours):
                 monkeypatch.delitem(sys.modules, name)
         for name in ("serve", "train", "page", "export", "config", "run", "loggers"):
             monkeypatch.delattr(f"pix2pix.{name}", raising=False)

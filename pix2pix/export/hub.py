@@ -11,12 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from pix2pix.errors import (
-    ExportError,
-)
-from pix2pix.show.templates import (
-    render,
-)
+from pix2pix.errors import ExportError
+from pix2pix.show.templates import render
 from pix2pix.weights import BUNDLED, HUB_FILE, Header, bundled, find, load
 
 _MOST = 300  # characters of an error's line

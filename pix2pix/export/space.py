@@ -9,12 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
-from pix2pix.errors import (
-    ExportError,
-)
-from pix2pix.show.templates import (
-    render,
-)
+from pix2pix.errors import ExportError
+from pix2pix.show.templates import render
 from pix2pix.weights import bundled, find, read_header
 
 TESTED_GRADIO = "6.31.0"

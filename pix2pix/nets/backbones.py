@@ -174,13 +174,13 @@ class InvertedResidual(nn.Module):
         return x + self.conv(x) if self.residual else self.conv(x)
 
 
-def squeezenet1_1() -> nn.Sequential:
+def squeezenet1_1(padding: int = 1) -> nn.Sequential:
     """SqueezeNet 1.1's 13 layers: (B, 3, H, W) -> (B, 512, H/16, W/16), randomly initialized.
 
-    The first convolution is padded, which torchvision's is not: sizes halve exactly.
+    `padding` is the first convolution's: with 1 sizes halve exactly, torchvision's has 0.
     Source: Iandola et al. 2016, https://arxiv.org/abs/1602.07360, and its release 1.1.
     """
-    layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, stride=2, padding=1), nn.ReLU(inplace=True)]
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, 2, padding), nn.ReLU(inplace=True)]
     c_in = 64
     for narrow, wide in ((16, 64), (32, 128), (48, 192), (64, 256)):
         if wide != 256:  # the last two share a size

@@ -6,18 +6,20 @@ One HTML file with the pictures in it; it counts, asks no server, and keeps noth
 import numpy as np
 from PIL import Image
 
-from pix2pix import images
-from pix2pix.errors import DataError, PhotoError
+from pix2pix.errors import DataError
+from pix2pix.evaluate.curves import ColorizerLike
+from pix2pix.evaluate.photos import find_photos, read_photos
+from pix2pix.evaluate.result import Skipped
 from pix2pix.incolor import in_color
-from pix2pix.report.curves import Colors
 from pix2pix.report.paper import jpeg, render
-from pix2pix.report.photos import find
 from pix2pix.terminal import escape
 
 _SIDE = 560  # [px], the longer side of what is shown
 
 
-def build(folder: str, colorizer: Colors, skipped: list[dict[str, str]], *, seed: int = 0) -> str:
+def build_blind_test(
+    folder: str, colorizer: ColorizerLike, skipped: list[Skipped], *, seed: int = 0
+) -> str:
     """Color every photo under a folder, and ask which of the two is real -> an HTML document.
 
     `seed` decides the order and which side is real. Photos are shrunk to 560 pixels, and both go
@@ -26,12 +28,8 @@ def build(folder: str, colorizer: Colors, skipped: list[dict[str, str]], *, seed
     """
     rng = np.random.default_rng(seed)
     pairs = []
-    for path in find(folder):
-        try:
-            real = _shrunk(images.read(path).rgb)
-        except PhotoError as error:
-            skipped.append({"path": str(path), "code": error.code, "reason": error.reason})
-            continue
+    for path, rgb in read_photos(find_photos(folder), skipped):
+        real = _shrunk(rgb)
         if not in_color(real):
             reason = "a gray or toned photo has no real colors to tell"
             skipped.append({"path": str(path), "code": "gray", "reason": reason})

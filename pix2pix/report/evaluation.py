@@ -1,4 +1,4 @@
-"""Evaluation: the photos' own figures in the JSON that `pix2pix evaluate --json` writes."""
+"""Evaluation: the photos' own metrics in the JSON that `pix2pix evaluate --json` writes."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from typing import Any
 
 from pix2pix.errors import DataError
 
-FIGURES = ("psnr", "colorfulness_ratio", "delta_e2000")
+METRICS = ("psnr", "colorfulness_ratio", "delta_e2000")
 _ROWS = ("gray", "sepia", "model", "other", "against")  # in the order of columns and legends
 
 Values = list[float | None]
@@ -18,7 +18,7 @@ Values = list[float | None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """By figure and row, such as gray and model, a value a photo; None where it has none."""
+    """By metric and row, such as gray and model, a value a photo; None where it has none."""
 
     about: str
     paths: list[str]
@@ -26,7 +26,7 @@ class Evaluation:
     values: dict[str, dict[str, Values]]
 
 
-def read(path: str | Path) -> Evaluation:
+def read_evaluation(path: str | Path) -> Evaluation:
     """Read the JSON. Raises DataError when it is none that `pix2pix evaluate` wrote."""
     try:
         result = json.loads(Path(path).read_bytes())
@@ -54,18 +54,18 @@ def _take(result: Any) -> Evaluation:
         [str(photo["path"]) for photo in photos],
         {name: names[name] for name in rows},
         {
-            figure: {
-                name: [_value(photo["rows"], name, figure) for photo in photos] for name in rows
+            metric: {
+                name: [_value(photo["rows"], name, metric) for photo in photos] for name in rows
             }
-            for figure in FIGURES
+            for metric in METRICS
         },
     )
 
 
-def _value(rows: dict[str, Any], name: str, figure: str) -> float | None:
+def _value(rows: dict[str, Any], name: str, metric: str) -> float | None:
     row = rows.get(name, {})
-    if figure != "colorfulness_ratio":
-        return _known(row.get(figure))
+    if metric != "colorfulness_ratio":
+        return _known(row.get(metric))
     value, true = _known(row.get("colorfulness")), _known(rows["truth"]["colorfulness"])
     return None if value is None or true is None else _known(value / true if true > 0 else None)
 
@@ -75,12 +75,12 @@ def _known(value: Any) -> float | None:
 
 
 def to_csv(evaluation: Evaluation) -> str:
-    """A row a photo: its path, then every figure of every row, such as gray_psnr."""
+    """A row a photo: its path, then every metric of every row, such as gray_psnr."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    columns = [(name, figure) for figure in FIGURES for name in evaluation.names]
-    writer.writerow(["path", *(f"{name}_{figure}" for name, figure in columns)])
-    values = [evaluation.values[figure][name] for name, figure in columns]
+    columns = [(name, metric) for metric in METRICS for name in evaluation.names]
+    writer.writerow(["path", *(f"{name}_{metric}" for name, metric in columns)])
+    values = [evaluation.values[metric][name] for name, metric in columns]
     for path, *cells in zip(evaluation.paths, *values, strict=True):
         known = ("" if cell is None else f"{cell:.9g}" for cell in cells)
         writer.writerow([path.encode(errors="backslashreplace").decode(), *known])

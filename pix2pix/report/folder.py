@@ -14,7 +14,7 @@ from pix2pix.report import charts, grids, histograms, layers, run_page
 from pix2pix.report import evaluation as of_photos
 from pix2pix.report.plot import Draw, draw
 from pix2pix.report.run_page import Report
-from pix2pix.report.source import Source, is_run
+from pix2pix.report.source import RunOrWeights, is_run
 
 FILES = (  # the page last: where it stands, the others do
     "layers.csv",
@@ -29,7 +29,7 @@ FILES = (  # the page last: where it stands, the others do
 )
 
 
-def check(dest: Path, *, overwrite: bool) -> None:
+def check_destination(dest: Path, *, overwrite: bool) -> None:
     """Raise DataError when a report may not be written into the folder `dest`."""
     if is_run(dest):
         raise DataError("the folder of a run: the report would replace its metrics.csv")
@@ -40,7 +40,9 @@ def check(dest: Path, *, overwrite: bool) -> None:
         raise DataError(f"holds {', '.join(there)}; --overwrite replaces them")
 
 
-def build(source: Source, evaluation: of_photos.Evaluation | None = None) -> dict[str, bytes]:
+def build_report(
+    source: RunOrWeights, evaluation: of_photos.Evaluation | None = None
+) -> dict[str, bytes]:
     """The files of a report by name, in the order of FILES; those that have nothing are not there.
 
     The same input gives the same bytes. Raises DataError for a metrics.csv that no run wrote,
@@ -56,11 +58,11 @@ def build(source: Source, evaluation: of_photos.Evaluation | None = None) -> dic
         report.config = source.config.read_text(errors="replace")
     report.sheet = grids.sheet(source.grids, best=report.history.best, last=report.history.last)
     _draw(report, files)
-    files["index.html"] = run_page.build(report).encode()
+    files["index.html"] = run_page.build_run_page(report).encode()
     return {name: files[name] for name in FILES if name in files}
 
 
-def _weights(source: Source, report: Report, files: dict[str, bytes]) -> None:
+def _weights(source: RunOrWeights, report: Report, files: dict[str, bytes]) -> None:
     """Describe the first weights that can be read, and take the headers of all."""
     for name, path in source.weights.items():
         try:
@@ -74,7 +76,7 @@ def _weights(source: Source, report: Report, files: dict[str, bytes]) -> None:
             report.notes.append(str(error))
             continue
         report.headers[name] = header
-        report.layers = layers.measure(net)
+        report.layers = layers.measure_layers(net)
         files["layers.csv"] = layers.to_csv(report.layers).encode()
         if report.layers:
             make: Draw = partial(charts.parameters, report.layers)
@@ -105,7 +107,7 @@ def _png(rgb: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def write(files: dict[str, bytes], dest: Path) -> None:
+def write_report(files: dict[str, bytes], dest: Path) -> None:
     """Write a report's files into the folder `dest`, each whole or not at all, the page last.
 
     What an earlier report left and this one has not is removed, so that all files there are of one

@@ -13,7 +13,7 @@ _LEAST = 112  # [px] height of a row that holds four lines
 _MOST_PIXELS = 64 * 1024 * 1024  # of a picture that a run drew
 
 
-def choose(steps: list[int], best: int | None) -> dict[int, list[str]]:
+def choose_steps(steps: list[int], best: int | None) -> dict[int, list[str]]:
     """The steps shown, each with its names among first, middle, best and last; in their order."""
     if not steps:
         return {}
@@ -27,7 +27,7 @@ def choose(steps: list[int], best: int | None) -> dict[int, list[str]]:
     return dict(sorted(found.items()))
 
 
-def read(grids: Mapping[int, Path]) -> dict[int, np.ndarray]:
+def read_grids(grids: Mapping[int, Path]) -> dict[int, np.ndarray]:
     """By step the pictures (3 * S, W, 3) uint8 that are whole: a run may be writing the last."""
     found = {}
     for step, path in grids.items():
@@ -47,7 +47,7 @@ def whole(grids: Mapping[int, Path], last: int | None) -> dict[int, Path]:
     A picture that cannot be read, such as one still being written, counts only at the end.
     """
     kept = {step: path for step, path in grids.items() if last is None or step <= last}
-    while kept and not read({(step := max(kept)): kept[step]}):
+    while kept and not read_grids({(step := max(kept)): kept[step]}):
         del kept[step]
     return kept
 
@@ -58,8 +58,8 @@ def sheet(grids: Mapping[int, Path], *, best: int | None, last: int | None) -> n
     Gray and truth stand once for all steps that share their photos. None without a picture.
     """
     kept = whole(grids, last)
-    chosen = choose(list(kept), best)
-    pictures = read({step: kept[step] for step in chosen})
+    chosen = choose_steps(list(kept), best)
+    pictures = read_grids({step: kept[step] for step in chosen})
     rows: list[tuple[str, np.ndarray]] = []
     gray = truth = None
     for step, picture in pictures.items():

@@ -1,4 +1,4 @@
-"""Histograms: of a net's weights and of the photos' own figures, each as a figure.
+"""Histograms: of a net's weights and of the photos' metrics, each as a figure.
 
 Needs matplotlib.
 """
@@ -16,7 +16,7 @@ from pix2pix.report.layers import Histogram
 from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, WIDTH, Palette, bare, literal
 
 _BINS = 30  # over the photos
-_FIGURES = {
+_METRICS = {
     "psnr": "PSNR [dB]",
     "colorfulness_ratio": RATIO_LABEL,
     "delta_e2000": "CIEDE2000",
@@ -45,9 +45,9 @@ def weights(histograms: Sequence[Histogram], colors: Palette) -> Figure:
 
 
 def photos(evaluation: Evaluation, colors: Palette) -> Figure:
-    """By figure a histogram over the photos of each row: gray, sepia, the model."""
+    """By metric a histogram over the photos of each row: gray, sepia, the model."""
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
-    grid = figure.subplots(1, len(_FIGURES))
+    grid = figure.subplots(1, len(_METRICS))
     looks = {
         "gray": (colors.soft, 1, "--"),
         "sepia": (colors.ink, 1.2, ":"),
@@ -55,7 +55,7 @@ def photos(evaluation: Evaluation, colors: Palette) -> Figure:
         "other": (colors.second, 2.2, "-"),
         "against": (colors.ink, 1.2, "-."),
     }
-    for axes, (key, label) in zip(grid, _FIGURES.items(), strict=True):
+    for axes, (key, label) in zip(grid, _METRICS.items(), strict=True):
         rows = {
             name: np.array([v for v in values if v is not None])
             for name, values in evaluation.values[key].items()

@@ -14,7 +14,7 @@ _MOST_GROUPS = 16  # histograms that can still be looked at
 
 @dataclass(frozen=True)
 class Layer:
-    """One module with parameters of its own; the figures from mean on are its largest tensor's."""
+    """One module with parameters of its own; mean to zeros are those of its largest tensor."""
 
     name: str
     kind: str  # its class
@@ -39,7 +39,7 @@ class Histogram:
     counts: np.ndarray
 
 
-def measure(net: nn.Module) -> list[Layer]:
+def measure_layers(net: nn.Module) -> list[Layer]:
     """The layers of a net, the largest first; those of one size in the net's order.
 
     Buffers, such as the running means of a batch norm, are no parameters.
@@ -61,7 +61,7 @@ def measure(net: nn.Module) -> list[Layer]:
             sizes[name],
             sizes[name] / total,
             int(up_to) / total,
-            *_figures(_largest(tensors[name])),
+            *_statistics(_largest(tensors[name])),
             places[name],
         )
         for name, up_to in zip(names, together, strict=True)
@@ -72,17 +72,17 @@ def _largest(tensors: Sequence[Tensor]) -> Tensor:
     return max(tensors, key=lambda tensor: tensor.numel())
 
 
-def _figures(tensor: Tensor) -> tuple[float, float, float, float, float]:
+def _statistics(tensor: Tensor) -> tuple[float, float, float, float, float]:
     values = tensor.double().numpy()
     if not values.size:
         return (0.0,) * 5
-    figures = (values.mean(), values.std(), values.min(), values.max(), (values == 0).mean())
-    mean, std, least, most, zeros = map(float, figures)
+    moments = (values.mean(), values.std(), values.min(), values.max(), (values == 0).mean())
+    mean, std, least, most, zeros = map(float, moments)
     return mean, std, least, most, zeros
 
 
 def concentration(layers: Sequence[Layer], share: float) -> int:
-    """How many of the largest layers together hold at least `share` in (0, 1] of the parameters."""
+    """Count the largest layers that make up a `share` in (0, 1] of the parameters."""
     total = sum(layer.parameters for layer in layers)
     together = np.cumsum([layer.parameters for layer in layers])
     return 1 + int(sum(int(up_to) < share * total for up_to in together[:-1]))

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pix2pix.console import escape
 from pix2pix.show import templates
+from pix2pix.terminal import escape
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

@@ -34,7 +34,7 @@ class Report:
     drawn: dict[str, Drawn] = field(default_factory=dict)  # layers, weights, curves, photos
 
 
-def build(report: Report) -> str:
+def build_run_page(report: Report) -> str:
     """A self-contained HTML document."""
     half, most = (of_layers.concentration(report.layers, share) for share in (0.5, 0.9))
     return render(
@@ -75,6 +75,6 @@ def _logged(history: History) -> Iterable[list[str]]:
 
 def _layer(layer: Layer) -> list[str]:
     shares = (f"{share:.1%}" for share in (layer.share, layer.cumulative_share))
-    figures = (f"{value:.3g}" for value in (layer.mean, layer.std, layer.min, layer.max))
-    cells = [layer.name, layer.kind, layer.shape, f"{layer.parameters:,}", *shares, *figures]
+    statistics = (f"{value:.3g}" for value in (layer.mean, layer.std, layer.min, layer.max))
+    cells = [layer.name, layer.kind, layer.shape, f"{layer.parameters:,}", *shares, *statistics]
     return [escape(cell) for cell in [*cells, f"{layer.zeros:.1%}"]]

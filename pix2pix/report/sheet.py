@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.errors import DataError, PhotoError
-from pix2pix.report.curves import Colors
-from pix2pix.report.photos import find, to_tensor, to_uint8
+from pix2pix.errors import DataError
+from pix2pix.evaluate.curves import ColorizerLike
+from pix2pix.evaluate.photos import find_photos, read_photos, to_tensor, to_uint8
+from pix2pix.evaluate.result import Skipped
 from pix2pix.terminal import escape
 
 _BOX = (440, 330)  # [px] that a picture is fitted into
@@ -19,7 +19,7 @@ _GAP, _LINE, _FONT = 10, 26, 17  # [px] between cells, of a label, of its letter
 PAPER, INK = (250, 250, 249), (28, 25, 23)
 
 
-def build(folder: str, models: Mapping[str, Colors], skipped: list[dict[str, str]]) -> bytes:
+def build_sheet(folder: str, models: Mapping[str, ColorizerLike], skipped: list[Skipped]) -> bytes:
     """Color every photo under a folder with every model, by label -> the bytes of a PNG.
 
     Photos are colored at their full size and shown within 440x330 pixels, the photo's name below
@@ -27,12 +27,7 @@ def build(folder: str, models: Mapping[str, Colors], skipped: list[dict[str, str
     `skipped`. Raises DataError when none can.
     """
     rows: list[list[Image.Image]] = []
-    for path in find(folder):
-        try:
-            rgb = images.read(path).rgb
-        except PhotoError as error:
-            skipped.append({"path": str(path), "code": error.code, "reason": error.reason})
-            continue
+    for path, rgb in read_photos(find_photos(folder), skipped):
         gray, *colored = (
             _fitted(rgb) for rgb in (rgb, *(model.rgb(rgb) for model in models.values()))
         )
@@ -45,7 +40,7 @@ def build(folder: str, models: Mapping[str, Colors], skipped: list[dict[str, str
 
 
 def _fitted(rgb: np.ndarray) -> Image.Image:
-    """Rgb (H,W,3) uint8 as large as the box allows, so that a folder of scans fits into memory."""
+    """Rgb (H, W, 3) uint8 fitted into the box, so that a folder of scans fits into memory."""
     scale = min(_BOX[0] / rgb.shape[1], _BOX[1] / rgb.shape[0])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     return Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)

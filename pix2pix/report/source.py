@@ -1,4 +1,4 @@
-"""Source: what a report is about: the folder of a training run, or a weights file."""
+"""Source: the files that a report is about: those of a training run, or of weights."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _GRID = re.compile(r"val-(\d+)\.png")
 
 
 @dataclass(frozen=True)
-class Source:
+class RunOrWeights:
     """The files there are; a run that goes on may have none of them yet."""
 
     title: str
@@ -28,7 +28,7 @@ def is_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in _OF_A_RUN)
 
 
-def find(source: str) -> Source:
+def find_run_or_weights(source: str) -> RunOrWeights:
     """A run's folder, or what `weights.find` takes -> its files.
 
     Bundled names come before folders of that name. Raises DataError for a folder that is no run,
@@ -36,12 +36,12 @@ def find(source: str) -> Source:
     """
     path = Path(source)
     if source in weights.bundled() or not path.is_dir():
-        return Source(f"Weights {source}", False, {"header": weights.find(source)})
+        return RunOrWeights(f"Weights {source}", False, {"header": weights.find(source)})
     if not is_run(path):
         raise DataError("a folder, but not that of a run: no config.yaml and no weights in it")
     names = ("last.safetensors", "best.safetensors")
     grids = {int(m[1]): p for p in (path / "grids").glob("*.png") if (m := _GRID.fullmatch(p.name))}
-    return Source(
+    return RunOrWeights(
         f"Run {source}",
         True,
         weights={name: path / name for name in names if (path / name).is_file()},

@@ -8,9 +8,10 @@ import torch
 from paint import Paint, crops
 from PIL import Image
 
-from pix2pix import report
 from pix2pix.errors import DataError
-from pix2pix.report.compare import BETTER, compare
+from pix2pix.evaluate import evaluate, format_table
+from pix2pix.evaluate.compare import BETTER, compare
+from pix2pix.evaluate.curves import FilmCurve, SizeCurve
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +23,17 @@ def photos(tmp_path_factory):
 
 
 def test_the_better_of_two_is_better_everywhere(photos):
-    result = report.evaluate(photos, Paint(0.9, "good"), other=Paint(0.3, "poor"), size=64)
+    result = evaluate(photos, Paint(0.9, "good"), other=Paint(0.3, "poor"), size=64)
     assert list(result["rows"]) == ["gray", "sepia", "model", "other", "truth"]
     compared = result["compare"]
-    for figure in ("psnr", "ssim", "delta_e2000", "colorfulness_error"):
-        row = compared["rows"][figure]
-        expected = result["rows"]["model"][figure] - result["rows"]["other"][figure]
+    for metric in ("psnr", "ssim", "delta_e2000", "colorfulness_error"):
+        row = compared["rows"][metric]
+        expected = result["rows"]["model"][metric] - result["rows"]["other"][metric]
         assert row["difference"] == pytest.approx(expected, abs=1e-5)
         assert row["share_better"] == 1
-        low, high = compared["intervals"][figure]["difference"]
+        low, high = compared["intervals"][metric]["difference"]
         assert low <= row["difference"] <= high
-        assert (low > 0) == (figure in ("psnr", "ssim")) and (low > 0) == (high > 0)
+        assert (low > 0) == (metric in ("psnr", "ssim")) and (low > 0) == (high > 0)
     assert len(compared["gains"]) == 5 and compared["losses"] == []
     gains = [photo["psnr"] for photo in compared["gains"]]
     assert gains == sorted(gains, reverse=True)
@@ -40,21 +41,21 @@ def test_the_better_of_two_is_better_everywhere(photos):
     for photo in compared["gains"]:
         rows = by_name[photo["path"]]
         assert photo["psnr"] == pytest.approx(rows["model"]["psnr"] - rows["other"]["psnr"])
-    text = report.format_table(result)
+    text = format_table(result)
     assert "A good, B poor" in text and "100.0%" in text
     assert [line.split()[0] for line in text.splitlines()[5:9:2]] == ["A", "B"]
 
 
 def test_a_model_is_as_good_as_itself(photos):
-    compared = report.evaluate(photos, Paint(0.5), other=Paint(0.5), size=64)["compare"]
+    compared = evaluate(photos, Paint(0.5), other=Paint(0.5), size=64)["compare"]
     assert compared["rows"]["psnr"] == {"difference": 0, "share_better": 0.5}
     assert compared["gains"] == compared["losses"] == []
 
 
-def test_which_way_each_figure_is_better():
-    ones, none = ({figure: torch.full((3,), value) for figure in BETTER} for value in (1.0, 0.0))
+def test_which_way_each_metric_is_better():
+    ones, none = ({metric: torch.full((3,), value) for metric in BETTER} for value in (1.0, 0.0))
     rows = compare(ones, none, ["a", "b", "c"])["rows"]
-    shares = {figure: row["share_better"] for figure, row in rows.items()}
+    shares = {metric: row["share_better"] for metric, row in rows.items()}
     more, less = ("psnr", "ssim"), ("delta_e2000", "colorfulness_error", "lpips_like", "lpips")
     assert shares == dict.fromkeys(more, 1) | dict.fromkeys(less, 0)
 
@@ -89,7 +90,7 @@ def test_another_tools_results_are_a_row(photos, tmp_path):
         colored = tool.rgb(np.ascontiguousarray(rgb[:, 16:80] if i == 0 else rgb))
         Image.fromarray(colored).save(out / name)
     Image.new("RGB", (10, 10)).save(out / "b" / "a3.png")
-    result = report.evaluate(wide, Paint(0.8), against=out, size=64)
+    result = evaluate(wide, Paint(0.8), against=out, size=64)
     assert result["against"] == {"folder": str(out), "pictures": 3}
     (missing,) = result["missing"]
     assert missing["path"] == str(out / "b/a3.png") and missing["code"] == "size"
@@ -103,35 +104,36 @@ def test_another_tools_results_are_a_row(photos, tmp_path):
         row["truth"]["colorfulness"] for row in known[:3]
     )
     assert result["rows"]["against"]["colorfulness_ratio"] == pytest.approx(ratio, rel=1e-5)
-    assert "on 3 of them" in report.format_table(result)
+    assert "on 3 of them" in format_table(result)
 
 
 def test_photos_that_a_tool_has_not_are_listed(photos, tmp_path):
     Image.open(photos / "a0.png").save(tmp_path / "a0.png")
     (tmp_path / "a1.png").write_bytes(b"rubbish")
-    missing = report.evaluate(photos, Paint(1), against=tmp_path, size=64)["missing"]
+    missing = evaluate(photos, Paint(1), against=tmp_path, size=64)["missing"]
     assert [one["code"] for one in missing] == ["unsupported_format", *["missing"] * 6]
     assert [one["path"] for one in missing[1:]] == [f"a{i}.png" for i in range(2, 8)]
     (tmp_path / "a0.png").unlink()
     with pytest.raises(DataError, match="no version of any photo"):
-        report.evaluate(photos, Paint(1), against=tmp_path, size=64)
+        evaluate(photos, Paint(1), against=tmp_path, size=64)
 
 
 # ---- each photo
 
 
 def test_means_and_intervals_follow_from_the_photos(photos):
-    result = report.evaluate(photos, Paint(0.5), size=64, film=True, sizes=True)
+    model = Paint(0.5)
+    result = evaluate(photos, model, size=64, curves=[FilmCurve(model), SizeCurve(model)])
     again = json.loads(json.dumps(result, allow_nan=False))
     assert [photo["path"] for photo in again["photos"]] == [f"a{i}.png" for i in range(8)]
     rows = [photo["rows"] for photo in again["photos"]]
-    for name, figure in (("model", "psnr"), ("gray", "ssim"), ("model", "colorfulness_error")):
-        values = np.array([row[name][figure] for row in rows])
-        assert result["rows"][name][figure] == pytest.approx(values.mean(), rel=1e-5)
+    for name, metric in (("model", "psnr"), ("gray", "ssim"), ("model", "colorfulness_error")):
+        values = np.array([row[name][metric] for row in rows])
+        assert result["rows"][name][metric] == pytest.approx(values.mean(), rel=1e-5)
         rng = np.random.default_rng(0)
         drawn = values[rng.integers(8, size=(1000, 8))].mean(1)
         interval = np.percentile(drawn, [2.5, 97.5])
-        assert result["intervals"][name][figure] == pytest.approx(interval, rel=1e-5)
+        assert result["intervals"][name][metric] == pytest.approx(interval, rel=1e-5)
     gains = [row["model"]["psnr"] - row["sepia"]["psnr"] for row in rows]
     over = result["over_sepia"]
     assert list(over["rows"]) == ["model"] and result["sepia"] == [-2.4, 11.0]

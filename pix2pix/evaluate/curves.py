@@ -1,13 +1,13 @@
 """Curves: how the colors change with what the model is given: hints, aged film, size, saturation.
 
-Each colors the photos of a batch again, under one condition after the other, and gives figures of
-single photos. For film and sizes only color counts: a result's a*, b* are read off its 8-bit
-picture and joined to the photo's own L*, so that chroma which the gamut had no room for at another
-lightness counts as lost.
+Each colors the photos of a batch again, under one condition after the other, and measures every
+photo. For film and sizes only color counts: a result's a*, b* are read off its 8-bit picture and
+joined to the photo's own L*, so that chroma which the gamut had no room for at another lightness
+counts as lost.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,41 +17,47 @@ from torch import Tensor
 
 from pix2pix import film, metrics
 from pix2pix.color import net_to_rgb, rgb_to_lab, rgb_to_net
+from pix2pix.errors import BadHint
+from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
+from pix2pix.evaluate.photos import Crops, to_tensor, to_uint8
+from pix2pix.evaluate.result import CurveName, Section
 from pix2pix.hints import Hint
 from pix2pix.randomness import normal_like
-from pix2pix.report.intervals import Figure, summarize
-from pix2pix.report.photos import Batch, to_tensor, to_uint8
 from pix2pix.reveal import uniform_points
 
-Figures = dict[str, dict[str, Tensor]]
-"""Of each condition and figure the photos' values: (B,), or (B, K) of each hint."""
 
-
-class Colors(Protocol):
-    """What is evaluated, such as a `Colorizer`: it names itself and colors one photo."""
+class ColorizerLike(Protocol):
+    """What is evaluated, such as a `Colorizer`; only the curves ask for more than plain color."""
 
     @property
     def name(self) -> str:
         """The weights' name."""
 
-    def rgb(self, rgb: np.ndarray) -> np.ndarray:
-        """Color rgb (H,W,3) uint8 from its lightness alone -> (H,W,3) uint8."""
+    def rgb(
+        self,
+        rgb: np.ndarray,
+        *,
+        saturation: float = 1.0,
+        hints: Sequence[Hint] = (),
+        seed: int | None = None,
+    ) -> np.ndarray:
+        """Color rgb (H, W, 3) uint8 from its lightness alone -> (H, W, 3) uint8."""
 
 
 class Curve(Protocol):
     """What `evaluate` runs beside the rows; `name` is that of its section in the result."""
 
-    name: str
+    name: CurveName
 
-    def measure(self, batch: Batch, model: Tensor) -> Figures:
-        """Color a batch again; `model` (B,3,H,W) in [0, 1] is what it looked like plainly."""
+    def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
+        """Color a batch again; `plain` (B, 3, H, W) in [0, 1] is the model's usual result."""
 
-    def summarize(self, figures: Figures) -> dict[str, Any]:
-        """Figures of all photos -> `rows` and their `intervals`."""
+    def summarize(self, table: MetricTable) -> Section:
+        """Metrics of all photos by condition -> their means and intervals."""
 
 
-class Film:
-    """Film curve: PSNR lost when the model sees the photo as an old emulsion would have left it.
+class FilmCurve:
+    """Film: PSNR lost when the model sees the photo as an old emulsion would have left it.
 
     The five renderings are those of film.py at fixed strengths: orthochromatic and blue-only
     response; faded (blacks lifted by 7.5 %, contrast 72.5 %); grainy (normal noise of sigma 0.06 in
@@ -64,26 +70,26 @@ class Film:
     the photo as it was, `mean` is over the five.
     """
 
-    name = "film"
+    name: CurveName = "film"
 
-    def __init__(self, colorizer: Colors):
+    def __init__(self, colorizer: ColorizerLike):
         self.colorizer = colorizer
 
-    def measure(self, batch: Batch, model: Tensor) -> Figures:
+    def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each rendering `psnr_lost` in dB and `colorfulness` (B,)."""
-        L = rgb_to_net(batch.truth)[0]
-        plain = _join(L, model)
-        best = metrics.psnr(plain, batch.truth)
-        figures = {"plain": {"colorfulness": metrics.colorfulness(plain)}}
+        L = rgb_to_net(crops.truth)[0]
+        joined = _join(L, plain)
+        best = metrics.psnr(joined, crops.truth)
+        table = {"plain": {"colorfulness": metrics.colorfulness(joined)}}
         aged = {
-            name: self._score(L, seen, best, batch.truth)
-            for name, seen in renderings(batch.truth, L, batch.positions).items()
+            name: self._score(L, seen, best, crops.truth)
+            for name, seen in renderings(crops.truth, L, crops.positions).items()
         }
         mean = {
             key: torch.stack([row[key] for row in aged.values()]).mean(0)
             for key in ("psnr_lost", "colorfulness")
         }
-        return figures | aged | {"mean": mean}
+        return table | aged | {"mean": mean}
 
     def _score(self, L: Tensor, seen: Tensor, best: Tensor, truth: Tensor) -> dict[str, Tensor]:
         lit = net_to_rgb(seen, torch.zeros_like(seen).expand(-1, 2, -1, -1))
@@ -95,13 +101,13 @@ class Film:
             "colorfulness": metrics.colorfulness(joined),
         }
 
-    def summarize(self, figures: Figures) -> dict[str, Any]:
+    def summarize(self, table: MetricTable) -> Section:
         """As Curve."""
-        return section(figures)
+        return section(table)
 
 
 def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tensor]:
-    """Photos rgb (B,3,H,W) in [0, 1] and their L (B,1,H,W) -> the aged L in [-1, 1] by name."""
+    """Rgb (B, 3, H, W) in [0, 1] and its L (B, 1, H, W) -> the aged L in [-1, 1] by name."""
     amount = L.new_ones(len(L), 1, 1, 1)
     return {
         "orthochromatic": film.respond(rgb, film.RESPONSES["orthochromatic"]),
@@ -112,122 +118,124 @@ def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tenso
     }
 
 
-class Sizes:
-    """Size curve: how the colors change when the same photo comes smaller or larger.
+class SizeCurve:
+    """Sizes: how the colors change when the same photo comes smaller or larger.
 
     The square is scaled (Lanczos) by each of SCALES and colored; the result's ab is brought back to
     the common size (bicubic) and joined to the photo's L. `delta_e2000` is the mean CIEDE2000 from
     the result at scale 1, `colorfulness` the joined result's own.
     """
 
-    name = "sizes"
+    name: CurveName = "sizes"
     SCALES = (0.5, 0.71, 1.0, 1.41, 2.0)
 
-    def __init__(self, colorizer: Colors):
+    def __init__(self, colorizer: ColorizerLike):
         self.colorizer = colorizer
 
-    def measure(self, batch: Batch, model: Tensor) -> Figures:
+    def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each scale `delta_e2000` and `colorfulness` (B,)."""
-        L = rgb_to_net(batch.truth)[0]
-        plain = _join(L, model)
-        figures = {}
+        L = rgb_to_net(crops.truth)[0]
+        unscaled = _join(L, plain)
+        table = {}
         for scale in self.SCALES:
-            joined = plain if scale == 1 else _join(L, self._color(batch, scale))
-            figures[f"{scale:g}"] = {
-                "delta_e2000": metrics.delta_e2000(joined, plain),
+            joined = unscaled if scale == 1 else _join(L, self._color(crops, scale))
+            table[f"{scale:g}"] = {
+                "delta_e2000": metrics.delta_e2000(joined, unscaled),
                 "colorfulness": metrics.colorfulness(joined),
             }
-        return figures
+        return table
 
-    def _color(self, batch: Batch, scale: float) -> Tensor:
-        side = max(1, round(batch.truth.shape[-1] * scale))
+    def _color(self, crops: Crops, scale: float) -> Tensor:
+        side = max(1, round(crops.truth.shape[-1] * scale))
         colored = []
-        for photo in batch.rgb8:
+        for photo in crops.rgb8:
             scaled = Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS)
             colored.append(self.colorizer.rgb(np.array(scaled)))
         return to_tensor(np.stack(colored))
 
-    def summarize(self, figures: Figures) -> dict[str, Any]:
+    def summarize(self, table: MetricTable) -> Section:
         """As Curve."""
-        return section(figures)
+        return section(table)
 
 
-class Saturations:
-    """Saturation curve: what it costs when the colors are made stronger or weaker.
+class SaturationCurve:
+    """Saturations: what it costs when the colors are made stronger or weaker.
 
     The photos are colored with each `saturation`, a factor of the chroma. `psnr` [dB] of the
     result, `over_gray` that less the PSNR of the photo without any color, and
     `colorfulness_ratio`, the result's mean colorfulness over the truth's.
     """
 
-    name = "saturations"
+    name: CurveName = "saturations"
 
-    def __init__(self, colorizer: Any, saturations: Sequence[float]):
+    def __init__(self, colorizer: ColorizerLike, saturations: Sequence[float]):
         self.colorizer, self.saturations = colorizer, sorted(set(saturations))
 
-    def measure(self, batch: Batch, model: Tensor) -> Figures:
+    def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each saturation `psnr`, `over_gray`, `colorfulness`, and the `true` one."""
-        L, ab = rgb_to_net(batch.truth)
-        gray = metrics.psnr((255 * net_to_rgb(L, 0 * ab)).round() / 255, batch.truth)
-        true = metrics.colorfulness(batch.truth)
-        figures = {}
+        L, ab = rgb_to_net(crops.truth)
+        gray = metrics.psnr((255 * net_to_rgb(L, 0 * ab)).round() / 255, crops.truth)
+        true = metrics.colorfulness(crops.truth)
+        table = {}
         for saturation in self.saturations:
-            rgb8 = [self.colorizer.rgb(photo, saturation=saturation) for photo in batch.rgb8]
+            rgb8 = [self.colorizer.rgb(photo, saturation=saturation) for photo in crops.rgb8]
             colored = to_tensor(np.stack(rgb8))
-            psnr = metrics.psnr(colored, batch.truth)
-            figures[f"{saturation:g}"] = {
+            psnr = metrics.psnr(colored, crops.truth)
+            table[f"{saturation:g}"] = {
                 "psnr": psnr,
                 "over_gray": psnr - gray,
                 "colorfulness": metrics.colorfulness(colored),
                 "true": true,
             }
-        return figures
+        return table
 
-    def summarize(self, figures: Figures) -> dict[str, Any]:
+    def summarize(self, table: MetricTable) -> Section:
         """As Curve."""
-        table: dict[str, dict[str, Figure]] = {}
-        for name, row in figures.items():
+        rows: dict[str, dict[str, PerPhoto]] = {}
+        for name, row in table.items():
             ratio = (row["colorfulness"], row["true"])
             plain = {key: row[key] for key in ("psnr", "over_gray")}
-            table[name] = {**plain, "colorfulness_ratio": ratio}
-        return section(table)
+            rows[name] = {**plain, "colorfulness_ratio": ratio}
+        return section(rows)
 
 
-class Hints:
-    """Hint curve: what it gains to be told the true color at some points, and how it obeys.
+class HintCurve:
+    """Hints: PSNR gained by true colors at some points, and how closely they are followed.
 
     Points are uniformly random (`reveal.uniform_points`, seeded by the photo's place in the
     folder), and fewer are the first of more. A hint's color is the mean of the true photo over 7x7
     pixels around its point, at 256 pixels a side; in proportion at other sizes. `psnr_gain` [dB] is
     PSNR with hints less PSNR without. At the hinted pixels, CIEDE2000 of the result from the hint,
     both at the result's L*, as a hint says nothing of lightness: `median` and `p95` over all hints.
+    Raises BadHint for a model that takes none.
     """
 
-    name = "hints"
+    name: CurveName = "hints"
     SIDE = 7 / 256
 
-    def __init__(self, colorizer: Any, counts: Sequence[int]):
+    def __init__(self, colorizer: ColorizerLike, counts: Sequence[int]):
+        if not getattr(colorizer, "takes_hints", False):
+            raise BadHint(f"{colorizer.name} takes no hints: leave --hints out")
         self.colorizer, self.counts = colorizer, sorted(set(counts))
 
-    def measure(self, batch: Batch, model: Tensor) -> Figures:
+    def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each count `psnr_gain` (B,) and `delta_e2000` (B, count)."""
-        plain = metrics.psnr(model, batch.truth)
-        points = [true_hints(p, max(self.counts), int(i)) for p, i in _placed(batch)]
-        figures = {}
+        without = metrics.psnr(plain, crops.truth)
+        all_hints = [true_hints(p, max(self.counts), int(i)) for p, i in _placed(crops)]
+        table = {}
         for count in self.counts:
-            told = [given[:count] for given in points]
-            pairs = zip(batch.rgb8, told, strict=True)
-            rgb8 = [self.colorizer.rgb(photo, hints=hints) for photo, hints in pairs]
-            gain = metrics.psnr(to_tensor(np.stack(rgb8)), batch.truth) - plain
-            missed = [missed_by(rgb, hints) for rgb, hints in zip(rgb8, told, strict=True)]
-            figures[str(count)] = {"psnr_gain": gain, "delta_e2000": torch.stack(missed)}
-        return figures
+            hints = [of_photo[:count] for of_photo in all_hints]
+            pairs = zip(crops.rgb8, hints, strict=True)
+            rgb8 = [self.colorizer.rgb(photo, hints=given) for photo, given in pairs]
+            gain = metrics.psnr(to_tensor(np.stack(rgb8)), crops.truth) - without
+            missed = [missed_by(rgb, given) for rgb, given in zip(rgb8, hints, strict=True)]
+            table[str(count)] = {"psnr_gain": gain, "delta_e2000": torch.stack(missed)}
+        return table
 
-    def summarize(self, figures: Figures) -> dict[str, Any]:
+    def summarize(self, table: MetricTable) -> Section:
         """As Curve; `delta_e2000_median` and `delta_e2000_p95` are without intervals."""
-        gains = {count: {"psnr_gain": row["psnr_gain"]} for count, row in figures.items()}
-        found = section(gains)
-        for count, row in figures.items():
+        found = section({count: {"psnr_gain": row["psnr_gain"]} for count, row in table.items()})
+        for count, row in table.items():
             median, p95 = np.percentile(row["delta_e2000"].numpy(), (50, 95))
             found["rows"][count]["delta_e2000_median"] = float(median)
             found["rows"][count]["delta_e2000_p95"] = float(p95)
@@ -235,9 +243,9 @@ class Hints:
 
 
 def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
-    """Points of a photo rgb (H,W,3) uint8 and the true colors around them (see `Hints`)."""
+    """Points of a photo rgb (H, W, 3) uint8 and the true colors around them (see `HintCurve`)."""
     height, width = rgb.shape[:2]
-    reach = round(Hints.SIDE * min(height, width)) // 2
+    reach = round(HintCurve.SIDE * min(height, width)) // 2
     hints: list[Hint] = []
     for y, x in uniform_points(count, seed):
         row, column = int(y * height), int(x * width)
@@ -250,7 +258,7 @@ def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
 
 
 def missed_by(rgb: np.ndarray, hints: Sequence[Hint]) -> Tensor:
-    """CIEDE2000 (N,) of a result rgb (H,W,3) uint8 from N hints at their pixels and its own L*."""
+    """CIEDE2000 (N,) of rgb (H, W, 3) uint8 from N hints at their pixels and its own L*."""
     pixels = np.array([rgb[int(y), int(x)] for x, y, _ in hints], np.uint8)
     result, wanted = (
         rgb_to_lab(torch.from_numpy(colors).T[:, None] / 255)  # (3, 1, N)
@@ -259,19 +267,13 @@ def missed_by(rgb: np.ndarray, hints: Sequence[Hint]) -> Tensor:
     return metrics.ciede2000(torch.cat([result[:1], wanted[1:]]), result)[0]
 
 
-def _placed(batch: Batch) -> list[tuple[np.ndarray, int]]:
-    return list(zip(batch.rgb8, batch.positions, strict=True))
+def _placed(crops: Crops) -> list[tuple[np.ndarray, int]]:
+    return list(zip(crops.rgb8, crops.positions, strict=True))
 
 
 def _join(L: Tensor, colored: Tensor) -> Tensor:
-    """The colors of a result of any size, at L (B,1,H,W) -> rgb (B,3,H,W) in steps of 1/255."""
+    """The colors of a result of any size, at L (B, 1, H, W) -> rgb in steps of 1/255."""
     ab = rgb_to_net(colored)[1]
     if ab.shape[-2:] != L.shape[-2:]:
         ab = F.interpolate(ab, L.shape[-2:], mode="bicubic", antialias=True)
     return (255 * net_to_rgb(L, ab)).round() / 255
-
-
-def section(table: Mapping[str, Mapping[str, Figure]]) -> dict[str, Any]:
-    """Figures of rows -> the `rows` of their means and the `intervals` of these."""
-    rows, intervals = summarize(table)
-    return {"rows": rows, "intervals": intervals}

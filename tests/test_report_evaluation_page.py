@@ -8,8 +8,10 @@ from paint import Paint, crops
 from playwright.sync_api import Browser
 from squeeze import save_features, save_heads
 
-from pix2pix import report
-from pix2pix.report import page
+from pix2pix.evaluate import evaluate
+from pix2pix.evaluate.curves import FilmCurve, HintCurve
+from pix2pix.evaluate.feature_metrics import SqueezeNetMetrics
+from pix2pix.report import evaluation_page as page
 
 pytest_plugins = ["running_page"]
 
@@ -24,12 +26,14 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(photos):
-    return report.evaluate(photos, Paint(0.5), size=64, film=True, hints=[1])
+    model = Paint(0.5)
+    curves = [FilmCurve(model), HintCurve(model, [1])]
+    return evaluate(photos, model, size=64, curves=curves)
 
 
 @pytest.fixture(scope="module")
 def document(found):
-    return page.build(found, [Paint(0.5)])
+    return page.build_evaluation_page(found, [Paint(0.5)])
 
 
 def test_best_median_and_worst_are_those_of_the_photos(found):
@@ -51,14 +55,12 @@ def test_it_holds_the_figures_and_names_as_text(found, document):
 
 
 def test_distances_of_nets_have_their_best_and_worst_too(photos, tmp_path):
-    nets = {
-        "features": save_features(tmp_path / "squeeze.safetensors"),
-        "heads": save_heads(tmp_path / "heads.safetensors"),
-    }
-    result = report.evaluate(photos, Paint(0.5), size=64, **nets)
+    features = save_features(tmp_path / "squeeze.safetensors")
+    nets = SqueezeNetMetrics(features, save_heads(tmp_path / "heads.safetensors"))
+    result = evaluate(photos, Paint(0.5), size=64, feature_metrics=[nets])
     values = [photo["rows"]["model"]["lpips_like"] for photo in result["photos"]]
     assert values[page.pick(result, "lpips_like")["best"]] == min(values)
-    headings = re.findall("<h2>(.*?)</h2>", page.build(result, [Paint(0.5)]))
+    headings = re.findall("<h2>(.*?)</h2>", page.build_evaluation_page(result, [Paint(0.5)]))
     assert headings[1:6] == [
         "PSNR",
         "SSIM",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,22 +10,15 @@ from matplotlib.figure import Figure
 
 from pix2pix import images
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.report import table
-from pix2pix.report.curves import Colors
+from pix2pix.evaluate import table
+from pix2pix.evaluate.curves import ColorizerLike
+from pix2pix.evaluate.photos import center_square, to_tensor, to_uint8
+from pix2pix.evaluate.result import Result
 from pix2pix.report.paper import jpeg, render
-from pix2pix.report.photos import square, to_tensor, to_uint8
-from pix2pix.report.plot import (
-    MOST_RATIO,
-    RATIO_LABEL,
-    Palette,
-    bare,
-    in_page,
-)
-from pix2pix.terminal import (
-    escape,
-)
+from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, Palette, bare, in_page
+from pix2pix.terminal import escape
 
-_CRITERIA = {  # figure: heading, +1 when more is better, unit
+_CRITERIA = {  # metric: heading, +1 when more is better, unit
     "psnr": ("PSNR", 1, " dB"),
     "ssim": ("SSIM", 1, ""),
     "delta_e2000": ("CIEDE2000", -1, ""),
@@ -36,7 +29,7 @@ _CRITERIA = {  # figure: heading, +1 when more is better, unit
 _PLACES = {"best": 0.0, "median": 0.5, "worst": 1.0}  # in the order from best to worst
 
 
-def build(result: dict[str, Any], models: Sequence[Colors]) -> str:
+def build_evaluation_page(result: Result, models: Sequence[ColorizerLike]) -> str:
     """What `evaluate` returned, and the models it was given -> a self-contained HTML document.
 
     The photos shown are read and colored again.
@@ -57,18 +50,18 @@ def build(result: dict[str, Any], models: Sequence[Colors]) -> str:
     )
 
 
-def _rows(result: dict[str, Any], columns: Sequence[str]) -> Iterator[tuple[str, str, table.Cells]]:
-    """Of each row its kind, its name, and of each figure the value and half its interval."""
+def _rows(result: Result, columns: Sequence[str]) -> Iterator[tuple[str, str, table.Cells]]:
+    """Of each row its kind, its name, and of each metric the value and half its interval."""
     for kind, row in result["rows"].items():
         halves = result["intervals"][kind]
         cells = [[table.cell(key, row), table.show_half(key, halves.get(key))] for key in columns]
         yield kind, table.label(kind, result), cells
 
 
-def pick(result: dict[str, Any], figure: str) -> dict[str, int]:
-    """The best, the median and the worst photo by a figure of the model: its place in `photos`."""
-    sign = _CRITERIA[figure][1]
-    values = np.array([photo["rows"]["model"][figure] for photo in result["photos"]], float)
+def pick(result: Result, metric: str) -> dict[str, int]:
+    """The best, the median and the worst photo by a metric of the model: its place in `photos`."""
+    sign = _CRITERIA[metric][1]
+    values = np.array([photo["rows"]["model"][metric] for photo in result["photos"]], float)
     order = np.argsort(-sign * values, kind="stable")
     return {place: int(order[round(at * (len(order) - 1))]) for place, at in _PLACES.items()}
 
@@ -80,29 +73,29 @@ class _Card(NamedTuple):
     versions: dict[str, str]  # addresses of pictures by label
 
 
-def _pictures(result: dict[str, Any], models: Sequence[Colors]) -> dict[str, list[_Card]]:
-    """Best, median and worst photo by each figure that the photos have, by the figure's heading."""
-    measured = [figure for figure in _CRITERIA if figure in result["photos"][0]["rows"]["model"]]
-    places = {figure: pick(result, figure) for figure in measured}
+def _pictures(result: Result, models: Sequence[ColorizerLike]) -> dict[str, list[_Card]]:
+    """Best, median and worst photo by each metric that the photos have, by the metric's heading."""
+    measured = [metric for metric in _CRITERIA if metric in result["photos"][0]["rows"]["model"]]
+    places = {metric: pick(result, metric) for metric in measured}
     folder, size = Path(result["folder"]), result["size"]
     versions = {
         i: _versions(folder / result["photos"][i]["path"], size, models)
         for i in {i for found in places.values() for i in found.values()}
     }
     blocks: dict[str, list[_Card]] = {}
-    for figure, found in places.items():
-        heading, _, unit = _CRITERIA[figure]
+    for metric, found in places.items():
+        heading, _, unit = _CRITERIA[metric]
         for place, i in found.items():
             photo = result["photos"][i]
-            value = table.show(figure, photo["rows"]["model"][figure]) + unit
+            value = table.show(metric, photo["rows"]["model"][metric]) + unit
             card = _Card(place.capitalize(), value, escape(photo["path"]), versions[i])
             blocks.setdefault(heading, []).append(card)
     return blocks
 
 
-def _versions(path: Path, size: int, models: Sequence[Colors]) -> dict[str, str]:
+def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[str, str]:
     """A photo in gray, as each model colors it, and as it was."""
-    truth = square(images.read(path).rgb, size)
+    truth = center_square(images.read(path).rgb, size)
     L, ab = rgb_to_net(to_tensor(truth[None]))
     letters = ("",) if len(models) == 1 else ("A ", "B ")
     versions = {
@@ -113,7 +106,7 @@ def _versions(path: Path, size: int, models: Sequence[Colors]) -> dict[str, str]
     return {label: jpeg(rgb) for label, rgb in versions.items()}
 
 
-def scatter(result: dict[str, Any]) -> str:
+def scatter(result: Result) -> str:
     """PSNR over gray against colorfulness over the truth's, a dot a photo -> inline SVG."""
     rows = [photo["rows"] for photo in result["photos"]]
     gain = np.array([row["model"]["psnr"] - row["gray"]["psnr"] for row in rows])

@@ -8,11 +8,20 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
-from pix2pix import report
 from pix2pix.color import rgb_to_net
 from pix2pix.errors import BadHint
-from pix2pix.report.curves import Film, Hints, Sizes, missed_by, renderings, true_hints
-from pix2pix.report.photos import batches, to_tensor, to_uint8
+from pix2pix.evaluate import evaluate
+from pix2pix.evaluate.curves import (
+    FilmCurve,
+    HintCurve,
+    SaturationCurve,
+    SizeCurve,
+    missed_by,
+    renderings,
+    true_hints,
+)
+from pix2pix.evaluate.photos import read_crops, to_tensor, to_uint8
+from pix2pix.evaluate.variants import VariantCurve
 from pix2pix.reveal import uniform_points
 
 
@@ -24,7 +33,7 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def batch(photos):
     """Made bright and pale: skimage clips what the gamut has no room for, we compress it."""
-    (found,) = batches(photos, 64, [])
+    (found,) = read_crops(photos, 64, [])
     found.truth = (255 * (0.45 + 0.45 * found.truth)).round() / 255
     return found
 
@@ -53,11 +62,11 @@ class Constant:
 
 def test_wrong_grays_cost_nothing_where_the_colors_stay(photos):
     """A tint the gamut has room for nearly everywhere: nothing is lost however the L ages."""
-    (batch,) = batches(photos, 64, [])
+    (batch,) = read_crops(photos, 64, [])
     model = Constant((-2.4, 11.0))
-    figures = Film(model).measure(batch, colored(model, batch))
+    table = FilmCurve(model).measure(batch, colored(model, batch))
     for name in ("orthochromatic", "blue-only", "faded", "grainy"):
-        assert figures[name]["psnr_lost"].abs().max() < 0.2
+        assert table[name]["psnr_lost"].abs().max() < 0.2
     aged = np.stack(model.seen[-5 * 6 :])
     assert (aged[..., 0] == aged[..., 1]).all() and (aged[..., 1] == aged[..., 2]).all()
 
@@ -71,11 +80,11 @@ def test_film_scores_aged_colors_at_the_true_lightness(batch):
             return super().rgb(rgb)
 
     model = Fooled()
-    figures = Film(model).measure(batch, colored(model, batch))
+    table = FilmCurve(model).measure(batch, colored(model, batch))
     L = rgb_to_net(batch.truth)[0]
     aged = renderings(batch.truth, L, batch.positions)["faded"]
     gray = to_uint8(torch.from_numpy(lab2rgb(_lab(aged)).transpose(0, 3, 1, 2)))
-    lost = figures["faded"]["psnr_lost"]
+    lost = table["faded"]["psnr_lost"]
     assert lost.abs().max() > 0.5
     for i, (truth, seen) in enumerate(zip(batch.rgb8, gray, strict=True)):
         scores = []
@@ -85,9 +94,9 @@ def test_film_scores_aged_colors_at_the_true_lightness(batch):
             joined = (lab2rgb(lab).clip(0, 1) * 255).round().astype(np.uint8)
             scores.append(peak_signal_noise_ratio(truth, joined))
         assert lost[i].item() == pytest.approx(scores[0] - scores[1], abs=0.05)
-    lost = [figures[name]["psnr_lost"] for name in figures if name not in ("plain", "mean")]
+    lost = [table[name]["psnr_lost"] for name in table if name not in ("plain", "mean")]
     assert len(lost) == 5
-    torch.testing.assert_close(figures["mean"]["psnr_lost"], torch.stack(lost).mean(0))
+    torch.testing.assert_close(table["mean"]["psnr_lost"], torch.stack(lost).mean(0))
 
 
 def _lab(L):
@@ -130,10 +139,10 @@ def test_the_lightness_of_the_models_own_result_does_not_count(photos):
             lab[..., 1:] = self.ab
             return (lab2rgb(lab) * 255).round().astype(np.uint8)
 
-    (batch,) = batches(photos, 64, [])
+    (batch,) = read_crops(photos, 64, [])
     model = Dim((-2.4, 11.0))
-    figures = Film(model).measure(batch, colored(model, batch))
-    assert figures["mean"]["psnr_lost"].abs().max() < 0.2
+    table = FilmCurve(model).measure(batch, colored(model, batch))
+    assert table["mean"]["psnr_lost"].abs().max() < 0.2
 
 
 # ---- sizes
@@ -141,10 +150,10 @@ def test_the_lightness_of_the_models_own_result_does_not_count(photos):
 
 def test_a_model_that_knows_the_answer_hardly_minds_the_size(batch):
     model = Paint(0.6)
-    figures = Sizes(model).measure(batch, colored(model, batch))
-    assert list(figures) == ["0.5", "0.71", "1", "1.41", "2"]
-    assert figures["1"]["delta_e2000"].max() == 0
-    assert figures["2"]["delta_e2000"].max() < figures["0.5"]["delta_e2000"].mean()
+    table = SizeCurve(model).measure(batch, colored(model, batch))
+    assert list(table) == ["0.5", "0.71", "1", "1.41", "2"]
+    assert table["1"]["delta_e2000"].max() == 0
+    assert table["2"]["delta_e2000"].max() < table["0.5"]["delta_e2000"].mean()
 
 
 def test_sizes_tell_colors_that_change_with_the_size(batch):
@@ -154,12 +163,12 @@ def test_sizes_tell_colors_that_change_with_the_size(batch):
             return super().rgb(rgb)
 
     model = BySide()
-    figures = Sizes(model).measure(batch, colored(model, batch))
+    table = SizeCurve(model).measure(batch, colored(model, batch))
     assert {photo.shape[0] for photo in model.seen} == {32, 45, 64, 90, 128}
     scaled = Image.fromarray(batch.rgb8[0]).resize((32, 32), Image.Resampling.LANCZOS)
     smallest = next(photo for photo in model.seen if len(photo) == 32)
     np.testing.assert_array_equal(smallest, np.asarray(scaled))
-    assert figures["0.71"]["delta_e2000"].mean() < 1
+    assert table["0.71"]["delta_e2000"].mean() < 1
     labs = [rgb2lab(photo) for photo in batch.rgb8]
     expected = []
     for lab in labs:
@@ -169,9 +178,9 @@ def test_sizes_tell_colors_that_change_with_the_size(batch):
         ]
         pair = [rgb2lab(lab2rgb(one).clip(0, 1)) for one in pair]
         expected.append(deltaE_ciede2000(*pair).mean())
-    got = figures["2"]["delta_e2000"].mean().item()
+    got = table["2"]["delta_e2000"].mean().item()
     assert got == pytest.approx(np.mean(expected), rel=0.05)
-    assert figures["2"]["colorfulness"].mean() > 2 * figures["1"]["colorfulness"].mean()
+    assert table["2"]["colorfulness"].mean() > 2 * table["1"]["colorfulness"].mean()
 
 
 # ---- hints
@@ -203,7 +212,7 @@ def test_every_photo_has_points_of_its_own(batch):
             return rgb
 
     told = []
-    Hints(Spy(1), [3]).measure(batch, batch.truth)
+    HintCurve(Spy(1), [3]).measure(batch, batch.truth)
     for i, points in enumerate(told):  # seeded by the photo's place in the folder
         assert points == [(x, y) for x, y, _ in true_hints(batch.rgb8[i], 3, i)]
     assert len({tuple(points) for points in told}) == len(batch.rgb8)
@@ -225,8 +234,10 @@ def test_hint_curve_of_a_model_that_obeys_and_of_one_that_does_not(photos):
         def rgb(self, rgb, hints=()):
             return super().rgb(rgb)
 
-    obeys = report.evaluate(photos, Paint(0.0), size=64, hints=(10, 1))["hints"]
-    deaf = report.evaluate(photos, Deaf(0.0), size=64, hints=(10, 1))["hints"]
+    obeys, deaf = (
+        evaluate(photos, model, size=64, curves=[HintCurve(model, (10, 1))])["hints"]
+        for model in (Paint(0.0), Deaf(0.0))
+    )
     assert list(obeys["rows"]) == ["1", "10"]
     assert obeys["rows"]["10"]["psnr_gain"] > obeys["rows"]["1"]["psnr_gain"] > 0
     low, high = obeys["intervals"]["10"]["psnr_gain"]
@@ -237,20 +248,24 @@ def test_hint_curve_of_a_model_that_obeys_and_of_one_that_does_not(photos):
     assert deaf["rows"]["10"]["delta_e2000_p95"] > deaf["rows"]["10"]["delta_e2000_median"]
 
 
-def test_hints_of_a_model_that_takes_none_are_refused(photos):
+def test_hints_of_a_model_that_takes_none_are_refused():
     with pytest.raises(BadHint, match="constant takes no hints"):
-        report.evaluate(photos, Constant(), size=64, hints=(1,))
+        HintCurve(Constant(), (1,))
 
 
-def test_hint_figures_of_all_hints_are_pooled():
+def test_hint_metrics_of_all_hints_are_pooled():
     errors = torch.arange(20.0).view(4, 5)
-    figures = {"5": {"psnr_gain": torch.ones(4), "delta_e2000": errors}}
-    row = Hints(Paint(1), [5]).summarize(figures)["rows"]["5"]
+    table = {"5": {"psnr_gain": torch.ones(4), "delta_e2000": errors}}
+    row = HintCurve(Paint(1), [5]).summarize(table)["rows"]["5"]
     assert row["delta_e2000_median"] == 9.5
     assert row["delta_e2000_p95"] == pytest.approx(np.percentile(np.arange(20), 95))
 
 
-# ---- takes
+# ---- variants
+
+
+def variants(photos, model):
+    return evaluate(photos, model, size=64, curves=[VariantCurve(model)])
 
 
 class Turned:
@@ -269,20 +284,20 @@ class Turned:
         return (lab2rgb(lab) * 255).round().astype(np.uint8)
 
 
-def test_takes_that_turn_the_hue_and_takes_that_pale(photos):
-    turned = report.evaluate(photos, Turned(), size=64, takes=True)["takes"]
+def test_variants_that_turn_the_hue_and_variants_that_pale(photos):
+    turned = variants(photos, Turned())["takes"]
     rows = turned["rows"]
     assert list(rows) == ["1", "2", "3", "together"]
     assert rows["together"]["hue_share"] > 0.99
     labs = [(60, 20 * np.cos(np.pi / 3 * s), 20 * np.sin(np.pi / 3 * s)) for s in (1, 2, 3)]
     between = [deltaE_ciede2000(labs[i], labs[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
     assert rows["together"]["delta_e2000"] == pytest.approx(np.mean(between), rel=0.02)
-    paled = report.evaluate(photos, Turned(chroma=True), size=64, takes=True)["takes"]["rows"]
+    paled = variants(photos, Turned(chroma=True))["takes"]["rows"]
     assert paled["together"]["hue_share"] < 0.05
     assert paled["together"]["delta_e2000"] < rows["together"]["delta_e2000"]
 
 
-def test_what_a_take_costs_is_counted_photo_by_photo(photos):
+def test_what_a_variant_costs_is_counted_photo_by_photo(photos):
     class Worse(Paint):
         def rgb(self, rgb, seed=None):
             truth = super().rgb(rgb)
@@ -290,7 +305,7 @@ def test_what_a_take_costs_is_counted_photo_by_photo(photos):
                 truth[::8] = truth[::8] // 4 * 4
             return truth if seed != 2 else np.full_like(rgb, 128)
 
-    result = report.evaluate(photos, Worse(0.5), size=64, takes=True)
+    result = variants(photos, Worse(0.5))
     rows, plain = result["takes"]["rows"], result["rows"]["model"]["psnr"]
     assert rows["1"]["psnr_lost"] == rows["1"]["over_1_db"] == rows["3"]["over_1_db"] == 0
     assert 0 < rows["3"]["psnr_lost"] < 0.9
@@ -300,7 +315,7 @@ def test_what_a_take_costs_is_counted_photo_by_photo(photos):
 
 
 def pixels(photos):
-    (batch,) = batches(photos, 64, [])
+    (batch,) = read_crops(photos, 64, [])
     return to_uint8(batch.truth)
 
 
@@ -320,7 +335,8 @@ class Faded(Paint):
 
 
 def test_a_saturation_that_restores_the_truth_is_the_best(photos):
-    result = report.evaluate(photos, Faded(), size=64, saturations=(2, 0, 1, 0.5))
+    curve = SaturationCurve(Faded(), (2, 0, 1, 0.5))
+    result = evaluate(photos, Faded(), size=64, curves=[curve])
     rows, plain = result["saturations"]["rows"], result["rows"]
     assert list(rows) == ["0", "0.5", "1", "2"]
     psnr = [row["psnr"] for row in rows.values()]

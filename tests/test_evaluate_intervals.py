@@ -2,27 +2,28 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
-from pix2pix.report import intervals
-from pix2pix.report.intervals import jackknife, resample, summarize
+from pix2pix.evaluate import intervals
+from pix2pix.evaluate.intervals import jackknife, resample, summarize
 
 
 def test_intervals_are_those_of_a_loop_over_numpy():
     values = torch.randn(40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    means, spans = summarize({"row": {"figure": values}}, draws=300, seed=5)
+    means, spans = summarize({"row": {"metric": values}}, draws=300, seed=5)
     rng = np.random.default_rng(5)
     drawn = [values.numpy()[rng.integers(40, size=40)].mean() for _ in range(300)]
-    assert means["row"]["figure"] == pytest.approx(values.mean().item())
-    assert spans["row"]["figure"] == pytest.approx(np.percentile(drawn, [2.5, 97.5]))
+    assert means["row"]["metric"] == pytest.approx(values.mean().item())
+    assert spans["row"]["metric"] == pytest.approx(np.percentile(drawn, [2.5, 97.5]))
 
 
 def test_a_mean_of_normal_values_has_the_interval_of_the_books():
     values = torch.randn(400, generator=torch.Generator().manual_seed(1))
-    _, spans = summarize({"row": {"figure": values}})
-    low, high = spans["row"]["figure"]
+    _, spans = summarize({"row": {"metric": values}})
+    low, high = spans["row"]["metric"]
     assert (high - low) / 2 == pytest.approx(1.96 * values.std().item() / 20, rel=0.1)
-    assert summarize({"row": {"figure": values}})[1] == spans  # the seed is fixed
+    assert summarize({"row": {"metric": values}})[1] == spans  # the seed is fixed
 
 
 def test_rows_are_resampled_together():
@@ -79,6 +80,13 @@ def test_the_jackknife_of_a_mean_is_the_interval_of_the_books():
     few = jackknife(mean, mean(torch.arange(7)), 7)["mean"]
     error = values[:7].std().item() / 7**0.5  # one photo left out at a time: exactly this
     assert (few[1] - few[0]) / 2 == pytest.approx(2.4469 * error, rel=1e-4)
+
+
+def test_quantiles_of_the_t_distribution_are_those_of_scipy():
+    degrees = range(3, intervals.GROUPS)
+    assert list(intervals.T_975) == list(degrees)
+    expected = scipy.stats.t.ppf(0.975, degrees)
+    np.testing.assert_allclose(list(intervals.T_975.values()), expected, rtol=1e-12)
 
 
 def test_the_jackknife_leaves_every_photo_out_once_and_needs_four():

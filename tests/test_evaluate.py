@@ -10,9 +10,10 @@ from skimage.color import lab2rgb, rgb2gray, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 from squeeze import save_features
 
-from pix2pix import report
 from pix2pix.errors import DataError
-from pix2pix.report.photos import find
+from pix2pix.evaluate import evaluate, format_table
+from pix2pix.evaluate.feature_metrics import SqueezeNetMetrics
+from pix2pix.evaluate.photos import find_photos
 
 
 class Paint:
@@ -46,7 +47,7 @@ def photos(tmp_path_factory):
 
 
 def test_rows_are_those_computed_by_hand(photos):
-    result = report.evaluate(photos, Paint(1.0), size=64)
+    result = evaluate(photos, Paint(1.0), size=64)
     assert result["pictures"] == 10
     assert [(s["path"], s["code"]) for s in result["skipped"]] == [
         (str(photos / "broken.png"), result["skipped"][0]["code"])
@@ -73,7 +74,7 @@ def test_rows_are_those_computed_by_hand(photos):
 
 
 def test_figures_tell_half_the_chroma(photos):
-    rows = report.evaluate(photos, Paint(0.5), size=64)["rows"]
+    rows = evaluate(photos, Paint(0.5), size=64)["rows"]
     true = rows["truth"]["colorfulness"]
     assert rows["model"]["colorfulness_ratio"] == pytest.approx(0.5, abs=0.1)
     assert rows["model"]["colorfulness_error"] == pytest.approx(0.5 * true, rel=0.2)
@@ -91,17 +92,17 @@ def test_photos_are_resized_to_the_short_side_and_cropped(tmp_path):
             seen.append(rgb)
             return super().rgb(rgb)
 
-    report.evaluate(tmp_path, Spy(1), size=50)
+    evaluate(tmp_path, Spy(1), size=50)
     expected = Image.fromarray(wide).resize((75, 50), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(seen[0], np.asarray(expected)[:, 12:62])
-    report.evaluate(tmp_path, Spy(1), size=200)
+    evaluate(tmp_path, Spy(1), size=200)
     np.testing.assert_array_equal(seen[1], wide[:, 50:250])
 
 
 def test_features_add_the_frechet_distance(photos, tmp_path):
-    weights = save_features(tmp_path / "squeeze.safetensors")
-    half = report.evaluate(photos, Paint(0.5), size=64, features=weights)["rows"]
-    full = report.evaluate(photos, Paint(1.0), size=64, features=weights)["rows"]
+    nets = [SqueezeNetMetrics(save_features(tmp_path / "squeeze.safetensors"))]
+    half = evaluate(photos, Paint(0.5), size=64, feature_metrics=nets)["rows"]
+    full = evaluate(photos, Paint(1.0), size=64, feature_metrics=nets)["rows"]
     assert half["gray"]["share_closed"] == 0
     assert 0.2 < half["model"]["share_closed"] < full["model"]["share_closed"]
     assert full["model"]["share_closed"] > 0.98
@@ -109,8 +110,8 @@ def test_features_add_the_frechet_distance(photos, tmp_path):
 
 
 def test_table_has_a_line_a_row_and_survives_json(photos):
-    result = report.evaluate(photos, Paint(0.5), size=64)
-    lines = report.format_table(json.loads(json.dumps(result))).splitlines()
+    result = evaluate(photos, Paint(0.5), size=64)
+    lines = format_table(json.loads(json.dumps(result))).splitlines()
     assert [line.split()[0] for line in lines[1:9:2]] == ["gray", "sepia", "model", "truth"]
     assert f"{result['rows']['sepia']['psnr']:.2f}" in lines[3]
     low, high = result["intervals"]["sepia"]["psnr"]
@@ -121,9 +122,9 @@ def test_table_has_a_line_a_row_and_survives_json(photos):
 
 def test_a_folder_without_photos_is_refused(tmp_path):
     with pytest.raises(DataError, match="No photo"):
-        report.evaluate(tmp_path, Paint(1))
+        evaluate(tmp_path, Paint(1))
     with pytest.raises(DataError, match="no folder"):
-        report.evaluate(tmp_path / "missing", Paint(1))
+        evaluate(tmp_path / "missing", Paint(1))
 
 
 def test_thumbnails_and_outputs_are_no_photos(tmp_path):
@@ -131,8 +132,10 @@ def test_thumbnails_and_outputs_are_no_photos(tmp_path):
     for name in ("a.png", "a.color.png", "@eaDir/a.png/THUMB.png", ".b.png", "#recycle/c.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         photo.save(tmp_path / name)
-    assert [p["path"] for p in report.evaluate(tmp_path, Paint(1))["photos"]] == ["a.png"]
-    others = [path.name for path in find(tmp_path, outputs=True)]  # another run's are looked for
+    assert [p["path"] for p in evaluate(tmp_path, Paint(1))["photos"]] == ["a.png"]
+    others = [
+        path.name for path in find_photos(tmp_path, outputs=True)
+    ]  # another run's are looked for
     assert others == ["a.color.png", "a.png"]
 
 
@@ -141,4 +144,4 @@ def test_gray_photos_are_refused(tmp_path):
     for i in range(2):
         Image.fromarray(gray).save(tmp_path / f"{i}.png")
     with pytest.raises(DataError, match="gray"):
-        report.evaluate(tmp_path, Paint(1), size=64)
+        evaluate(tmp_path, Paint(1), size=64)

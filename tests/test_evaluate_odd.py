@@ -8,11 +8,14 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from pix2pix import report
+from pix2pix import evaluate as evaluation
 from pix2pix.errors import DataError
+from pix2pix.evaluate import format_table
+from pix2pix.evaluate.curves import FilmCurve, HintCurve, SaturationCurve, SizeCurve
+from pix2pix.evaluate.feature_metrics import SqueezeNetMetrics
+from pix2pix.evaluate.variants import VariantCurve
 from pix2pix.metrics import kernel_distance
-from pix2pix.report import measure
-from pix2pix.report.command import _strict
+from pix2pix.report.evaluate_command import _strict
 
 
 class Half:
@@ -28,17 +31,15 @@ class Half:
 
 
 class Same:
-    """A yardstick whose features are the mean colors."""
+    """A feature metric whose features are the mean colors."""
 
-    figures = ("kid", "frechet", "share_closed")
+    names = ("kid", "frechet", "share_closed")
 
     def measure(self, rows):
         return {name: {"features": rgb.mean((2, 3))} for name, rgb in rows.items()}
 
     def summarize(self, model, truth, gray):
-        from pix2pix.report.yardsticks import Squeeze
-
-        return Squeeze.summarize(self, model, truth, gray)
+        return SqueezeNetMetrics.summarize(self, model, truth, gray)
 
 
 COLOR = [skimage.data.astronaut()[i : i + 64, 200:264] for i in range(0, 300, 60)]
@@ -57,8 +58,13 @@ SETS = {
     "black": BLACK,
     "nearly gray": [rgb + np.array([3, 0, 0], np.uint8) for rgb in GRAY[:1]],
 }
-EVERYTHING = {"hints": (1, 2), "film": True, "sizes": True, "takes": True, "saturations": (0, 2)}
-PLAIN = {}
+EVERYTHING = [
+    HintCurve(Half(), (1, 2)),
+    FilmCurve(Half()),
+    SizeCurve(Half()),
+    VariantCurve(Half()),
+    SaturationCurve(Half(), (0, 2)),
+]
 
 
 def save(folder, pictures):
@@ -68,10 +74,9 @@ def save(folder, pictures):
     return folder
 
 
-def evaluate(monkeypatch, folder, other=False, **options):
-    monkeypatch.setattr(measure, "Squeeze", lambda *_: Same())
+def evaluate(folder, other=False, **options):
     options |= {"other": Half()} if other else {}
-    return report.evaluate(folder, Half(), size=32, features="any", **options)
+    return evaluation.evaluate(folder, Half(), size=32, feature_metrics=[Same()], **options)
 
 
 def floats(part):
@@ -83,66 +88,66 @@ def floats(part):
 
 
 @pytest.mark.filterwarnings("error")
-def test_every_set_ends_in_figures_or_in_one_line(tmp_path, monkeypatch):
+def test_every_set_ends_in_metrics_or_in_one_line(tmp_path):
     ended = {}
     for name, pictures in SETS.items():
         folder = save(tmp_path / name.replace(" ", "_"), pictures)
-        for other, options in ((False, EVERYTHING), (True, {"against": folder})):
+        for other, options in ((False, {"curves": EVERYTHING}), (True, {"against": folder})):
             try:
-                result = evaluate(monkeypatch, folder, other, **options)
+                result = evaluate(folder, other, **options)
             except DataError as error:
                 assert "\n" not in str(error)
                 ended[name, other] = "one line"
                 continue
             assert all(map(math.isfinite, floats(result))), name
-            text = report.format_table(json.loads(json.dumps(result, allow_nan=False)))
+            text = format_table(json.loads(json.dumps(result, allow_nan=False)))
             assert "nan" not in text and "inf" not in text and "None" not in text, text
-            ended[name, other] = "figures"
+            ended[name, other] = "metrics"
     lines = [key for key, how in ended.items() if how == "one line"]
     assert {name for name, _ in lines} == {"gray", "one gray", "black"}
-    print(f"odd photos: {len(ended)} of {2 * len(SETS)} end in figures or in one line")
+    print(f"odd photos: {len(ended)} of {2 * len(SETS)} end in metrics or in one line")
 
 
-def test_one_photo_has_no_interval_and_no_distance(tmp_path, monkeypatch):
+def test_one_photo_has_no_interval_and_no_distance(tmp_path):
     folder = save(tmp_path / "one", COLOR[:1])
-    result = evaluate(monkeypatch, folder, other=True, against=folder)
+    result = evaluate(folder, other=True, against=folder)
     intervals = [result["intervals"], result["over_sepia"]["intervals"]]
     intervals += [result["compare"]["intervals"]]
     assert {v for part in intervals for row in part.values() for v in row.values()} == {None}
-    assert {result["rows"]["model"][k] for k in Same.figures} == {None}
-    text = report.format_table(result)
+    assert {result["rows"]["model"][k] for k in Same.names} == {None}
+    text = format_table(result)
     assert "±" not in text and "one photo has no interval" in text and "- cannot be told" in text
     assert text.splitlines()[1].split()[-3:] == ["-"] * 3
     assert "1 photo at 32 px" in text
 
 
-def test_the_curves_of_one_photo_have_none_either(tmp_path, monkeypatch):
-    result = evaluate(monkeypatch, save(tmp_path / "one", COLOR[:1]), **EVERYTHING)
-    for name in EVERYTHING:
-        rows = result[name]["intervals"].values()
-        assert {value for row in rows for value in row.values()} == {None}, name
+def test_the_curves_of_one_photo_have_none_either(tmp_path):
+    result = evaluate(save(tmp_path / "one", COLOR[:1]), curves=EVERYTHING)
+    for curve in EVERYTHING:
+        rows = result[curve.name]["intervals"].values()
+        assert {value for row in rows for value in row.values()} == {None}, curve.name
 
 
-def test_the_page_of_one_photo_says_nothing_of_intervals(tmp_path, monkeypatch):
-    from pix2pix.report import page
+def test_the_page_of_one_photo_says_nothing_of_intervals(tmp_path):
+    from pix2pix.report.evaluation_page import build_evaluation_page
 
     folder = save(tmp_path / "one", COLOR[:1])
-    html = page.build(evaluate(monkeypatch, folder), [Half()])
+    html = build_evaluation_page(evaluate(folder), [Half()])
     assert "±" not in html and "nan" not in html.lower().replace("nance", "")
     assert "one photo has no interval" in html and "<td>-<" in html
 
 
-def test_a_share_of_no_color_is_a_dash_and_null(tmp_path, monkeypatch):
-    """Of two takes that are gray, no difference is one of hue."""
+def test_a_share_of_no_color_is_a_dash_and_null(tmp_path):
+    """Of variants that are gray, no difference is one of hue."""
 
     class Gray(Half):
         def rgb(self, rgb, **_):
             return np.repeat(rgb[..., :1], 3, 2)
 
     folder = save(tmp_path / "two", COLOR[:2])
-    result = report.evaluate(folder, Gray(), size=32, takes=True)
+    result = evaluation.evaluate(folder, Gray(), size=32, curves=[VariantCurve(Gray())])
     assert result["takes"]["rows"]["together"]["hue_share"] is None
-    last = report.format_table(result).splitlines()[-1]
+    last = format_table(result).splitlines()[-1]
     assert last.split() == ["of", "it", "hue", "-"]
 
 

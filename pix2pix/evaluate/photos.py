@@ -1,6 +1,6 @@
 """Photos of a folder as batches of squares, and another tool's versions of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from pix2pix import images
 from pix2pix.errors import DataError, PhotoError
+from pix2pix.evaluate.result import Skipped
 from pix2pix.names import is_clutter, is_photo
 
 _BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
@@ -19,8 +20,8 @@ _MARK = ".color"  # at the end of the names that `pix2pix colorize` gives
 
 
 @dataclass
-class Batch:
-    """Photos: `truth` rgb (B,3,size,size) in [0, 1], in steps of 1/255."""
+class Crops:
+    """Center squares of photos: `truth` rgb (B, 3, size, size) in [0, 1], in steps of 1/255."""
 
     paths: list[str]
     """Relative to the folder."""
@@ -32,21 +33,21 @@ class Batch:
 
     @property
     def rgb8(self) -> np.ndarray:
-        """(B,size,size,3) uint8."""
+        """(B, size, size, 3) uint8."""
         return to_uint8(self.truth)
 
 
 def to_uint8(rgb: Tensor) -> np.ndarray:
-    """Rgb (B,3,H,W) in [0, 1] -> (B,H,W,3) uint8."""
+    """Rgb (B, 3, H, W) in [0, 1] -> (B, H, W, 3) uint8."""
     return (255 * rgb).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def to_tensor(rgb: np.ndarray) -> Tensor:
-    """Rgb (B,H,W,3) uint8 -> (B,3,H,W) in [0, 1]."""
+    """Rgb (B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
     return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
 
 
-def find(folder: str | Path, *, outputs: bool = False) -> list[Path]:
+def find_photos(folder: str | Path, *, outputs: bool = False) -> list[Path]:
     """Every photo under a folder, by name; with `outputs` also what `pix2pix colorize` wrote.
 
     Thumbnails, trash and hidden files are none (see names.py). Raises DataError when it is no
@@ -60,35 +61,39 @@ def find(folder: str | Path, *, outputs: bool = False) -> list[Path]:
     return [p for p in found if is_photo(p.relative_to(folder).parts)]
 
 
-def batches(
-    folder: str | Path, size: int, skipped: list[dict[str, str]], *, desc: str = "evaluate"
-) -> Iterator[Batch]:
-    """Read the photos under a folder as center squares; name the unreadable ones in `skipped`."""
-    found: list[tuple[str, np.ndarray, tuple[int, int]]] = []
-    count = 0
-    for path in tqdm(find(folder), desc=desc, unit="photo", disable=None):
+def read_photos(paths: Iterable[Path], skipped: list[Skipped]) -> Iterator[tuple[Path, np.ndarray]]:
+    """Read photos one by one, rgb (H, W, 3) uint8; name the unreadable ones in `skipped`."""
+    for path in paths:
         try:
             rgb = images.read(path).rgb
         except PhotoError as error:
             skipped.append({"path": str(path), "code": error.code, "reason": error.reason})
-            continue
-        found.append((str(path.relative_to(folder)), square(rgb, size), rgb.shape[:2]))
+        else:
+            yield path, rgb
+
+
+def read_crops(folder: str | Path, size: int, skipped: list[Skipped]) -> Iterator[Crops]:
+    """Read the photos under a folder as center squares; name the unreadable ones in `skipped`."""
+    found: list[tuple[str, np.ndarray, tuple[int, int]]] = []
+    count = 0
+    paths = tqdm(find_photos(folder), desc="evaluate", unit="photo", disable=None)
+    for path, rgb in read_photos(paths, skipped):
+        found.append((str(path.relative_to(folder)), center_square(rgb, size), rgb.shape[:2]))
         if len(found) == _BATCH:
-            yield _batch(found, count)
+            yield _stack(found, count)
             count, found = count + _BATCH, []
     if found:
-        yield _batch(found, count)
+        yield _stack(found, count)
 
 
-def _batch(found: list[tuple[str, np.ndarray, tuple[int, int]]], count: int) -> Batch:
+def _stack(found: list[tuple[str, np.ndarray, tuple[int, int]]], count: int) -> Crops:
     paths, squares, shapes = zip(*found, strict=True)
-    return Batch(
-        list(paths), np.arange(count, count + len(paths)), to_tensor(np.stack(squares)), [*shapes]
-    )
+    positions = np.arange(count, count + len(paths))
+    return Crops([*paths], positions, to_tensor(np.stack(squares)), [*shapes])
 
 
-def square(rgb: np.ndarray, size: int) -> np.ndarray:
-    """Resize and crop rgb (H,W,3) uint8 to its center square (size,size,3)."""
+def center_square(rgb: np.ndarray, size: int) -> np.ndarray:
+    """Resize and crop rgb (H, W, 3) uint8 to its center square (size, size, 3)."""
     height, width = rgb.shape[:2]
     if min(height, width) != size:
         scale = size / min(height, width)
@@ -99,7 +104,7 @@ def square(rgb: np.ndarray, size: int) -> np.ndarray:
     return np.array(rgb[top : top + size, left : left + size])
 
 
-class Others:
+class OtherResults:
     """Another tool's colored versions of the photos, found by name in a folder of its own.
 
     `b/a.jpg` is looked for as `b/a` with any extension of a picture, and as `b/a.color`. What is
@@ -108,16 +113,15 @@ class Others:
 
     def __init__(self, folder: str | Path, size: int):
         self.folder, self.size = Path(folder), size
-        self.missing: list[dict[str, str]] = []
-        self._files = {
-            p.relative_to(folder).with_suffix("").as_posix(): p for p in find(folder, outputs=True)
-        }
+        self.missing: list[Skipped] = []
+        found = find_photos(folder, outputs=True)
+        self._files = {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
 
-    def rows(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of a batch: rgb (B,3,size,size) in [0, 1], and which are there (B,) bool."""
-        rgb = torch.zeros_like(batch.truth)
+    def rows(self, crops: Crops) -> tuple[Tensor, Tensor]:
+        """Of a batch: rgb (B, 3, size, size) in [0, 1], and which are there (B,) bool."""
+        rgb = torch.zeros_like(crops.truth)
         there = torch.zeros(len(rgb), dtype=torch.bool)
-        for i, (path, shape) in enumerate(zip(batch.paths, batch.shapes, strict=True)):
+        for i, (path, shape) in enumerate(zip(crops.paths, crops.shapes, strict=True)):
             found = self._read(path, shape)
             if found is not None:
                 rgb[i] = to_tensor(found[None])[0]
@@ -137,7 +141,7 @@ class Others:
             return None
         height, width = rgb.shape[:2]
         if (height, width) == shape:
-            return square(rgb, self.size)
+            return center_square(rgb, self.size)
         if height == width == self.size:
             return rgb
         sizes = f"{width}x{height} pixels, not {shape[1]}x{shape[0]} or {self.size}x{self.size}"

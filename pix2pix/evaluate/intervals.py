@@ -1,6 +1,6 @@
-"""Intervals: what a figure of a few hundred photos is worth, by the bootstrap or the jackknife.
+"""Intervals: how far to trust a mean over a few hundred photos, by bootstrap or jackknife.
 
-All figures are resampled together, the same photos in every row, so that differences between rows
+All metrics are resampled together, the same photos in every row, so that differences between rows
 are paired. Means get the bootstrap. Distances between sets of photos do not bear it: a photo drawn
 twice makes a set narrower than it is. They get the jackknife, which leaves photos out.
 Source: Efron & Tibshirani 1993, chapters 13 (percentile intervals) and 11 (jackknife).
@@ -9,45 +9,59 @@ Source: Efron & Tibshirani 1993, chapters 13 (percentile intervals) and 11 (jack
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import scipy.stats
 import torch
 from torch import Tensor
 
-Figure = Tensor | tuple[Tensor, Tensor]
+from pix2pix.evaluate.result import Intervals, Means, Section
+
+MetricTable = dict[str, dict[str, Tensor]]
+"""By row and metric the photos' values, (N,); hints have (N, K), features (N, D)."""
+PerPhoto = Tensor | tuple[Tensor, Tensor]
 """One value a photo (N,), NaN where there is none; or two such, for the ratio of their sums."""
-Means = dict[str, dict[str, float | None]]
-"""None where a figure is not defined, such as a share of no color."""
-Intervals = dict[str, dict[str, list[float] | None]]
-"""None where fewer than two photos have a value: one says nothing of how far it varies."""
 
 DRAWS, SEED = 1000, 0
 GROUPS = 20  # of photos, which the jackknife leaves out in turn
 _AT_ONCE = 2**24  # draws times photos held at a time: 128 MB
+# fmt: off
+T_975 = dict(zip(range(3, GROUPS), (  # degrees of freedom: 97.5 % quantile of Student's t
+    3.1824463052837078, 2.7764451051977934, 2.5705818356363146, 2.4469118511449786,
+    2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274,
+    2.200985160091639, 2.1788128296672284, 2.1603686564627913, 2.144786687917804,
+    2.131449545559776, 2.1199052992212546, 2.1098155778333156, 2.1009220402410382,
+    2.0930240544083087,
+), strict=True))
+# fmt: on
 
 
 def summarize(
-    table: Mapping[str, Mapping[str, Figure]], *, draws: int = DRAWS, seed: int = SEED
+    table: Mapping[str, Mapping[str, PerPhoto]], *, draws: int = DRAWS, seed: int = SEED
 ) -> tuple[Means, Intervals]:
-    """Figures of rows -> their means, and for each the 95 % interval [low, high] of the mean.
+    """Values of the photos -> their means, and for each the 95 % interval [low, high] of the mean.
 
     The interval is that of `draws` samples of the photos, as many and with replacement, the same
-    for every figure. None for a figure that is not defined, and for an interval of one photo.
+    for every metric. None for a metric that is not defined, and for an interval of one photo.
     """
-    names = [(row, figure) for row, figures in table.items() for figure in figures]
+    names = [(row, metric) for row, metrics in table.items() for metric in metrics]
     if not names:
         return {row: {} for row in table}, {row: {} for row in table}
-    pairs = [_parts(table[row][figure]) for row, figure in names]
+    pairs = [_parts(table[row][metric]) for row, metric in names]
     above = np.stack([a for a, _ in pairs], 1)
     below = np.stack([b for _, b in pairs], 1)
     drawn = resample(above, below, draws=draws, seed=seed)
     means: Means = {row: {} for row in table}
     intervals: Intervals = {row: {} for row in table}
-    for k, (row, figure) in enumerate(names):
+    for k, (row, metric) in enumerate(names):
         count = int((below[:, k] > 0).sum())  # of photos that say something
-        means[row][figure] = float(above[:, k].sum() / below[:, k].sum()) if count else None
+        means[row][metric] = float(above[:, k].sum() / below[:, k].sum()) if count else None
         ends = np.nanpercentile(drawn[:, k], (2.5, 97.5)).tolist() if count > 1 else None
-        intervals[row][figure] = ends
+        intervals[row][metric] = ends
     return means, intervals
+
+
+def section(table: Mapping[str, Mapping[str, PerPhoto]]) -> Section:
+    """Values of the photos -> the `rows` of their means and the `intervals` of these."""
+    rows, intervals = summarize(table)
+    return {"rows": rows, "intervals": intervals}
 
 
 def resample(above: np.ndarray, below: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
@@ -69,24 +83,24 @@ def resample(above: np.ndarray, below: np.ndarray, *, draws: int, seed: int) -> 
 
 
 def jackknife(
-    figures: Callable[[Tensor], Mapping[str, float | None]],
+    metrics_of: Callable[[Tensor], Mapping[str, float | None]],
     whole: Mapping[str, float | None],
     count: int,
     *,
     seed: int = SEED,
 ) -> dict[str, list[float] | None]:
-    """For each figure of a set of `count` photos its 95 % interval [low, high].
+    """For each metric of a set of `count` photos its 95 % interval [low, high].
 
-    `whole` are the figures, `figures` gives those of the photos at some places (n,). `GROUPS`
-    groups of photos, or each photo where there are fewer, are left out in turn. {} for fewer than 4
-    photos; None for a figure that some of these sets do not have.
+    `whole` are the metrics of all, `metrics_of` gives those of the photos at some places (n,).
+    `GROUPS` groups of photos, or each photo where there are fewer, are left out in turn. {} for
+    fewer than 4 photos; None for a metric that some of these sets do not have.
     """
     groups = min(GROUPS, count)
     if count < 4:
         return {}
     order = torch.from_numpy(np.random.default_rng(seed).permutation(count))
     without = [
-        figures(torch.cat([part for j, part in enumerate(order.tensor_split(groups)) if j != i]))
+        metrics_of(torch.cat([part for j, part in enumerate(order.tensor_split(groups)) if j != i]))
         for i in range(groups)
     ]
     intervals: dict[str, list[float] | None] = {}
@@ -96,17 +110,17 @@ def jackknife(
             intervals[name] = None
             continue
         error = np.sqrt((groups - 1) * left.var())  # standard error
-        half = float(scipy.stats.t.ppf(0.975, groups - 1) * error)
+        half = float(T_975[groups - 1] * error)
         intervals[name] = [value - half, value + half]
     return intervals
 
 
-def _parts(figure: Figure) -> tuple[np.ndarray, np.ndarray]:
+def _parts(values: PerPhoto) -> tuple[np.ndarray, np.ndarray]:
     """What is summed above and below the line (N,), 0 where a photo has no value."""
-    if isinstance(figure, tuple):
-        above, below = (part.double().numpy() for part in figure)
+    if isinstance(values, tuple):
+        above, below = (part.double().numpy() for part in values)
         here = np.isfinite(above) & np.isfinite(below)
         return np.where(here, above, 0), np.where(here, below, 0)
-    values = figure.double().numpy()
-    here = np.isfinite(values)
-    return np.where(here, values, 0), here.astype(np.float64)
+    numbers = values.double().numpy()
+    here = np.isfinite(numbers)
+    return np.where(here, numbers, 0), here.astype(np.float64)

@@ -1,11 +1,13 @@
 """Tables: what `evaluate` found as lines of text, at most 100 columns wide."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from pix2pix.evaluate.result import Comparison, CurveName, Intervals, Means, Result, Section
 from pix2pix.terminal import escape, spell
 
 Cells = list[list[str]]
+Show = Callable[[str, float | None], str]
 
 COLUMNS = {  # key: heading, format
     "psnr": ("PSNR dB", "{:.2f}"),
@@ -26,12 +28,40 @@ _MOST = 10  # columns that fit into 100 characters
 _HALVES = {"colorfulness_ratio": "{:.1%}", "kid": "{:.1g}"}  # formats of half intervals
 _UNKNOWN = "-"
 _NOTES = {
-    "lpips_like": "~LPIPS is LPIPS-like, on SqueezeNet: for rows of one table, not for published "
-    "figures",
+    "lpips_like": "~LPIPS is LPIPS-like, on SqueezeNet: for rows of one table, not to compare with "
+    "published ones",
 }
 
 
-def format_table(result: dict[str, Any], *, encoding: str | None = None) -> str:
+class _Column(NamedTuple):
+    """One metric of a curve's rows, and beside it half of its interval where it has one."""
+
+    heading: str
+    metric: str
+    form: str = "{:.2f}"
+    half: str | None = None  # the key in COLUMNS whose format it gets
+
+
+_GAIN = _Column("PSNR gain dB", "psnr_gain", "{:+.2f}", "psnr")
+_LOST = _Column("PSNR lost dB", "psnr_lost", "{:z.2f}", "psnr")
+_OFTEN = _Column("photos that lose > 1 dB", "over_1_db", "{:.0%}")
+_PSNR = _Column("PSNR dB", "psnr", half="psnr")
+_OVER_GRAY = _Column("over gray", "over_gray", "{:+.2f}", "psnr")
+_MEDIAN = _Column("ΔE at hints: median", "delta_e2000_median")
+_P95 = _Column("95th percentile", "delta_e2000_p95")
+_APART = _Column("ΔE2000 from 1", "delta_e2000", half="delta_e2000")
+_COLORFUL = _Column("colorful", "colorfulness", "{:.1f}", "colorfulness")
+_RATIO = _Column("of true", "colorfulness_ratio", "{:.0%}", "colorfulness_ratio")
+_CURVES: dict[CurveName, tuple[str, str, tuple[_Column, ...]]] = {  # heading, first column, others
+    "hints": ("With hints of the true colors", "hints", (_GAIN, _MEDIAN, _P95)),
+    "film": ("As from old film", "film", (_LOST, _COLORFUL)),
+    "sizes": ("With the input scaled", "input scaled", (_APART, _COLORFUL)),
+    "takes": ("Three variants, by seed", "seed", (_LOST, _OFTEN)),
+    "saturations": ("With other saturations", "saturation", (_PSNR, _OVER_GRAY, _RATIO)),
+}
+
+
+def format_table(result: Result, *, encoding: str | None = None) -> str:
     """Lay out what `evaluate` returned as lines of text: each row, and below it the intervals.
 
     `±` is half of the 95 % bootstrap interval of the mean above it. What `encoding` lacks is
@@ -40,43 +70,41 @@ def format_table(result: dict[str, Any], *, encoding: str | None = None) -> str:
     columns = columns_of(result)
     near = [key for key in columns if key not in _FROM_NETS]
     tables = [columns] if len(columns) <= _MOST else [near, [k for k in columns if k not in near]]
-    cells = [_rows(result, keys) for keys in tables] + [*sections(result).values()]
+    means, intervals = result["rows"], result["intervals"]
+    cells = [_rows("", means, intervals, keys, result, show) for keys in tables]
+    cells += sections(result).values()
     blocks = [align([spell(cell, encoding) for cell in line] for line in one) for one in cells]
     said = "\n".join([about(result), *notes(result)])
     blocks.insert(len(tables), spell(said, encoding))
     return "\n\n".join(blocks)
 
 
-def sections(result: dict[str, Any]) -> dict[str, Cells]:
+def sections(result: Result) -> dict[str, Cells]:
     """What a result has beside its rows: by heading the cells of a table, its head first."""
-    found = {"Over sepia": _over_sepia(result)}
+    means, intervals = result["over_sepia"]["rows"], result["over_sepia"]["intervals"]
+    keys = [key for key in COLUMNS if key in means["model"]]
+    found = {"Over sepia": _rows("over sepia", means, intervals, keys, result, _signed)}
     if "compare" in result:
         found["A less B"] = _compare(result["compare"])
         found["Photos where A and B differ most"] = _named(result["compare"])
-    for key, heading, lay_out in (
-        ("hints", "With true colors told", _hints),
-        ("film", "As from old film", _film),
-        ("sizes", "With the input scaled", _sizes),
-        ("takes", "Three takes", _takes),
-        ("saturations", "With stronger and weaker colors", _saturations),
-    ):
-        if key in result:
-            found[heading] = lay_out(result[key])
+    for name, (heading, first, columns) in _CURVES.items():
+        if name in result:
+            found[heading] = _curve(first, columns, result[name])
     return found
 
 
-def columns_of(result: dict[str, Any]) -> list[str]:
-    """Keys of the figures that a result has, in the table's order."""
+def columns_of(result: Result) -> list[str]:
+    """Keys of the metrics that a result has, in the table's order."""
     return [key for key in COLUMNS if key in result["rows"]["gray"]]
 
 
-def label(name: str, result: dict[str, Any]) -> str:
+def label(name: str, result: Result) -> str:
     """A row's name as it is shown: two models are A and B."""
     return {"model": "A", "other": "B"}.get(name, name) if "other" in result else name
 
 
 def show(key: str, value: float | None) -> str:
-    """A figure in its column's format; a dash for None."""
+    """A metric in its column's format; a dash for None."""
     return known(COLUMNS[key][1], value)
 
 
@@ -86,7 +114,7 @@ def known(form: str, value: float | None) -> str:
 
 
 def cell(key: str, row: Mapping[str, float | None]) -> str:
-    """A row's figure in its column's format; nothing where the row does not have it."""
+    """A row's metric in its column's format; nothing where the row does not have it."""
     return show(key, row[key]) if key in row else ""
 
 
@@ -98,7 +126,7 @@ def show_half(key: str, interval: Sequence[float] | None) -> str:
     return "±" + form.format((interval[1] - interval[0]) / 2)
 
 
-def about(result: dict[str, Any]) -> str:
+def about(result: Result) -> str:
     """One line: how many photos, their size, the model."""
     models = f"model {result['model']}"
     if "other" in result:
@@ -113,11 +141,11 @@ def about(result: dict[str, Any]) -> str:
     return line
 
 
-def notes(result: dict[str, Any]) -> list[str]:
+def notes(result: Result) -> list[str]:
     """What has to be said below the table."""
     said = ["± half of the 95 % bootstrap interval (1,000 draws of the photos)"]
     if result["pictures"] < 2:
-        said = ["one photo has no interval: how far a figure would vary, several photos tell"]
+        said = ["one photo has no interval: how far a metric would vary, several photos tell"]
     elif "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
         said += ["± of distances between sets: the jackknife's (20 groups left out in turn)"]
     if _lacks(result):
@@ -125,12 +153,12 @@ def notes(result: dict[str, Any]) -> list[str]:
     return [*said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
 
 
-def _lacks(part: Any) -> bool:
-    """Whether a figure of `rows`, at any depth, is None."""
+def _lacks(part: object) -> bool:
+    """Whether a metric of `rows`, at any depth, is None."""
     if not isinstance(part, dict):
         return False
-    figures = [figure for row in part.get("rows", {}).values() for figure in row.values()]
-    return None in figures or any(_lacks(inner) for inner in part.values())
+    unknown = any(None in row.values() for row in part.get("rows", {}).values())
+    return unknown or any(map(_lacks, part.values()))
 
 
 def align(cells: Iterable[Sequence[str]]) -> str:
@@ -143,26 +171,19 @@ def align(cells: Iterable[Sequence[str]]) -> str:
     )
 
 
-def _rows(result: dict[str, Any], columns: Sequence[str]) -> Cells:
-    cells = [["", *(COLUMNS[key][0] for key in columns)]]
-    for name, row in result["rows"].items():
-        halves = result["intervals"][name]
-        cells.append([label(name, result), *(cell(key, row) for key in columns)])
-        cells.append(["", *(show_half(key, halves.get(key)) for key in columns)])
-    return [line for line in cells if any(line)]
-
-
-def _over_sepia(result: dict[str, Any]) -> Cells:
-    rows, intervals = (result["over_sepia"][key] for key in ("rows", "intervals"))
-    columns = [key for key in COLUMNS if key in rows["model"]]
-    cells = [["over sepia", *(COLUMNS[key][0] for key in columns)]]
+def _rows(
+    first: str,
+    rows: Means,
+    intervals: Intervals,
+    columns: Sequence[str],
+    result: Result,
+    show: Show,
+) -> Cells:
+    """Of each row a line of its metrics, and below it one of the halves of their intervals."""
+    cells = [[first, *(COLUMNS[key][0] for key in columns)]]
     for name, row in rows.items():
-        cells.append(
-            [
-                label(name, result),
-                *(_signed(key, row[key]) if key in row else "" for key in columns),
-            ]
-        )
+        shown = (show(key, row[key]) if key in row else "" for key in columns)
+        cells.append([label(name, result), *shown])
         cells.append(["", *(show_half(key, intervals[name].get(key)) for key in columns)])
     return [line for line in cells if any(line)]
 
@@ -171,7 +192,7 @@ def _signed(key: str, value: float | None) -> str:
     return known(COLUMNS[key][1].replace(":", ":+"), value)
 
 
-def _compare(section: dict[str, Any]) -> Cells:
+def _compare(section: Comparison) -> Cells:
     cells = [["A less B", "mean", "95 %", "A better on"]]
     for key, row in section["rows"].items():
         ends = section["intervals"][key]["difference"] or ()
@@ -181,62 +202,27 @@ def _compare(section: dict[str, Any]) -> Cells:
     return cells
 
 
-def _named(section: dict[str, Any]) -> Cells:
+def _named(section: Comparison) -> Cells:
     photos = section["gains"] + section["losses"]
     return [["largest gains and losses", "PSNR dB"]] + [
         [escape(photo["path"]), f"{photo['psnr']:+.2f}"] for photo in photos
     ]
 
 
-def _hints(section: dict[str, Any]) -> Cells:
-    cells = [["hints", "PSNR gain dB", "", "ΔE at hints: median", "95th percentile"]]
-    for count, row in section["rows"].items():
-        half = show_half("psnr", section["intervals"][count]["psnr_gain"])
-        missed = (show("delta_e2000", row[f"delta_e2000_{k}"]) for k in ("median", "p95"))
-        cells.append([count, _signed("psnr", row["psnr_gain"]), half, *missed])
-    return cells
-
-
-def _film(section: dict[str, Any]) -> Cells:
-    cells = [["film", "PSNR lost dB", "", "colorful", ""]]
-    for name, row in section["rows"].items():
-        halves = section["intervals"][name]
-        lost = known("{:z.2f}", row["psnr_lost"]) if "psnr_lost" in row else ""
-        line = [name, lost, show_half("psnr", halves.get("psnr_lost"))]
-        line.append(show("colorfulness", row["colorfulness"]))
-        cells.append([*line, show_half("colorfulness", halves["colorfulness"])])
-    return cells
-
-
-def _sizes(section: dict[str, Any]) -> Cells:
-    cells = [["input scaled", "ΔE2000 from 1", "", "colorful", ""]]
+def _curve(first: str, columns: Sequence[_Column], section: Section) -> Cells:
+    cells = [[first]]
+    for column in columns:
+        cells[0] += [column.heading, ""] if column.half else [column.heading]
     for name, row in section["rows"].items():
         line = [name]
-        for key in ("delta_e2000", "colorfulness"):
-            line += [show(key, row[key]), show_half(key, section["intervals"][name][key])]
+        for _, metric, form, half in columns:
+            line.append(known(form, row[metric]) if metric in row else "")
+            if half:
+                line.append(show_half(half, section["intervals"][name].get(metric)))
         cells.append(line)
-    return cells
-
-
-def _takes(section: dict[str, Any]) -> Cells:
-    cells = [["take", "PSNR lost dB", "", "photos that lose > 1 dB"]]
-    for name, row in section["rows"].items():
-        if name != "together":
-            half = show_half("psnr", section["intervals"][name]["psnr_lost"])
-            lost, often = known("{:z.2f}", row["psnr_lost"]), known("{:.0%}", row["over_1_db"])
-            cells.append([name, lost, half, often])
-    together, halves = (section[key]["together"] for key in ("rows", "intervals"))
-    half = show_half("delta_e2000", halves["delta_e2000"])
-    cells.append(["ΔE2000 between two", show("delta_e2000", together["delta_e2000"]), half, ""])
-    return [*cells, ["of it hue", known("{:.0%}", together["hue_share"]), "", ""]]
-
-
-def _saturations(section: dict[str, Any]) -> Cells:
-    cells = [["saturation", "PSNR dB", "", "over gray", "", "of true", ""]]
-    for name, row in section["rows"].items():
-        halves = section["intervals"][name]
-        line = [name, show("psnr", row["psnr"]), show_half("psnr", halves["psnr"])]
-        line += [_signed("psnr", row["over_gray"]), show_half("psnr", halves["over_gray"])]
-        ratio = "colorfulness_ratio"
-        cells.append([*line, show(ratio, row[ratio]), show_half(ratio, halves[ratio])])
+    if "together" in section["rows"]:
+        row, halves = section["rows"]["together"], section["intervals"]["together"]
+        half = show_half("delta_e2000", halves["delta_e2000"])
+        cells[-1] = ["ΔE2000 between two", show("delta_e2000", row["delta_e2000"]), half, ""]
+        cells.append(["of it hue", known("{:.0%}", row["hue_share"]), "", ""])
     return cells

@@ -1,0 +1,12 @@
+"""Evaluate: how good a model is on a folder of color photos, in numbers.
+
+`evaluate` measures it beside rows that cost nothing, `format_table` lays out what it found.
+measure.py goes through the photos (photos.py) with metrics.py and feature_metrics.py; curves.py and
+variants.py color them again under other conditions, compare.py sets two models side by side,
+intervals.py says how far to trust a mean, and result.py what comes out.
+"""
+
+from pix2pix.evaluate.measure import evaluate
+from pix2pix.evaluate.table import format_table
+
+__all__ = ["evaluate", "format_table"]

@@ -1,0 +1,204 @@
+"""Feature metrics: distances between the features that pretrained nets give of photos.
+
+Each measures single photos, and gives features from which a metric of the whole row follows.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pix2pix import metrics
+from pix2pix.backbones import squeezenet1_1
+from pix2pix.errors import WeightsError, one_line
+from pix2pix.evaluate.intervals import MetricTable
+
+if TYPE_CHECKING:
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+_NO_DISTANCE = 1e-9  # Fréchet distance of gray below which there is nothing to close
+_TAPS = {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}  # layer: channels
+_BGR_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, in 0..255: what this SqueezeNet was fed
+Rows = Mapping[str, Tensor]
+"""Rows of rgb (B, 3, H, W) in [0, 1] by name, `truth` among them."""
+T = TypeVar("T")
+
+
+class FeatureMetricError(WeightsError):
+    """A net to measure with that cannot be loaded."""
+
+
+class FeatureMetric(Protocol):
+    """What `evaluate` measures with; `names` are those of the metrics that `summarize` gives."""
+
+    names: tuple[str, ...]
+
+    def measure(self, rows: Rows) -> MetricTable:
+        """Rows of a batch -> of each row the photos' metrics (B,), and `features` (B, D)."""
+
+    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
+        """Features (N, D) of a row, of the truth and of gray -> the row's metrics; N is 2 or more.
+
+        None for one that these photos do not tell.
+        """
+
+
+class SqueezeNetMetrics:
+    """On SqueezeNet 1.1: Fréchet distance, share closed, KID; with heads the LPIPS-like distance.
+
+    `features` and `heads` are .safetensors files (`SqueezeFeatures`, `PerceptualDistance`).
+    Raises FeatureMetricError when they cannot be read.
+    """
+
+    names: tuple[str, ...] = ("frechet", "share_closed", "kid")
+
+    def __init__(self, features: str | Path, heads: str | Path | None = None):
+        self.network = _load(features, SqueezeFeatures)
+        self.distance = None if heads is None else _load(heads, PerceptualDistance)
+
+    @torch.inference_mode()
+    def measure(self, rows: Rows) -> MetricTable:
+        """As FeatureMetric: `lpips_like` of every row but truth, and `features` (B, 512)."""
+        table: MetricTable = {}
+        true = self.network.maps(rows["truth"])
+        for name, rgb in rows.items():
+            maps = true if name == "truth" else self.network.maps(rgb)
+            table[name] = {"features": maps[-1].mean(dim=(2, 3))}
+            if self.distance is not None and name != "truth":
+                table[name]["lpips_like"] = self.distance(maps, true)
+        return table
+
+    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
+        """As FeatureMetric: `frechet`, `share_closed`, `kid`."""
+        apart = metrics.frechet_distance(gray, truth) > _NO_DISTANCE
+        return {
+            "frechet": metrics.frechet_distance(model, truth),
+            "share_closed": metrics.share_closed(model, truth, gray) if apart else None,
+            "kid": metrics.kernel_distance(model, truth, paired=True),
+        }
+
+
+class SqueezeFeatures(nn.Module):
+    """SqueezeNet 1.1: rgb (B, 3, H, W) in [0, 1] -> features (B, 512), the mean over the last map.
+
+    `weights` is a .safetensors file with torchvision's names (`features.*`), trained on BGR in
+    0..255 less ImageNet's means (keras-squeezenet). Raises OSError when the file cannot be read
+    and RuntimeError when its tensors are not SqueezeNet's. For ranking models on the same pictures,
+    not for comparison with published FIDs.
+    """
+
+    means: Tensor
+
+    def __init__(self, weights: str | Path):
+        super().__init__()
+        self.features = squeezenet1_1(padding=0)
+        self.load_state_dict(load_file(str(weights)))
+        self.register_buffer("means", torch.tensor(_BGR_MEANS).view(1, 3, 1, 1), persistent=False)
+        self.eval().requires_grad_(False)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Rgb (B, 3, H, W) in [0, 1] -> features (B, 512)."""
+        return self.maps(rgb)[-1].mean(dim=(2, 3))
+
+    def maps(self, rgb: Tensor) -> list[Tensor]:
+        """Rgb (B, 3, H, W) in [0, 1] -> the seven maps (B, C, h, w) that LPIPS compares."""
+        x, maps = 255 * rgb.flip(1) - self.means, []
+        for i, layer in enumerate(self.features):
+            x = layer(x)
+            if i in _TAPS:
+                maps.append(x)
+        return maps
+
+
+class PerceptualDistance(nn.Module):
+    """LPIPS-like: `SqueezeFeatures.maps` of two pictures -> distance (B,), 0 for the same.
+
+    `heads` is a .safetensors file with the linear heads of LPIPS 0.1 (`lin0.model.1.weight` to
+    lin6), which were fitted to another SqueezeNet's maps: for ranking models on the same pictures,
+    not for comparison with published LPIPS. Raises OSError when the file cannot be read and
+    RuntimeError when it holds other tensors. Source: Zhang et al. 2018, equation 1.
+    """
+
+    def __init__(self, heads: str | Path):
+        super().__init__()
+        state = load_file(str(heads))
+        names = [f"lin{i}.model.1.weight" for i in range(len(_TAPS))]
+        shapes = [tuple(state[name].shape) if name in state else () for name in names]
+        if shapes != [(1, channels, 1, 1) for channels in _TAPS.values()]:
+            raise RuntimeError(f"no heads of LPIPS on SqueezeNet 1.1: {', '.join(state)[:80]}")
+        self.heads = nn.ParameterList(state[name].float() for name in names).requires_grad_(False)
+
+    def forward(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
+        """Seven maps (B, C, h, w) of each -> (B,)."""
+
+        def unit(x: Tensor) -> Tensor:
+            return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
+
+        distance = torch.zeros(len(fake[0]))
+        for f, r, head in zip(fake, real, self.heads, strict=True):
+            distance += ((unit(f) - unit(r)).square() * head).sum(1).mean((1, 2))
+        return distance
+
+
+class TorchMetrics:
+    """The published LPIPS (AlexNet) and FID (Inception v3), by torchmetrics' own nets.
+
+    LPIPS needs torchvision's weights of AlexNet (its heads come with torchmetrics); FID needs the
+    package torch-fidelity and its weights of Inception. Both are fetched on first use. The
+    Fréchet distance itself is `metrics.frechet_distance`, which bears fewer photos than features.
+    Raises FeatureMetricError when something is missing and cannot be fetched.
+    """
+
+    names: tuple[str, ...] = ("fid",)
+
+    def __init__(self) -> None:
+        self.lpips = _published("LPIPS", _lpips)
+        self.inception = _published("FID", _inception)
+
+    @torch.inference_mode()
+    def measure(self, rows: Rows) -> MetricTable:
+        """As FeatureMetric: `lpips` of every row but truth, and `features` (B, 2048)."""
+        table: MetricTable = {}
+        for name, rgb in rows.items():
+            table[name] = {"features": self.inception((255 * rgb).round().byte())}
+            if name != "truth":
+                pairs = zip(rgb.split(1), rows["truth"].split(1), strict=True)
+                table[name]["lpips"] = torch.stack([self.lpips(*pair).view(()) for pair in pairs])
+        return table
+
+    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
+        """As FeatureMetric: `fid`."""
+        return {"fid": metrics.frechet_distance(model, truth)}
+
+
+def _lpips() -> "LearnedPerceptualImagePatchSimilarity":
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    return LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
+
+
+def _inception() -> nn.Module:
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    return FrechetInceptionDistance(normalize=True).inception
+
+
+def _load(path: str | Path, net: Callable[[str | Path], T]) -> T:
+    try:
+        return net(path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise FeatureMetricError(one_line(error), path) from error
+
+
+def _published(name: str, net: Callable[[], T]) -> T:
+    try:
+        return net()
+    except ModuleNotFoundError as error:
+        reason = f"it needs a package that is not installed: {error}"
+    except (OSError, RuntimeError) as error:
+        reason = f"its weights are not here and could not be fetched: {error}"
+    raise FeatureMetricError(" ".join(reason.split()), name)

@@ -1,0 +1,249 @@
+"""Measure a model on a folder of color photos, beside rows that cost nothing.
+
+The gray row (no color at all) and the sepia row (one constant tint) say what the model's metrics
+are worth: PSNR rewards timid color, so sepia is the row to beat, with colorfulness near the
+truth's.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pix2pix import metrics
+from pix2pix.color import AB_SCALE, net_to_rgb, rgb_to_net
+from pix2pix.errors import DataError
+from pix2pix.evaluate.compare import BETTER, compare
+from pix2pix.evaluate.curves import ColorizerLike, Curve
+from pix2pix.evaluate.feature_metrics import FeatureMetric
+from pix2pix.evaluate.intervals import MetricTable, PerPhoto, jackknife, section
+from pix2pix.evaluate.photos import Crops, OtherResults, read_crops, to_tensor
+from pix2pix.evaluate.result import Intervals, Means, Result, Skipped
+
+_LEAST_COLOR = 1.0  # mean colorfulness below which every ratio to the truth is noise
+_PLAIN = ("gray", "sepia", "truth")  # rows that no model made
+
+
+def evaluate(
+    folder: str | Path,
+    colorizer: ColorizerLike,
+    *,
+    size: int = 256,
+    sepia: tuple[float, float] = (-2.4, 11.0),
+    other: ColorizerLike | None = None,
+    against: str | Path | None = None,
+    feature_metrics: Sequence[FeatureMetric] = (),
+    curves: Sequence[Curve] = (),
+) -> Result:
+    """Compare colored photos with the true ones -> metrics of the rows gray, sepia, model, truth.
+
+    Every photo under `folder` is resized so that its short side is `size` pixels and cropped to
+    the center square. `sepia` is the tint a*, b* of the sepia row, the median of the training
+    photos. `rows` holds the mean over the photos of PSNR [dB], SSIM, CIEDE2000 and colorfulness
+    [0..255], that colorfulness over the truth's, and the mean of the differences' absolute values;
+    `intervals` the 95 % bootstrap interval of each (None where these photos tell none), `photos`
+    the photos' own metrics, and `over_sepia` how far the model is from sepia, photo by photo.
+
+    `feature_metrics` add to the rows; the intervals of distances between sets are the jackknife's.
+    `other` is a second model: its row, and `compare`, the differences photo by photo (compare.py).
+    `against` is a folder of another tool's results: the row `against`, over those photos that it
+    has; `missing` lists the rest. Each of `curves` adds a section of its name.
+
+    Files that cannot be read are listed under "skipped". Raises DataError when none can, or when
+    the photos themselves are gray.
+    """
+    models = {"model": colorizer} | ({} if other is None else {"other": other})
+    others = None if against is None else OtherResults(against, size)
+    measured = _Measurements(models, sepia, others, feature_metrics, curves)
+    skipped: list[Skipped] = []
+    for crops in read_crops(folder, size, skipped):
+        measured.add(crops)
+    if not measured.paths:
+        raise DataError(f"No photo could be read in {folder} ({len(skipped)} files skipped)")
+    head: Result = {
+        "folder": str(folder),
+        "model": colorizer.name,
+        "size": size,
+        "sepia": list(sepia),
+        "pictures": len(measured.paths),
+        "skipped": skipped,
+    }
+    return head | measured.summarize(str(folder))
+
+
+class _Measurements:
+    """The metrics of all photos, gathered batch by batch."""
+
+    def __init__(
+        self,
+        models: dict[str, ColorizerLike],
+        sepia: tuple[float, float],
+        others: OtherResults | None,
+        feature_metrics: Sequence[FeatureMetric],
+        curves: Sequence[Curve],
+    ):
+        self.models, self.sepia, self.others = models, sepia, others
+        self.feature_metrics, self.curves = feature_metrics, curves
+        self.paths: list[str] = []
+        self.rows = _Columns()
+        self.features = [_Columns() for _ in feature_metrics]
+        self.sections = {curve.name: _Columns() for curve in curves}
+        self.there: list[Tensor] = []  # (B,) bool: which photos the row `against` has
+
+    def add(self, crops: Crops) -> None:
+        """Color a batch and measure every row of it."""
+        self.paths += crops.paths
+        pictures = _pictures(crops, self.models, self.sepia)
+        there = torch.ones(len(crops.paths), dtype=torch.bool)
+        if self.others is not None:
+            pictures["against"], there = self.others.rows(crops)
+        self.there.append(there)
+        pictures["truth"] = crops.truth
+        for name, rgb in pictures.items():
+            self.rows.add(name, _metrics(rgb, crops.truth))
+        for feature_metric, features in zip(self.feature_metrics, self.features, strict=True):
+            for name, measured in feature_metric.measure(pictures).items():
+                features.add(name, {"features": measured.pop("features")})
+                self.rows.add(name, measured)
+        for curve in self.curves:
+            for name, measured in curve.measure(crops, pictures["model"]).items():
+                self.sections[curve.name].add(name, measured)
+
+    def summarize(self, folder: str) -> Result:
+        """Means, intervals and sections, as `evaluate` returns them. Raises DataError."""
+        table, there = self.rows.whole(), torch.cat(self.there)
+        true = table["truth"]["colorfulness"]
+        if true.mean() < _LEAST_COLOR:
+            raise DataError(f"The photos in {folder} are gray: there is no color to compare with")
+        if self.others is not None and not there.any():
+            raise DataError(f"{self.others.folder} has no version of any photo in {folder}")
+        for name, row in table.items():
+            if name != "truth":
+                row["colorfulness_error"] = (row["colorfulness"] - true).abs()
+        for values in table.get("against", {}).values():
+            values[~there] = torch.nan
+        rows = section(_with_ratio(table))
+        for feature_metric, features in zip(self.feature_metrics, self.features, strict=True):
+            distances, intervals = _distances(feature_metric, features.whole(), there)
+            for name in distances:
+                rows["rows"][name] |= distances[name]
+                rows["intervals"][name] |= intervals[name]
+        result: Result = {**rows, "over_sepia": section(_over_sepia(table))}
+        if "other" in self.models:
+            result["other"] = self.models["other"].name
+            result["compare"] = compare(table["model"], table["other"], self.paths)
+        if self.others is not None:
+            result["against"] = {"folder": str(self.others.folder), "pictures": int(there.sum())}
+            result["missing"] = self.others.missing
+        sections = {name: columns.whole() for name, columns in self.sections.items()}
+        for curve in self.curves:
+            result[curve.name] = curve.summarize(sections[curve.name])
+        result["photos"] = _photos(self.paths, {"rows": table} | sections)
+        return result
+
+
+class _Columns:
+    """Metrics as they come, batch by batch."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, row: str, values: dict[str, Tensor]) -> None:
+        for metric, of_batch in values.items():
+            self.parts[row][metric].append(of_batch)
+
+    def whole(self) -> MetricTable:
+        return {
+            row: {metric: torch.cat(batches) for metric, batches in values.items()}
+            for row, values in self.parts.items()
+        }
+
+
+def _pictures(
+    crops: Crops, models: dict[str, ColorizerLike], sepia: tuple[float, float]
+) -> dict[str, Tensor]:
+    """Each row's photos, rgb (B, 3, H, W) in [0, 1] in steps of 1/255 as in a file."""
+    L, ab = rgb_to_net(crops.truth)
+    tint = torch.tensor(sepia).view(1, 2, 1, 1) / AB_SCALE
+    rgb8 = crops.rgb8
+    colored = {
+        name: to_tensor(np.stack([model.rgb(photo) for photo in rgb8]))
+        for name, model in models.items()
+    }
+    return {
+        "gray": (255 * net_to_rgb(L, torch.zeros_like(ab))).round() / 255,
+        "sepia": (255 * net_to_rgb(L, tint.expand_as(ab))).round() / 255,
+        **colored,
+    }
+
+
+def _metrics(rgb: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    colorfulness = {"colorfulness": metrics.colorfulness(rgb)}
+    if rgb is truth:
+        return colorfulness
+    return {
+        "psnr": metrics.psnr(rgb, truth),
+        "ssim": metrics.ssim(rgb, truth),
+        "delta_e2000": metrics.delta_e2000(rgb, truth),
+    } | colorfulness
+
+
+def _with_ratio(table: MetricTable) -> dict[str, dict[str, PerPhoto]]:
+    """The table, and of each row but truth the colorfulness over the truth's."""
+    true = table["truth"]["colorfulness"]
+    rows: dict[str, dict[str, PerPhoto]] = {name: {**row} for name, row in table.items()}
+    for name, row in rows.items():
+        if name != "truth":
+            row["colorfulness_ratio"] = (table[name]["colorfulness"], true)
+    return rows
+
+
+def _over_sepia(table: MetricTable) -> MetricTable:
+    """Of each model's row, metrics less sepia's."""
+    return {
+        name: {k: row[k] - table["sepia"][k] for k in BETTER if k in row}
+        for name, row in table.items()
+        if name not in _PLAIN
+    }
+
+
+def _distances(
+    feature_metric: FeatureMetric, columns: MetricTable, here: Tensor
+) -> tuple[Means, Intervals]:
+    """What follows from features; of `against` only over the photos `here` (N,)."""
+    distances: Means = {}
+    intervals: Intervals = {}
+    for name, row in columns.items():
+        if name == "truth":
+            continue
+        chosen = here if name == "against" else torch.ones_like(here)
+        features = [c["features"][chosen] for c in (row, columns["truth"], columns["gray"])]
+        if len(features[0]) < 2:  # a distance between sets is none of single photos
+            distances[name] = dict.fromkeys(feature_metric.names)
+            intervals[name] = {}
+            continue
+        distances[name] = {**feature_metric.summarize(*features)}
+
+        def of_some(places: Tensor, rows: list[Tensor] = features) -> Mapping[str, float | None]:
+            return feature_metric.summarize(*(row[places] for row in rows))
+
+        intervals[name] = jackknife(of_some, distances[name], len(features[0]))
+    return distances, intervals
+
+
+def _photos(paths: list[str], sections: dict[str, MetricTable]) -> list[dict[str, Any]]:
+    """What is known of each photo alone; null for what is not."""
+    photos: list[dict[str, Any]] = [{"path": path} for path in paths]
+    for section_name, table in sections.items():
+        for row, columns in table.items():
+            for metric, values in columns.items():
+                for photo, value in zip(photos, values.tolist(), strict=True):
+                    unknown = isinstance(value, float) and not math.isfinite(value)
+                    known = photo.setdefault(section_name, {}).setdefault(row, {})
+                    known[metric] = None if unknown else value
+    return photos
