@@ -91,8 +91,6 @@ torch>=2.10,<2.12
 torchvision>=0.25,<0.27
 numpy>=2.0
 pillow>=11.1,<14
-scikit-image>=0.25
-scipy>=1.11
 safetensors>=0.5
 huggingface_hub>=1.16,<3
 filelock>=3.16
@@ -101,7 +99,7 @@ typer>=0.20
 pyyaml>=6.0
 prometheus_client>=0.22
 # photos as iPhones keep them
-pillow-heif
+pi-heif>=1.1
 """
 
 

@@ -154,12 +154,12 @@ def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]
 
 def _register_heif() -> None:
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError as error:
         raise UnsupportedFormat(
             "HEIC needs the extra: pip install 'pix2pix-color[heic]'"
         ) from error
-    pillow_heif.register_heif_opener()
+    pi_heif.register_heif_opener()
 
 
 def _typed(error: Exception, data: bytes, name: str, container: Container) -> PhotoError:

@@ -1,6 +1,6 @@
 """Metadata in boxes: the items of AVIF and HEIC, and what JPEG 2000 carries under a UUID.
 
-Pillow and pillow-heif write EXIF anew when they turn a picture, and lose text; here it is as it
+Pillow and pi-heif write EXIF anew when they turn a picture, and lose text; here it is as it
 came. Source: ISO/IEC 14496-12 (meta, iinf, iloc); XMP Specification, part 3, 1.1.4.
 """
 
