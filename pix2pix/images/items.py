@@ -4,12 +4,12 @@ Pillow and pi-heif write EXIF anew when they turn a picture, and lose text; here
 came. Source: ISO/IEC 14496-12 (meta, iinf, iloc); XMP Specification, part 3, 1.1.4.
 """
 
+import contextlib
 import re
 
-from pix2pix.images.boxes import boxes
+from pix2pix.images.boxes import boxes, item_extents, item_types
 from pix2pix.images.exif import HEAD
 
-_MAX_ITEMS = 10_000
 _MAX_ITEM = 16 * 2**20
 _UUIDS = {
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
@@ -45,12 +45,16 @@ def _items(data: bytes, start: int, end: int) -> Found:
     extents: dict[int, list[tuple[int, int]]] = {}
     for kind, first, last in boxes(data, start, end):
         if kind == b"iinf":
-            wide = data[first] > 0
-            for entry, at, stop in boxes(data, first + (8 if wide else 6), last):
-                if entry == b"infe":
-                    names |= _item_name(data, at, stop)
+            for item, type, said in item_types(data, first, last, boxes):
+                if type == b"Exif":
+                    names[item] = "exif"
+                elif type == b"mime" and b"application/rdf+xml" in said:
+                    names[item] = "xmp"
         elif kind == b"iloc":
-            extents = _extents(data, first, last)
+            with contextlib.suppress(ValueError):  # those before the fault count
+                for item, offset, length, method in item_extents(data, first):
+                    if method == 0:
+                        extents.setdefault(item, []).append((offset, length))
     found: Found = {}
     for item, name in names.items():
         places = extents.get(item, [])
@@ -59,47 +63,3 @@ def _items(data: bytes, start: int, end: int) -> Found:
         content = b"".join(data[at : at + size] for at, size in places)
         found.setdefault(name, _exif(content[4:]) if name == "exif" else content)
     return found
-
-
-def _item_name(data: bytes, at: int, stop: int) -> dict[int, str]:
-    version = data[at] if at < stop else 0
-    if version < 2:
-        return {}
-    width = 2 if version == 2 else 4
-    item, at = _number(data, at + 4, width), at + 4 + width + 2
-    if data[at : at + 4] == b"Exif":
-        return {item: "exif"}
-    if data[at : at + 4] == b"mime" and b"application/rdf+xml" in data[at:stop]:
-        return {item: "xmp"}
-    return {}
-
-
-def _extents(data: bytes, at: int, stop: int) -> dict[int, list[tuple[int, int]]]:
-    """item -> (offset, length) of its pieces in the file; those in `idat` are not followed."""
-    version = data[at]
-    offset_size, length_size = data[at + 4] >> 4, data[at + 4] & 15
-    base_size, index_size = data[at + 5] >> 4, data[at + 5] & 15 if version else 0
-    wide = 4 if version == 2 else 2
-    count, at = _number(data, at + 6, wide), at + 6 + wide
-    found: dict[int, list[tuple[int, int]]] = {}
-    total = 0
-    for _ in range(min(count, _MAX_ITEMS)):
-        item, at = _number(data, at, wide), at + wide
-        method, at = (_number(data, at, 2) & 15, at + 2) if version else (0, at)
-        at += 2  # the data reference
-        base, at = _number(data, at, base_size), at + base_size
-        pieces, at = _number(data, at, 2), at + 2
-        total += pieces
-        if total > _MAX_ITEMS or at > stop:
-            return found
-        for _ in range(pieces):
-            at += index_size
-            offset, at = _number(data, at, offset_size), at + offset_size
-            length, at = _number(data, at, length_size), at + length_size
-            if method == 0:
-                found.setdefault(item, []).append((base + offset, length))
-    return found
-
-
-def _number(data: bytes, start: int, size: int) -> int:
-    return int.from_bytes(data[start : start + size], "big")
