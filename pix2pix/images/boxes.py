@@ -66,7 +66,8 @@ def item_types(
 def item_extents(data: bytes, at: int) -> Iterator[tuple[int, int, int, int]]:
     """(item, offset, length, construction method) of each piece of each item, by an iloc box.
 
-    Method 0 counts from the start of the file, 1 from that of idat, 2 from that of an item. Raises ValueError for too many pieces, and where the box ends early.
+    Method 0 counts from the start of the file, 1 from that of idat, 2 from that of an item. Raises
+    ValueError for too many pieces, and where the box ends early.
     """
     version = data[at]
     offset_size, length_size = data[at + 4] >> 4, data[at + 4] & 15

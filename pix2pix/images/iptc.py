@@ -22,18 +22,18 @@ _STALE = {(2, 130), *((2, n) for n in range(150, 155)), (2, 200), (2, 201), (2, 
 
 
 @dataclass(frozen=True)
-class Record:
+class DataSet:
     """One data set, such as 2:120, and its bytes."""
 
     key: tuple[int, int]
     data: bytes
 
 
-def records(data: bytes) -> list[Record]:
+def records(data: bytes) -> list[DataSet]:
     """IPTC-IIM bytes -> its records, up to the first that is none."""
     if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # written as 32-bit numbers, by some into TIFF
         data = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
-    found: list[Record] = []
+    found: list[DataSet] = []
     position = 0
     while data[position : position + 1] == b"\x1c" and len(found) < _MAX_RECORDS:
         head = data[position + 1 : position + 5]
@@ -47,7 +47,7 @@ def records(data: bytes) -> list[Record]:
             position += size
         if position + length > len(data):
             break
-        found.append(Record((record, number), data[position : position + length]))
+        found.append(DataSet((record, number), data[position : position + length]))
         position += length
     return found
 
@@ -68,7 +68,7 @@ def clean(data: bytes, *, warnings: list[str]) -> bytes | None:
     return b"".join(kept) or None
 
 
-def _packed(record: Record) -> bytes:
+def _packed(record: DataSet) -> bytes:
     length = len(record.data)
     if length < 0x8000:
         return struct.pack(">BBBH", 0x1C, *record.key, length) + record.data

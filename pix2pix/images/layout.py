@@ -25,7 +25,7 @@ _TAGS = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 322, 323, 3
 
 
 @dataclass(frozen=True)
-class Layout:
+class SampleLayout:
     """How the samples of one page lie in the file."""
 
     size: tuple[int, int]
@@ -88,7 +88,7 @@ class Layout:
         return -(-self.size[1] // self.segment[1])
 
 
-def of_page(data: bytes, container: Container) -> Layout | None:
+def of_page(data: bytes, container: Container) -> SampleLayout | None:
     """The layout of the picture's page, or None where Pillow reads it itself.
 
     Raises Corrupt where the strips are not those of its size.
@@ -117,7 +117,7 @@ def of_page(data: bytes, container: Container) -> Layout | None:
     if first(317, 1) == 3 and dtype[0] != "f":
         raise Corrupt("a predictor for floats, but no floats")
     width, height = container.size
-    found = Layout(
+    found = SampleLayout(
         size=container.size,
         samples=samples,
         dtype=np.dtype(head.order + dtype),
@@ -155,7 +155,7 @@ def _is_ours(
     return bool(extra) and (dtype != "u1" or extra != (ALPHA,))
 
 
-def _checked(page: Layout) -> Layout:
+def _checked(page: SampleLayout) -> SampleLayout:
     if 0 in page.segment:
         raise Corrupt("TIFF tiles without size")
     row = page.row_bytes
@@ -176,7 +176,7 @@ def _checked(page: Layout) -> Layout:
     return page
 
 
-def _in_short_strips(page: Layout, row: int) -> Layout:
+def _in_short_strips(page: SampleLayout, row: int) -> SampleLayout:
     """An uncompressed strip can be cut anywhere."""
     rows, height = max(1, _BAND_BYTES // row), page.size[1]
     offsets, counts = [], []

@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin
 from pix2pix.errors import InvalidPixels
 from pix2pix.images import guard, modes, tiff, tiff_extract
 from pix2pix.images.formats import Container
-from pix2pix.images.layout import CMYK, LAB, PREMULTIPLIED, Layout
+from pix2pix.images.layout import CMYK, LAB, PREMULTIPLIED, SampleLayout
 from pix2pix.images.tiff_bands import bands
 from pix2pix.images.tiff_extract import Fields, numbers
 
@@ -31,7 +31,7 @@ _AS_WRITTEN: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...]]] = {
 }
 
 
-def description(data: bytes, page: Layout, container: Container) -> bytes:
+def description(data: bytes, page: SampleLayout, container: Container) -> bytes:
     """A TIFF with all that the page says, in the mode that `pixels` returns, without its pixels."""
     head = tiff.header(data)
 
@@ -56,7 +56,12 @@ def description(data: bytes, page: Layout, container: Container) -> bytes:
 
 
 def pixels(
-    data: bytes, page: Layout, container: Container, warnings: list[str], *, partly: bool = False
+    data: bytes,
+    page: SampleLayout,
+    container: Container,
+    warnings: list[str],
+    *,
+    partly: bool = False,
 ) -> Image.Image:
     """The page in `page.mode`; where it is damaged, raises OSError, or `partly` leaves it black.
 
@@ -74,12 +79,12 @@ def pixels(
     return image
 
 
-def compression(page: Layout) -> str:
+def compression(page: SampleLayout) -> str:
     """Pillow's name of it."""
     return TiffImagePlugin.COMPRESSION_INFO[page.compression]
 
 
-def _white(data: bytes, page: Layout, container: Container, warnings: list[str]) -> float:
+def _white(data: bytes, page: SampleLayout, container: Container, warnings: list[str]) -> float:
     """The value that becomes white in what is scaled here; 0 where nothing is."""
     if page.mode in ("L", "F", "LAB") or page.dtype.str[1:] == "u1":
         return 255.0 if page.dtype.str[1:] == "u1" else 0.0
@@ -99,7 +104,7 @@ def _white(data: bytes, page: Layout, container: Container, warnings: list[str])
     return modes.white_of(low, high, container, floats=floats, warnings=warnings)
 
 
-def _extremes(data: bytes, page: Layout) -> tuple[float, float]:
+def _extremes(data: bytes, page: SampleLayout) -> tuple[float, float]:
     """The least and the largest value of the colors."""
     low, high = np.inf, -np.inf
     for _, values in bands(data, page):
@@ -110,7 +115,7 @@ def _extremes(data: bytes, page: Layout) -> tuple[float, float]:
     return low, high
 
 
-def _strip(values: np.ndarray, page: Layout, white: float) -> Image.Image:
+def _strip(values: np.ndarray, page: SampleLayout, white: float) -> Image.Image:
     """(rows, width, channels) -> the same in `page.mode`."""
     mode = page.mode
     if mode == "F":

@@ -12,15 +12,15 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.images import guard, tiff_extract
-from pix2pix.images.layout import Layout
-from pix2pix.images.tiff import Header
+from pix2pix.images.layout import SampleLayout
+from pix2pix.images.tiff import TiffHeader
 from pix2pix.images.tiff_extract import numbers
 
 _BAND_BYTES = 2**22
-_HEAD = Header("<", False, 0)
+_HEAD = TiffHeader("<", False, 0)
 
 
-def bands(data: bytes, page: Layout) -> Iterator[tuple[int, np.ndarray]]:
+def bands(data: bytes, page: SampleLayout) -> Iterator[tuple[int, np.ndarray]]:
     """(top row, (rows, width, channels) in native byte order): the colors, then alpha if any."""
     wanted = list(range(page.colors)) + ([] if page.alpha is None else [page.alpha])
     if page.planes == 1:
@@ -31,7 +31,7 @@ def bands(data: bytes, page: Layout) -> Iterator[tuple[int, np.ndarray]]:
         yield parts[0][0], np.concatenate([values for _, values in parts], axis=2)
 
 
-def _plane(data: bytes, page: Layout, plane: int) -> Iterator[tuple[int, np.ndarray]]:
+def _plane(data: bytes, page: SampleLayout, plane: int) -> Iterator[tuple[int, np.ndarray]]:
     """(top row, (rows, width, samples)) of one plane; all samples where they are interleaved."""
     width, height = page.size
     row = page.row_bytes * page.across
@@ -47,7 +47,7 @@ def _plane(data: bytes, page: Layout, plane: int) -> Iterator[tuple[int, np.ndar
             yield above + top, _unpacked(packed, page)[:, :width]
 
 
-def _decoded(data: bytes, page: Layout, plane: int, first: int, last: int) -> Image.Image:
+def _decoded(data: bytes, page: SampleLayout, plane: int, first: int, last: int) -> Image.Image:
     """Rows `first` to `last` of strips or tiles as bytes: an image in mode L."""
     start = (plane * page.down + first) * page.across
     stop = start + (last - first) * page.across
@@ -91,7 +91,7 @@ def _long(*values: int) -> tuple[int, int, bytes]:
     return 4, len(values), numbers(_HEAD, "u4", *values)
 
 
-def _unpacked(packed: np.ndarray, page: Layout) -> np.ndarray:
+def _unpacked(packed: np.ndarray, page: SampleLayout) -> np.ndarray:
     """uint8 (rows, bytes) -> (rows, padded width, samples), native, the predictor undone."""
     samples = page.samples // page.planes
     dtype, size = page.dtype.newbyteorder("="), page.dtype.itemsize

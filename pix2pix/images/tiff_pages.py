@@ -15,7 +15,7 @@ from PIL import Image
 from pix2pix.errors import Corrupt, TooLarge, UnsupportedFormat, UnsupportedMode
 from pix2pix.images import guard, tiff, tiff_extract
 from pix2pix.images.formats import Container
-from pix2pix.images.tiff import Entries, Header
+from pix2pix.images.tiff import Entries, TiffHeader
 
 _KIND, _OLD_KIND = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -47,7 +47,7 @@ _OLD_REDUCED = 2
 _BYTES = {1, 2, 7}  # types that stay one object
 _MAX_ENTRIES, _MAX_NUMBERS = 65_535, 1_000_000
 _MAX_VISITED, _MAX_SUB_DIRECTORIES, _MAX_ENTRIES_VISITED = 1_000, 64, 1_000_000
-_HEAD = Header("<", False, 0)
+_HEAD = TiffHeader("<", False, 0)
 # A tile is decoded whole, however little of it is picture.
 _MAX_TILE = 2**26
 
@@ -117,7 +117,7 @@ def inspect(data: bytes) -> Container:
     return container
 
 
-def _visited(data: bytes, head: Header) -> Iterator[Page]:
+def _visited(data: bytes, head: TiffHeader) -> Iterator[Page]:
     """The pages in the order of the file, each before those below it."""
     budget = _MAX_ENTRIES_VISITED
     for number, offset in enumerate(tiff.chain(data, head)):
@@ -126,8 +126,8 @@ def _visited(data: bytes, head: Header) -> Iterator[Page]:
         below = page.entries.get(_SUB_DIRECTORIES, ())[:_MAX_SUB_DIRECTORIES]
         for place in [int(place) for place in below if 0 < int(place) < len(data)]:
             yield Page(place, tiff.directory(data, head, place, _TAGS))
-            budget -= tiff.length(data, head, place)
-        budget -= tiff.length(data, head, offset)
+            budget -= len(tiff.positions(data, head, place))
+        budget -= len(tiff.positions(data, head, offset))
         if number + 1 == _MAX_VISITED or budget < 0:
             return
 
@@ -206,15 +206,14 @@ def _layout(page: Page, size: int) -> Container:
     return container
 
 
-def _check_counts(data: bytes, head: Header, offset: int) -> None:
+def _check_counts(data: bytes, head: TiffHeader, offset: int) -> None:
     """Pillow turns each number of a directory into an object, however many there are."""
     start, stop, size = tiff.extent(data, head, offset)
     if stop - start > _MAX_ENTRIES * size:
         raise Corrupt(f"more than {_MAX_ENTRIES:,} entries in a TIFF directory")
-    for position in range(start, min(stop, len(data) - size + 1), size):
-        kind = head.number(data[position + 2 : position + 4])
-        count = head.number(data[position + 4 : position + 4 + (8 if head.big else 4)])
-        if kind not in _BYTES and _MAX_NUMBERS < count <= len(data):
+    for position in tiff.positions(data, head, offset):
+        entry = tiff.entry(data, head, position)
+        if entry.kind not in _BYTES and _MAX_NUMBERS < entry.count <= len(data):
             raise Corrupt(f"more than {_MAX_NUMBERS:,} numbers in a TIFF entry")
 
 
