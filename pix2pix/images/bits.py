@@ -1,4 +1,4 @@
-"""Numbers in binary headers: big-endian bytes, and bits as video codecs pack them."""
+"""Numbers in binary headers: bytes in either order, and bits as video codecs pack them."""
 
 Size = tuple[int, int]
 """(width, height)."""
@@ -7,6 +7,11 @@ Size = tuple[int, int]
 def big(data: bytes, start: int, size: int) -> int:
     """The unsigned big-endian number of `size` bytes at `start`, of fewer at the end of `data`."""
     return int.from_bytes(data[start : start + size], "big")
+
+
+def little(data: bytes, start: int, size: int) -> int:
+    """The same, little-endian."""
+    return int.from_bytes(data[start : start + size], "little")
 
 
 class Bits:

@@ -10,9 +10,11 @@ from PIL import Image
 from pix2pix.images import (
     descriptions,
     exif,
+    gif,
     iptc,
     items,
     png,
+    pnm,
     segments,
     texts,
     xmp,
@@ -83,13 +85,13 @@ def _gather(info: dict[Any, Any], name: str, data: bytes, page: int, warnings: l
     elif name == "PNG":
         found = texts.png_texts(png.texts(data))
     elif name == "GIF":
-        found = texts.gif_comments(data)
+        found = gif.comments(data)
     elif name == "TIFF":
         block = _from_tiff(page, data, said, warnings)
     elif data[4:8] in (b"ftyp", b"jP  "):
         block = _from_boxes(data, said, warnings) or block
     elif data[:1] == b"P":
-        found = texts.pnm_comments(data)
+        found = pnm.comments(data)
     comment = info.get("comment")
     if name not in ("JPEG", "GIF") and isinstance(comment, bytes) and comment:
         found = [*found, texts.comment(comment)]
