@@ -82,8 +82,8 @@ PHOTOS = (
 HEAD = """# Sample photographs
 
 Black-and-white photographs to try the colorizer on. They ship inside packages that the
-course installs, and `python scripts/make_samples.py` makes this folder out of them. Unless noted, the
-original is a color photograph, and the file here is the gray of the same lightness (CIE L*).
+course installs, and `python scripts/make_samples.py` makes this folder out of them. Unless noted,
+the original is a color photograph, and the file here is the gray of the same lightness (CIE L*).
 
 | file | what it shows | by | license | found in |
 |---|---|---|---|---|

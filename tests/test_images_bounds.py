@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from bad_inputs import jpegs, pictures, pngs
 
-from pix2pix.images import boxes as image_boxes
-from pix2pix.images import encode, iptc, items, read, texts, xmp
+from pix2pix.images import encode, read
+from pix2pix.images.iso import boxes as image_boxes
+from pix2pix.images.metadata import iptc, items, texts, xmp
 
 GRAY = pictures.gray(40, 30)
 JPEG, PNG, GIF = (pictures.encoded(GRAY, format) for format in ("JPEG", "PNG", "GIF"))

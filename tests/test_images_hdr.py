@@ -8,7 +8,9 @@ import pytest
 from bad_inputs import codings, pictures, profiles
 from bad_inputs.outcomes import outcome
 
-from pix2pix.images import Photo, av1, coding, hdr, hevc, icc, iso_color, read
+from pix2pix.images import Photo, coding, hdr, icc, read
+from pix2pix.images.iso import av1, hevc
+from pix2pix.images.iso import color as iso_color
 
 GRAY, RGB = pictures.gray(), pictures.rgb()
 LIGHT, GRAY_LIGHT = codings.linear(RGB), codings.linear(GRAY)

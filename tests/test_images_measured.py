@@ -10,10 +10,11 @@ from bad_inputs.outcomes import outcome, peak_megabytes
 from PIL import Image
 
 from pix2pix.errors import Corrupt
-from pix2pix.images import av1, containers, hevc, read
-from pix2pix.images import boxes as image_boxes
+from pix2pix.images import containers, read
 from pix2pix.images.bits import Bits
-from pix2pix.images.boxes import boxes
+from pix2pix.images.iso import av1, hevc
+from pix2pix.images.iso import boxes as image_boxes
+from pix2pix.images.iso.boxes import boxes
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -1,8 +1,8 @@
 """What a file says about itself, read from its bytes before a decoder runs.
 
 Frames are counted without decoding them, damage and absurd structure are found where Pillow would
-be silent or slow, and a file that ends early is told from one that is broken. JPEG, PNG and TIFF
-have a file each; the simpler containers are here.
+be silent or slow, and a file that ends early is told from one that is broken. `_INSPECTORS` names
+the function of each format; WebP and BMP, the simplest, are here.
 """
 
 import struct
@@ -10,9 +10,12 @@ from collections.abc import Callable
 from functools import partial
 
 from pix2pix.errors import Corrupt, TooLarge
-from pix2pix.images import gif, iso, iso_color, jpeg, jpeg2000, png, pnm, tiff_pages
+from pix2pix.images import gif, jpeg, jpeg2000, png, pnm
 from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
+from pix2pix.images.iso import color as iso_color
+from pix2pix.images.iso import heif
+from pix2pix.images.tiff import pages as tiff_pages
 
 _MAX_CHUNKS = 100_000
 # So few bytes hold no photo, only a bomb; a blank page of A4 in 300 dpi still passes.
@@ -99,8 +102,8 @@ _INSPECTORS: dict[str, Callable[[bytes], Container]] = {
     "GIF": gif.inspect,
     "WEBP": _inspect_webp,
     "BMP": _inspect_bmp,
-    "AVIF": partial(iso.inspect, coded=b"av01"),
-    "HEIF": partial(iso.inspect, coded=b""),
+    "AVIF": partial(heif.inspect, coded=b"av01"),
+    "HEIF": partial(heif.inspect, coded=b""),
     "JPEG2000": jpeg2000.inspect,
     "PNM": pnm.inspect,
 }

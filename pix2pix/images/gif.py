@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pix2pix.errors import Corrupt
-from pix2pix.images import texts
 from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
+from pix2pix.images.metadata import texts
 
 _MAX_FRAMES = 10_000
 _MAX_BLOCKS = 1_000_000

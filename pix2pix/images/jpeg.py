@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from pix2pix.errors import Corrupt, TookTooLong, UnsupportedFormat
-from pix2pix.images import tiff
 from pix2pix.images.bits import big
 from pix2pix.images.formats import Container
+from pix2pix.images.tiff import structure
 
 # Decoding a scan over a million pixels takes 0.1 to 0.3 ms even where it changes nothing.
 _MAX_PIXEL_SCANS = 30e9
@@ -130,8 +130,8 @@ def _check_scans(data: bytes, first: int, size: tuple[int, int] | None, *, cut: 
 
 def _pictures(index: bytes) -> int:
     try:
-        head = tiff.header(index)
+        head = structure.header(index)
     except ValueError:
         return 1
-    counts = tiff.directory(index, head, head.first, {0xB001}).get(0xB001)
-    return 1 if counts is None else max(1, min(int(counts[0]), tiff.MAX_PAGES))
+    counts = structure.directory(index, head, head.first, {0xB001}).get(0xB001)
+    return 1 if counts is None else max(1, min(int(counts[0]), structure.MAX_PAGES))

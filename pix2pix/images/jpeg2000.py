@@ -13,9 +13,9 @@ from PIL import Image
 
 from pix2pix.errors import Corrupt, TooLarge, UnsupportedMode
 from pix2pix.images.bits import big
-from pix2pix.images.boxes import boxes
 from pix2pix.images.coding import from_code_points
 from pix2pix.images.formats import Container
+from pix2pix.images.iso.boxes import boxes
 
 _START = b"\xff\x4f\xff\x51"
 _SIZ, _COD, _COC, _SOT, _SOD, _END = 0xFF51, 0xFF52, 0xFF53, 0xFF90, 0xFF93, 0xFFD9

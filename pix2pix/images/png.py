@@ -98,7 +98,7 @@ def essential(data: bytes) -> bytes:
     return data[:8] + b"".join(kept)
 
 
-def texts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(type, content) of each chunk of text."""
     for kind, start, end in _chunks(data):
         if kind in _TEXT:

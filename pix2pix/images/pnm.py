@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.errors import Corrupt, InvalidPixels, Truncated, UnsupportedMode
-from pix2pix.images import hdr, texts
+from pix2pix.images import hdr
 from pix2pix.images.formats import Container
+from pix2pix.images.metadata import texts
 
 _MAX_HEADER = 2**16
 _SPACE = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"

@@ -21,12 +21,12 @@ from pix2pix.images import (
     guard,
     jpeg,
     jpeg2000,
-    metadata,
     modes,
     pnm,
 )
 from pix2pix.images.formats import Container
-from pix2pix.images.texts import Text
+from pix2pix.images.metadata import reader
+from pix2pix.images.metadata.texts import Text
 
 _CLOSED = {"PNG", "GIF", "BMP"}  # which state where they end, and are decoded without it
 _TRANSPOSE = {
@@ -75,7 +75,7 @@ def read(
     max_bytes: int | None = None,
     allow_truncated: bool = False,
 ) -> Photo:
-    """A path, bytes or a binary stream -> Photo with rgb (H,W,3) uint8 sRGB, upright.
+    """A path, bytes or a binary stream -> Photo with rgb (H, W, 3) uint8 sRGB, upright.
 
     `max_bytes` defaults to what `max_pixels` of the deepest layout take. `allow_truncated` accepts
     a file that ends early, with a warning; the missing part is gray. Raises the errors of
@@ -163,7 +163,7 @@ def _photo(
     image: Image.Image, name: str, container: Container, data: bytes, warnings: list[str]
 ) -> Photo:
     exif = image.getexif()
-    said = metadata.gather(image.info, name, data, page=container.page, warnings=warnings)
+    said = reader.gather(image.info, name, data, page=container.page, warnings=warnings)
     photo = Photo(
         rgb=np.empty((0, 0, 3), np.uint8),
         alpha=None,
@@ -172,8 +172,8 @@ def _photo(
         xmp=said.xmp,
         resources=said.resources,
         texts=said.texts,
-        turned=metadata.orientation(exif),
-        dpi=metadata.resolution(image.info),
+        turned=reader.orientation(exif),
+        dpi=reader.resolution(image.info),
         profiled=bool(image.info.get("icc_profile")),
         encoding=_encoding(image, container),
         warnings=warnings,

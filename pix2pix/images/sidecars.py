@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass, replace
 
 from pix2pix.errors import PhotoError
-from pix2pix.images import files, provenance, xmp
+from pix2pix.images import files
 from pix2pix.images.formats import EXTENSIONS
+from pix2pix.images.metadata import provenance, xmp
 from pix2pix.images.read import Photo
 
 _SUFFIXES = (".xmp", ".XMP")

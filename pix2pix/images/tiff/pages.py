@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from PIL import Image
 
 from pix2pix.errors import Corrupt, TooLarge, UnsupportedFormat, UnsupportedMode
-from pix2pix.images import guard, tiff, tiff_extract
+from pix2pix.images import guard
 from pix2pix.images.formats import Container
-from pix2pix.images.tiff import Entries, TiffHeader
+from pix2pix.images.tiff import extract, structure
+from pix2pix.images.tiff.structure import Entries, TiffHeader
 
 _KIND, _OLD_KIND = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _MAX_SAMPLE, _SAMPLE_FORMAT = 281, 339
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
-_SUB_DIRECTORIES, _DNG_VERSION = tiff_extract.SUB_DIRECTORIES, 50706
+_SUB_DIRECTORIES, _DNG_VERSION = extract.SUB_DIRECTORIES, 50706
 _TAGS = {_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _MAX_SAMPLE}
 _TAGS |= {_STRIP_OFFSETS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
 _TAGS |= {_SAMPLE_FORMAT, _SUB_DIRECTORIES, _DNG_VERSION}
@@ -95,7 +96,7 @@ def inspect(data: bytes) -> Container:
     read here, TooLarge for absurd tiles, Corrupt for absurd directories.
     """
     try:
-        head = tiff.header(data)
+        head = structure.header(data)
     except ValueError:
         return Container(cut=True)
     pages = list(_visited(data, head))
@@ -108,10 +109,10 @@ def inspect(data: bytes) -> Container:
         _check_counts(data, head, offset)
     _check_decodable(page)
     container = _layout(page, len(data))
-    chained = sum(1 for _ in tiff.chain(data, head))
+    chained = sum(1 for _ in structure.chain(data, head))
     full = sum(1 for page in pages if not (page.is_reduced or page.is_mask))
     container.frames = max(1, full + max(0, chained - len(pages)))
-    container.many = chained == tiff.MAX_PAGES
+    container.many = chained == structure.MAX_PAGES
     if page.offset != head.first or (head.big and head.order == ">"):
         container.page = page.offset
     return container
@@ -120,14 +121,14 @@ def inspect(data: bytes) -> Container:
 def _visited(data: bytes, head: TiffHeader) -> Iterator[Page]:
     """The pages in the order of the file, each before those below it."""
     budget = _MAX_ENTRIES_VISITED
-    for number, offset in enumerate(tiff.chain(data, head)):
-        page = Page(offset, tiff.directory(data, head, offset, _TAGS))
+    for number, offset in enumerate(structure.chain(data, head)):
+        page = Page(offset, structure.directory(data, head, offset, _TAGS))
         yield page
         below = page.entries.get(_SUB_DIRECTORIES, ())[:_MAX_SUB_DIRECTORIES]
         for place in [int(place) for place in below if 0 < int(place) < len(data)]:
-            yield Page(place, tiff.directory(data, head, place, _TAGS))
-            budget -= len(tiff.positions(data, head, place))
-        budget -= len(tiff.positions(data, head, offset))
+            yield Page(place, structure.directory(data, head, place, _TAGS))
+            budget -= len(structure.positions(data, head, place))
+        budget -= len(structure.positions(data, head, offset))
         if number + 1 == _MAX_VISITED or budget < 0:
             return
 
@@ -160,7 +161,7 @@ def _has_codec(compression: int) -> bool:
         return True
     bits, photometric, pixel = _OPTIONAL[compression]()
     guard.silence_libtiff()
-    one, head = (4, 1, tiff_extract.numbers(_HEAD, "u4", 1)), _HEAD
+    one, head = (4, 1, extract.numbers(_HEAD, "u4", 1)), _HEAD
     fields = {tag: one for tag in (_WIDTH, _HEIGHT, _ROWS)}
     for tag, values in {
         _BITS: bits,
@@ -170,10 +171,10 @@ def _has_codec(compression: int) -> bool:
         _STRIP_OFFSETS: (8,),
         _STRIP_BYTES: (len(pixel),),
     }.items():
-        fields[tag] = 3, len(values), tiff_extract.numbers(head, "u2", *values)
+        fields[tag] = 3, len(values), extract.numbers(head, "u2", *values)
     try:
         with guard.reading(1):
-            Image.open(io.BytesIO(tiff_extract.assembled(head, fields, pixel))).load()
+            Image.open(io.BytesIO(extract.assembled(head, fields, pixel))).load()
     except Exception:  # OSError, SyntaxError, KeyError: by version
         return False
     return True
@@ -208,11 +209,11 @@ def _layout(page: Page, size: int) -> Container:
 
 def _check_counts(data: bytes, head: TiffHeader, offset: int) -> None:
     """Pillow turns each number of a directory into an object, however many there are."""
-    start, stop, size = tiff.extent(data, head, offset)
+    start, stop, size = structure.extent(data, head, offset)
     if stop - start > _MAX_ENTRIES * size:
         raise Corrupt(f"more than {_MAX_ENTRIES:,} entries in a TIFF directory")
-    for position in tiff.positions(data, head, offset):
-        entry = tiff.entry(data, head, position)
+    for position in structure.positions(data, head, offset):
+        entry = structure.entry(data, head, position)
         if entry.kind not in _BYTES and _MAX_NUMBERS < entry.count <= len(data):
             raise Corrupt(f"more than {_MAX_NUMBERS:,} numbers in a TIFF entry")
 

@@ -87,11 +87,11 @@ def texts(data: bytes) -> dict[tuple[int, int], list[str]]:
     result: dict[tuple[int, int], list[str]] = {}
     for each in found:
         if each.key[0] == 2 and each.key[1] != 0:  # 2:00 is the version
-            result.setdefault(each.key, []).append(decode(each.data, charset))
+            result.setdefault(each.key, []).append(decode_text(each.data, charset))
     return result
 
 
-def decode(data: bytes, charset: str | None = None) -> str:
+def decode_text(data: bytes, charset: str | None = None) -> str:
     """Text whose character set nobody knows for sure: UTF-8 where it fits, else Windows Latin."""
     data = data.rstrip(b"\0")
     if charset == "latin-1":

@@ -9,8 +9,8 @@ import io
 import numpy as np
 
 from pix2pix.errors import Corrupt, UnsupportedMode
-from pix2pix.images import tiff
-from pix2pix.images.tiff import TiffHeader
+from pix2pix.images.tiff import structure
+from pix2pix.images.tiff.structure import TiffHeader
 
 _NARROW = {16: 4, 17: 9, 18: 4}  # types of BigTIFF alone -> classic ones
 _POINTERS = {34665, 34853, 40965}  # Exif, GPS, Interoperability
@@ -29,7 +29,7 @@ def alone(data: bytes, offset: int) -> bytes:
 
     Raises UnsupportedMode above 4 GB, Corrupt where the fields overlap absurdly.
     """
-    head = tiff.header(data)
+    head = structure.header(data)
     if len(data) + _MAX_BYTES >= 2**32:
         raise UnsupportedMode("TIFF of 4 GB with its picture behind a preview")
     buffer = io.BytesIO(data)
@@ -45,7 +45,7 @@ def alone(data: bytes, offset: int) -> bytes:
 
 def sketch(data: bytes, offset: int, layout: Fields) -> bytes:
     """A file with what the page at `offset` says besides its pixels, which have another layout."""
-    head = tiff.header(data)
+    head = structure.header(data)
     fields = page_fields(data, head, offset)
     for tag in (266, 273, 279, 317, 320, 322, 323, 324, 325, 338, 347):
         fields.pop(tag, None)
@@ -66,7 +66,7 @@ def page_fields(data: bytes, head: TiffHeader, offset: int) -> Fields:
     fields = _fields(data, head, offset)
     if offset != head.first:
         tags = {SUB_DIRECTORIES}
-        below = tiff.directory(data, head, head.first, tags).get(SUB_DIRECTORIES, ())
+        below = structure.directory(data, head, head.first, tags).get(SUB_DIRECTORIES, ())
         shared = _SHARED | {_ORIENTATION} if offset in below else _SHARED
         first = _fields(data, head, head.first)
         fields = {tag: first[tag] for tag in shared & first.keys()} | fields
@@ -86,8 +86,8 @@ def _magic(head: TiffHeader, first: int) -> bytes:
 def _fields(data: bytes, head: TiffHeader, offset: int) -> Fields:
     fields: Fields = {}
     total = 0
-    for position in tiff.positions(data, head, offset):
-        entry = tiff.entry(data, head, position)
+    for position in structure.positions(data, head, offset):
+        entry = structure.entry(data, head, position)
         stop = entry.place + entry.length
         if not entry.length or stop > len(data) or entry.tag in fields:
             continue

@@ -6,7 +6,7 @@ previews, sizes and photometry of the old one do not hold for it. They go by nam
 
 from xml.dom import minidom
 
-from pix2pix.images.xmp import NOTE, RDF, Packet
+from pix2pix.images.metadata.xmp import NOTE, RDF, Packet
 
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _XMP = "http://ns.adobe.com/xap/1.0/"

@@ -5,10 +5,10 @@ stream says, so both are read. Source: ISO/IEC 14496-12 and 23008-12; AV1 Image 
 """
 
 from pix2pix.errors import Corrupt
-from pix2pix.images import av1, hevc
 from pix2pix.images.bits import Size, big
-from pix2pix.images.boxes import Box, item_extents, item_types, whole_boxes
 from pix2pix.images.formats import Container
+from pix2pix.images.iso import av1, hevc
+from pix2pix.images.iso.boxes import Box, item_extents, item_types, whole_boxes
 
 _CODED = {b"av01", b"hvc1", b"hev1"}
 # A coded picture may be somewhat larger than what is shown of it: whole blocks, or a layer.

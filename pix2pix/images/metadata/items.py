@@ -7,8 +7,8 @@ came. Source: ISO/IEC 14496-12 (meta, iinf, iloc); XMP Specification, part 3, 1.
 import contextlib
 import re
 
-from pix2pix.images.boxes import boxes, item_extents, item_types
-from pix2pix.images.exif import HEAD
+from pix2pix.images.iso.boxes import boxes, item_extents, item_types
+from pix2pix.images.metadata.exif import HEAD
 
 _MAX_ITEM = 16 * 2**20
 _UUIDS = {

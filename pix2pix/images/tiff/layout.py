@@ -10,10 +10,10 @@ import numpy as np
 from PIL import TiffImagePlugin
 
 from pix2pix.errors import Corrupt, TooLarge
-from pix2pix.images import tiff
 from pix2pix.images.formats import Container
+from pix2pix.images.tiff import structure
 
-_BAND_BYTES = 2**22
+BAND_BYTES = 2**22
 _BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that know no pixels
 _COLORS = {0: 1, 1: 1, 2: 3, 5: 4, 8: 3}  # photometric -> its samples
 _TYPES = {(1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
@@ -93,8 +93,8 @@ def of_page(data: bytes, container: Container) -> SampleLayout | None:
 
     Raises Corrupt where the strips are not those of its size.
     """
-    head = tiff.header(data)
-    entries = tiff.directory(data, head, container.page or head.first, _TAGS)
+    head = structure.header(data)
+    entries = structure.directory(data, head, container.page or head.first, _TAGS)
 
     def first(tag: int, default: int) -> int:
         return int(entries[tag][0]) if tag in entries else default
@@ -171,14 +171,14 @@ def _checked(page: SampleLayout) -> SampleLayout:
     unpacked = page.size[0] * page.size[1] * page.samples * page.dtype.itemsize
     if unpacked > _SLACK + _RATIO * int(page.counts.sum(dtype=np.float64)):
         raise Corrupt(f"{unpacked:,} bytes of TIFF samples in hardly any data")
-    if page.compression == 1 and not page.tiled and page.segment[1] * row > _BAND_BYTES:
+    if page.compression == 1 and not page.tiled and page.segment[1] * row > BAND_BYTES:
         return _in_short_strips(page, row)
     return page
 
 
 def _in_short_strips(page: SampleLayout, row: int) -> SampleLayout:
     """An uncompressed strip can be cut anywhere."""
-    rows, height = max(1, _BAND_BYTES // row), page.size[1]
+    rows, height = max(1, BAND_BYTES // row), page.size[1]
     offsets, counts = [], []
     for plane in range(page.planes):
         for top in range(0, height, rows):

@@ -7,7 +7,7 @@ Latin-1, and the byte order stays as well. Source: TIFF 6.0, CIPA DC-008 (Exif 3
 import struct
 from dataclasses import dataclass, field
 
-from pix2pix.images import tiff
+from pix2pix.images.tiff import structure
 
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 HEAD = b"Exif\0\0"
@@ -29,7 +29,7 @@ class Entry:
     @property
     def count(self) -> int:
         """How many values there are."""
-        return len(self.data) // tiff.SIZES[self.kind]
+        return len(self.data) // structure.SIZES[self.kind]
 
 
 Directory = dict[int, Entry]
@@ -105,7 +105,7 @@ class _Reader:
     """Directories of a TIFF structure, classic or big; what lies outside of it is left out."""
 
     def __init__(self, data: bytes):
-        self.data, self.head = data, tiff.header(data)
+        self.data, self.head = data, structure.header(data)
         self.damaged = False
         self.room = _MAX_DATA
 
@@ -113,11 +113,11 @@ class _Reader:
         """The entries of a directory, and where sub-directories and the maker's note begin."""
         entries: Directory = {}
         places: dict[int, int] = {}
-        _, stop, _ = tiff.extent(self.data, self.head, offset)
-        there = tiff.positions(self.data, self.head, offset) if offset else range(0)
+        _, stop, _ = structure.extent(self.data, self.head, offset)
+        there = structure.positions(self.data, self.head, offset) if offset else range(0)
         self.damaged |= there.stop < stop or len(there) > _MAX_ENTRIES
         for position in there[:_MAX_ENTRIES]:
-            found = tiff.entry(self.data, self.head, position)
+            found = structure.entry(self.data, self.head, position)
             if found.tag in entries or found.tag in places:
                 continue
             if found.tag in (EXIF_IFD, GPS_IFD):
@@ -129,10 +129,10 @@ class _Reader:
                     places[found.tag] = found.place
         return entries, places
 
-    def _data(self, found: tiff.Entry) -> bytes | None:
+    def _data(self, found: structure.Entry) -> bytes | None:
         if found.kind in _BIG_TYPES:
             return None
-        if found.kind not in tiff.SIZES or found.place + found.length > len(self.data):
+        if found.kind not in structure.SIZES or found.place + found.length > len(self.data):
             self.damaged = True
             return None
         if not 0 < found.length <= self.room:
@@ -143,7 +143,7 @@ class _Reader:
 
 def _swapped(directory: Directory) -> Directory:
     return {
-        tag: Entry(e.kind, _reversed(e.data, _UNITS.get(e.kind, tiff.SIZES[e.kind])))
+        tag: Entry(e.kind, _reversed(e.data, _UNITS.get(e.kind, structure.SIZES[e.kind])))
         for tag, e in directory.items()
     }
 

@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from pix2pix.errors import InvalidPixels
-from pix2pix.images import guard, modes, tiff, tiff_extract
+from pix2pix.images import guard, modes
 from pix2pix.images.formats import Container
-from pix2pix.images.layout import CMYK, LAB, PREMULTIPLIED, SampleLayout
-from pix2pix.images.tiff_bands import bands
-from pix2pix.images.tiff_extract import Fields, numbers
+from pix2pix.images.tiff import extract, structure
+from pix2pix.images.tiff.bands import bands
+from pix2pix.images.tiff.extract import Fields, numbers
+from pix2pix.images.tiff.layout import CMYK, LAB, PREMULTIPLIED, SampleLayout
 
 _NO_LIMIT = 2**62
 # mode: photometric, sample format, bits of each sample, meaning of extra samples
@@ -33,7 +34,7 @@ _AS_WRITTEN: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...]]] = {
 
 def description(data: bytes, page: SampleLayout, container: Container) -> bytes:
     """A TIFF with all that the page says, in the mode that `pixels` returns, without its pixels."""
-    head = tiff.header(data)
+    head = structure.header(data)
 
     def short(*values: int) -> tuple[int, int, bytes]:
         return 3, len(values), numbers(head, "u2", *values)
@@ -52,7 +53,7 @@ def description(data: bytes, page: SampleLayout, container: Container) -> bytes:
     }
     if not extra:
         del fields[338]
-    return tiff_extract.sketch(data, container.page or head.first, fields)
+    return extract.sketch(data, container.page or head.first, fields)
 
 
 def pixels(

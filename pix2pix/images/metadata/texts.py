@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pix2pix.images import iptc, xmp
+from pix2pix.images.metadata import iptc, xmp
 
 COMMENT = "Comment"
 XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -44,7 +44,7 @@ class Text:
     @property
     def text(self) -> str:
         """The value, decoded."""
-        return iptc.decode(self.value)
+        return iptc.decode_text(self.value)
 
     @property
     def of_place(self) -> bool:

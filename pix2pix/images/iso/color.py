@@ -3,10 +3,10 @@
 Source: ISO/IEC 14496-12 (boxes, colr), ISO/IEC 23008-12 (pitm, ipco, ipma).
 """
 
-from pix2pix.images import av1, hevc
 from pix2pix.images.bits import big
-from pix2pix.images.boxes import MAX_BOXES, Box, boxes
 from pix2pix.images.coding import Coding, from_code_points
+from pix2pix.images.iso import av1, hevc
+from pix2pix.images.iso.boxes import MAX_BOXES, Box, boxes
 
 
 def coding(data: bytes) -> Coding | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pix2pix.images.bits import big
-from pix2pix.images.xmp import MAX_BYTES
+from pix2pix.images.metadata.xmp import MAX_BYTES
 
 XMP_LIMIT = 65_000
 """[bytes] of a packet in one segment; the standard's 65,502 with some room."""

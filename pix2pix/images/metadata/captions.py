@@ -6,9 +6,9 @@ Source: IPTC Photo Metadata Standard 2023.2, table of IIM and XMP; MWG guideline
 import re
 from collections.abc import Iterable
 
-from pix2pix.images import iptc
-from pix2pix.images.texts import Text
-from pix2pix.images.xmp import Packet
+from pix2pix.images.metadata import iptc
+from pix2pix.images.metadata.texts import Text
+from pix2pix.images.metadata.xmp import Packet
 
 _DC = "http://purl.org/dc/elements/1.1/"
 _PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
@@ -77,10 +77,10 @@ def add_iptc(packet: Packet, resources: dict[int, bytes], *, warnings: list[str]
         marked = "True" if resources[iptc.COPYRIGHT_FLAG][:1] != b"\0" else "False"
         _add(packet, _RIGHTS, "Marked", [marked], "")
     if iptc.URL in resources:
-        url = iptc.decode(resources[iptc.URL])
+        url = iptc.decode_text(resources[iptc.URL])
         rest += [] if _add(packet, _RIGHTS, "WebStatement", [url], "") else [f"URL: {url}"]
     if iptc.CAPTION in resources:
-        rest.append(f"Caption: {iptc.decode(resources[iptc.CAPTION][1:])}")
+        rest.append(f"Caption: {iptc.decode_text(resources[iptc.CAPTION][1:])}")
     _add_rest(packet, rest)
 
 

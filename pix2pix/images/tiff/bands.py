@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from pix2pix.images import guard, tiff_extract
-from pix2pix.images.layout import SampleLayout
-from pix2pix.images.tiff import TiffHeader
-from pix2pix.images.tiff_extract import numbers
+from pix2pix.images import guard
+from pix2pix.images.tiff import extract, layout
+from pix2pix.images.tiff.extract import numbers
+from pix2pix.images.tiff.layout import SampleLayout
+from pix2pix.images.tiff.structure import TiffHeader
 
-_BAND_BYTES = 2**22
 _HEAD = TiffHeader("<", False, 0)
 
 
@@ -35,8 +35,8 @@ def _plane(data: bytes, page: SampleLayout, plane: int) -> Iterator[tuple[int, n
     """(top row, (rows, width, samples)) of one plane; all samples where they are interleaved."""
     width, height = page.size
     row = page.row_bytes * page.across
-    at_once = max(1, _BAND_BYTES // (row * page.segment[1]))
-    step = max(1, _BAND_BYTES // row)
+    at_once = max(1, layout.BAND_BYTES // (row * page.segment[1]))
+    step = max(1, layout.BAND_BYTES // row)
     for first in range(0, page.down, at_once):
         last = min(first + at_once, page.down)
         image = _decoded(data, page, plane, first, last)
@@ -78,7 +78,7 @@ def _decoded(data: bytes, page: SampleLayout, plane: int, first: int, last: int)
         fields |= {322: _long(page.row_bytes), 323: _long(page.segment[1])}
     else:
         fields[278] = _long(page.segment[1])
-    file = io.BytesIO(tiff_extract.assembled(_HEAD, fields, b"".join(segments)))
+    file = io.BytesIO(extract.assembled(_HEAD, fields, b"".join(segments)))
     image = Image.open(file, formats=["TIFF"])
     if page.partly:
         guard.load_what_there_is(image)
