@@ -86,18 +86,14 @@ def read(
         max_bytes = 16 * max_pixels + 2**26
     try:
         data = files.read_bytes(source, max_bytes=max_bytes)
-        return _decode(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
+        with guard.reading(max_pixels):  # also what Pillow says of metadata later on
+            return _decode(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
     except PhotoError as error:
         error.path = error.path or path
         raise
 
 
 def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
-    with guard.reading(max_pixels):  # also what Pillow says of metadata later on
-        return _decode_quietly(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
-
-
-def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
     name = formats.sniff(data)
     container = containers.inspect(name, data)
     if container.size is not None:
@@ -153,10 +149,8 @@ def _image(
     """The decoded first frame."""
     if name == "PNM":
         return pnm.decode(data)
-    if name != "JPEG2000":
-        return decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings)
     image = decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings)
-    return jpeg2000.finished(image, container)
+    return jpeg2000.finished(image, container) if name == "JPEG2000" else image
 
 
 def _photo(

@@ -23,7 +23,7 @@ class _Sequence:
     size: Size
     ceiling: Size  # what a frame that overrides the size can state
     reduced: bool  # a still picture whose frame header has no flags
-    order_hints: bool
+    ordered: bool  # its frames have order hints
     timing: int  # the bits of a frame's presentation time; 0 if it has none
     id_bits: int
     screen_content: int
@@ -63,7 +63,7 @@ def color(config: bytes) -> tuple[int, int] | None:
 
 def _color(bits: Bits) -> tuple[int, int] | None:
     sequence = _sequence(bits)
-    if sequence.order_hints:
+    if sequence.ordered:
         bits.take(3)
     bits.take(3)  # superres, cdef, restoration
     deep = bits.flag()
@@ -122,26 +122,18 @@ def _sequence(bits: Bits) -> _Sequence:
         id_bits = 1 + delta + bits.take(3)
     bits.take(3)  # superblock, filter and edge
     screen_content = integer_motion = _SELECT
-    order_hints = False
+    ordered = False
     if not reduced:
         bits.take(4)
-        order_hints = bits.flag()
-        if order_hints:
+        ordered = bits.flag()  # order hints
+        if ordered:
             bits.take(2)
         screen_content = _SELECT if bits.take(1) else bits.take(1)
         if screen_content:
             integer_motion = _SELECT if bits.take(1) else bits.take(1)
     ceiling = 1 << width_bits, 1 << height_bits
     return _Sequence(
-        profile,
-        size,
-        ceiling,
-        reduced,
-        order_hints,
-        timing,
-        id_bits,
-        screen_content,
-        integer_motion,
+        profile, size, ceiling, reduced, ordered, timing, id_bits, screen_content, integer_motion
     )
 
 

@@ -11,6 +11,10 @@ from pix2pix.images.metadata.markup import ERRORS, MAX_BYTES, packet_text, parse
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NOTE = "http://ns.adobe.com/xmp/note/"
+XMP = "http://ns.adobe.com/xap/1.0/"
+DC = "http://purl.org/dc/elements/1.1/"
+EXIF = "http://ns.adobe.com/exif/1.0/"
+PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 _NO_PROPERTIES = (_XMLNS, RDF, "http://www.w3.org/XML/1998/namespace")
 _EMPTY = (
@@ -18,7 +22,7 @@ _EMPTY = (
     '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
 )
 Node = minidom.Element | minidom.Attr
-__all__ = ["ERRORS", "MAX_BYTES", "NOTE", "RDF", "Packet", "Property"]
+__all__ = ["DC", "ERRORS", "EXIF", "MAX_BYTES", "NOTE", "PHOTOSHOP", "RDF", "XMP", "Packet"]
 Property = tuple[str, str]  # (namespace, name)
 
 

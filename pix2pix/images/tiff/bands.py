@@ -13,7 +13,7 @@ from PIL import Image
 
 from pix2pix.images import guard
 from pix2pix.images.tiff import extract, layout
-from pix2pix.images.tiff.extract import numbers
+from pix2pix.images.tiff.extract import longs
 from pix2pix.images.tiff.layout import SampleLayout
 from pix2pix.images.tiff.structure import TiffHeader
 
@@ -64,20 +64,20 @@ def _decoded(data: bytes, page: SampleLayout, plane: int, first: int, last: int)
     lengths = [len(segment) for segment in segments]
     place, size = (324, 325) if page.tiled else (273, 279)
     fields = {
-        256: _long(page.row_bytes * page.across),
-        257: _long(rows),
-        258: _long(8),
-        259: _long(page.compression),
-        262: _long(1),
-        266: _long(page.fill_order),
-        277: _long(1),
-        place: _long(*begins),
-        size: _long(*lengths),
+        256: longs(_HEAD, page.row_bytes * page.across),
+        257: longs(_HEAD, rows),
+        258: longs(_HEAD, 8),
+        259: longs(_HEAD, page.compression),
+        262: longs(_HEAD, 1),
+        266: longs(_HEAD, page.fill_order),
+        277: longs(_HEAD, 1),
+        place: longs(_HEAD, *begins),
+        size: longs(_HEAD, *lengths),
     }
     if page.tiled:
-        fields |= {322: _long(page.row_bytes), 323: _long(page.segment[1])}
+        fields |= {322: longs(_HEAD, page.row_bytes), 323: longs(_HEAD, page.segment[1])}
     else:
-        fields[278] = _long(page.segment[1])
+        fields[278] = longs(_HEAD, page.segment[1])
     file = io.BytesIO(extract.assembled(_HEAD, fields, b"".join(segments)))
     image = Image.open(file, formats=["TIFF"])
     if page.partly:
@@ -85,10 +85,6 @@ def _decoded(data: bytes, page: SampleLayout, plane: int, first: int, last: int)
     else:
         image.load()
     return image
-
-
-def _long(*values: int) -> tuple[int, int, bytes]:
-    return 4, len(values), numbers(_HEAD, "u4", *values)
 
 
 def _unpacked(packed: np.ndarray, page: SampleLayout) -> np.ndarray:

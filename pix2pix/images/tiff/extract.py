@@ -74,6 +74,16 @@ def page_fields(data: bytes, head: TiffHeader, offset: int) -> Fields:
     return fields
 
 
+def shorts(head: TiffHeader, *values: int) -> Field:
+    """A field of 16-bit numbers."""
+    return 3, len(values), numbers(head, "u2", *values)
+
+
+def longs(head: TiffHeader, *values: int) -> Field:
+    """A field of 32-bit numbers."""
+    return 4, len(values), numbers(head, "u4", *values)
+
+
 def numbers(head: TiffHeader, code: str, *values: int) -> bytes:
     """`values` as numpy's type `code`, in the file's byte order."""
     return np.array(values, head.order + code).tobytes()
@@ -121,7 +131,7 @@ class _Tail:
         for tag in _POINTERS & fields.keys():
             inner = _fields(self.data, head, head.number(fields.pop(tag)[2][:4]))
             if inner and depth < _MAX_DEPTH:
-                fields[tag] = 4, 1, numbers(head, "u4", self.add(inner, depth + 1))
+                fields[tag] = longs(head, self.add(inner, depth + 1))
         entries = []
         for tag in sorted(fields):
             kind, count, values = fields[tag]

@@ -5,6 +5,7 @@ CIELab of 16 bits. Source: TIFF 6.0, sections 15, 18 and 23.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from PIL import TiffImagePlugin
@@ -95,10 +96,7 @@ def of_page(data: bytes, container: Container) -> SampleLayout | None:
     """
     head = structure.header(data)
     entries = structure.directory(data, head, container.page or head.first, _TAGS)
-
-    def first(tag: int, default: int) -> int:
-        return int(entries[tag][0]) if tag in entries else default
-
+    first = partial(structure.first, entries)
     bits, kinds = set(entries.get(258, (1,))), set(entries.get(339, (1,)))
     photometric, samples = first(262, -1), first(277, 1)
     dtype = _TYPES.get((int(max(kinds)), int(max(bits))))

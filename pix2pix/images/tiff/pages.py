@@ -62,7 +62,7 @@ class Page:
 
     def first(self, tag: int, default: int) -> int:
         """The first number of a tag."""
-        return int(self.entries[tag][0]) if tag in self.entries else default
+        return structure.first(self.entries, tag, default)
 
     @property
     def is_reduced(self) -> bool:
@@ -161,20 +161,17 @@ def _has_codec(compression: int) -> bool:
         return True
     bits, photometric, pixel = _OPTIONAL[compression]()
     guard.silence_libtiff()
-    one, head = (4, 1, extract.numbers(_HEAD, "u4", 1)), _HEAD
-    fields = {tag: one for tag in (_WIDTH, _HEIGHT, _ROWS)}
-    for tag, values in {
-        _BITS: bits,
-        _COMPRESSION: (compression,),
-        _PHOTOMETRIC: (photometric,),
-        _SAMPLES: (len(bits),),
-        _STRIP_OFFSETS: (8,),
-        _STRIP_BYTES: (len(pixel),),
-    }.items():
-        fields[tag] = 3, len(values), extract.numbers(head, "u2", *values)
+    fields = {tag: extract.longs(_HEAD, 1) for tag in (_WIDTH, _HEIGHT, _ROWS)} | {
+        _BITS: extract.shorts(_HEAD, *bits),
+        _COMPRESSION: extract.shorts(_HEAD, compression),
+        _PHOTOMETRIC: extract.shorts(_HEAD, photometric),
+        _SAMPLES: extract.shorts(_HEAD, len(bits)),
+        _STRIP_OFFSETS: extract.shorts(_HEAD, 8),
+        _STRIP_BYTES: extract.shorts(_HEAD, len(pixel)),
+    }
     try:
         with guard.reading(1):
-            Image.open(io.BytesIO(extract.assembled(head, fields, pixel))).load()
+            Image.open(io.BytesIO(extract.assembled(_HEAD, fields, pixel))).load()
     except Exception:  # OSError, SyntaxError, KeyError: by version
         return False
     return True

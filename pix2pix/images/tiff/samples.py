@@ -15,7 +15,7 @@ from pix2pix.images import guard, modes
 from pix2pix.images.formats import Container
 from pix2pix.images.tiff import extract, structure
 from pix2pix.images.tiff.bands import bands
-from pix2pix.images.tiff.extract import Fields, numbers
+from pix2pix.images.tiff.extract import Fields, longs, shorts
 from pix2pix.images.tiff.layout import CMYK, LAB, PREMULTIPLIED, SampleLayout
 
 _NO_LIMIT = 2**62
@@ -35,21 +35,17 @@ _AS_WRITTEN: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...]]] = {
 def description(data: bytes, page: SampleLayout, container: Container) -> bytes:
     """A TIFF with all that the page says, in the mode that `pixels` returns, without its pixels."""
     head = structure.header(data)
-
-    def short(*values: int) -> tuple[int, int, bytes]:
-        return 3, len(values), numbers(head, "u2", *values)
-
     photometric, kind, bits, extra = _AS_WRITTEN[page.mode]
     fields: Fields = {
-        258: short(*bits),
-        259: short(1),
-        262: short(photometric),
-        277: short(len(bits)),
-        278: (4, 1, numbers(head, "u4", page.size[1])),
-        273: (4, 1, numbers(head, "u4", 8)),
-        284: short(1),
-        338: short(*extra),
-        339: short(kind),
+        258: shorts(head, *bits),
+        259: shorts(head, 1),
+        262: shorts(head, photometric),
+        277: shorts(head, len(bits)),
+        278: longs(head, page.size[1]),
+        273: longs(head, 8),
+        284: shorts(head, 1),
+        338: shorts(head, *extra),
+        339: shorts(head, kind),
     }
     if not extra:
         del fields[338]

@@ -63,6 +63,11 @@ def directory(data: bytes, head: TiffHeader, offset: int, tags: set[int]) -> Ent
     return entries
 
 
+def first(entries: Entries, tag: int, default: int) -> int:
+    """The first number of a tag."""
+    return int(entries[tag][0]) if tag in entries else default
+
+
 def chain(data: bytes, head: TiffHeader) -> Iterator[int]:
     """Where each page's directory is, a loop cut, at most MAX_PAGES."""
     seen: set[int] = set()
