@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 import torch
@@ -64,6 +64,26 @@ class Colorizer:
         """
         generator, header = load(source)
         return cls(generator, header, device)
+
+    @overload
+    def __call__(
+        self,
+        image: np.ndarray,
+        *,
+        saturation: float = ...,
+        hints: Sequence[Hint] = ...,
+        seed: int | None = ...,
+    ) -> np.ndarray: ...
+
+    @overload
+    def __call__(
+        self,
+        image: str | Path | bytes | BinaryIO | Image.Image,
+        *,
+        saturation: float = ...,
+        hints: Sequence[Hint] = ...,
+        seed: int | None = ...,
+    ) -> Image.Image: ...
 
     def __call__(
         self,

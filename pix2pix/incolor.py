@@ -21,12 +21,12 @@ _BLOCK = 3  # [px] of the small photo whose remaining color is averaged
 
 
 def in_color(rgb: np.ndarray) -> bool:
-    """Whether a photo (H,W,3) uint8 is in color; gray and toned ones are not."""
+    """Whether a photo (H, W, 3) uint8 is in color; gray and toned ones are not."""
     return color_left(rgb) >= IN_COLOR
 
 
 def color_left(rgb: np.ndarray) -> float:
-    """A photo (H,W,3) uint8 -> what no toning explains of its color, RMS in units of a*b*.
+    """A photo (H, W, 3) uint8 -> what no toning explains of its color, RMS in units of a*b*.
 
     0 for a gray photo, below 1 for most toned ones, 10 for an ordinary color photo. Toning is a
     color that depends on lightness alone, any smooth curve (sepia, cyanotype, split tone), plus a
@@ -46,7 +46,7 @@ def color_left(rgb: np.ndarray) -> float:
 
 
 def _small_lab(rgb: np.ndarray) -> np.ndarray:
-    """Rgb (H,W,3) uint8 -> its area means as L*a*b* (h,w,3), the short side at most 96."""
+    """sRGB (H, W, 3) uint8 -> its area means as L*a*b* (h, w, 3), the short side at most 96."""
     import torch
 
     from pix2pix.color import rgb_to_lab
@@ -80,7 +80,7 @@ def _tones(L: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _block_means(left: np.ndarray) -> np.ndarray:
-    """(H,W,2) -> means of blocks of 3x3 (h,w,2); a rest at the edges is left out."""
+    """(H, W, 2) -> means of blocks of 3x3 (h, w, 2); a rest at the edges is left out."""
     height, width = left.shape[:2]
     tall, wide = min(_BLOCK, height), min(_BLOCK, width)
     rows, columns = height // tall, width // wide

@@ -1,4 +1,4 @@
-"""Color photographs that ship inside packages this one depends on: something to train on offline.
+"""Color photographs that ship inside scikit-image and matplotlib: something to train on offline.
 
 Five photos teach a net nothing about the world, but they teach a reader how training goes, without
 a download. Where each comes from, and under which terms, resources/samples/README.md says.
@@ -9,32 +9,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 # In the order of `photos`: skimage's but for the last, which is matplotlib's.
 NAMES = ("astronaut", "cat", "coffee", "rocket", "hopper")
+_MISSING = "sample photos need the extra: pip install 'pix2pix-color[notebook]'"
 _QUALITY = 95
 _ZOOM = 2  # times that a crop is enlarged at most, where the photo allows it
-_SCALES = 0.35, 0.7  # a crop's side over the photo's short side: from the first at least, the
-# second being the most that the limit on enlarging may ask for
+# a crop's side over the photo's short side: from the first at least, the second being the most that
+# the limit on enlarging may ask for
+_SCALES = 0.35, 0.7
 
 
 def photo(name: str) -> np.ndarray:
-    """One of `NAMES` -> rgb (H,W,3) uint8 sRGB. Raises ValueError for another name."""
-    if name == "hopper":
-        from matplotlib.cbook import get_sample_data
-        from PIL import Image
+    """One of `NAMES` -> rgb (H, W, 3) uint8 sRGB. Raises ValueError for another name.
 
-        path = str(get_sample_data("grace_hopper.jpg", asfileobj=False))
-        return np.array(Image.open(path))
-    from skimage import data
-
+    Raises ModuleNotFoundError, which says what to install, where its package is missing.
+    """
     if name not in NAMES:
         raise ValueError(f"no sample photo {name!r}; there are {', '.join(NAMES)}")
+    try:
+        if name == "hopper":
+            from matplotlib.cbook import get_sample_data
+
+            return np.array(Image.open(str(get_sample_data("grace_hopper.jpg", asfileobj=False))))
+        from skimage import data
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(_MISSING) from error
     return np.array(getattr(data, name)())
 
 
 def photos() -> dict[str, np.ndarray]:
-    """The photographs rgb (H,W,3) uint8 sRGB by name, in the order of `NAMES`; 300 to 600 px."""
+    """The photographs rgb (H, W, 3) uint8 sRGB by name, in the order of `NAMES`; 300 to 600 px."""
     return {name: photo(name) for name in NAMES}
 
 
@@ -53,8 +59,6 @@ def write_crops(
     crops are the first of more. Crops that an earlier call left there are removed. Raises
     ValueError for a name that is not known and for a count or side below 1.
     """
-    from PIL import Image
-
     chosen = tuple(NAMES if names is None else names)
     if count < 1 or side < 1 or not chosen:
         raise ValueError(f"count={count}, side={side}, names={chosen}: none of them may be empty")

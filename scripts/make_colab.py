@@ -53,7 +53,7 @@ import sys
 import tempfile
 
 clone = os.path.join(tempfile.gettempdir(), "pix2pixcolor")
-needs = [f"{{clone}}[train]", "ipywidgets", "matplotlib"]
+needs = [f"{{clone}}[train]", "ipywidgets", "matplotlib", "scikit-image"]
 kept = ["torch", "torchvision"]  # they fit the host's GPU driver as they are
 if KAGGLE:
     needs += {upgraded}

@@ -1,7 +1,7 @@
 """Make resources/samples: black-and-white photographs to try the page and the command line on.
 
-They come out of packages that the project depends on anyway (scikit-image, matplotlib), so nothing
-is downloaded. Run it again after a new release of those: `python scripts/make_samples.py`.
+They come out of packages that the course installs anyway (scikit-image, matplotlib), so nothing is
+downloaded. Run it again after a new release of those: `python scripts/make_samples.py`.
 """
 
 from dataclasses import dataclass
@@ -81,9 +81,9 @@ PHOTOS = (
 
 HEAD = """# Sample photographs
 
-Black-and-white photographs to try the colorizer on. They ship inside packages that this project
-depends on, and `python scripts/make_samples.py` makes this folder out of them. Unless noted, the
-original is a color photograph, and the file here is the gray of the same lightness (CIE L*).
+Black-and-white photographs to try the colorizer on. They ship inside packages that the
+course installs, and `python scripts/make_samples.py` makes this folder out of them. Unless noted,
+the original is a color photograph, and the file here is the gray of the same lightness (CIE L*).
 
 | file | what it shows | by | license | found in |
 |---|---|---|---|---|

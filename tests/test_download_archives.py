@@ -194,7 +194,7 @@ def test_every_archive_has_a_manifest(serve_as, tmp_path, name):
 
 def test_a_manifest_comes_back_without_what_was_written_half(tmp_path):
     title = 'The "castle",\r\nBöhmen'
-    records = [manifest.Record(f"{i}.jpg", title, "", "1890", "", "", f"{i:064x}") for i in (1, 2)]
+    records = [manifest.Entry(f"{i}.jpg", title, "", "1890", "", "", f"{i:064x}") for i in (1, 2)]
     table = tmp_path / "manifest.csv"
     assert manifest.read(table) == []
     table.write_bytes(manifest.table(records[:1]).encode())

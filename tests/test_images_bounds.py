@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 from bad_inputs import jpegs, pictures, pngs
 
-from pix2pix.images import encode, iptc, items, read, texts, xmp
+from pix2pix.images import encode, read
+from pix2pix.images.iso import boxes as image_boxes
+from pix2pix.images.metadata import iptc, items, texts, xmp
 
 GRAY = pictures.gray(40, 30)
 JPEG, PNG, GIF = (pictures.encoded(GRAY, format) for format in ("JPEG", "PNG", "GIF"))
@@ -132,13 +134,13 @@ def test_an_index_of_boxes_that_counts_without_end(monkeypatch: pytest.MonkeyPat
     body = struct.pack(">BxxxBBH", 0, 0, 0, 65_535) + (struct.pack(">HHH", 1, 0, 65_535)) * 9
     iloc = struct.pack(">I4s", 8 + len(body), b"iloc") + body
     meta = struct.pack(">I4sI", 12 + len(iloc), b"meta", 0) + iloc
-    calls, number = [0], items._number
+    calls, number = [0], image_boxes.big
 
     def count(data: bytes, start: int, size: int) -> int:
         calls[0] += 1
         return number(data, start, size)
 
-    monkeypatch.setattr(items, "_number", count)
+    monkeypatch.setattr(image_boxes, "big", count)
     assert items.collect(meta) == {}
     assert calls[0] < 50_000
 

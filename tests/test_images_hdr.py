@@ -8,7 +8,9 @@ import pytest
 from bad_inputs import codings, pictures, profiles
 from bad_inputs.outcomes import outcome
 
-from pix2pix.images import Photo, coding, hdr, icc, iso_color, read, video_color
+from pix2pix.images import Photo, coding, hdr, icc, read
+from pix2pix.images.iso import av1, hevc
+from pix2pix.images.iso import color as iso_color
 
 GRAY, RGB = pictures.gray(), pictures.rgb()
 LIGHT, GRAY_LIGHT = codings.linear(RGB), codings.linear(GRAY)
@@ -235,8 +237,8 @@ def test_av1_says_it_in_its_sequence_header():
     )
     for header in (reduced, full):
         config = b"\x81\0\x0c\0" + b"\x0a" + bytes([len(header)]) + header
-        assert video_color.av1(config) == (9, 16)
-    assert video_color.av1(b"\x81\0\x0c\0") is None and video_color.av1(b"") is None
+        assert av1.color(config) == (9, 16)
+    assert av1.color(b"\x81\0\x0c\0") is None and av1.color(b"") is None
 
 
 def test_hevc_says_it_in_its_parameters():
@@ -245,7 +247,7 @@ def test_hevc_says_it_in_its_parameters():
     data = codings.without_colr(pictures.encoded(RGB, "HEIF", quality=90))
     at = data.index(b"hvcC") + 4
     config = data[at : at - 8 + int.from_bytes(data[at - 8 : at - 4], "big")]
-    stated = video_color.hevc(config)
+    stated = hevc.color(config)
     assert stated is not None and iso_color.coding(data) == coding.from_code_points(*stated)
     bits = int.from_bytes(config, "big")
     needle = (stated[0] << 8 | stated[1]) << 8
@@ -254,8 +256,8 @@ def test_hevc_says_it_in_its_parameters():
     ]
     pq = (9 << 16 | 16 << 8) ^ needle
     changed = [(bits ^ pq << shift).to_bytes(len(config), "big") for shift in places]
-    (found,) = [other for other in changed if video_color.hevc(other) == (9, 16)][:1]
+    (found,) = [other for other in changed if hevc.color(other) == (9, 16)][:1]
     inside = iso_color.coding(data.replace(config, found))
     assert inside is not None and inside.transfer == "pq"
     for end in range(0, len(config), 7):
-        video_color.hevc(config[:end])  # no exception
+        hevc.color(config[:end])  # no exception

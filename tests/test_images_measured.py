@@ -10,9 +10,11 @@ from bad_inputs.outcomes import outcome, peak_megabytes
 from PIL import Image
 
 from pix2pix.errors import Corrupt
-from pix2pix.images import av1, containers, hevc, iso, read
+from pix2pix.images import containers, read
 from pix2pix.images.bits import Bits
-from pix2pix.images.boxes import boxes
+from pix2pix.images.iso import av1, hevc
+from pix2pix.images.iso import boxes as image_boxes
+from pix2pix.images.iso.boxes import boxes
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -216,13 +218,13 @@ def _pieces_of_no_size(count: int) -> bytes:
 
 
 def test_places_without_end_are_not_followed(monkeypatch):
-    calls, number = [0], iso._big
+    calls, number = [0], image_boxes.big
 
     def count(*where: int) -> int:
         calls[0] += 1
         return number(*where)
 
-    monkeypatch.setattr(iso, "_big", count)
+    monkeypatch.setattr(image_boxes, "big", count)
     assert outcome(_pieces_of_no_size(65_535)).code == "corrupt"
     assert calls[0] < 50_000
 

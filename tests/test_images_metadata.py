@@ -12,7 +12,8 @@ from bad_inputs import exifs, jpegs, pictures, profiles, tiffs
 from bad_inputs.outcomes import outcome
 from PIL import Image, ImageOps
 
-from pix2pix.images import Photo, encode, icc, metadata
+from pix2pix.images import Photo, encode, icc
+from pix2pix.images.metadata import reader as metadata
 
 pytestmark = pytest.mark.filterwarnings("error")
 

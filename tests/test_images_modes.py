@@ -312,7 +312,7 @@ UNSUPPORTED = {
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_layouts_without_a_reading(name: str, monkeypatch):
     if name == "HEIC":
-        monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)  # not installed
+        monkeypatch.setitem(__import__("sys").modules, "pi_heif", None)  # not installed
     data, code = UNSUPPORTED[name]
     found = outcome(data)
     assert found.code == code, found.reason
@@ -325,11 +325,12 @@ def test_arithmetic_coded_jpeg():
 
 
 def test_heic_with_the_extra():
-    import pillow_heif
+    import pillow_heif  # which makes the file, and then reads it no more
 
     pillow_heif.register_heif_opener()
     photo = ok(pictures.encoded(RGB, "HEIF", quality=95))
     assert np.abs(photo.rgb.astype(int) - RGB).mean() < 4
+    assert Image.OPEN["HEIF"][0].__module__.startswith("pi_heif")
 
 
 @pytest.mark.parametrize("pixels", [GRAY, RGB, np.dstack([RGB, ALPHA])], ids=["L", "RGB", "RGBA"])

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from bad_inputs import exifs, jpegs, pictures, pngs
 
-from pix2pix.images import encode, iptc, read
-from pix2pix.images.provenance import is_place
+from pix2pix.images import encode, read
+from pix2pix.images.metadata import iptc
+from pix2pix.images.metadata.provenance import is_place
 
 GRAY = pictures.gray()
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")

@@ -11,7 +11,8 @@ from bad_inputs import exifs, pictures, tiffs
 from bad_inputs.outcomes import outcome, peak_megabytes
 from PIL import Image
 
-from pix2pix.images import Photo, read, tiff_pages
+from pix2pix.images import Photo, read
+from pix2pix.images.tiff import pages as tiff_pages
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -377,8 +378,7 @@ def test_infrared_beside_12_bits_in_16():
 
 @pytest.mark.parametrize("tiled", [False, True])
 def test_bands_of_strips_and_tiles_join(tiled: bool, monkeypatch):
-    monkeypatch.setattr("pix2pix.images.tiff_bands._BAND_BYTES", 5_000)
-    monkeypatch.setattr("pix2pix.images.layout._BAND_BYTES", 5_000)
+    monkeypatch.setattr("pix2pix.images.tiff.layout.BAND_BYTES", 5_000)
     samples = np.dstack([RGB, ALPHA]).astype(np.float32) / 255
     how = {"tile": (16, 32)} if tiled else {"rowsperstrip": 7}
     for extra in (how, {**how, "compression": "zlib"}, {}):

@@ -9,8 +9,10 @@ import pytest
 from bad_inputs import exifs, jpegs, pictures
 from PIL import Image
 
-from pix2pix.images import Photo, encode, iptc, metadata, read, statement
-from pix2pix.images.exif import parse
+from pix2pix.images import Photo, encode, read
+from pix2pix.images.metadata import iptc, statement
+from pix2pix.images.metadata import reader as metadata
+from pix2pix.images.metadata.exif import parse
 
 RGB = pictures.rgb()
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")

@@ -12,9 +12,9 @@ from PIL import Image
 
 from pix2pix.errors import NotEncoded, PhotoError
 from pix2pix.images import Photo, encode, read, write
-from pix2pix.images.descriptions import clean
-from pix2pix.images.directories import to_bytes
-from pix2pix.images.exif import Block, Entry, parse
+from pix2pix.images.metadata.exif import Block, Entry, parse
+from pix2pix.images.metadata.exif_kept import clean
+from pix2pix.images.metadata.exif_write import to_bytes
 
 RGB = pictures.rgb(40, 30)
 COMPRESSIONS = ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import mypy.api
 import numpy as np
 import pytest
 import skimage.data
@@ -56,6 +57,16 @@ def test_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = blocks("python")
     exec(compile(code, "README.md", "exec"), {})
     assert Image.open(folder / "old.color.jpg").size == (96, 64)
+
+
+def test_python_has_the_types_it_says(folder: Path) -> None:
+    """As a user's mypy reads it: the package is typed, and a path comes back as a PIL image."""
+    code = folder / "readme.py"
+    code.write_text("\n".join(blocks("python")) + "reveal_type(photo)\n")
+    config = str(ROOT / "pyproject.toml")
+    said, _, status = mypy.api.run([str(code), "--config-file", config])
+    assert status == 0 and 'Revealed type is "PIL.Image.Image"' in said, said
+    assert (ROOT / "pix2pix" / "py.typed").exists()
 
 
 def test_file_tree_names_what_is_there() -> None:

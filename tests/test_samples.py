@@ -1,11 +1,13 @@
 """The packaged photographs, and folders of crops of them to train on offline."""
 
+import sys
+
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
-from pix2pix import samples
+from pix2pix import packages, samples
 from pix2pix.images import read
 
 
@@ -29,6 +31,15 @@ def test_an_unknown_photo_is_named():
         samples.photo("camera")
     with pytest.raises(ValueError, match="'dog'"):
         samples.write_crops("unused", count=1, names=["dog"])
+
+
+@pytest.mark.parametrize("module, name", [("skimage", "cat"), ("matplotlib.cbook", "hopper")])
+def test_without_the_package_a_line_says_what_to_install(module, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)  # not installed
+    with pytest.raises(ModuleNotFoundError) as missing:
+        samples.photo(name)
+    said = packages.line(missing.value)
+    assert said is not None and said.endswith("pip install 'pix2pix-color[notebook]'")
 
 
 def test_crops_are_squares_that_all_differ(tmp_path):

@@ -188,7 +188,7 @@ def test_a_missing_module_of_our_own_is_a_fault(monkeypatch):
         ("python_multipart", "serve"),
         ("multipart", "serve"),
         ("prometheus_client", "serve"),
-        ("pillow_heif", "heic"),
+        ("pi_heif", "heic"),
         ("wandb", "wandb"),
         ("submitit", "slurm"),
         ("torch", None),

@@ -15,12 +15,11 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
 from pix2pix.download import manifest
 from pix2pix.download.collect import collect
-from pix2pix.download.fetch import discard, fetch, file_size, note
+from pix2pix.download.fetch import Retry, discard, fetch, file_size, note
 from pix2pix.download.kaggle import find_kaggle_input
 from pix2pix.download.sources import SOURCES, Collection, Source
 from pix2pix.download.unpack import unpack, verify
@@ -46,18 +45,19 @@ def download(
     backoff: float = 1.0,
     progress: bool | None = None,
 ) -> Path:
-    """Make the folder of images `dest/name` from a source of `SOURCES`, and return it.
+    """Download a source of `SOURCES` into the folder of images `dest/name`, and return it.
 
-    A folder that is there is returned at once. `source_url` is another address of the same archive
-    or listing. An archive is deleted after unpacking unless `keep`; one that lies in `dest` already
-    is used. A collection fills its folder picture by picture, at the pace its owner asks for; with
-    a `limit`, until there are so many. manifest.csv in the folder says where the pictures are from:
-    a line each for a collection, one for an archive.
+    A folder that is there is returned at once. `source_url` is a mirror of the same archive or
+    listing. An archive is deleted after unpacking unless `keep`; one that lies in `dest` already is
+    used. A collection fills its folder picture by picture, at the rate its owner asks for; with a
+    `limit`, until there are so many. manifest.csv in the folder says where the pictures are from: a
+    line each for a collection, one for an archive.
 
-    Up to `retries` attempts in a row may bring nothing, each at most `timeout` seconds of silence
-    long, with `backoff` seconds before the first and twice as many before each next. `progress`
-    shows bars; by default on a terminal and in notebooks. What interrupts a download, Ctrl-C
-    included, leaves what is there, and the same call goes on. Of several processes one works.
+    Retries up to `retries` times, after `backoff` seconds and twice as many each further time; an
+    attempt times out after `timeout` seconds without a byte, and one that brings some is no retry.
+    `progress` shows bars; by default on a terminal and in notebooks. An interrupted download,
+    Ctrl-C included, is resumed by the same call. Several processes may call it at once: one
+    downloads, the others wait for it.
 
     Raises DataError, in one line: no such source, no space, no connection, wrong checksum, a folder
     that cannot be written or that something else is in, a limit where there is none.
@@ -73,33 +73,33 @@ def download(
         raise DataError(f"a limit of {limit}: give 1 or more, and only to {ones}", name)
     if _is_whole(folder, source):
         return folder
-    options: dict[str, Any] = {"retries": retries, "timeout": timeout, "backoff": backoff}
-    options["progress"] = is_live() if progress is None else progress
+    retry = Retry(retries, timeout, backoff)
+    progress = is_live() if progress is None else progress
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _lock(folder.with_name(f".{name}.lock")):
             if _is_whole(folder, source):  # another process may have made it meanwhile
                 pass
             elif isinstance(source, Source):
-                _download_archive(source, folder, url, keep, options)
+                _download_archive(source, folder, url, keep, retry, progress)
             else:
-                _download_collection(source, folder, url, limit, options)
+                _download_collection(source, folder, url, limit, retry, progress)
     except OSError as error:
         raise DataError(f"{error.filename or dest}: {error.strerror or error}") from error
     return folder
 
 
 def _download_archive(
-    source: Source, folder: Path, url: str, keep: bool, options: dict[str, Any]
+    source: Source, folder: Path, url: str, keep: bool, retry: Retry, progress: bool
 ) -> None:
     archive, temporary = _archive(source, folder)
     if temporary:
-        fetch(url, archive, size=source.size, **options)
-    sha256 = _check(archive, source, temporary, options["progress"])
+        fetch(url, archive, size=source.size, retry=retry, progress=progress)
+    sha256 = _check(archive, source, temporary, progress)
     if temporary and keep:
         note(archive).unlink(missing_ok=True)
         archive, temporary = archive.replace(_kept(source, folder)), False
-    record = manifest.Record(
+    entry = manifest.Entry(
         file=_kept(source, folder).name,
         title=folder.name,
         place="",
@@ -113,15 +113,15 @@ def _download_archive(
         folder,
         inside=source.folder,
         layout=source.layout,
-        extra={_MARKER: _mark(source), manifest.NAME: manifest.table([record])},
-        progress=options["progress"],
+        extra={_MARKER: _mark(source), manifest.NAME: manifest.table([entry])},
+        progress=progress,
     )
     if temporary:
         discard(archive)
 
 
 def _download_collection(
-    source: Collection, folder: Path, url: str, limit: int | None, options: dict[str, Any]
+    source: Collection, folder: Path, url: str, limit: int | None, retry: Retry, progress: bool
 ) -> None:
     table = folder / manifest.NAME
     taken = os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir()))
@@ -130,7 +130,7 @@ def _download_collection(
     missing = max(0, (limit or source.count) - len(manifest.read(table)))
     _check_space(folder, source.size * missing // source.count, 0)
     folder.mkdir(exist_ok=True)
-    if collect(url, folder, rights=source.terms, limit=limit, **options):
+    if collect(url, folder, rights=source.terms, limit=limit, retry=retry, progress=progress):
         (folder / _MARKER).write_text(_mark(source))
     if not manifest.read(table):
         raise DataError("no pictures in it", url)
@@ -152,7 +152,7 @@ def _mark(source: Source | Collection) -> str:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Wait until no other process works on the same folder; a killed one holds nothing."""
+    """Lock a folder against other processes; one that was killed holds no lock."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)

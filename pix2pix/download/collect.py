@@ -4,27 +4,26 @@ Each picture is whole when it appears, and has its line in the manifest then; wh
 fetched again.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pix2pix.download import loc, manifest
-from pix2pix.download.fetch import Pace, Unavailable, get, make_bar
+from pix2pix.download.fetch import Pace, Retry, Unavailable, get, make_bar
 from pix2pix.files import replacing, sweep
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 def collect(
-    url: str,
-    folder: Path,
-    *,
-    rights: str,
-    limit: int | None,
-    retries: int,
-    timeout: float,
-    backoff: float,
-    progress: bool,
+    url: str, folder: Path, *, rights: str, limit: int | None, retry: Retry, progress: bool
 ) -> bool:
     """Fill `folder`, which is there, with the pictures of a listing: all, or up to `limit` of them.
 
@@ -33,53 +32,56 @@ def collect(
     Raises DataError for an error that no retry mends.
     """
     table = folder / manifest.NAME
-    kept = [record for record in manifest.read(table) if (folder / record.file).is_file()]
+    kept = [entry for entry in manifest.read(table) if (folder / entry.file).is_file()]
     sweep(str(folder))
     _write(table, manifest.table(kept).encode())  # no line that was cut or whose file is gone
-    done = {record.file for record in kept}
+    done = {entry.file for entry in kept}
     missing = 0
-    patience: dict[str, Any] = {"retries": retries, "timeout": timeout, "backoff": backoff}
-    page_pace, picture_pace = Pace(loc.PAGE_INTERVAL), Pace(loc.PICTURE_INTERVAL)
+    pace = Pace(loc.PICTURE_INTERVAL, refusal=loc.REFUSAL)
     with make_bar("download", limit, shown=progress, unit="img") as bar:
-        patience |= {"refusal": loc.REFUSAL, "bar": bar}
-
-        def read(address: str) -> loc.Page:
-            def parse(data: bytes) -> loc.Page:
-                return loc.parse(data, address)
-
-            return get(address, parse, pace=page_pace, **patience)
-
         bar.update(len(done))
         if limit is not None and len(done) >= limit:
             return False
-        for page in loc.walk(url, read):
+        for page in _pages(url, retry, bar):
             bar.total = page.total if limit is None else limit
             for item in page.items:
                 file = f"{item.name}.jpg"
                 if file in done:
                     continue
                 try:
-                    data = get(item.url, crop, pace=picture_pace, **patience)
+                    data = get(item.url, crop, pace=pace, retry=retry, bar=bar)
                 except Unavailable as error:
                     bar.write(f"{error}; passed over", file=sys.stderr)
                     missing += 1
                     continue
                 _write(folder / file, data)
-                record = manifest.Record(
-                    file=file,
-                    title=item.title,
-                    place=item.place,
-                    date=item.date,
-                    origin=item.url,
-                    rights=item.rights or rights,
-                    sha256=hashlib.sha256(data).hexdigest(),
-                )
-                manifest.append(table, record)
+                manifest.append(table, _entry(item, file, data, rights))
                 done.add(file)
                 bar.update()
                 if len(done) == limit:
                     return False
     return bool(done) and not missing
+
+
+def _pages(url: str, retry: Retry, bar: tqdm) -> Iterator[loc.Page]:
+    pace = Pace(loc.PAGE_INTERVAL, refusal=loc.REFUSAL)
+
+    def read(address: str) -> loc.Page:
+        return get(address, partial(loc.parse, url=address), pace=pace, retry=retry, bar=bar)
+
+    return loc.walk(url, read)
+
+
+def _entry(item: loc.Item, file: str, data: bytes, rights: str) -> manifest.Entry:
+    return manifest.Entry(
+        file=file,
+        title=item.title,
+        place=item.place,
+        date=item.date,
+        origin=item.url,
+        rights=item.rights or rights,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
 
 
 def crop(data: bytes) -> bytes:

@@ -7,6 +7,8 @@ HTTP is the standard library's, as in `torch.hub`: what huggingface_hub brings a
 major version and httpx2 in the next.
 """
 
+from __future__ import annotations
+
 import contextlib
 import http.client
 import json
@@ -15,15 +17,19 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from pix2pix import __version__
 from pix2pix.errors import DataError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 BLOCK = 2**20  # [bytes]
 _LONGEST_WAIT = 60.0  # [s] between two attempts
@@ -48,10 +54,27 @@ class _Again(Exception):
         self.refused = refused  # HTTP 429: we asked too often
 
 
-class Pace:
-    """At most one request in `interval` seconds: `wait` before each."""
+@dataclass(frozen=True)
+class Retry:
+    """Retry up to `retries` times, with exponential backoff; each attempt times out."""
 
-    def __init__(self, interval: float):
+    retries: int
+    timeout: float  # [s] without a byte
+    backoff: float  # [s] before the first retry; doubled before each next
+
+    def wait(self, number: int) -> float:
+        """[s] before the retry of that number, from 0 on."""
+        return self.backoff * 2**number
+
+
+class Pace:
+    """Rate limit: at most one request in `interval` seconds; `wait` before each.
+
+    `refusal` is how long to wait after HTTP 429 without a Retry-After.
+    """
+
+    def __init__(self, interval: float, *, refusal: float):
+        self.refusal = refusal
         self._interval = interval
         self._next = -float("inf")
 
@@ -68,17 +91,13 @@ def get(
     parse: Callable[[bytes], T],
     *,
     pace: Pace,
-    refusal: float,
-    retries: int,
-    timeout: float,
-    backoff: float,
-    bar: Any,
+    retry: Retry,
+    bar: tqdm,
 ) -> T:
     """What `parse` makes of the bytes at an address; it raises ValueError for broken ones.
 
-    Up to `retries` attempts may fail, with waits as in `fetch`: at least as long as Retry-After
-    asks, or `refusal` seconds after a 429 without it. Raises Unavailable for what is gone or broken
-    in every attempt, DataError for all else.
+    Waits at least as long as Retry-After asks. Raises Unavailable for what is gone or broken in
+    every attempt, DataError for all else.
     """
     if urlsplit(url).scheme not in ("http", "https"):  # it may come out of a listing
         raise Unavailable(f"{url}: not an address of the web")
@@ -88,19 +107,19 @@ def get(
         wait = 0.0
         failure: type[DataError] = DataError
         try:
-            data = _read(url, timeout)
+            data = _read(url, retry.timeout)
         except _Again as error:
             reason = str(error)
-            wait = error.wait or (refusal if error.refused else 0.0)
+            wait = error.wait or (pace.refusal if error.refused else 0.0)
         else:
             try:
                 return parse(data)
             except ValueError as error:
                 failure, reason = Unavailable, f"broken: {error}"
-        failures += 1
-        if failures > retries:
+        if failures >= retry.retries:
             raise failure(f"{url}: {reason}")
-        _wait(url, reason, wait, backoff * 2 ** (failures - 1), bar)
+        _wait(url, reason, wait, retry.wait(failures), bar)
+        failures += 1
 
 
 def _read(url: str, timeout: float) -> bytes:
@@ -118,7 +137,7 @@ def _read(url: str, timeout: float) -> bytes:
     return data
 
 
-def _wait(url: str, reason: str, asked: float, backoff: float, bar: Any) -> None:
+def _wait(url: str, reason: str, asked: float, backoff: float, bar: tqdm) -> None:
     """Wait before the next attempt, and say why."""
     # Shorter by chance, so that many who wait do not come at once; never than the server asks.
     own = min(backoff, _LONGEST_WAIT) * random.uniform(0.8, 1)
@@ -141,16 +160,13 @@ def fetch(
     part: Path,
     *,
     size: int,
-    retries: int,
-    timeout: float,
-    backoff: float,
+    retry: Retry,
     progress: bool,
 ) -> None:
-    """Fill the file `part` up to `size` bytes from `url`; what is there of them already is kept.
+    """Download `url` into the file `part`, `size` bytes in all; what is there of them is resumed.
 
-    Gives up after more than `retries` attempts in a row that bring nothing, each at most `timeout`
-    seconds of silence long; waits `backoff` seconds before the first and twice as many before each
-    next. Raises DataError then, and at once for an error that no retry mends.
+    Only attempts that bring nothing count as retries; they count anew when one does. Raises
+    DataError when they are used up, and at once for an error that no retry mends.
     """
     if file_size(part) > size:
         discard(part)
@@ -159,7 +175,7 @@ def fetch(
         while file_size(part) < size:
             wait, reason = 0.0, "the server closed the connection early"
             try:
-                _transfer(url, part, size, timeout, bar)
+                _transfer(url, part, size, retry.timeout, bar)
             except _Again as error:
                 wait, reason = error.wait, str(error)
             have = file_size(part)
@@ -167,15 +183,15 @@ def fetch(
                 break
             failures = 0 if have > furthest else failures + 1
             furthest = max(furthest, have)
-            if failures > retries:
+            if failures > retry.retries:
                 raise DataError(
                     f"{url}: {reason}; {have:,} of {size:,} bytes are here, "
                     "and the same call goes on from there"
                 )
-            _wait(url, reason, wait, backoff * 2 ** max(0, failures - 1), bar)
+            _wait(url, reason, wait, retry.wait(max(0, failures - 1)), bar)
 
 
-def _transfer(url: str, part: Path, size: int, timeout: float, bar: Any) -> None:
+def _transfer(url: str, part: Path, size: int, timeout: float, bar: tqdm) -> None:
     """One attempt: ask for what is missing of `part` and append it, or start anew.
 
     Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
@@ -249,7 +265,7 @@ def _open(request: Request, part: Path | None, timeout: float) -> http.client.HT
     return response
 
 
-def _copy(response: http.client.HTTPResponse, file: Any, missing: int, bar: Any) -> None:
+def _copy(response: http.client.HTTPResponse, file: IO[bytes], missing: int, bar: tqdm) -> None:
     while missing > 0:
         try:
             block = response.read1(min(BLOCK, missing))  # what has come; read() would lose it
@@ -278,7 +294,7 @@ def file_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def make_bar(what: str, total: int | None, *, shown: bool, unit: str = "B") -> Any:
+def make_bar(what: str, total: int | None, *, shown: bool, unit: str = "B") -> tqdm:
     """A tqdm bar on stderr: of bytes with their prefixes, or of whole things."""
     from tqdm import tqdm
 

@@ -16,7 +16,7 @@ NAME = "manifest.csv"
 
 
 @dataclass(frozen=True)
-class Record:
+class Entry:
     """One line: a file in the folder, or the archive that the folder was unpacked from."""
 
     file: str
@@ -28,27 +28,27 @@ class Record:
     sha256: str  # of the file, in hexadecimal digits
 
 
-_HEADER = [field.name for field in fields(Record)]
+_HEADER = [field.name for field in fields(Entry)]
 
 
-def table(records: Iterable[Record]) -> str:
+def table(entries: Iterable[Entry]) -> str:
     """The whole table as text, with its header."""
-    return _lines([_HEADER, *map(astuple, records)])
+    return _lines([_HEADER, *map(astuple, entries)])
 
 
-def append(path: Path, record: Record) -> None:
+def append(path: Path, entry: Entry) -> None:
     """Add a line to a table that is there."""
     with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(_lines([astuple(record)]))
+        file.write(_lines([astuple(entry)]))
 
 
-def read(path: Path) -> list[Record]:
-    """The records of a table; none without one. What a killed process wrote half is left out."""
+def read(path: Path) -> list[Entry]:
+    """The entries of a table; none without one. What a killed process wrote half is left out."""
     found = []
     with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file):
             if len(row) == len(_HEADER) and re.fullmatch("[0-9a-f]{64}", row[-1]):
-                found.append(Record(*row))
+                found.append(Entry(*row))
     return found
 
 

@@ -32,25 +32,11 @@ class Collection:
     terms: str
 
 
-# imagenette, coco. Sizes: https://github.com/fastai/fastai/blob/main/fastai/data/checks.txt. So is
-# the md5 of coco, which in that table covers the first MiB (`_check_file` in
-# fastai/data/external.py); for the rest stands gzip's own CRC, compared before the folder appears.
-# The md5 of imagenette covers all of it, as do those below:
-# https://github.com/pytorch/vision/blob/main/torchvision/datasets/imagenette.py.
-# coco2017. The size is that of https://github.com/tensorflow/datasets (url_checksums/coco.txt), the
-# md5 that of https://github.com/PaddlePaddle/PaddleDetection (ppdet/utils/download.py); it covers
-# all of the archive, which comes by http.
-# photochrom. The size is that of v.jpg, 80 to 460 KB each ("Technical Information" on its page).
-# tiny_imagenet. Its authors publish no md5; many loaders agree on this one, among them
-# https://github.com/ContinualAI/avalanche (avalanche/benchmarks/datasets/tiny_imagenet).
-# cifar10. The md5 is on its page, https://www.cs.toronto.edu/~kriz/cifar.html; the size is that of
-# https://github.com/tensorflow/datasets (url_checksums/cifar10.txt). torchvision takes the version
-# of pickles, which can run code; this is the binary one.
-# flowers. The md5 is torchvision's, in torchvision/datasets/flowers102.py; the size is in
-# https://github.com/tensorflow/datasets (url_checksums/oxford_flowers102.txt).
 # `unpacked` is 5 % over the archive, in which JPEGs hardly get smaller, and a block of 4 KiB a
 # picture; for pictures smaller than a block it is those blocks and a tenth.
 SOURCES: dict[str, Source | Collection] = {
+    # size: https://github.com/fastai/fastai/blob/main/fastai/data/checks.txt
+    # md5: https://github.com/pytorch/vision/blob/main/torchvision/datasets/imagenette.py
     "imagenette": Source(
         url="https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz",
         size=341_663_724,
@@ -62,6 +48,8 @@ SOURCES: dict[str, Source | Collection] = {
         terms="ImageNet's terms hold for the photos: non-commercial research and education only "
         "(https://image-net.org/download); their copyright is their owners'",
     ),
+    # size and md5: as fastai's above; its md5 covers the first MiB (`_check_file` in
+    # fastai/data/external.py), and gzip's own CRC, compared before the folder appears, the rest
     "coco": Source(
         url="https://s3.amazonaws.com/fast-ai-coco/coco_sample.tgz",
         size=3_245_877_008,
@@ -73,6 +61,9 @@ SOURCES: dict[str, Source | Collection] = {
         terms="the photos are from Flickr, each under its owner's Creative Commons license and "
         "Flickr's terms of use (https://cocodataset.org/#termsofuse)",
     ),
+    # size: https://github.com/tensorflow/datasets (url_checksums/coco.txt)
+    # md5: https://github.com/PaddlePaddle/PaddleDetection (ppdet/utils/download.py); it covers all
+    # of the archive, which comes by http
     "coco2017": Source(
         url="http://images.cocodataset.org/zips/train2017.zip",
         size=19_336_861_798,
@@ -84,6 +75,7 @@ SOURCES: dict[str, Source | Collection] = {
         terms="the photos are from Flickr, each under its owner's Creative Commons license and "
         "Flickr's terms of use (https://cocodataset.org/#termsofuse)",
     ),
+    # size: of v.jpg, 80 to 460 KB each ("Technical Information" on its page)
     "photochrom": Collection(
         url="https://www.loc.gov/collections/photochrom-prints/"
         "?fo=json&c=100&at=results,pagination&sp=1",
@@ -95,6 +87,8 @@ SOURCES: dict[str, Source | Collection] = {
         "(https://www.loc.gov/collections/photochrom-prints/); rights can differ by picture and "
         "country, see manifest.csv",
     ),
+    # md5: its authors publish none; many loaders agree on this one, among them
+    # https://github.com/ContinualAI/avalanche (avalanche/benchmarks/datasets/tiny_imagenet)
     "tiny_imagenet": Source(
         url="http://cs231n.stanford.edu/tiny-imagenet-200.zip",
         size=248_100_043,
@@ -107,6 +101,9 @@ SOURCES: dict[str, Source | Collection] = {
         terms="ImageNet's terms hold for the photos: non-commercial research and education only "
         "(https://image-net.org/download); their copyright is their owners'",
     ),
+    # size: https://github.com/tensorflow/datasets (url_checksums/cifar10.txt)
+    # md5: https://www.cs.toronto.edu/~kriz/cifar.html; of the binary version, for torchvision's
+    # consists of pickles, which can run code
     "cifar10": Source(
         url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
         size=170_052_171,
@@ -119,6 +116,8 @@ SOURCES: dict[str, Source | Collection] = {
         terms="no license is given; its authors ask to be cited: Krizhevsky, Learning Multiple "
         "Layers of Features from Tiny Images, 2009 (https://www.cs.toronto.edu/~kriz/cifar.html)",
     ),
+    # size: https://github.com/tensorflow/datasets (url_checksums/oxford_flowers102.txt)
+    # md5: torchvision/datasets/flowers102.py
     "flowers": Source(
         url="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/102flowers.tgz",
         size=344_862_509,

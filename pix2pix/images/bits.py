@@ -1,8 +1,21 @@
-"""Bits of a stream, most significant first, as the headers of video codecs pack them."""
+"""Numbers in binary headers: bytes in either order, and bits as video codecs pack them."""
+
+Size = tuple[int, int]
+"""(width, height)."""
+
+
+def big(data: bytes, start: int, size: int) -> int:
+    """The unsigned big-endian number of `size` bytes at `start`, of fewer at the end of `data`."""
+    return int.from_bytes(data[start : start + size], "big")
+
+
+def little(data: bytes, start: int, size: int) -> int:
+    """The same, little-endian."""
+    return int.from_bytes(data[start : start + size], "little")
 
 
 class Bits:
-    """A reader over `data`. Reading past the end raises ValueError."""
+    """A reader over `data`, most significant bit first. Reading past the end raises ValueError."""
 
     def __init__(self, data: bytes):
         self._value = int.from_bytes(data, "big")
@@ -14,6 +27,10 @@ class Bits:
         if self._left < 0:
             raise ValueError("the header ends early")
         return self._value >> self._left & (1 << count) - 1
+
+    def flag(self) -> bool:
+        """The next bit."""
+        return self.take(1) == 1
 
     def exp_golomb(self) -> int:
         """An unsigned Exp-Golomb number (ITU-T H.265, 9.2)."""

@@ -1,8 +1,8 @@
 """What a file says about itself, read from its bytes before a decoder runs.
 
 Frames are counted without decoding them, damage and absurd structure are found where Pillow would
-be silent or slow, and a file that ends early is told from one that is broken. JPEG, PNG and TIFF
-have a file each; the simpler containers are here.
+be silent or slow, and a file that ends early is told from one that is broken. `_INSPECTORS` names
+the function of each format; WebP and BMP, the simplest, are here.
 """
 
 import struct
@@ -10,8 +10,12 @@ from collections.abc import Callable
 from functools import partial
 
 from pix2pix.errors import Corrupt, TooLarge
-from pix2pix.images import gif, iso, iso_color, jpeg, jpeg2000, png, pnm, tiff_pages
+from pix2pix.images import gif, jpeg, jpeg2000, png, pnm
+from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
+from pix2pix.images.iso import color as iso_color
+from pix2pix.images.iso import heif
+from pix2pix.images.tiff import pages as tiff_pages
 
 _MAX_CHUNKS = 100_000
 # So few bytes hold no photo, only a bomb; a blank page of A4 in 300 dpi still passes.
@@ -48,12 +52,12 @@ def check_density(size: tuple[int, int], data: bytes) -> None:
 
 def _inspect_webp(data: bytes) -> Container:
     """Canvas, frames and bitstreams of a WebP: a decoder allocates the largest of them."""
-    stop = _little(data[4:8]) + 8
+    stop = little(data, 4, 4) + 8
     container = Container(cut=stop > len(data))
     position, frames, chunks = 12, 0, 0
     sizes = [(1, 1)]
     while position + 8 <= min(stop, len(data)) and chunks < _MAX_CHUNKS:
-        kind, size = data[position : position + 4], _little(data[position + 4 : position + 8])
+        kind, size = data[position : position + 4], little(data, position + 4, 4)
         start = position + 8
         if kind == b"VP8X":
             sizes.append(_webp_pair(data, start + 4))
@@ -63,10 +67,10 @@ def _inspect_webp(data: bytes) -> Container:
             kind, start = data[start + 16 : start + 20], start + 24  # the first chunk inside
         if kind == b"VP8L":
             container.lossless = True
-            bits = _little(data[start + 1 : start + 5])
+            bits = little(data, start + 1, 4)
             sizes.append((1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)))
         elif kind == b"VP8 ":
-            pair = _little(data[start + 6 : start + 8]), _little(data[start + 8 : start + 10])
+            pair = little(data, start + 6, 2), little(data, start + 8, 2)
             sizes.append((pair[0] & 0x3FFF, pair[1] & 0x3FFF))
         position, chunks = position + 8 + size + (size & 1), chunks + 1
     container.size = max(size[0] for size in sizes), max(size[1] for size in sizes)
@@ -75,24 +79,20 @@ def _inspect_webp(data: bytes) -> Container:
 
 
 def _webp_pair(data: bytes, start: int) -> tuple[int, int]:
-    return 1 + _little(data[start : start + 3]), 1 + _little(data[start + 3 : start + 6])
+    return 1 + little(data, start, 3), 1 + little(data, start + 3, 3)
 
 
 def _inspect_bmp(data: bytes) -> Container:
-    container = Container(lossless=True, cut=_little(data[2:6]) > len(data) or len(data) < 26)
-    if _little(data[14:18]) == 12:
-        container.size = _little(data[18:20]), _little(data[20:22])
+    container = Container(lossless=True, cut=little(data, 2, 4) > len(data) or len(data) < 26)
+    if little(data, 14, 4) == 12:
+        container.size = little(data, 18, 2), little(data, 20, 2)
         return container
     height = int.from_bytes(data[22:26], "little", signed=True)  # negative: from the top down
-    width, height = container.size = _little(data[18:22]), abs(height)
-    if _little(data[30:34]) in _RLE and len(data) >= 34:
+    width, height = container.size = little(data, 18, 4), abs(height)
+    if little(data, 30, 4) in _RLE and len(data) >= 34:
         if width > _RLE_WIDTH or width * height > _RLE_RATIO * len(data) + _RLE_SLACK:
             raise Corrupt(f"run lengths of {len(data):,} bytes for {width:,} x {height:,} pixels")
     return container
-
-
-def _little(data: bytes) -> int:
-    return int.from_bytes(data, "little")
 
 
 _INSPECTORS: dict[str, Callable[[bytes], Container]] = {
@@ -102,8 +102,8 @@ _INSPECTORS: dict[str, Callable[[bytes], Container]] = {
     "GIF": gif.inspect,
     "WEBP": _inspect_webp,
     "BMP": _inspect_bmp,
-    "AVIF": partial(iso.inspect, coded=b"av01"),
-    "HEIF": partial(iso.inspect, coded=b""),
+    "AVIF": partial(heif.inspect, coded=b"av01"),
+    "HEIF": partial(heif.inspect, coded=b""),
     "JPEG2000": jpeg2000.inspect,
     "PNM": pnm.inspect,
 }

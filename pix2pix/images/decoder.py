@@ -17,9 +17,11 @@ from pix2pix.errors import (
     UnsupportedFormat,
     UnsupportedMode,
 )
-from pix2pix.images import guard, jpeg, layout, metadata, png, samples, tiff_extract
+from pix2pix.images import guard, jpeg, png
 from pix2pix.images.formats import Container
 from pix2pix.images.guard import check_pixels
+from pix2pix.images.metadata import reader
+from pix2pix.images.tiff import extract, layout, samples
 
 # Without a handler anywhere, Pillow's log of broken files would go to stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -86,7 +88,7 @@ def _decode(
     if page is not None:
         start = samples.description(data, page, container)
     elif name == "TIFF" and container.page:
-        start = tiff_extract.alone(data, container.page)
+        start = extract.alone(data, container.page)
     with guard.reading(max_pixels):
         image = _open(start, name, max_pixels, warnings)
         check_pixels(image.size, max_pixels)
@@ -139,7 +141,7 @@ def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]
     with guard.reading(max_pixels) as heard:
         try:
             exif = image.getexif()
-            for tag in metadata.DIRECTORIES:
+            for tag in reader.DIRECTORIES:
                 exif.get_ifd(tag)
         except Exception as error:  # Pillow raises many kinds here
             warnings.append(f"EXIF ignored: {error or type(error).__name__}")
@@ -154,12 +156,12 @@ def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]
 
 def _register_heif() -> None:
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError as error:
         raise UnsupportedFormat(
             "HEIC needs the extra: pip install 'pix2pix-color[heic]'"
         ) from error
-    pillow_heif.register_heif_opener()
+    pi_heif.register_heif_opener()
 
 
 def _typed(error: Exception, data: bytes, name: str, container: Container) -> PhotoError:

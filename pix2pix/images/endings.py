@@ -15,6 +15,7 @@ from PIL import Image
 
 from pix2pix.errors import PhotoError
 from pix2pix.images import decoder, jpeg_scans, png
+from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
 
 MISSING = "the end of the file is missing, the picture is whole"
@@ -45,7 +46,7 @@ def _closed_webp(data: bytes) -> bytes:
     """The whole chunks of a WebP, the last one padded, under a size that is theirs."""
     position = 12
     while position + 8 <= len(data):
-        end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "little")
+        end = position + 8 + little(data, position + 4, 4)
         if end > len(data):
             break
         position = end + (end & 1)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pix2pix.errors import Truncated, Unreadable, UnsupportedFormat
 from pix2pix.images import refused
+from pix2pix.images.bits import big, little
 from pix2pix.images.coding import Coding
 
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "JPEG2000", "PNM")
@@ -143,7 +144,7 @@ def _refusal(kind: str) -> UnsupportedFormat:
 
 def _is_bmp(data: bytes) -> bool:
     # "BM" also starts ordinary text, so the size of the second header must be a real one.
-    size = int.from_bytes(data[14:18], "little")
+    size = little(data, 14, 4)
     return size in _BMP_HEADER_SIZES or len(data) < 18
 
 
@@ -169,7 +170,7 @@ def _sniff_jp2(data: bytes) -> str:
 
 def _brands(data: bytes, start: int) -> set[bytes]:
     """The main and the compatible brands of the ftyp box at `start`."""
-    end = start + min(int.from_bytes(data[start : start + 4], "big"), 256)
+    end = start + min(big(data, start, 4), 256)
     end = min(end, len(data))
     return {data[start + 8 : start + 12], *(data[i : i + 4] for i in range(start + 16, end, 4))}
 

@@ -3,10 +3,13 @@
 Source: GIF89a specification; PIL.GifImagePlugin.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pix2pix.errors import Corrupt
+from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
+from pix2pix.images.metadata import texts
 
 _MAX_FRAMES = 10_000
 _MAX_BLOCKS = 1_000_000
@@ -48,9 +51,8 @@ class _Reader:
         while self.block():
             pass
 
-    def color_table(self, flags: int) -> None:
-        if flags & 0x80:
-            self.position += 3 * 2 ** ((flags & 7) + 1)
+    def color_table(self, flags_at: int) -> None:
+        self.position += _color_table(self.data, flags_at)
 
 
 def inspect(data: bytes) -> Container:
@@ -60,9 +62,9 @@ def inspect(data: bytes) -> Container:
     the file. Raises Corrupt for too many blocks.
     """
     container = Container(frames=0, lossless=True)
-    container.size = _little(data, 6), _little(data, 8)
+    container.size = little(data, 6, 2), little(data, 8, 2)
     reader = _Reader(data, 13)
-    reader.color_table(data[10] if len(data) > 10 else 0)
+    reader.color_table(10)
     try:
         ended = _walk(reader, container)
     except _Enough:
@@ -71,6 +73,32 @@ def inspect(data: bytes) -> Container:
         container.cut = reader.position > len(data) or not reader.frames or not ended
     container.frames = max(1, reader.frames)
     return container
+
+
+def comments(data: bytes) -> Iterator[texts.Text]:
+    """The comments of a GIF, and its XMP as a text of that name."""
+    position = 13 + _color_table(data, 10)
+    while (kind := data[position : position + 1]) in (b",", b"!"):
+        label = data[position + 1 : position + 2] if kind == b"!" else b""
+        position += 2 if kind == b"!" else 11 + _color_table(data, position + 9)
+        if label == b"\xff" and data[position : position + 12] == b"\x0bXMP DataXMP":
+            end = data.find(b"\x01\xff\xfe", position)  # the magic trailer behind the packet
+            if end > 0:
+                yield texts.Text(texts.XMP_KEYWORD, data[position + 12 : end], "iTXt")
+        content = bytearray()
+        while position < len(data) and (size := data[position]):
+            if label == b"\xfe" and len(content) <= texts.MAX_TEXT:
+                content += data[position + 1 : position + 1 + size]
+            position += 1 + size
+        position += 1
+        if label == b"\xfe":
+            yield texts.comment(bytes(content))
+
+
+def _color_table(data: bytes, flags_at: int) -> int:
+    """[bytes] of the color table that the flags at a position announce."""
+    flags = data[flags_at] if flags_at < len(data) else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _walk(reader: _Reader, container: Container) -> bool:
@@ -108,16 +136,12 @@ def _pass_extension(reader: _Reader) -> int:
 def _pass_frame(reader: _Reader, container: Container) -> None:
     data, start = reader.data, reader.position
     if not reader.frames and container.size is not None:
-        right = _little(data, start) + _little(data, start + 4)
-        bottom = _little(data, start + 2) + _little(data, start + 6)
+        right = little(data, start, 2) + little(data, start + 4, 2)
+        bottom = little(data, start + 2, 2) + little(data, start + 6, 2)
         width, height = container.size
         container.size = max(width, right), max(height, bottom)
     reader.position = start + 9
-    reader.color_table(data[start + 8] if start + 8 < len(data) else 0)
+    reader.color_table(start + 8)
     reader.frames += 1
     reader.position += 1  # the size of a code
     reader.blocks_to_the_end()
-
-
-def _little(data: bytes, start: int) -> int:
-    return int.from_bytes(data[start : start + 2], "little")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageCms
 
+from pix2pix.images.bits import big
 from pix2pix.images.coding import Coding, from_code_points
 
 # Real profiles end near 2.7 MB (CMYK printing conditions with fine tables); above is no profile.
@@ -63,10 +64,10 @@ def coding(icc: bytes | None) -> Coding | None:
     """
     if icc is None or len(icc) < 132 or icc[36:40] != b"acsp" or len(icc) > MAX_PROFILE_BYTES:
         return None
-    count = min(int.from_bytes(icc[128:132], "big"), 200)
+    count = min(big(icc, 128, 4), 200)
     for entry in range(132, 132 + 12 * count, 12):
         if icc[entry : entry + 4] == b"cicp":
-            start = int.from_bytes(icc[entry + 4 : entry + 8], "big")
+            start = big(icc, entry + 4, 4)
             stated = icc[start + 8 : start + 10]
             found = from_code_points(*stated) if len(stated) == 2 else None
             return found if found is not None and found.hdr else None

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from pix2pix.errors import Corrupt, TookTooLong, UnsupportedFormat
-from pix2pix.images import tiff
+from pix2pix.images.bits import big
 from pix2pix.images.formats import Container
+from pix2pix.images.tiff import structure
 
 # Decoding a scan over a million pixels takes 0.1 to 0.3 ms even where it changes nothing.
 _MAX_PIXEL_SCANS = 30e9
@@ -56,7 +57,7 @@ def inspect(data: bytes) -> Container:
         if marker in _FRAME_HEADERS and end - start >= 5:
             if data[start] != 8:
                 raise UnsupportedFormat(f"{data[start]}-bit JPEG")
-            container.size = _big(data[start + 3 : start + 5]), _big(data[start + 1 : start + 3])
+            container.size = big(data, start + 3, 2), big(data, start + 1, 2)
             components = data[start + 5] if end > start + 5 else 0
         elif marker == _APP14 and data[start : start + 5] == b"Adobe":
             adobe = True
@@ -105,7 +106,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if marker in (0x01, 0xD8, _END):  # these have no content
             yield marker, position, position
             continue
-        length = _big(data[position : position + 2])
+        length = big(data, position, 2)
         if position + length > len(data):
             return
         yield marker, position + 2, position + length
@@ -129,12 +130,8 @@ def _check_scans(data: bytes, first: int, size: tuple[int, int] | None, *, cut: 
 
 def _pictures(index: bytes) -> int:
     try:
-        head = tiff.header(index)
+        head = structure.header(index)
     except ValueError:
         return 1
-    counts = tiff.directory(index, head, head.first, {0xB001}).get(0xB001)
-    return 1 if counts is None else max(1, min(int(counts[0]), tiff.MAX_PAGES))
-
-
-def _big(data: bytes) -> int:
-    return int.from_bytes(data, "big")
+    counts = structure.directory(index, head, head.first, {0xB001}).get(0xB001)
+    return 1 if counts is None else max(1, min(int(counts[0]), structure.MAX_PAGES))

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from pix2pix.errors import Corrupt, TooLarge, UnsupportedMode
-from pix2pix.images.boxes import boxes
+from pix2pix.images.bits import big
 from pix2pix.images.coding import from_code_points
 from pix2pix.images.formats import Container
+from pix2pix.images.iso.boxes import boxes
 
 _START = b"\xff\x4f\xff\x51"
 _SIZ, _COD, _COC, _SOT, _SOD, _END = 0xFF51, 0xFF52, 0xFF53, 0xFF90, 0xFF93, 0xFFD9
@@ -94,7 +95,7 @@ def _header(data: bytes, start: int, end: int, container: Container) -> None:
 
 
 def _color(box: bytes, container: Container) -> None:
-    method, value = box[0], int.from_bytes(box[3:7], "big")
+    method, value = box[0], big(box, 3, 4)
     if method == 1 and value not in _COLOR_SPACES:
         raise UnsupportedMode(f"JPEG 2000 color space {value}")
     if method in (2, 3):
@@ -148,7 +149,7 @@ def _check_parts(grid: _Grid, style: bytes, first: int) -> None:
     """Precincts, code blocks and layers of a COD (`first` is 5) or COC (1) marker."""
     if len(style) < first + 5:
         raise Corrupt("a JPEG 2000 header that is too short")
-    layers = int.from_bytes(style[2:4], "big") if first == 5 else 1
+    layers = big(style, 2, 2) if first == 5 else 1
     levels, across, down = style[first], (style[first + 1] & 15) + 2, (style[first + 2] & 15) + 2
     if levels > 32 or across > 10 or down > 10 or across + down > 12:
         raise Corrupt("impossible JPEG 2000 code blocks")
@@ -189,19 +190,19 @@ def _markers(data: bytes, position: int, stop: int) -> Iterator[tuple[int, int, 
     """(marker, start, end of its content): main header, tile-part headers, end of codestream."""
     tile_part_end = 0
     for _ in range(_MAX_MARKERS):
-        marker = int.from_bytes(data[position : position + 2], "big")
+        marker = big(data, position, 2)
         if marker == _END:
             yield marker, position + 2, position + 2
             return
         if marker == _SOD:
             position = tile_part_end
             continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        length = big(data, position + 2, 2)
         end = position + 2 + length
         if marker < 0xFF00 or length < 2 or end > len(data):
             return
         if marker == _SOT:
-            size = int.from_bytes(data[position + 6 : position + 10], "big")
+            size = big(data, position + 6, 4)
             # 0: the last tile part, up to the end marker.
             tile_part_end = position + size if size else stop - 2
             if size and size < 12:

@@ -6,6 +6,8 @@ Source: ITU-T T.81, annexes B and G.
 import re
 from dataclasses import dataclass, field
 
+from pix2pix.images.bits import big
+
 # In scan data FF is followed by 00 or FF; restart markers divide it.
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _RESTARTS = frozenset(range(0xD0, 0xD8))
@@ -61,7 +63,7 @@ def ending(data: bytes) -> Ending | None:
         if kind == 0x01 or 0xD0 <= kind <= 0xD9:
             position = start
             continue
-        end = start + int.from_bytes(data[start : start + 2], "big")
+        end = start + big(data, start, 2)
         if end > len(data) or end < start + 2:
             return found
         position = end
@@ -69,7 +71,7 @@ def ending(data: bytes) -> Ending | None:
         if kind in _FRAMES:
             _read_frame(frame, content)
         elif kind == _RESTART_INTERVAL:
-            frame.interval = int.from_bytes(content[:2], "big")
+            frame.interval = big(content, 0, 2)
         elif kind == _SCAN:
             if not _fits(frame, content):  # chance bytes behind the picture
                 return found
@@ -86,8 +88,8 @@ def _fits(frame: _Frame, content: bytes) -> bool:
 
 
 def _read_frame(frame: _Frame, content: bytes) -> None:
-    frame.height = int.from_bytes(content[1:3], "big")
-    frame.width = int.from_bytes(content[3:5], "big")
+    frame.height = big(content, 1, 2)
+    frame.width = big(content, 3, 2)
     for at in range(6, len(content) - 2, 3):
         frame.sampling[content[at]] = content[at + 1] >> 4, content[at + 1] & 15
         frame.bits[content[at]] = [99] * 64

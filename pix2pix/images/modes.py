@@ -33,7 +33,7 @@ Strip = tuple[slice, Image.Image]
 def to_rgb(
     image: Image.Image, container: Container, *, warnings: list[str]
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """A decoded PIL image -> (rgb (H,W,3) uint8 sRGB, alpha (H,W) uint8 or None).
+    """A decoded PIL image -> (rgb (H, W, 3) uint8 sRGB, alpha (H, W) uint8 or None).
 
     Raises InvalidPixels for NaN and infinity, UnsupportedMode for a layout that has no reading
     here.

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from pix2pix.errors import Corrupt, UnsupportedFormat, UnsupportedMode
+from pix2pix.images.bits import big
 from pix2pix.images.coding import Chromaticities, Coding, from_code_points, from_gamma
 from pix2pix.images.formats import Container
 
@@ -29,19 +30,19 @@ def inspect(data: bytes) -> Container:
         if kind == b"CgBI":
             raise UnsupportedFormat("an Xcode-optimized PNG (CgBI), which only Apple's tools read")
         if kind[0] & 0x20 == 0:  # a capital: critical
-            if zlib.crc32(data[start - 4 : end]) != _big(data[end : end + 4]):
+            if zlib.crc32(data[start - 4 : end]) != big(data, end, 4):
                 raise Corrupt(f"bad checksum in the PNG chunk {kind.decode('latin-1')!r}")
         else:
             extras += 1
         if kind == b"IHDR" and end - start >= 13:
             if container.size is not None:
                 raise Corrupt("two PNG headers")
-            container.size = _big(data[start : start + 4]), _big(data[start + 4 : start + 8])
+            container.size = big(data, start, 4), big(data, start + 4, 4)
             container.deep = data[start + 8] == 16
         elif kind in _COLOR and not pixels:
             colors.setdefault(kind, data[start:end])
         elif kind == b"acTL":
-            frames = _big(data[start : start + 4])
+            frames = big(data, start, 4)
         elif kind == b"fcTL":
             first_is_frame |= not pixels
         elif kind == b"IDAT":
@@ -69,7 +70,7 @@ def _coding(chunks: dict[bytes, bytes]) -> Coding | None:
     if b"iCCP" in chunks or b"sRGB" in chunks:
         return None
     gamma, primaries = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
-    exponent = _big(gamma) if len(gamma) == 4 else 0
+    exponent = big(gamma, 0, 4) if len(gamma) == 4 else 0
     numbers = struct.unpack(">8I", primaries) if len(primaries) == 32 else None
     return from_gamma(
         100_000 / exponent if exponent else None,
@@ -97,7 +98,7 @@ def essential(data: bytes) -> bytes:
     return data[:8] + b"".join(kept)
 
 
-def texts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(type, content) of each chunk of text."""
     for kind, start, end in _chunks(data):
         if kind in _TEXT:
@@ -108,7 +109,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """(type, start, end of its content) of each whole chunk, up to IEND."""
     position = 8
     while position + 12 <= len(data):
-        end = position + 8 + _big(data[position : position + 4])
+        end = position + 8 + big(data, position, 4)
         if end + 4 > len(data):
             return
         kind = data[position + 4 : position + 8]
@@ -118,7 +119,3 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if kind == b"IEND":
             return
         position = end + 4
-
-
-def _big(data: bytes) -> int:
-    return int.from_bytes(data, "big")

@@ -5,6 +5,7 @@ white. Source: the Netpbm manual pages pbm(5), pgm(5), ppm(5), pam(5), pfm(5).
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from pix2pix.errors import Corrupt, InvalidPixels, Truncated, UnsupportedMode
 from pix2pix.images import hdr
 from pix2pix.images.formats import Container
+from pix2pix.images.metadata import texts
 
 _MAX_HEADER = 2**16
 _SPACE = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
@@ -102,6 +104,26 @@ def decode(data: bytes, *, truncated: bool = False) -> Image.Image:
         dtype = np.dtype(">u2" if head.white > 255 else "u1")
         values = np.frombuffer(body, dtype, head.bytes // dtype.itemsize)
     return _picture(head, values.reshape(head.height, head.width, head.channels))
+
+
+def comments(data: bytes) -> Iterator[texts.Text]:
+    """The comments in the header of a PBM, PGM, PPM or PAM."""
+    fields = position = 0
+    needed = 2 if data[1:2] in b"14" else 3
+    position = 2
+    while position < len(data) and fields < needed and data[1:2] in b"123456":
+        byte = data[position : position + 1]
+        if byte == b"#":
+            end = data.find(b"\n", position)
+            end = len(data) if end < 0 else end
+            yield texts.comment(data[position + 1 : end].strip())
+            position = end
+        elif byte.isspace():
+            position += 1
+        else:
+            while position < len(data) and not data[position : position + 1].isspace():
+                position += 1
+            fields += 1
 
 
 def _picture(head: _Header, values: np.ndarray) -> Image.Image:

@@ -21,12 +21,12 @@ from pix2pix.images import (
     guard,
     jpeg,
     jpeg2000,
-    metadata,
     modes,
     pnm,
 )
 from pix2pix.images.formats import Container
-from pix2pix.images.texts import Text
+from pix2pix.images.metadata import reader
+from pix2pix.images.metadata.texts import Text
 
 _CLOSED = {"PNG", "GIF", "BMP"}  # which state where they end, and are decoded without it
 _TRANSPOSE = {
@@ -75,7 +75,7 @@ def read(
     max_bytes: int | None = None,
     allow_truncated: bool = False,
 ) -> Photo:
-    """A path, bytes or a binary stream -> Photo with rgb (H,W,3) uint8 sRGB, upright.
+    """A path, bytes or a binary stream -> Photo with rgb (H, W, 3) uint8 sRGB, upright.
 
     `max_bytes` defaults to what `max_pixels` of the deepest layout take. `allow_truncated` accepts
     a file that ends early, with a warning; the missing part is gray. Raises the errors of
@@ -86,18 +86,14 @@ def read(
         max_bytes = 16 * max_pixels + 2**26
     try:
         data = files.read_bytes(source, max_bytes=max_bytes)
-        return _decode(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
+        with guard.reading(max_pixels):  # also what Pillow says of metadata later on
+            return _decode(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
     except PhotoError as error:
         error.path = error.path or path
         raise
 
 
 def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
-    with guard.reading(max_pixels):  # also what Pillow says of metadata later on
-        return _decode_quietly(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
-
-
-def _decode_quietly(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
     name = formats.sniff(data)
     container = containers.inspect(name, data)
     if container.size is not None:
@@ -153,17 +149,15 @@ def _image(
     """The decoded first frame."""
     if name == "PNM":
         return pnm.decode(data)
-    if name != "JPEG2000":
-        return decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings)
     image = decoder.decode(data, name, container, max_pixels=max_pixels, warnings=warnings)
-    return jpeg2000.finished(image, container)
+    return jpeg2000.finished(image, container) if name == "JPEG2000" else image
 
 
 def _photo(
     image: Image.Image, name: str, container: Container, data: bytes, warnings: list[str]
 ) -> Photo:
     exif = image.getexif()
-    said = metadata.gather(image.info, name, data, page=container.page, warnings=warnings)
+    said = reader.gather(image.info, name, data, page=container.page, warnings=warnings)
     photo = Photo(
         rgb=np.empty((0, 0, 3), np.uint8),
         alpha=None,
@@ -172,8 +166,8 @@ def _photo(
         xmp=said.xmp,
         resources=said.resources,
         texts=said.texts,
-        turned=metadata.orientation(exif),
-        dpi=metadata.resolution(image.info),
+        turned=reader.orientation(exif),
+        dpi=reader.resolution(image.info),
         profiled=bool(image.info.get("icc_profile")),
         encoding=_encoding(image, container),
         warnings=warnings,

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 from pix2pix import files
 from pix2pix.errors import PhotoError
-from pix2pix.images import provenance, xmp
 from pix2pix.images.formats import EXTENSIONS
+from pix2pix.images.metadata import provenance, xmp
 from pix2pix.images.read import Photo
 
 _SUFFIXES = (".xmp", ".XMP")
-_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def find(photo: str, *, warnings: list[str]) -> list[Sidecar]:
 def _is_for(data: bytes, extension: str) -> bool:
     """Whether `a.xmp` is not that of another photo, such as a raw file of the same name."""
     try:
-        named = xmp.Packet(data).values((_PHOTOSHOP, "SidecarForExtension"))
+        named = xmp.Packet(data).values((xmp.PHOTOSHOP, "SidecarForExtension"))
     except xmp.ERRORS:
         return True
     kinds = {EXTENSIONS.get(f".{name.lower().lstrip('.')}", name.lower()) for name in named}

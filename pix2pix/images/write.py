@@ -11,7 +11,14 @@ from PIL import Image
 
 from pix2pix import files
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge
-from pix2pix.images import embed, formats, icc, statement
+from pix2pix.images import (
+    formats,
+    icc,
+)
+from pix2pix.images.metadata import (
+    statement,
+    writer,
+)
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
@@ -31,7 +38,7 @@ def write(
     keep_gps: bool = False,
     source: os.stat_result | None = None,
 ) -> list[str]:
-    """rgb (H,W,3) uint8 sRGB -> a file at `dest`, atomically, or bytes into a stream; warnings.
+    """rgb (H, W, 3) uint8 sRGB -> a file at `dest`, atomically, or bytes into a stream; warnings.
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
     gives alpha and metadata. `model` is named in the provenance. A file gets the modification time
@@ -62,7 +69,7 @@ def encode(
     keep_gps: bool = False,
     warnings: list[str] | None = None,
 ) -> bytes:
-    """rgb (H,W,3) uint8 sRGB -> the bytes of a file, as `write` makes it.
+    """rgb (H, W, 3) uint8 sRGB -> the bytes of a file, as `write` makes it.
 
     What got lost on the way is appended to `warnings`.
     """
@@ -124,9 +131,9 @@ def _save(
     image: Image.Image, name: str, options: dict[str, Any], said: statement.Statement | None
 ) -> io.BytesIO:
     buffer = io.BytesIO()
-    image.save(buffer, format=name, **options, **(embed.options(said, name) if said else {}))
+    image.save(buffer, format=name, **options, **(writer.options(said, name) if said else {}))
     if said and name == "TIFF":
-        embed.finish_tiff(buffer, said)
+        writer.finish_tiff(buffer, said)
     return buffer
 
 

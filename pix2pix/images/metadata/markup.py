@@ -2,9 +2,8 @@
 
 import codecs
 import re
-from typing import Any
 from xml.dom import expatbuilder, minidom
-from xml.parsers.expat import ExpatError
+from xml.parsers.expat import ExpatError, XMLParserType
 
 MAX_BYTES = 16 * 2**20
 """Of a packet with its extension; phones put depth maps there."""
@@ -24,7 +23,7 @@ _ENCODINGS = (
 _WRAPPER = re.compile(r"<\?(?:xpacket|xml|adobe-xap-filters)\b[^>]{0,500}\?>")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2
 ERRORS = (ExpatError, ValueError, LookupError)
-"""What `Packet.parse` raises on a packet that cannot be used."""
+"""What is raised for a packet that cannot be used."""
 
 
 class _Builder(expatbuilder.ExpatBuilderNS):
@@ -32,7 +31,7 @@ class _Builder(expatbuilder.ExpatBuilderNS):
 
     depth = 0
 
-    def getParser(self) -> Any:  # noqa: N802  minidom's name
+    def getParser(self) -> XMLParserType:  # noqa: N802  minidom's name
         parser = super().getParser()
         parser.buffer_size = 2**20  # text is joined piece by piece
         return parser
@@ -51,7 +50,7 @@ class _Builder(expatbuilder.ExpatBuilderNS):
         super().end_element_handler(name)
 
 
-def decode(data: bytes) -> str:
+def packet_text(data: bytes) -> str:
     """A packet in UTF-8, 16 or 32 -> its text, without wrapper and forbidden characters.
 
     Raises ValueError and LookupError.
@@ -64,7 +63,7 @@ def decode(data: bytes) -> str:
     text = data.decode(encoding)
     if text.count("<") + text.count("=") > _MAX_MARKUP:
         raise ValueError(f"more than {_MAX_MARKUP:,} tags and attributes")
-    return clean(_WRAPPER.sub("", text)).strip("\ufeff \r\n\t")
+    return without_forbidden(_WRAPPER.sub("", text)).strip("\ufeff \r\n\t")
 
 
 def parse(text: str) -> minidom.Document:
@@ -72,6 +71,6 @@ def parse(text: str) -> minidom.Document:
     return _Builder().parseString(text.encode())
 
 
-def clean(text: str) -> str:
+def without_forbidden(text: str) -> str:
     """Without the characters that XML cannot hold."""
     return _FORBIDDEN.sub("", text)

@@ -6,58 +6,54 @@ Source: IPTC Photo Metadata Standard 2023.2, table of IIM and XMP; MWG guideline
 import re
 from collections.abc import Iterable
 
-from pix2pix.images import iptc
-from pix2pix.images.texts import Text
-from pix2pix.images.xmp import Packet
+from pix2pix.images.metadata import iptc
+from pix2pix.images.metadata.texts import Text
+from pix2pix.images.metadata.xmp import DC, EXIF, PHOTOSHOP, XMP, Packet
 
-_DC = "http://purl.org/dc/elements/1.1/"
-_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 _CORE = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
-_XMP = "http://ns.adobe.com/xap/1.0/"
 _RIGHTS = "http://ns.adobe.com/xap/1.0/rights/"
-_EXIF = "http://ns.adobe.com/exif/1.0/"
 _OURS = "https://github.com/pix2pixcolor/pix2pixcolor/ns/1.0/"
 _PREFIXES = {
-    _DC: "dc",
-    _PHOTOSHOP: "photoshop",
+    DC: "dc",
+    PHOTOSHOP: "photoshop",
     _CORE: "Iptc4xmpCore",
-    _XMP: "xmp",
+    XMP: "xmp",
     _RIGHTS: "xmpRights",
-    _EXIF: "exif",
+    EXIF: "exif",
     _OURS: "pix2pix",
 }
 # data set of record 2 -> (its name, namespace, property, kind)
 _IIM = {
-    5: ("ObjectName", _DC, "title", "Alt"),
-    10: ("Urgency", _PHOTOSHOP, "Urgency", ""),
-    15: ("Category", _PHOTOSHOP, "Category", ""),
-    20: ("SupplementalCategories", _PHOTOSHOP, "SupplementalCategories", "Bag"),
-    25: ("Keywords", _DC, "subject", "Bag"),
-    40: ("SpecialInstructions", _PHOTOSHOP, "Instructions", ""),
-    80: ("By-line", _DC, "creator", "Seq"),
-    85: ("By-lineTitle", _PHOTOSHOP, "AuthorsPosition", ""),
-    90: ("City", _PHOTOSHOP, "City", ""),
+    5: ("ObjectName", DC, "title", "Alt"),
+    10: ("Urgency", PHOTOSHOP, "Urgency", ""),
+    15: ("Category", PHOTOSHOP, "Category", ""),
+    20: ("SupplementalCategories", PHOTOSHOP, "SupplementalCategories", "Bag"),
+    25: ("Keywords", DC, "subject", "Bag"),
+    40: ("SpecialInstructions", PHOTOSHOP, "Instructions", ""),
+    80: ("By-line", DC, "creator", "Seq"),
+    85: ("By-lineTitle", PHOTOSHOP, "AuthorsPosition", ""),
+    90: ("City", PHOTOSHOP, "City", ""),
     92: ("Sub-location", _CORE, "Location", ""),
-    95: ("Province-State", _PHOTOSHOP, "State", ""),
+    95: ("Province-State", PHOTOSHOP, "State", ""),
     100: ("Country-PrimaryLocationCode", _CORE, "CountryCode", ""),
-    101: ("Country-PrimaryLocationName", _PHOTOSHOP, "Country", ""),
-    103: ("OriginalTransmissionReference", _PHOTOSHOP, "TransmissionReference", ""),
-    105: ("Headline", _PHOTOSHOP, "Headline", ""),
-    110: ("Credit", _PHOTOSHOP, "Credit", ""),
-    115: ("Source", _PHOTOSHOP, "Source", ""),
-    116: ("CopyrightNotice", _DC, "rights", "Alt"),
-    120: ("Caption-Abstract", _DC, "description", "Alt"),
-    122: ("Writer-Editor", _PHOTOSHOP, "CaptionWriter", ""),
+    101: ("Country-PrimaryLocationName", PHOTOSHOP, "Country", ""),
+    103: ("OriginalTransmissionReference", PHOTOSHOP, "TransmissionReference", ""),
+    105: ("Headline", PHOTOSHOP, "Headline", ""),
+    110: ("Credit", PHOTOSHOP, "Credit", ""),
+    115: ("Source", PHOTOSHOP, "Source", ""),
+    116: ("CopyrightNotice", DC, "rights", "Alt"),
+    120: ("Caption-Abstract", DC, "description", "Alt"),
+    122: ("Writer-Editor", PHOTOSHOP, "CaptionWriter", ""),
 }
 _DATE, _TIME = (2, 55), (2, 60)
 _PNG = {
-    "title": (_DC, "title", "Alt"),
-    "author": (_DC, "creator", "Seq"),
-    "artist": (_DC, "creator", "Seq"),
-    "description": (_DC, "description", "Alt"),
-    "copyright": (_DC, "rights", "Alt"),
+    "title": (DC, "title", "Alt"),
+    "author": (DC, "creator", "Seq"),
+    "artist": (DC, "creator", "Seq"),
+    "description": (DC, "description", "Alt"),
+    "copyright": (DC, "rights", "Alt"),
     "disclaimer": (_RIGHTS, "UsageTerms", "Alt"),
-    "comment": (_EXIF, "UserComment", "Alt"),
+    "comment": (EXIF, "UserComment", "Alt"),
 }
 
 
@@ -77,10 +73,10 @@ def add_iptc(packet: Packet, resources: dict[int, bytes], *, warnings: list[str]
         marked = "True" if resources[iptc.COPYRIGHT_FLAG][:1] != b"\0" else "False"
         _add(packet, _RIGHTS, "Marked", [marked], "")
     if iptc.URL in resources:
-        url = iptc.decode(resources[iptc.URL])
+        url = iptc.decode_text(resources[iptc.URL])
         rest += [] if _add(packet, _RIGHTS, "WebStatement", [url], "") else [f"URL: {url}"]
     if iptc.CAPTION in resources:
-        rest.append(f"Caption: {iptc.decode(resources[iptc.CAPTION][1:])}")
+        rest.append(f"Caption: {iptc.decode_text(resources[iptc.CAPTION][1:])}")
     _add_rest(packet, rest)
 
 
@@ -129,7 +125,7 @@ def _add_date(packet: Packet, dates: list[str], times: list[str], warnings: list
         iso += "T{}:{}:{}{}:{}".format(*time.groups())
     else:
         rest += [f"IPTC 2:060: {text}" for text in times]
-    if iso and not _add(packet, _PHOTOSHOP, "DateCreated", [iso], ""):
+    if iso and not _add(packet, PHOTOSHOP, "DateCreated", [iso], ""):
         warnings.append("IPTC DateCreated is not XMP's DateCreated, which is kept")
     return rest
 

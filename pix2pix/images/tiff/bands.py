@@ -11,16 +11,16 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from pix2pix.images import guard, tiff_extract
-from pix2pix.images.layout import Layout
-from pix2pix.images.tiff import Header
-from pix2pix.images.tiff_extract import numbers
+from pix2pix.images import guard
+from pix2pix.images.tiff import extract, layout
+from pix2pix.images.tiff.extract import longs
+from pix2pix.images.tiff.layout import SampleLayout
+from pix2pix.images.tiff.structure import TiffHeader
 
-_BAND_BYTES = 2**22
-_HEAD = Header("<", False, 0)
+_HEAD = TiffHeader("<", False, 0)
 
 
-def bands(data: bytes, page: Layout) -> Iterator[tuple[int, np.ndarray]]:
+def bands(data: bytes, page: SampleLayout) -> Iterator[tuple[int, np.ndarray]]:
     """(top row, (rows, width, channels) in native byte order): the colors, then alpha if any."""
     wanted = list(range(page.colors)) + ([] if page.alpha is None else [page.alpha])
     if page.planes == 1:
@@ -31,12 +31,12 @@ def bands(data: bytes, page: Layout) -> Iterator[tuple[int, np.ndarray]]:
         yield parts[0][0], np.concatenate([values for _, values in parts], axis=2)
 
 
-def _plane(data: bytes, page: Layout, plane: int) -> Iterator[tuple[int, np.ndarray]]:
+def _plane(data: bytes, page: SampleLayout, plane: int) -> Iterator[tuple[int, np.ndarray]]:
     """(top row, (rows, width, samples)) of one plane; all samples where they are interleaved."""
     width, height = page.size
     row = page.row_bytes * page.across
-    at_once = max(1, _BAND_BYTES // (row * page.segment[1]))
-    step = max(1, _BAND_BYTES // row)
+    at_once = max(1, layout.BAND_BYTES // (row * page.segment[1]))
+    step = max(1, layout.BAND_BYTES // row)
     for first in range(0, page.down, at_once):
         last = min(first + at_once, page.down)
         image = _decoded(data, page, plane, first, last)
@@ -47,7 +47,7 @@ def _plane(data: bytes, page: Layout, plane: int) -> Iterator[tuple[int, np.ndar
             yield above + top, _unpacked(packed, page)[:, :width]
 
 
-def _decoded(data: bytes, page: Layout, plane: int, first: int, last: int) -> Image.Image:
+def _decoded(data: bytes, page: SampleLayout, plane: int, first: int, last: int) -> Image.Image:
     """Rows `first` to `last` of strips or tiles as bytes: an image in mode L."""
     start = (plane * page.down + first) * page.across
     stop = start + (last - first) * page.across
@@ -64,21 +64,21 @@ def _decoded(data: bytes, page: Layout, plane: int, first: int, last: int) -> Im
     lengths = [len(segment) for segment in segments]
     place, size = (324, 325) if page.tiled else (273, 279)
     fields = {
-        256: _long(page.row_bytes * page.across),
-        257: _long(rows),
-        258: _long(8),
-        259: _long(page.compression),
-        262: _long(1),
-        266: _long(page.fill_order),
-        277: _long(1),
-        place: _long(*begins),
-        size: _long(*lengths),
+        256: longs(_HEAD, page.row_bytes * page.across),
+        257: longs(_HEAD, rows),
+        258: longs(_HEAD, 8),
+        259: longs(_HEAD, page.compression),
+        262: longs(_HEAD, 1),
+        266: longs(_HEAD, page.fill_order),
+        277: longs(_HEAD, 1),
+        place: longs(_HEAD, *begins),
+        size: longs(_HEAD, *lengths),
     }
     if page.tiled:
-        fields |= {322: _long(page.row_bytes), 323: _long(page.segment[1])}
+        fields |= {322: longs(_HEAD, page.row_bytes), 323: longs(_HEAD, page.segment[1])}
     else:
-        fields[278] = _long(page.segment[1])
-    file = io.BytesIO(tiff_extract.assembled(_HEAD, fields, b"".join(segments)))
+        fields[278] = longs(_HEAD, page.segment[1])
+    file = io.BytesIO(extract.assembled(_HEAD, fields, b"".join(segments)))
     image = Image.open(file, formats=["TIFF"])
     if page.partly:
         guard.load_what_there_is(image)
@@ -87,11 +87,7 @@ def _decoded(data: bytes, page: Layout, plane: int, first: int, last: int) -> Im
     return image
 
 
-def _long(*values: int) -> tuple[int, int, bytes]:
-    return 4, len(values), numbers(_HEAD, "u4", *values)
-
-
-def _unpacked(packed: np.ndarray, page: Layout) -> np.ndarray:
+def _unpacked(packed: np.ndarray, page: SampleLayout) -> np.ndarray:
     """uint8 (rows, bytes) -> (rows, padded width, samples), native, the predictor undone."""
     samples = page.samples // page.planes
     dtype, size = page.dtype.newbyteorder("="), page.dtype.itemsize

@@ -6,16 +6,12 @@ previews, sizes and photometry of the old one do not hold for it. They go by nam
 
 from xml.dom import minidom
 
-from pix2pix.images.xmp import NOTE, RDF, Packet
+from pix2pix.images.metadata.xmp import DC, EXIF, NOTE, PHOTOSHOP, RDF, XMP, Packet
 
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-_XMP = "http://ns.adobe.com/xap/1.0/"
 _MM = "http://ns.adobe.com/xap/1.0/mm/"
 _REF = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
-_EXIF = "http://ns.adobe.com/exif/1.0/"
-_DC = "http://purl.org/dc/elements/1.1/"
-_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 MIME = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
 MIME["AVIF"] = "image/avif"
@@ -53,15 +49,15 @@ _STALE_NAMES = {
         *("YCbCrSubSampling", "YCbCrPositioning", "YCbCrCoefficients", "TransferFunction"),
         *("WhitePoint", "PrimaryChromaticities", "ReferenceBlackWhite", "NativeDigest"),
     },
-    _EXIF: {
+    EXIF: {
         *("ColorSpace", "PixelXDimension", "PixelYDimension", "ComponentsConfiguration"),
         *("CompressedBitsPerPixel", "Gamma", "NativeDigest"),
     },
-    _PHOTOSHOP: {
+    PHOTOSHOP: {
         *("ColorMode", "ICCProfile", "LegacyIPTCDigest", "SidecarForExtension", "TextLayers"),
         *("EmbeddedXMPDigest",),
     },
-    _XMP: {"Thumbnails", "PageInfo"},
+    XMP: {"Thumbnails", "PageInfo"},
     NOTE: {"HasExtendedXMP"},
     _IPTC: {"DigitalSourceType", "AISystemUsed"},
 }
@@ -75,14 +71,14 @@ def stamp(packet: Packet, *, model: str, name: str, keep_gps: bool) -> None:
     _derive(packet)
     for element in packet.elements():
         _drop_stale(element, keep_gps=keep_gps)
-    if packet.values((_DC, "format")):
-        packet.remove((_DC, "format"))
+    if packet.values((DC, "format")):
+        packet.remove((DC, "format"))
         if name in MIME:
-            packet.set((_DC, "format"), "dc", MIME[name])
+            packet.set((DC, "format"), "dc", MIME[name])
     packet.set((_IPTC, "DigitalSourceType"), "Iptc4xmpExt", SOURCE_TYPE)
     packet.set((_IPTC, "AISystemUsed"), "Iptc4xmpExt", system)
-    if not packet.values((_XMP, "CreatorTool")):
-        packet.set((_XMP, "CreatorTool"), "xmp", system)
+    if not packet.values((XMP, "CreatorTool")):
+        packet.set((XMP, "CreatorTool"), "xmp", system)
 
 
 def is_place(uri: str | None, name: str) -> bool:

@@ -6,7 +6,7 @@ orientation is applied. Source: MWG guidelines 2.0, 5.9; Microsoft's People Tagg
 
 from xml.dom import minidom
 
-from pix2pix.images.xmp import Node, Packet
+from pix2pix.images.metadata.xmp import Node, Packet
 
 _AREA = "http://ns.adobe.com/xmp/sType/Area#"
 _DIMENSIONS = "http://ns.adobe.com/xap/1.0/sType/Dimensions#"

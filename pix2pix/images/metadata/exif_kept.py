@@ -4,8 +4,8 @@ import struct
 
 from PIL import ExifTags
 
-from pix2pix.images import directories
-from pix2pix.images.exif import (
+from pix2pix.images.metadata import exif_write
+from pix2pix.images.metadata.exif import (
     ASCII,
     EXIF_IFD,
     GPS_IFD,
@@ -48,7 +48,7 @@ def clean(block: Block, *, warnings: list[str]) -> bytes | None:
         return None
     block.main[_ORIENTATION] = block.short(1)
     _shorten(block, warnings)
-    return directories.to_bytes(block)
+    return exif_write.to_bytes(block)
 
 
 def _is_kept(tag: int, entry: Entry) -> bool:
@@ -83,7 +83,7 @@ def _shorten(block: Block, warnings: list[str]) -> None:
         for directory in (block.main, block.details, block.gps)
         for tag, entry in directory.items()
     ]
-    over = len(directories.to_bytes(block)) - _MAX_EXIF
+    over = len(exif_write.to_bytes(block)) - _MAX_EXIF
     for _, size, tag, directory in sorted(places, key=lambda place: place[:3], reverse=True):
         if over <= 0:
             break

@@ -7,13 +7,15 @@ the mapping to XMP is that of the IPTC Photo Metadata Standard and the MWG guide
 import struct
 from dataclasses import dataclass
 
+from pix2pix.images.bits import big
+
 IPTC, COPYRIGHT_FLAG, URL, CAPTION, DIGEST = 0x0404, 0x040A, 0x040B, 0x03F0, 0x0425
 KEPT = (CAPTION, IPTC, COPYRIGHT_FLAG, URL)
 """Resources that describe the photo; the others are the state of an editor, or previews."""
 _PATHS = range(2000, 2999)
 _SIGNATURE = b"8BIM"
-_MAX_BYTES = 60_000  # of all records: one JPEG segment
-_MAX_RECORDS = 20_000
+_MAX_BYTES = 60_000  # of all data sets: one JPEG segment
+_MAX_DATA_SETS = 20_000
 _MAX_RESOURCE = 4096  # a URL, a caption of 255 characters
 _CHARSETS = {b"\x1b%G": "utf-8", b"\x1b.A": "latin-1", b"\x1b-A": "latin-1", b"\x1b%/I": "utf-8"}
 _CHARSET = (1, 90)
@@ -22,20 +24,20 @@ _STALE = {(2, 130), *((2, n) for n in range(150, 155)), (2, 200), (2, 201), (2, 
 
 
 @dataclass(frozen=True)
-class Record:
+class DataSet:
     """One data set, such as 2:120, and its bytes."""
 
     key: tuple[int, int]
     data: bytes
 
 
-def records(data: bytes) -> list[Record]:
-    """IPTC-IIM bytes -> its records, up to the first that is none."""
+def data_sets(data: bytes) -> list[DataSet]:
+    """IPTC-IIM bytes -> its data sets, up to the first that is none."""
     if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # written as 32-bit numbers, by some into TIFF
         data = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
-    found: list[Record] = []
+    found: list[DataSet] = []
     position = 0
-    while data[position : position + 1] == b"\x1c" and len(found) < _MAX_RECORDS:
+    while data[position : position + 1] == b"\x1c" and len(found) < _MAX_DATA_SETS:
         head = data[position + 1 : position + 5]
         if len(head) < 4:
             break
@@ -47,19 +49,19 @@ def records(data: bytes) -> list[Record]:
             position += size
         if position + length > len(data):
             break
-        found.append(Record((record, number), data[position : position + length]))
+        found.append(DataSet((record, number), data[position : position + length]))
         position += length
     return found
 
 
 def clean(data: bytes, *, warnings: list[str]) -> bytes | None:
-    """The records that still hold, as IPTC-IIM bytes; what is too long is named."""
-    found = [r for r in records(data) if r.key[0] in (1, 2) and r.key not in _STALE]
+    """The data sets that still hold, as IPTC-IIM bytes; what is too long is named."""
+    found = [r for r in data_sets(data) if r.key[0] in (1, 2) and r.key not in _STALE]
     if data.strip(b"\0") and not found:
         warnings.append("IPTC ignored: no record can be read")
     kept, size = [], 0
-    for record in found:
-        packed = _packed(record)
+    for each in found:
+        packed = _packed(each)
         if size + len(packed) <= _MAX_BYTES:
             kept.append(packed)
             size += len(packed)
@@ -68,11 +70,11 @@ def clean(data: bytes, *, warnings: list[str]) -> bytes | None:
     return b"".join(kept) or None
 
 
-def _packed(record: Record) -> bytes:
-    length = len(record.data)
+def _packed(each: DataSet) -> bytes:
+    length = len(each.data)
     if length < 0x8000:
-        return struct.pack(">BBBH", 0x1C, *record.key, length) + record.data
-    return struct.pack(">BBBHI", 0x1C, *record.key, 0x8004, length) + record.data
+        return struct.pack(">BBBH", 0x1C, *each.key, length) + each.data
+    return struct.pack(">BBBHI", 0x1C, *each.key, 0x8004, length) + each.data
 
 
 def texts(data: bytes) -> dict[tuple[int, int], list[str]]:
@@ -80,16 +82,16 @@ def texts(data: bytes) -> dict[tuple[int, int], list[str]]:
 
     Without a name: UTF-8 where it fits, else Windows Latin.
     """
-    found = records(data)
+    found = data_sets(data)
     charset = next((_CHARSETS.get(r.data) for r in found if r.key == _CHARSET), None)
     result: dict[tuple[int, int], list[str]] = {}
-    for record in found:
-        if record.key[0] == 2 and record.key[1] != 0:  # 2:00 is the version
-            result.setdefault(record.key, []).append(decode(record.data, charset))
+    for each in found:
+        if each.key[0] == 2 and each.key[1] != 0:  # 2:00 is the version
+            result.setdefault(each.key, []).append(decode_text(each.data, charset))
     return result
 
 
-def decode(data: bytes, charset: str | None = None) -> str:
+def decode_text(data: bytes, charset: str | None = None) -> str:
     """Text whose character set nobody knows for sure: UTF-8 where it fits, else Windows Latin."""
     data = data.rstrip(b"\0")
     if charset == "latin-1":
@@ -109,11 +111,11 @@ def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     position, paths = 0, 0
     while data[position : position + 4] in (_SIGNATURE, b"PHUT", b"DCSR", b"AgHg", b"MeSa"):
-        number = int.from_bytes(data[position + 4 : position + 6], "big")
+        number = big(data, position + 4, 2)
         name = data[position + 6 : position + 7]
         position += 7 + (name[0] if name else 0)
         position += _odd(name)
-        size = int.from_bytes(data[position : position + 4], "big")
+        size = big(data, position, 4)
         content = data[position + 4 : position + 4 + size]
         if len(content) < size:
             break

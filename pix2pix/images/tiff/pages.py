@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from PIL import Image
 
 from pix2pix.errors import Corrupt, TooLarge, UnsupportedFormat, UnsupportedMode
-from pix2pix.images import guard, tiff, tiff_extract
+from pix2pix.images import guard
 from pix2pix.images.formats import Container
-from pix2pix.images.tiff import Entries, Header
+from pix2pix.images.tiff import extract, structure
+from pix2pix.images.tiff.structure import Entries, TiffHeader
 
 _KIND, _OLD_KIND = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _MAX_SAMPLE, _SAMPLE_FORMAT = 281, 339
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
-_SUB_DIRECTORIES, _DNG_VERSION = tiff_extract.SUB_DIRECTORIES, 50706
+_SUB_DIRECTORIES, _DNG_VERSION = extract.SUB_DIRECTORIES, 50706
 _TAGS = {_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _MAX_SAMPLE}
 _TAGS |= {_STRIP_OFFSETS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
 _TAGS |= {_SAMPLE_FORMAT, _SUB_DIRECTORIES, _DNG_VERSION}
@@ -47,7 +48,7 @@ _OLD_REDUCED = 2
 _BYTES = {1, 2, 7}  # types that stay one object
 _MAX_ENTRIES, _MAX_NUMBERS = 65_535, 1_000_000
 _MAX_VISITED, _MAX_SUB_DIRECTORIES, _MAX_ENTRIES_VISITED = 1_000, 64, 1_000_000
-_HEAD = Header("<", False, 0)
+_HEAD = TiffHeader("<", False, 0)
 # A tile is decoded whole, however little of it is picture.
 _MAX_TILE = 2**26
 
@@ -61,7 +62,7 @@ class Page:
 
     def first(self, tag: int, default: int) -> int:
         """The first number of a tag."""
-        return int(self.entries[tag][0]) if tag in self.entries else default
+        return structure.first(self.entries, tag, default)
 
     @property
     def is_reduced(self) -> bool:
@@ -95,7 +96,7 @@ def inspect(data: bytes) -> Container:
     read here, TooLarge for absurd tiles, Corrupt for absurd directories.
     """
     try:
-        head = tiff.header(data)
+        head = structure.header(data)
     except ValueError:
         return Container(cut=True)
     pages = list(_visited(data, head))
@@ -108,26 +109,26 @@ def inspect(data: bytes) -> Container:
         _check_counts(data, head, offset)
     _check_decodable(page)
     container = _layout(page, len(data))
-    chained = sum(1 for _ in tiff.chain(data, head))
+    chained = sum(1 for _ in structure.chain(data, head))
     full = sum(1 for page in pages if not (page.is_reduced or page.is_mask))
     container.frames = max(1, full + max(0, chained - len(pages)))
-    container.many = chained == tiff.MAX_PAGES
+    container.many = chained == structure.MAX_PAGES
     if page.offset != head.first or (head.big and head.order == ">"):
         container.page = page.offset
     return container
 
 
-def _visited(data: bytes, head: Header) -> Iterator[Page]:
+def _visited(data: bytes, head: TiffHeader) -> Iterator[Page]:
     """The pages in the order of the file, each before those below it."""
     budget = _MAX_ENTRIES_VISITED
-    for number, offset in enumerate(tiff.chain(data, head)):
-        page = Page(offset, tiff.directory(data, head, offset, _TAGS))
+    for number, offset in enumerate(structure.chain(data, head)):
+        page = Page(offset, structure.directory(data, head, offset, _TAGS))
         yield page
         below = page.entries.get(_SUB_DIRECTORIES, ())[:_MAX_SUB_DIRECTORIES]
         for place in [int(place) for place in below if 0 < int(place) < len(data)]:
-            yield Page(place, tiff.directory(data, head, place, _TAGS))
-            budget -= tiff.length(data, head, place)
-        budget -= tiff.length(data, head, offset)
+            yield Page(place, structure.directory(data, head, place, _TAGS))
+            budget -= len(structure.positions(data, head, place))
+        budget -= len(structure.positions(data, head, offset))
         if number + 1 == _MAX_VISITED or budget < 0:
             return
 
@@ -160,20 +161,17 @@ def _has_codec(compression: int) -> bool:
         return True
     bits, photometric, pixel = _OPTIONAL[compression]()
     guard.silence_libtiff()
-    one, head = (4, 1, tiff_extract.numbers(_HEAD, "u4", 1)), _HEAD
-    fields = {tag: one for tag in (_WIDTH, _HEIGHT, _ROWS)}
-    for tag, values in {
-        _BITS: bits,
-        _COMPRESSION: (compression,),
-        _PHOTOMETRIC: (photometric,),
-        _SAMPLES: (len(bits),),
-        _STRIP_OFFSETS: (8,),
-        _STRIP_BYTES: (len(pixel),),
-    }.items():
-        fields[tag] = 3, len(values), tiff_extract.numbers(head, "u2", *values)
+    fields = {tag: extract.longs(_HEAD, 1) for tag in (_WIDTH, _HEIGHT, _ROWS)} | {
+        _BITS: extract.shorts(_HEAD, *bits),
+        _COMPRESSION: extract.shorts(_HEAD, compression),
+        _PHOTOMETRIC: extract.shorts(_HEAD, photometric),
+        _SAMPLES: extract.shorts(_HEAD, len(bits)),
+        _STRIP_OFFSETS: extract.shorts(_HEAD, 8),
+        _STRIP_BYTES: extract.shorts(_HEAD, len(pixel)),
+    }
     try:
         with guard.reading(1):
-            Image.open(io.BytesIO(tiff_extract.assembled(head, fields, pixel))).load()
+            Image.open(io.BytesIO(extract.assembled(_HEAD, fields, pixel))).load()
     except Exception:  # OSError, SyntaxError, KeyError: by version
         return False
     return True
@@ -206,15 +204,14 @@ def _layout(page: Page, size: int) -> Container:
     return container
 
 
-def _check_counts(data: bytes, head: Header, offset: int) -> None:
+def _check_counts(data: bytes, head: TiffHeader, offset: int) -> None:
     """Pillow turns each number of a directory into an object, however many there are."""
-    start, stop, size = tiff.extent(data, head, offset)
+    start, stop, size = structure.extent(data, head, offset)
     if stop - start > _MAX_ENTRIES * size:
         raise Corrupt(f"more than {_MAX_ENTRIES:,} entries in a TIFF directory")
-    for position in range(start, min(stop, len(data) - size + 1), size):
-        kind = head.number(data[position + 2 : position + 4])
-        count = head.number(data[position + 4 : position + 4 + (8 if head.big else 4)])
-        if kind not in _BYTES and _MAX_NUMBERS < count <= len(data):
+    for position in structure.positions(data, head, offset):
+        entry = structure.entry(data, head, position)
+        if entry.kind not in _BYTES and _MAX_NUMBERS < entry.count <= len(data):
             raise Corrupt(f"more than {_MAX_NUMBERS:,} numbers in a TIFF entry")
 
 

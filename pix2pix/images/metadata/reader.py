@@ -7,18 +7,10 @@ from typing import Any
 
 from PIL import Image
 
-from pix2pix.images import (
-    descriptions,
-    exif,
-    iptc,
-    items,
-    png,
-    segments,
-    texts,
-    xmp,
-)
-from pix2pix.images.exif import EXIF_IFD, GPS_IFD, Block
-from pix2pix.images.texts import Text
+from pix2pix.images import gif, png, pnm
+from pix2pix.images.metadata import exif, exif_kept, iptc, items, segments, texts, xmp
+from pix2pix.images.metadata.exif import EXIF_IFD, GPS_IFD, Block
+from pix2pix.images.metadata.texts import Text
 
 DIRECTORIES = (EXIF_IFD, GPS_IFD)
 _ORIENTATION, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x0112, 700, 33723, 34377
@@ -81,15 +73,15 @@ def _gather(info: dict[Any, Any], name: str, data: bytes, page: int, warnings: l
         said.resources = iptc.resources(parts.photoshop, warnings=warnings)
         found = map(texts.comment, parts.comments)
     elif name == "PNG":
-        found = texts.png_texts(png.texts(data))
+        found = texts.png_texts(png.text_chunks(data))
     elif name == "GIF":
-        found = texts.gif_comments(data)
+        found = gif.comments(data)
     elif name == "TIFF":
         block = _from_tiff(page, data, said, warnings)
     elif data[4:8] in (b"ftyp", b"jP  "):
         block = _from_boxes(data, said, warnings) or block
     elif data[:1] == b"P":
-        found = texts.pnm_comments(data)
+        found = pnm.comments(data)
     comment = info.get("comment")
     if name not in ("JPEG", "GIF") and isinstance(comment, bytes) and comment:
         found = [*found, texts.comment(comment)]
@@ -100,7 +92,7 @@ def _gather(info: dict[Any, Any], name: str, data: bytes, page: int, warnings: l
     if iptc.IPTC in said.resources:
         records = iptc.clean(said.resources.pop(iptc.IPTC), warnings=warnings)
         said.resources |= {iptc.IPTC: records} if records else {}
-    said.exif = None if block is None else descriptions.clean(block, warnings=warnings)
+    said.exif = None if block is None else exif_kept.clean(block, warnings=warnings)
     return said
 
 

@@ -7,15 +7,13 @@ Latin-1, and the byte order stays as well. Source: TIFF 6.0, CIPA DC-008 (Exif 3
 import struct
 from dataclasses import dataclass, field
 
+from pix2pix.images.tiff import structure
+
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 HEAD = b"Exif\0\0"
 ASCII, SHORT, LONG, RATIONAL = 2, 3, 4, 5
-# type -> (bytes of a value, bytes of what has a byte order in it)
-_TYPES = {
-    1: (1, 1), 2: (1, 1), 3: (2, 2), 4: (4, 4), 5: (8, 4), 6: (1, 1), 7: (1, 1), 8: (2, 2),
-    9: (4, 4), 10: (8, 4), 11: (4, 4), 12: (8, 8), 129: (1, 1),
-}  # fmt: skip
-_BIG_TYPES = {13: 4, 16: 8, 17: 8, 18: 8}  # offsets and 64-bit numbers: known, not carried on
+_UNITS = {5: 4, 10: 4}  # bytes of what has a byte order, where a value is two numbers
+_BIG_TYPES = (13, 16, 17, 18)  # offsets and 64-bit numbers: known, not carried on
 _MAX_ENTRIES = 10_000
 _MAX_DATA = 32 * 2**20  # [bytes] of all values; many entries may point at the same ones
 MAKER_NOTE = 0x927C
@@ -31,7 +29,7 @@ class Entry:
     @property
     def count(self) -> int:
         """How many values there are."""
-        return len(self.data) // _TYPES[self.kind][0]
+        return len(self.data) // structure.SIZES[self.kind]
 
 
 Directory = dict[int, Entry]
@@ -80,8 +78,8 @@ def parse(data: bytes, *, first: int | None = None) -> Block:
     """
     data = data[len(HEAD) :] if data.startswith(HEAD) else data
     reader = _Reader(data)
-    block = Block(reader.order)
-    start = reader.first if first is None else first
+    block = Block(reader.head.order)
+    start = reader.head.first if first is None else first
     block.main, places = reader.directory(start)
     seen = {start}
     for tag in (EXIF_IFD, GPS_IFD):
@@ -107,63 +105,46 @@ class _Reader:
     """Directories of a TIFF structure, classic or big; what lies outside of it is left out."""
 
     def __init__(self, data: bytes):
-        order = {b"II": "<", b"MM": ">"}.get(data[:2])
-        if order is None or len(data) < 8:
-            raise ValueError("no TIFF header")
-        self.data, self.order, self.damaged = data, order, False
+        self.data, self.head = data, structure.header(data)
+        self.damaged = False
         self.room = _MAX_DATA
-        self.big = self.number(2, 2) == 43
-        self.first = self.number(8, 8) if self.big else self.number(4, 4)
 
-    def number(self, start: int, size: int) -> int:
-        """An unsigned integer; 0 past the end."""
-        return int.from_bytes(
-            self.data[start : start + size], "little" if self.order == "<" else "big"
-        )
-
-    def directory(self, start: int) -> tuple[Directory, dict[int, int]]:
+    def directory(self, offset: int) -> tuple[Directory, dict[int, int]]:
         """The entries of a directory, and where sub-directories and the maker's note begin."""
-        width, size, word = (8, 20, 8) if self.big else (2, 12, 4)
         entries: Directory = {}
         places: dict[int, int] = {}
-        count = self.number(start, width)
-        room = max(0, len(self.data) - start - width) // size if start else 0
-        self.damaged |= count > room or count > _MAX_ENTRIES
-        for i in range(min(count, room, _MAX_ENTRIES)):
-            position = start + width + i * size
-            tag, kind = self.number(position, 2), self.number(position + 2, 2)
-            number = self.number(position + 4, word)
-            if tag in entries or tag in places:
+        _, stop, _ = structure.extent(self.data, self.head, offset)
+        there = structure.positions(self.data, self.head, offset) if offset else range(0)
+        self.damaged |= there.stop < stop or len(there) > _MAX_ENTRIES
+        for position in there[:_MAX_ENTRIES]:
+            found = structure.entry(self.data, self.head, position)
+            if found.tag in entries or found.tag in places:
                 continue
-            if tag in (EXIF_IFD, GPS_IFD):
-                places[tag] = self.number(position + 4 + word, word)
-                continue
-            entry, where = self._entry(kind, number, position + 4 + word, word)
-            if entry is not None:
-                entries[tag] = entry
-                if tag == MAKER_NOTE:
-                    places[tag] = where
+            if found.tag in (EXIF_IFD, GPS_IFD):
+                pointer = position + 4 + self.head.word
+                places[found.tag] = self.head.number(self.data[pointer : pointer + self.head.word])
+            elif (data := self._data(found)) is not None:
+                entries[found.tag] = Entry(found.kind, data)
+                if found.tag == MAKER_NOTE:
+                    places[found.tag] = found.place
         return entries, places
 
-    def _entry(self, kind: int, number: int, where: int, word: int) -> tuple[Entry | None, int]:
-        if kind not in _TYPES:
-            self.damaged |= kind not in _BIG_TYPES
-            return None, 0
-        length = number * _TYPES[kind][0]
-        if length > word:
-            where = self.number(where, word)
-        if where + length > len(self.data):
+    def _data(self, found: structure.Entry) -> bytes | None:
+        if found.kind in _BIG_TYPES:
+            return None
+        if found.kind not in structure.SIZES or found.place + found.length > len(self.data):
             self.damaged = True
-            return None, 0
-        if not 0 < length <= self.room:
-            return None, 0
-        self.room -= length
-        return Entry(kind, self.data[where : where + length]), where
+            return None
+        if not 0 < found.length <= self.room:
+            return None
+        self.room -= found.length
+        return self.data[found.place : found.place + found.length]
 
 
 def _swapped(directory: Directory) -> Directory:
     return {
-        tag: Entry(e.kind, _reversed(e.data, _TYPES[e.kind][1])) for tag, e in directory.items()
+        tag: Entry(e.kind, _reversed(e.data, _UNITS.get(e.kind, structure.SIZES[e.kind])))
+        for tag, e in directory.items()
     }
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from PIL import PngImagePlugin
 
-from pix2pix.images import directories, exif, iptc, segments, texts
-from pix2pix.images.statement import Statement
+from pix2pix.images.metadata import exif, exif_write, iptc, segments, texts
+from pix2pix.images.metadata.statement import Statement
 
 _ORIENTATION, _XMP, _IPTC, _PHOTOSHOP = 0x0112, 700, 33723, 34377
 _BYTE = 1
@@ -20,7 +20,7 @@ def options(said: Statement, name: str) -> dict[str, Any]:
     if said.exif is not None:
         if name == "AVIF":  # Pillow would write the whole block anew without it
             said.exif.main.pop(_ORIENTATION, None)
-        found["exif"] = directories.to_bytes(said.exif)
+        found["exif"] = exif_write.to_bytes(said.exif)
     if name == "JPEG":
         found["extra"] = segments.build(
             xmp=said.xmp,
@@ -49,4 +49,4 @@ def finish_tiff(file: io.BytesIO, said: Statement) -> None:
         packets[_IPTC] = exif.Entry(exif.LONG, padded)  # the type that libtiff knows it by
     if others:
         packets[_PHOTOSHOP] = exif.Entry(_BYTE, iptc.to_resources(others))
-    directories.attach(file, said.exif or exif.Block(), packets)
+    exif_write.attach(file, said.exif or exif.Block(), packets)

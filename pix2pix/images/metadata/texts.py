@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pix2pix.images import iptc, xmp
+from pix2pix.images.metadata import iptc, xmp
 
 COMMENT = "Comment"
 XMP_KEYWORD = "XML:com.adobe.xmp"
-_MAX_TEXT = 2**20
+MAX_TEXT = 2**20
 _UNREADABLE = b"\0?"
 _MAX_INFLATED = 48 * 2**20
 _MAX_TOTAL = 4 * 2**20
@@ -44,7 +44,7 @@ class Text:
     @property
     def text(self) -> str:
         """The value, decoded."""
-        return iptc.decode(self.value)
+        return iptc.decode_text(self.value)
 
     @property
     def of_place(self) -> bool:
@@ -83,8 +83,8 @@ def _label(text: Text) -> str:
 
 
 def _refusal(text: Text) -> str | None:
-    if len(text.value) > _MAX_TEXT:
-        return f"more than {_MAX_TEXT:,} bytes"
+    if len(text.value) > MAX_TEXT:
+        return f"more than {MAX_TEXT:,} bytes"
     if _ACTIVE.search(text.value) or _ACTIVE.search(text.keyword.encode("latin-1", "replace")):
         return "it is a program or a document"
     if _CONTROL.search(text.text):
@@ -114,7 +114,7 @@ def png_texts(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[Text]:
             translated, _, value = after.partition(b"\0")
             packed = rest[:1] == b"\1"
         if packed:
-            most = min(room, xmp.MAX_BYTES if name == XMP_KEYWORD else _MAX_TEXT)
+            most = min(room, xmp.MAX_BYTES if name == XMP_KEYWORD else MAX_TEXT)
             inflated = _inflated(value, most)
             room -= most if inflated is None else len(inflated)
             value = _UNREADABLE if inflated is None else inflated
@@ -147,48 +147,3 @@ def profile(value: bytes) -> bytes:
         return bytes.fromhex(lines[2].decode("ascii")) if len(lines) == 3 else b""
     except ValueError:
         return b""
-
-
-def gif_comments(data: bytes) -> Iterator[Text]:
-    """The comments of a GIF, and its XMP as a text of that name. Source: GIF89a, 24."""
-    position = 13 + _color_table(data, 10)
-    while (kind := data[position : position + 1]) in (b",", b"!"):
-        label = data[position + 1 : position + 2] if kind == b"!" else b""
-        position += 2 if kind == b"!" else 11 + _color_table(data, position + 9)
-        if label == b"\xff" and data[position : position + 12] == b"\x0bXMP DataXMP":
-            end = data.find(b"\x01\xff\xfe", position)  # the magic trailer behind the packet
-            if end > 0:
-                yield Text(XMP_KEYWORD, data[position + 12 : end], "iTXt")
-        content = bytearray()
-        while position < len(data) and (size := data[position]):
-            if label == b"\xfe" and len(content) <= _MAX_TEXT:
-                content += data[position + 1 : position + 1 + size]
-            position += 1 + size
-        position += 1
-        if label == b"\xfe":
-            yield comment(bytes(content))
-
-
-def _color_table(data: bytes, position: int) -> int:
-    flags = data[position] if position < len(data) else 0
-    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-def pnm_comments(data: bytes) -> Iterator[Text]:
-    """The comments in the header of a PBM, PGM, PPM or PAM."""
-    fields = position = 0
-    needed = 2 if data[1:2] in b"14" else 3
-    position = 2
-    while position < len(data) and fields < needed and data[1:2] in b"123456":
-        byte = data[position : position + 1]
-        if byte == b"#":
-            end = data.find(b"\n", position)
-            end = len(data) if end < 0 else end
-            yield comment(data[position + 1 : end].strip())
-            position = end
-        elif byte.isspace():
-            position += 1
-        else:
-            while position < len(data) and not data[position : position + 1].isspace():
-                position += 1
-            fields += 1

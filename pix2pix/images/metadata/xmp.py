@@ -5,13 +5,16 @@ Source: Adobe XMP Specification, parts 1 and 3 (ISO 16684-1).
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
 from xml.dom import minidom
 
-from pix2pix.images.markup import ERRORS, MAX_BYTES, clean, decode, parse
+from pix2pix.images.metadata.markup import ERRORS, MAX_BYTES, packet_text, parse, without_forbidden
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NOTE = "http://ns.adobe.com/xmp/note/"
+XMP = "http://ns.adobe.com/xap/1.0/"
+DC = "http://purl.org/dc/elements/1.1/"
+EXIF = "http://ns.adobe.com/exif/1.0/"
+PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 _NO_PROPERTIES = (_XMLNS, RDF, "http://www.w3.org/XML/1998/namespace")
 _EMPTY = (
@@ -19,7 +22,7 @@ _EMPTY = (
     '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
 )
 Node = minidom.Element | minidom.Attr
-__all__ = ["ERRORS", "MAX_BYTES", "NOTE", "RDF", "Packet", "Property"]
+__all__ = ["DC", "ERRORS", "EXIF", "MAX_BYTES", "NOTE", "PHOTOSHOP", "RDF", "XMP", "Packet"]
 Property = tuple[str, str]  # (namespace, name)
 
 
@@ -31,7 +34,7 @@ class Packet:
 
     def __init__(self, data: bytes | None = None):
         """Raises one of ERRORS when `data` is no packet that can be used."""
-        self._document = parse(_EMPTY if data is None else decode(data))
+        self._document = parse(_EMPTY if data is None else packet_text(data))
         found = self._document.getElementsByTagNameNS(RDF, "RDF")
         if not found or not self._descriptions(found[0]):
             raise ValueError("no rdf:Description")
@@ -78,7 +81,7 @@ class Packet:
         self.remove(property)
         description = self._own()
         description.setAttributeNS(_XMLNS, f"xmlns:{prefix}", property[0])
-        description.setAttributeNS(property[0], f"{prefix}:{property[1]}", clean(value))
+        description.setAttributeNS(property[0], f"{prefix}:{property[1]}", without_forbidden(value))
 
     def add(
         self, property: Property, prefix: str, values: Iterable[str], *, kind: str = ""
@@ -90,14 +93,14 @@ class Packet:
         element = make(property[0], f"{prefix}:{property[1]}")
         description.appendChild(element)
         if not kind:
-            element.appendChild(self._document.createTextNode(clean("".join(values))))
+            element.appendChild(self._document.createTextNode(without_forbidden("".join(values))))
             return
         array = element.appendChild(make(RDF, f"rdf:{kind}"))
         for value in values:
             item = make(RDF, "rdf:li")
             if kind == "Alt":
                 item.setAttribute("xml:lang", "x-default")
-            item.appendChild(self._document.createTextNode(clean(value)))
+            item.appendChild(self._document.createTextNode(without_forbidden(value)))
             array.appendChild(item)
 
     def add_struct(
@@ -111,7 +114,7 @@ class Packet:
         for (uri, name), value in fields.items():
             field = self._document.createElementNS(uri, f"{prefix_of_fields}:{name}")
             field.setAttributeNS(_XMLNS, f"xmlns:{prefix_of_fields}", uri)
-            field.appendChild(self._document.createTextNode(clean(value)))
+            field.appendChild(self._document.createTextNode(without_forbidden(value)))
             element.appendChild(field)
 
     def _own(self) -> minidom.Element:
@@ -228,7 +231,9 @@ def _outer(node: Node) -> str:
 def _scope(node: Node) -> dict[str, str]:
     """prefix -> namespace, as declared where the node stands."""
     found: dict[str, str] = {}
-    place: Any = node.ownerElement if isinstance(node, minidom.Attr) else node.parentNode
+    place: minidom.Node | None = (
+        node.ownerElement if isinstance(node, minidom.Attr) else node.parentNode
+    )
     while isinstance(place, minidom.Element):
         for attribute in place.attributes.values():
             if attribute.name == "xmlns":

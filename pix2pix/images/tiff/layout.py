@@ -5,15 +5,16 @@ CIELab of 16 bits. Source: TIFF 6.0, sections 15, 18 and 23.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from PIL import TiffImagePlugin
 
 from pix2pix.errors import Corrupt, TooLarge
-from pix2pix.images import tiff
 from pix2pix.images.formats import Container
+from pix2pix.images.tiff import structure
 
-_BAND_BYTES = 2**22
+BAND_BYTES = 2**22
 _BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that know no pixels
 _COLORS = {0: 1, 1: 1, 2: 3, 5: 4, 8: 3}  # photometric -> its samples
 _TYPES = {(1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
@@ -25,7 +26,7 @@ _TAGS = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 322, 323, 3
 
 
 @dataclass(frozen=True)
-class Layout:
+class SampleLayout:
     """How the samples of one page lie in the file."""
 
     size: tuple[int, int]
@@ -88,17 +89,14 @@ class Layout:
         return -(-self.size[1] // self.segment[1])
 
 
-def of_page(data: bytes, container: Container) -> Layout | None:
+def of_page(data: bytes, container: Container) -> SampleLayout | None:
     """The layout of the picture's page, or None where Pillow reads it itself.
 
     Raises Corrupt where the strips are not those of its size.
     """
-    head = tiff.header(data)
-    entries = tiff.directory(data, head, container.page or head.first, _TAGS)
-
-    def first(tag: int, default: int) -> int:
-        return int(entries[tag][0]) if tag in entries else default
-
+    head = structure.header(data)
+    entries = structure.directory(data, head, container.page or head.first, _TAGS)
+    first = partial(structure.first, entries)
     bits, kinds = set(entries.get(258, (1,))), set(entries.get(339, (1,)))
     photometric, samples = first(262, -1), first(277, 1)
     dtype = _TYPES.get((int(max(kinds)), int(max(bits))))
@@ -117,7 +115,7 @@ def of_page(data: bytes, container: Container) -> Layout | None:
     if first(317, 1) == 3 and dtype[0] != "f":
         raise Corrupt("a predictor for floats, but no floats")
     width, height = container.size
-    found = Layout(
+    found = SampleLayout(
         size=container.size,
         samples=samples,
         dtype=np.dtype(head.order + dtype),
@@ -155,7 +153,7 @@ def _is_ours(
     return bool(extra) and (dtype != "u1" or extra != (ALPHA,))
 
 
-def _checked(page: Layout) -> Layout:
+def _checked(page: SampleLayout) -> SampleLayout:
     if 0 in page.segment:
         raise Corrupt("TIFF tiles without size")
     row = page.row_bytes
@@ -171,14 +169,14 @@ def _checked(page: Layout) -> Layout:
     unpacked = page.size[0] * page.size[1] * page.samples * page.dtype.itemsize
     if unpacked > _SLACK + _RATIO * int(page.counts.sum(dtype=np.float64)):
         raise Corrupt(f"{unpacked:,} bytes of TIFF samples in hardly any data")
-    if page.compression == 1 and not page.tiled and page.segment[1] * row > _BAND_BYTES:
+    if page.compression == 1 and not page.tiled and page.segment[1] * row > BAND_BYTES:
         return _in_short_strips(page, row)
     return page
 
 
-def _in_short_strips(page: Layout, row: int) -> Layout:
+def _in_short_strips(page: SampleLayout, row: int) -> SampleLayout:
     """An uncompressed strip can be cut anywhere."""
-    rows, height = max(1, _BAND_BYTES // row), page.size[1]
+    rows, height = max(1, BAND_BYTES // row), page.size[1]
     offsets, counts = [], []
     for plane in range(page.planes):
         for top in range(0, height, rows):

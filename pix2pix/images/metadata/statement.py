@@ -7,9 +7,9 @@ else into a warning. Nothing here carries the time: the same input gives the sam
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pix2pix.images import captions, descriptions, provenance, regions, segments, texts, xmp
-from pix2pix.images.exif import Block
-from pix2pix.images.texts import Text
+from pix2pix.images.metadata import captions, exif_kept, provenance, regions, segments, texts, xmp
+from pix2pix.images.metadata.exif import Block
+from pix2pix.images.metadata.texts import Text
 
 _HAS_IPTC, _HAS_TEXT = ("JPEG", "TIFF"), ("PNG",)
 
@@ -65,7 +65,7 @@ def compose(
         packet = xmp.Packet()
         provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
         main, extension = packet.to_bytes(), b""
-    block = descriptions.final(like.exif, size=size, name=name, keep_gps=keep_gps)
+    block = exif_kept.final(like.exif, size=size, name=name, keep_gps=keep_gps)
     return Statement(block, main, extension, resources, words)
 
 

@@ -3,9 +3,10 @@
 Source: ISO/IEC 14496-12 (boxes, colr), ISO/IEC 23008-12 (pitm, ipco, ipma).
 """
 
-from pix2pix.images import video_color
-from pix2pix.images.boxes import MAX_BOXES, Box, boxes
+from pix2pix.images.bits import big
 from pix2pix.images.coding import Coding, from_code_points
+from pix2pix.images.iso import av1, hevc
+from pix2pix.images.iso.boxes import MAX_BOXES, Box, boxes
 
 
 def coding(data: bytes) -> Coding | None:
@@ -43,17 +44,15 @@ def _stated(data: bytes, properties: list[Box]) -> tuple[int, int] | None:
 def _in_codec(data: bytes, properties: list[Box]) -> tuple[int, int] | None:
     for kind, start, end in properties:
         if kind == b"hvcC":
-            return video_color.hevc(data[start:end])
+            return hevc.color(data[start:end])
         if kind == b"av1C":
-            return video_color.av1(data[start:end])
+            return av1.color(data[start:end])
     return None
 
 
 def _numbers(data: bytes, start: int) -> tuple[int, int]:
     """Primaries and transfer function of an nclx at `start`."""
-    return int.from_bytes(data[start : start + 2], "big"), int.from_bytes(
-        data[start + 2 : start + 4], "big"
-    )
+    return big(data, start, 2), big(data, start + 2, 2)
 
 
 def _properties(data: bytes, start: int, end: int) -> list[Box]:
@@ -67,7 +66,7 @@ def _properties(data: bytes, start: int, end: int) -> list[Box]:
     iprp = {kind: (begin, stop) for kind, begin, stop in boxes(data, *meta[b"iprp"])}
     every = list(boxes(data, *iprp[b"ipco"])) if b"ipco" in iprp else []
     begin = meta[b"pitm"][0] if b"pitm" in meta else 0
-    main = int.from_bytes(data[begin + 4 : begin + (8 if data[begin] else 6)], "big")
+    main = big(data, begin + 4, 4 if data[begin] else 2)
     links = _links(data, *iprp[b"ipma"]) if b"ipma" in iprp else {}
     own = [every[index - 1] for index in links.get(main, []) if 0 < index <= len(every)]
     kinds = {kind for kind, _, _ in own}
@@ -79,18 +78,18 @@ def _properties(data: bytes, start: int, end: int) -> list[Box]:
 def _links(data: bytes, start: int, end: int) -> dict[int, list[int]]:
     """Item -> the numbers of its properties, from 1, by an ipma box."""
     wide, long = data[start] > 0, bool(data[start + 3] & 1)
-    count, position = int.from_bytes(data[start + 4 : start + 8], "big"), start + 8
+    count, position = big(data, start + 4, 4), start + 8
     links: dict[int, list[int]] = {}
     for _ in range(min(count, MAX_BOXES)):
         if position + 3 > end:
             break
         size = 4 if wide else 2
-        item = int.from_bytes(data[position : position + size], "big")
+        item = big(data, position, size)
         number = data[position + size : position + size + 1] or b"\0"
         position += size + 1
         step = 2 if long else 1
         links[item] = [
-            int.from_bytes(data[at : at + step], "big") & (0x7FFF if long else 0x7F)
+            big(data, at, step) & (0x7FFF if long else 0x7F)
             for at in range(position, position + step * number[0], step)
         ]
         position += step * number[0]

@@ -8,7 +8,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pix2pix.images.xmp import MAX_BYTES
+from pix2pix.images.bits import big
+from pix2pix.images.metadata.xmp import MAX_BYTES
 
 XMP_LIMIT = 65_000
 """[bytes] of a packet in one segment; the standard's 65,502 with some room."""
@@ -77,7 +78,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if marker in (0x00, 0xFF) or 0xD0 <= marker <= 0xD8 or marker == 0x01:
             position += 1
             continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        length = big(data, position + 2, 2)
         if length < 2 or position + 2 + length > len(data):
             position += 2
             continue

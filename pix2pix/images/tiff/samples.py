@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from pix2pix.errors import InvalidPixels
-from pix2pix.images import guard, modes, tiff, tiff_extract
+from pix2pix.images import guard, modes
 from pix2pix.images.formats import Container
-from pix2pix.images.layout import CMYK, LAB, PREMULTIPLIED, Layout
-from pix2pix.images.tiff_bands import bands
-from pix2pix.images.tiff_extract import Fields, numbers
+from pix2pix.images.tiff import extract, structure
+from pix2pix.images.tiff.bands import bands
+from pix2pix.images.tiff.extract import Fields, longs, shorts
+from pix2pix.images.tiff.layout import CMYK, LAB, PREMULTIPLIED, SampleLayout
 
 _NO_LIMIT = 2**62
 # mode: photometric, sample format, bits of each sample, meaning of extra samples
@@ -31,32 +32,33 @@ _AS_WRITTEN: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...]]] = {
 }
 
 
-def description(data: bytes, page: Layout, container: Container) -> bytes:
+def description(data: bytes, page: SampleLayout, container: Container) -> bytes:
     """A TIFF with all that the page says, in the mode that `pixels` returns, without its pixels."""
-    head = tiff.header(data)
-
-    def short(*values: int) -> tuple[int, int, bytes]:
-        return 3, len(values), numbers(head, "u2", *values)
-
+    head = structure.header(data)
     photometric, kind, bits, extra = _AS_WRITTEN[page.mode]
     fields: Fields = {
-        258: short(*bits),
-        259: short(1),
-        262: short(photometric),
-        277: short(len(bits)),
-        278: (4, 1, numbers(head, "u4", page.size[1])),
-        273: (4, 1, numbers(head, "u4", 8)),
-        284: short(1),
-        338: short(*extra),
-        339: short(kind),
+        258: shorts(head, *bits),
+        259: shorts(head, 1),
+        262: shorts(head, photometric),
+        277: shorts(head, len(bits)),
+        278: longs(head, page.size[1]),
+        273: longs(head, 8),
+        284: shorts(head, 1),
+        338: shorts(head, *extra),
+        339: shorts(head, kind),
     }
     if not extra:
         del fields[338]
-    return tiff_extract.sketch(data, container.page or head.first, fields)
+    return extract.sketch(data, container.page or head.first, fields)
 
 
 def pixels(
-    data: bytes, page: Layout, container: Container, warnings: list[str], *, partly: bool = False
+    data: bytes,
+    page: SampleLayout,
+    container: Container,
+    warnings: list[str],
+    *,
+    partly: bool = False,
 ) -> Image.Image:
     """The page in `page.mode`; where it is damaged, raises OSError, or `partly` leaves it black.
 
@@ -74,12 +76,12 @@ def pixels(
     return image
 
 
-def compression(page: Layout) -> str:
+def compression(page: SampleLayout) -> str:
     """Pillow's name of it."""
     return TiffImagePlugin.COMPRESSION_INFO[page.compression]
 
 
-def _white(data: bytes, page: Layout, container: Container, warnings: list[str]) -> float:
+def _white(data: bytes, page: SampleLayout, container: Container, warnings: list[str]) -> float:
     """The value that becomes white in what is scaled here; 0 where nothing is."""
     if page.mode in ("L", "F", "LAB") or page.dtype.str[1:] == "u1":
         return 255.0 if page.dtype.str[1:] == "u1" else 0.0
@@ -99,7 +101,7 @@ def _white(data: bytes, page: Layout, container: Container, warnings: list[str])
     return modes.white_of(low, high, container, floats=floats, warnings=warnings)
 
 
-def _extremes(data: bytes, page: Layout) -> tuple[float, float]:
+def _extremes(data: bytes, page: SampleLayout) -> tuple[float, float]:
     """The least and the largest value of the colors."""
     low, high = np.inf, -np.inf
     for _, values in bands(data, page):
@@ -110,7 +112,7 @@ def _extremes(data: bytes, page: Layout) -> tuple[float, float]:
     return low, high
 
 
-def _strip(values: np.ndarray, page: Layout, white: float) -> Image.Image:
+def _strip(values: np.ndarray, page: SampleLayout, white: float) -> Image.Image:
     """(rows, width, channels) -> the same in `page.mode`."""
     mode = page.mode
     if mode == "F":

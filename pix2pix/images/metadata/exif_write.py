@@ -7,7 +7,16 @@ import io
 import struct
 from collections.abc import Iterator
 
-from pix2pix.images.exif import EXIF_IFD, GPS_IFD, HEAD, LONG, MAKER_NOTE, Block, Directory, Entry
+from pix2pix.images.metadata.exif import (
+    EXIF_IFD,
+    GPS_IFD,
+    HEAD,
+    LONG,
+    MAKER_NOTE,
+    Block,
+    Directory,
+    Entry,
+)
 
 
 def to_bytes(block: Block) -> bytes:

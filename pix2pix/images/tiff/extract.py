@@ -9,11 +9,9 @@ import io
 import numpy as np
 
 from pix2pix.errors import Corrupt, UnsupportedMode
-from pix2pix.images import tiff
-from pix2pix.images.tiff import Header
+from pix2pix.images.tiff import structure
+from pix2pix.images.tiff.structure import TiffHeader
 
-SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
 _NARROW = {16: 4, 17: 9, 18: 4}  # types of BigTIFF alone -> classic ones
 _POINTERS = {34665, 34853, 40965}  # Exif, GPS, Interoperability
 _MAX_DEPTH, _MAX_BYTES = 2, 2**26
@@ -31,7 +29,7 @@ def alone(data: bytes, offset: int) -> bytes:
 
     Raises UnsupportedMode above 4 GB, Corrupt where the fields overlap absurdly.
     """
-    head = tiff.header(data)
+    head = structure.header(data)
     if len(data) + _MAX_BYTES >= 2**32:
         raise UnsupportedMode("TIFF of 4 GB with its picture behind a preview")
     buffer = io.BytesIO(data)
@@ -47,7 +45,7 @@ def alone(data: bytes, offset: int) -> bytes:
 
 def sketch(data: bytes, offset: int, layout: Fields) -> bytes:
     """A file with what the page at `offset` says besides its pixels, which have another layout."""
-    head = tiff.header(data)
+    head = structure.header(data)
     fields = page_fields(data, head, offset)
     for tag in (266, 273, 279, 317, 320, 322, 323, 324, 325, 338, 347):
         fields.pop(tag, None)
@@ -56,19 +54,19 @@ def sketch(data: bytes, offset: int, layout: Fields) -> bytes:
     return _magic(head, first) + tail.written
 
 
-def assembled(head: Header, fields: Fields, pixels: bytes) -> bytes:
+def assembled(head: TiffHeader, fields: Fields, pixels: bytes) -> bytes:
     """A file of `pixels`, from its 8th byte on, and one directory."""
     tail = _Tail(b"", head, 8 + len(pixels) + len(pixels) % 2)
     first = tail.add(fields)
     return b"".join((_magic(head, first), pixels, bytes(len(pixels) & 1), tail.written))
 
 
-def page_fields(data: bytes, head: Header, offset: int) -> Fields:
+def page_fields(data: bytes, head: TiffHeader, offset: int) -> Fields:
     """All fields of a page, and what it lacks of those that the first one has for the file."""
     fields = _fields(data, head, offset)
     if offset != head.first:
         tags = {SUB_DIRECTORIES}
-        below = tiff.directory(data, head, head.first, tags).get(SUB_DIRECTORIES, ())
+        below = structure.directory(data, head, head.first, tags).get(SUB_DIRECTORIES, ())
         shared = _SHARED | {_ORIENTATION} if offset in below else _SHARED
         first = _fields(data, head, head.first)
         fields = {tag: first[tag] for tag in shared & first.keys()} | fields
@@ -76,37 +74,41 @@ def page_fields(data: bytes, head: Header, offset: int) -> Fields:
     return fields
 
 
-def numbers(head: Header, code: str, *values: int) -> bytes:
+def shorts(head: TiffHeader, *values: int) -> Field:
+    """A field of 16-bit numbers."""
+    return 3, len(values), numbers(head, "u2", *values)
+
+
+def longs(head: TiffHeader, *values: int) -> Field:
+    """A field of 32-bit numbers."""
+    return 4, len(values), numbers(head, "u4", *values)
+
+
+def numbers(head: TiffHeader, code: str, *values: int) -> bytes:
     """`values` as numpy's type `code`, in the file's byte order."""
     return np.array(values, head.order + code).tobytes()
 
 
-def _magic(head: Header, first: int) -> bytes:
+def _magic(head: TiffHeader, first: int) -> bytes:
     return (b"II*\0" if head.order == "<" else b"MM\0*") + numbers(head, "u4", first)
 
 
-def _fields(data: bytes, head: Header, offset: int) -> Fields:
-    start, _, size = tiff.extent(data, head, offset)
-    wide = 8 if head.big else 4
+def _fields(data: bytes, head: TiffHeader, offset: int) -> Fields:
     fields: Fields = {}
     total = 0
-    for index in range(tiff.length(data, head, offset)):
-        position = start + size * index
-        tag, kind = (head.number(data[position + i : position + i + 2]) for i in (0, 2))
-        count = head.number(data[position + 4 : position + 4 + wide])
-        length, place = count * SIZES.get(kind, 0), position + 4 + wide
-        if length > wide:
-            place = head.number(data[place : place + wide])
-        if not length or place + length > len(data) or tag in fields:
+    for position in structure.positions(data, head, offset):
+        entry = structure.entry(data, head, position)
+        stop = entry.place + entry.length
+        if not entry.length or stop > len(data) or entry.tag in fields:
             continue
-        total += length
+        total += entry.length
         if total > _MAX_BYTES:
             raise Corrupt(f"more than {_MAX_BYTES:,} bytes in a TIFF directory")
-        fields[tag] = _narrow(head, kind, count, data[place : place + length])
+        fields[entry.tag] = _narrow(head, entry.kind, entry.count, data[entry.place : stop])
     return fields
 
 
-def _narrow(head: Header, kind: int, count: int, values: bytes) -> Field:
+def _narrow(head: TiffHeader, kind: int, count: int, values: bytes) -> Field:
     if kind not in _NARROW:
         return kind, count, values
     wide = np.frombuffer(values, head.order + "u8")
@@ -118,7 +120,7 @@ def _narrow(head: Header, kind: int, count: int, values: bytes) -> Field:
 class _Tail:
     """Directories and their values, as they will stand from `base` on."""
 
-    def __init__(self, data: bytes, head: Header, base: int):
+    def __init__(self, data: bytes, head: TiffHeader, base: int):
         self.data, self.head, self.base = data, head, base
         self.written = b""
 
@@ -129,7 +131,7 @@ class _Tail:
         for tag in _POINTERS & fields.keys():
             inner = _fields(self.data, head, head.number(fields.pop(tag)[2][:4]))
             if inner and depth < _MAX_DEPTH:
-                fields[tag] = 4, 1, numbers(head, "u4", self.add(inner, depth + 1))
+                fields[tag] = longs(head, self.add(inner, depth + 1))
         entries = []
         for tag in sorted(fields):
             kind, count, values = fields[tag]

@@ -1,28 +1,29 @@
-"""AV1 before decoding: how large its frames are, whatever the file around them says.
+"""AV1 before decoding: how large its frames truly are, and the color that its header states.
 
-Source: AV1 Bitstream & Decoding Process Specification, sections 5.3 to 5.9.
+AVIF may leave the color there, without a colr box. Source: AV1 Bitstream & Decoding Process
+Specification, sections 5.3 to 5.9.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pix2pix.images.bits import Bits
+from pix2pix.images.bits import Bits, Size
 
 _SEQUENCE, _FRAME_HEADER, _FRAME, _REDUNDANT = 1, 3, 6, 7
 _MAX_UNITS = 10_000
 _HEADER_BYTES = 256  # more than any header up to the size takes
 _SWITCH, _SELECT = 3, 2
 
-Size = tuple[int, int]
-
 
 @dataclass
 class _Sequence:
-    """What a frame header needs to know of its sequence."""
+    """What is to be known of a sequence to read the headers of its frames, and its color."""
 
+    profile: int
     size: Size
     ceiling: Size  # what a frame that overrides the size can state
     reduced: bool  # a still picture whose frame header has no flags
+    ordered: bool  # its frames have order hints
     timing: int  # the bits of a frame's presentation time; 0 if it has none
     id_bits: int
     screen_content: int
@@ -47,6 +48,30 @@ def coded_size(stream: bytes) -> Size | None:
             continue
         largest = max(largest or found, found, key=lambda size: size[0] * size[1])
     return largest
+
+
+def color(config: bytes) -> tuple[int, int] | None:
+    """The content of an av1C box -> (primaries, transfer), None where they are not stated."""
+    try:
+        for kind, payload in _units(config[4:]):
+            if kind == _SEQUENCE:
+                return _color(Bits(payload))
+    except ValueError:  # it ends early
+        pass
+    return None
+
+
+def _color(bits: Bits) -> tuple[int, int] | None:
+    sequence = _sequence(bits)
+    if sequence.ordered:
+        bits.take(3)
+    bits.take(3)  # superres, cdef, restoration
+    deep = bits.flag()
+    if sequence.profile == 2 and deep:
+        bits.take(1)
+    if sequence.profile != 1:
+        bits.take(1)  # monochrome
+    return (bits.take(8), bits.take(8)) if bits.flag() else None
 
 
 def _units(stream: bytes) -> Iterator[tuple[int, bytes]]:
@@ -81,8 +106,9 @@ def _leb128(stream: bytes, position: int) -> tuple[int, int]:
 
 
 def _sequence(bits: Bits) -> _Sequence:
-    bits.take(4)  # profile, still picture
-    reduced = bool(bits.take(1))
+    profile = bits.take(3)
+    bits.take(1)  # still picture
+    reduced = bits.flag()
     timing = 0
     if reduced:
         bits.take(5)
@@ -96,15 +122,19 @@ def _sequence(bits: Bits) -> _Sequence:
         id_bits = 1 + delta + bits.take(3)
     bits.take(3)  # superblock, filter and edge
     screen_content = integer_motion = _SELECT
+    ordered = False
     if not reduced:
         bits.take(4)
-        if bits.take(1):  # order hints
+        ordered = bits.flag()  # order hints
+        if ordered:
             bits.take(2)
         screen_content = _SELECT if bits.take(1) else bits.take(1)
         if screen_content:
             integer_motion = _SELECT if bits.take(1) else bits.take(1)
     ceiling = 1 << width_bits, 1 << height_bits
-    return _Sequence(size, ceiling, reduced, timing, id_bits, screen_content, integer_motion)
+    return _Sequence(
+        profile, size, ceiling, reduced, ordered, timing, id_bits, screen_content, integer_motion
+    )
 
 
 def _operating_points(bits: Bits) -> int:

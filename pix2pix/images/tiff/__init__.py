@@ -1,0 +1,5 @@
+"""TIFF: which page is the picture, and its pixels where Pillow cannot read them.
+
+structure (header, directories) -> pages (which is the picture) -> layout (how its samples lie) ->
+bands (their values) -> samples (a picture Pillow knows); extract makes a page a file of its own.
+"""
