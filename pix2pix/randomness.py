@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SIGNED = 0x7FFFFFFFFFFFFFFF  # the seeds that torch takes are no larger
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
@@ -38,6 +39,11 @@ def uniform(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> 
     return (bits(seed, position, stream) >> np.uint64(11)) * 2.0**-53
 
 
+def torch_seed(seed: int, position: int, stream: int) -> int:
+    """A seed for torch's generators, in [0, 2**63)."""
+    return int(bits(seed, position, stream)[0]) & _SIGNED
+
+
 def normal_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Tensor:
     """N(0, 1) of the shape of x (B, ...): sample b is drawn from (seed, positions[b], stream).
 
@@ -45,7 +51,7 @@ def normal_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Ten
     """
     noise = torch.empty(x.shape)
     for row, key in zip(noise, bits(seed, positions, stream), strict=True):
-        row.normal_(generator=torch.Generator().manual_seed(int(key) & 0x7FFFFFFFFFFFFFFF))
+        row.normal_(generator=torch.Generator().manual_seed(int(key) & _SIGNED))
     return noise.to(x.device)
 
 

@@ -22,6 +22,7 @@ except ModuleNotFoundError as error:
 
 import torch
 from safetensors import SafetensorError
+from torch.amp.grad_scaler import GradScaler
 
 from pix2pix import slurm, weights
 from pix2pix.checkpoints import CheckpointError, load
@@ -73,12 +74,12 @@ def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
     """The state at step 0: recipe on its device, channels last; optimizers; average."""
     recipe = recipe.to(fabric.device).to(memory_format=torch.channels_last)
     copy_from_first(fabric, recipe)
-    optimizers = recipe.optimizers()
-    for group in (group for o in optimizers if o for group in o.param_groups):
-        group["initial_lr"] = group["lr"]
     average = deepcopy(recipe.generator).eval().requires_grad_(False)
-    scaler = getattr(fabric.strategy.precision, "scaler", None)
-    return State(recipe, average, optimizers, scaler, config=config)
+    scaler = getattr(fabric.strategy.precision, "scaler", None) or GradScaler(enabled=False)
+    state = State(recipe, average, recipe.optimizers(), scaler, config=config)
+    for group in state.param_groups():
+        group["initial_lr"] = group["lr"]
+    return state
 
 
 def start(state: State, run: Run, *, init_from: str | None, ckpt_path: str | None) -> None:
