@@ -23,7 +23,9 @@ from pix2pix.download import SOURCES
 from pix2pix.errors import DataError, one_line
 from pix2pix.loggers import Loggers
 from pix2pix.pairs import Pairs
-from pix2pix.processes import SettingError
+from pix2pix.processes import SettingError, launch
+from pix2pix.recipes.base import Recipe
+from pix2pix.settings import Intervals, Optimization, Start
 from pix2pix.trackers import TRACKERS
 
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
@@ -90,11 +92,8 @@ def field_of(default: Any) -> Any:
     return dataclasses.field(default=default)
 
 
-def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
-    """Put the schemas into Hydra's store -> names of the settings that are text, such as data.path.
-
-    `trainer` are the functions whose settings are trainer.*, but for those in `skip`.
-    """
+def register() -> frozenset[str]:
+    """Put the schemas into Hydra's store -> names of the settings that are text, like data.path."""
     texts: set[str] = set()
 
     def store(name: str, node: type, group: str | None = None) -> None:
@@ -118,7 +117,8 @@ def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
     for name, sources in {"photos": (Photos,), "pairs": (Photos, Pairs)}.items():
         node = schema(name, *sources, prepare, skip=("seed", "split"), extra=chosen)
         store(group="data", name=f"schema_{name}", node=node)
-    store(group="trainer", name="schema_fit", node=schema("Trainer", *trainer, skip=skip))
+    trainer = schema("Trainer", launch, Optimization, Intervals, Start)
+    store(group="trainer", name="schema_fit", node=trainer)
     store(group="logger", name="schema_loggers", node=schema("Logger", Loggers))
     for name, tracker in TRACKERS.items():
         node = schema(name, Loggers, tracker, extra={"tracker": (str, MISSING)})
@@ -170,6 +170,15 @@ def check_sizes(
         name = f"trainer.sizes={sizes}" if sizes else f"data.size={size}"
         raise SettingError(
             f"{name}: this recipe's {type(critic).__name__} takes {smallest} pixels or more"
+        )
+
+
+def check_classes(recipe: Recipe, photos: Photos) -> None:
+    """Raise SettingError unless the photos have as many classes as the recipe wants, if any."""
+    count = photos.labels.count if photos.labels else 0
+    if recipe.classes not in (0, count):
+        raise SettingError(
+            f"data.labels: the recipe wants {recipe.classes} classes, these photos have {count}"
         )
 
 

@@ -28,10 +28,11 @@ LAYERS = """
     console folders page watch
     pipe
     serve options
-    loggers processes feed validate state report convert
-    trackers slurm sweep
-    config overrides step run
-    program
+    loggers processes report convert
+    settings state trackers slurm sweep
+    feed validate overrides step
+    config run
+    loop
     train
     cli
 """

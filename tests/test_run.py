@@ -19,10 +19,10 @@ from tiny_runs import GAN, make_photos, make_recipe, open_photos
 from pix2pix import weights
 from pix2pix.checkpoints import CheckpointError
 from pix2pix.data import Batch
+from pix2pix.loop import begin
 from pix2pix.processes import launch
 from pix2pix.recipes import config_of
 from pix2pix.run import Diverged, Run, stop_signals
-from pix2pix.train import begin
 from pix2pix.validate import Validation
 
 

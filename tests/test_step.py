@@ -19,9 +19,9 @@ from tiny_runs import (
 )
 
 from pix2pix.data import prepare
+from pix2pix.loop import begin, learning_rate
 from pix2pix.processes import launch
 from pix2pix.step import train_step
-from pix2pix.train import begin, learning_rate
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ from tiny_runs import (
 )
 
 import pix2pix.train as training
-from pix2pix import processes, weights
+from pix2pix import loop, processes, weights
 from pix2pix.checkpoints import CheckpointError, Checkpoints
 from pix2pix.run import Diverged, only_run_in
 from pix2pix.train import main
@@ -70,14 +70,14 @@ def last_of(folder):
 
 def at_step(monkeypatch, step, action):
     """Call `action` within a step of `fit`."""
-    original = training.train_step
+    original = loop.train_step
 
     def train_step(fabric, state, micro, **settings):
         if state.step == step:
             action(state)
         return original(fabric, state, micro, **settings)
 
-    monkeypatch.setattr(training, "train_step", train_step)
+    monkeypatch.setattr(loop, "train_step", train_step)
 
 
 def assert_same(whole, folder):
@@ -388,7 +388,7 @@ def test_what_a_disk_or_a_gpu_says_is_one_line(error, line, photos, tmp_path, mo
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(training, "run", fail)
+    monkeypatch.setattr(training, "fit_configured", fail)
     assert main(overrides_for(photos, tmp_path / "run", "recipe=pix2pix")) == 1
     assert capsys.readouterr().err == f"pix2pix train: {line}\n"
 
