@@ -18,7 +18,7 @@ from omegaconf import MISSING, OmegaConf
 from torch import nn
 
 from pix2pix import nets, recipes
-from pix2pix.data import Photos, prepare
+from pix2pix.data import Photos, RandomCrop, prepare
 from pix2pix.download import SOURCES
 from pix2pix.errors import DataError, one_line
 from pix2pix.loggers import Loggers
@@ -114,8 +114,8 @@ def register() -> frozenset[str]:
     # one seed rules a run, the trainer's; the split follows from whether `val` is given; a size
     # that is not given follows from the net
     chosen = {"path": (str, MISSING), "val": (str | None, None), "size": (int | None, None)}
-    for name, sources in {"photos": (Photos,), "pairs": (Photos, Pairs)}.items():
-        node = schema(name, *sources, prepare, skip=("seed", "split"), extra=chosen)
+    for name, kinds in {"photos": (Photos,), "pairs": (Photos, Pairs)}.items():
+        node = schema(name, *kinds, RandomCrop, prepare, skip=("seed", "split"), extra=chosen)
         store(group="data", name=f"schema_{name}", node=node)
     trainer = schema("Trainer", launch, Optimization, Intervals, Start)
     store(group="trainer", name="schema_fit", node=trainer)
@@ -203,8 +203,8 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
     out of range.
     """
     kind = Pairs if "gray_folder" in data else Photos
-    names = {*parameters(Photos), *parameters(kind)} & data.keys()
-    settings = {name: data[name] for name in names} | {"seed": seed}
+    names = {name for source in (Photos, RandomCrop, kind) for name in parameters(source)}
+    settings = {name: data[name] for name in names & data.keys()} | {"seed": seed}
     path, val_path = data["path"], data["val"]
     for key, folder in (("path", path), ("val", val_path)):
         if folder == "":

@@ -20,7 +20,7 @@ from pix2pix.config import (
     register,
     schema,
 )
-from pix2pix.data import Photos
+from pix2pix.data import Photos, RandomCrop
 from pix2pix.errors import DataError
 from pix2pix.processes import SettingError, launch
 from pix2pix.recipes import CONFIGS
@@ -79,7 +79,7 @@ def test_defaults_are_those_of_the_signatures():
     }
     assert set(config["data"]) == {
         *("path", "val", "film", "exposure", "color", "hints", "drawing"),
-        *(name for name in parameters(Photos) if name not in ("seed", "split")),
+        *(n for n in [*parameters(Photos), *parameters(RandomCrop)] if n not in ("seed", "split")),
     }
 
 
