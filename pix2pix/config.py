@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from torch import nn
 
 from pix2pix import nets, recipes
@@ -126,7 +126,7 @@ def register() -> frozenset[str]:
     return frozenset(texts)
 
 
-def plain(config: Any) -> dict[str, Any]:
+def plain(config: DictConfig) -> dict[str, Any]:
     """A composed configuration as dicts; SettingError when something mandatory is not given."""
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise SettingError(f"{missing[0]}: not given, such as in: {missing[0]}=...")

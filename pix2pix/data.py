@@ -22,7 +22,7 @@ from pix2pix.film import age, sketch
 from pix2pix.hints import reveal
 from pix2pix.labels import Labels
 from pix2pix.pages import draw_page, typefaces
-from pix2pix.randomness import bits, permutation, uniform
+from pix2pix.randomness import bits, permutation, uniform, uniform_like
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
 _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set
@@ -278,8 +278,7 @@ def prepare(
 
     def draw(stream: int) -> Tensor:
         """(B, 1, 1, 1) in [-1, 1)."""
-        u = torch.as_tensor(uniform(seed, positions, stream), dtype=L.dtype) * 2 - 1
-        return u.to(L.device).view(-1, 1, 1, 1)
+        return uniform_like(L, seed, positions, stream) * 2 - 1
 
     if color:
         ab = (ab * (1 + color * draw(10))).clamp(-1, 1)

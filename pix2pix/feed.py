@@ -90,6 +90,8 @@ def _loaded(
     That shows when they start (/dev/shm is missing, full or not to be written) or while they run
     (it is too small). Any batch can be loaded again, so this process goes on from there.
     """
+    if not workers:
+        return load(0, 0)
 
     def alone(done: int, error: Exception) -> Iterator[Crops]:
         say(
@@ -106,17 +108,14 @@ def _loaded(
                 yield crop
                 done += 1
         except (OSError, RuntimeError) as error:
-            if not workers or not _NO_SHARED_MEMORY.search(str(error)):
+            if not _NO_SHARED_MEMORY.search(str(error)):
                 raise
             yield from alone(done, error)
 
     try:
-        if workers:
-            multiprocessing.Event()  # before the loader, which would fall apart with a traceback
+        multiprocessing.Event()  # before the loader, which would fall apart with a traceback
         return going_on(load(0, workers))
     except (ImportError, OSError) as error:  # the first: a Python without semaphores
-        if not workers:
-            raise
         return alone(0, error)
 
 

@@ -4,7 +4,6 @@
 set.
 """
 
-import math
 from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
@@ -29,7 +28,7 @@ from pix2pix.processes import any_process, copy_from_first, launch
 from pix2pix.recipes import config_of
 from pix2pix.recipes.base import Recipe
 from pix2pix.run import Run, stop_signals
-from pix2pix.settings import Optimization, Start, grouped
+from pix2pix.settings import Start, grouped
 from pix2pix.state import State, resume
 from pix2pix.step import train_step
 from pix2pix.validate import Validation
@@ -73,7 +72,8 @@ def fit(
         bar = run.bar(state.step, optim.steps, optim.batch)
         with closing(ahead(feed)) as feed, bar:
             for micro in feed:
-                set_learning_rate(state, optim)
+                for group in state.param_groups():
+                    group["lr"] = group["initial_lr"] * optim.learning_rate(state.step)
                 losses = train_step(
                     fabric, state, micro, clip=optim.clip, ema=optim.ema, seed=optim.seed
                 )
@@ -123,24 +123,6 @@ def start(state: State, run: Run, origin: Start) -> None:
         run.say(f"{run.folder}: going on from step {state.step}")
     if run.loggers:
         run.loggers.open(state.step)
-
-
-def learning_rate(step: int, *, steps: int, warmup: int, schedule: str) -> float:
-    """The factor on every optimizer's rate at a step: linear warm-up, then constant or cosine to 0.
-
-    `schedule` is "constant" or "cosine".
-    """
-    rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    done = max(0, step - warmup) / max(1, steps - warmup)
-    return rise * (0.5 * (1 + math.cos(math.pi * done)) if schedule == "cosine" else 1.0)
-
-
-def set_learning_rate(state: State, optim: Optimization) -> None:
-    """Give the optimizers the learning rate of the state's step."""
-    steps, warmup, schedule = optim.steps, optim.warmup, optim.schedule
-    factor = learning_rate(state.step, steps=steps, warmup=warmup, schedule=schedule)
-    for group in state.param_groups():
-        group["lr"] = group["initial_lr"] * factor
 
 
 def end_early(fabric: Fabric, run: Run, state: State, *, requeue: bool) -> NoReturn:

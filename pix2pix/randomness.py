@@ -39,6 +39,12 @@ def uniform(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> 
     return (bits(seed, position, stream) >> np.uint64(11)) * 2.0**-53
 
 
+def uniform_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Tensor:
+    """(B, 1, 1, 1) in [0, 1) for x (B, ...): sample b is that of (seed, positions[b], stream)."""
+    u = torch.as_tensor(uniform(seed, positions, stream), dtype=x.dtype)
+    return u.to(x.device).view(-1, 1, 1, 1)
+
+
 def torch_seed(seed: int, position: int, stream: int) -> int:
     """A seed for torch's generators, in [0, 2**63)."""
     return int(bits(seed, position, stream)[0]) & _SIGNED

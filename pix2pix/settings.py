@@ -1,11 +1,10 @@
 """Settings of a training run, trainer.* on the command line: the named values they travel in."""
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
 from pix2pix.processes import SettingError
-
-SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +14,10 @@ class Optimization:
     `batch` photos a step in all, over all processes and `accumulate` micro-batches, loaded by
     `workers` processes (None: as many as suit the device). Each step scales its crops to one of
     `sizes`, drawn from (seed, step), or leaves them as they are. The learning rate rises over
-    `warmup` steps, then follows the `schedule`, "constant" or "cosine". `clip` is the largest norm
-    of a gradient (0: any), `ema` the decay of the generator's average.
+    `warmup` steps; its `schedule` is "constant" or "cosine". `clip` is the largest norm of a
+    gradient (0: any), `ema` the decay of the generator's average.
 
-    Raises SettingError for values out of range.
+    Raises SettingError for values out of range, as `Intervals` does.
     """
 
     steps: int = 10_000
@@ -36,8 +35,14 @@ class Optimization:
         check_least(1, batch=self.batch, accumulate=self.accumulate)
         check_least(0, steps=self.steps, warmup=self.warmup, workers=self.workers)
         check_least(0, clip=self.clip, ema=self.ema)
-        if self.schedule not in SCHEDULES:
-            raise SettingError(f"trainer.schedule={self.schedule}: {' or '.join(SCHEDULES)}")
+        if self.schedule not in ("constant", "cosine"):
+            raise SettingError(f"trainer.schedule={self.schedule}: constant or cosine")
+
+    def learning_rate(self, step: int) -> float:
+        """The factor on every optimizer's rate: linear warm-up, then constant or cosine to 0."""
+        rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        done = max(0, step - self.warmup) / max(1, self.steps - self.warmup)
+        return rise * (0.5 * (1 + math.cos(math.pi * done)) if self.schedule == "cosine" else 1.0)
 
     def micro_batch(self, world_size: int) -> int:
         """The photos of one micro-batch in one process. Raises SettingError for fractions."""
@@ -51,10 +56,7 @@ class Optimization:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """How often a run logs and validates [steps] and saves [s]; on how many photos it validates.
-
-    Raises SettingError for values out of range.
-    """
+    """How often a run logs and validates [steps] and saves [s]; on how many photos it validates."""
 
     log_every: int = 50
     val_every: int = 500
@@ -67,11 +69,10 @@ class Intervals:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """Where a run starts from.
+    """Where a run starts from: `init_from` weights of a generator, or a checkpoint `ckpt_path`.
 
-    `init_from` are weights for the generator. `ckpt_path` is a checkpoint to go on from, or "last"
-    for the newest in the run's folder. With `requeue`, a SLURM job that is told to stop is put back
-    into the queue, to start from there.
+    "last" is the newest checkpoint in the run's folder. With `requeue`, a SLURM job that is told to
+    stop is put back into the queue.
     """
 
     init_from: str | None = None
