@@ -94,8 +94,9 @@ def optimizer_step(
         players.append(("critic_grad_norm", recipe.critic, state.optimizers[1]))
     norms: dict[str, float] = {}
     for name, net, optimizer in players:
-        grads = [p.grad for p in net.parameters() if p.grad is not None]
-        average_over_processes(fabric, grads + moving_statistics(net))
+        gradients = [p.grad for p in net.parameters() if p.grad is not None]
+        statistics = [b for b in net.buffers() if b.is_floating_point()]  # BatchNorm's
+        average_over_processes(fabric, gradients + statistics)
         scaler.unscale_(optimizer)
         norms[name] = nn.utils.clip_grad_norm_(net.parameters(), clip or math.inf).item()
     if finite(norms) or scaler.is_enabled():
@@ -105,8 +106,3 @@ def optimizer_step(
     if scaler.is_enabled():
         norms = {name: norm for name, norm in norms.items() if math.isfinite(norm)}
     return norms
-
-
-def moving_statistics(net: nn.Module) -> list[Tensor]:
-    """The buffers that a forward pass moves: BatchNorm's running mean and variance."""
-    return [b for b in net.buffers() if b.is_floating_point()]
