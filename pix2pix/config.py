@@ -31,17 +31,6 @@ from pix2pix.trackers import TRACKERS
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
 
 
-@dataclasses.dataclass
-class TrainConfig:
-    """The whole of a training run's configuration."""
-
-    run_dir: str = MISSING
-    recipe: Any = None
-    data: Any = None
-    trainer: Any = None
-    logger: Any = None
-
-
 def parameters(source: Callable) -> list[str]:
     """Names of the keyword-only parameters of a function or class: its settings."""
     found = inspect.signature(source).parameters.values()
@@ -59,16 +48,15 @@ def schema(
     `skip` leaves some out, `extra` adds or replaces some, as {name: (type, default)}. Those without
     a default are mandatory.
     """
-    fields: dict[str, tuple] = {}
+    fields: dict[str, tuple[Any, Any]] = {}
     for source in sources:
         hints = typing.get_type_hints(source.__init__ if inspect.isclass(source) else source)
+        defaults = inspect.signature(source).parameters
         for key in parameters(source):
-            default = inspect.signature(source).parameters[key].default
-            if key not in skip:
-                fields[key] = (key, field_type(hints[key]), field_of(default))
-    for key, (hint, default) in (extra or {}).items():
-        fields[key] = (key, hint, field_of(default))
-    return dataclasses.make_dataclass(name, fields.values())
+            fields[key] = field_type(hints[key]), defaults[key].default
+    fields = {key: field for key, field in fields.items() if key not in skip} | (extra or {})
+    made = [(key, hint, field_of(default)) for key, (hint, default) in fields.items()]
+    return dataclasses.make_dataclass(name, made)
 
 
 def field_type(hint: Any) -> Any:
@@ -102,7 +90,10 @@ def register() -> frozenset[str]:
         kinds = {field.name: field.type for field in dataclasses.fields(node)}
         texts.update(prefix + key for key, kind in kinds.items() if kind in (str, str | None))
 
-    store(name="schema_run", node=TrainConfig)
+    groups = dict.fromkeys(("recipe", "data", "trainer", "logger"), (Any, None))
+    store(
+        name="schema_run", node=schema("TrainConfig", extra={"run_dir": (str, MISSING), **groups})
+    )
     for name in recipes.names():
         target = recipes.read(name)["target"]
         more = {"target": (str, MISSING), "generator": (Any, None)}
