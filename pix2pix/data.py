@@ -22,7 +22,7 @@ from pix2pix.film import age, sketch
 from pix2pix.hints import reveal
 from pix2pix.labels import Labels
 from pix2pix.pages import draw_page, typefaces
-from pix2pix.randomness import bits, permutation, uniform, uniform_like
+from pix2pix.randomness import permutation, random_bits, uniform, uniform_like
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
 _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set
@@ -200,7 +200,7 @@ class Photos(Dataset):
 
     def _page(self, position: int, channels: int) -> Tensor:
         """A written page in a crop's place, (channels, size, size) uint8."""
-        rng = np.random.Generator(np.random.Philox(key=int(bits(self.seed, position, 7)[0])))
+        rng = np.random.Generator(np.random.Philox(key=int(random_bits(self.seed, position, 7)[0])))
         return torch.from_numpy(draw_page(rng, self.size)).repeat(channels, 1, 1)
 
     def center(self, i: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pix2pix.color import AB_SCALE, rgb8_to_lab
 from pix2pix.errors import BadHint
-from pix2pix.randomness import bits, uniform
+from pix2pix.randomness import random_bits, uniform
 
 Hint = tuple[float, float, tuple[int, int, int]]
 """x and y in pixels from the top left, and the sRGB color there; its lightness does not count."""
@@ -37,7 +37,7 @@ def reveal(ab: Tensor, seed: int, positions: np.ndarray, probability: float) -> 
     """
     hints = ab.new_zeros(len(ab), 3, *ab.shape[-2:])
     told = uniform(seed, positions, 70) < probability
-    keys = bits(seed, positions, 71)
+    keys = random_bits(seed, positions, 71)
     for i in np.flatnonzero(told):
         rng = np.random.Generator(np.random.Philox(key=[int(keys[i]), 0]))
         mean = np.exp(rng.uniform(*np.log(_MEANS)))
