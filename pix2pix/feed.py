@@ -68,7 +68,7 @@ def batches(
         return iter(loader)
 
     workers = default_workers(fabric) if optim.workers is None else optim.workers
-    crops = _loaded(load, workers, say=_say if fabric.is_global_zero else lambda line: None)
+    crops = _loaded(load, workers, aloud=fabric.is_global_zero)
     return _in_steps(_on_device(fabric, photos, crops, optim, augment), optim.accumulate)
 
 
@@ -83,7 +83,7 @@ def micro_batches(fabric: Fabric, optim: Optimization, *, first: int) -> Iterato
 
 
 def _loaded(
-    load: Callable[[int, int], Iterator[Crops]], workers: int, *, say: Callable[[str], None]
+    load: Callable[[int, int], Iterator[Crops]], workers: int, *, aloud: bool
 ) -> Iterator[Crops]:
     """What `load(0, workers)` gives, even when its processes find no memory to share.
 
@@ -94,11 +94,13 @@ def _loaded(
         return load(0, 0)
 
     def alone(done: int, error: Exception) -> Iterator[Crops]:
-        say(
-            f"trainer.workers={workers}: loading in this process, as others cannot share memory "
-            f"with it ({one_line(error)}); give /dev/shm room (docker run --shm-size=1g), or "
-            "trainer.workers=0"
-        )
+        if aloud:
+            tqdm.write(
+                f"trainer.workers={workers}: loading in this process, as others cannot share "
+                f"memory with it ({one_line(error)}); give /dev/shm room (docker run "
+                "--shm-size=1g), or trainer.workers=0",
+                file=sys.stderr,
+            )
         return load(done, 0)
 
     def going_on(crops: Iterator[Crops]) -> Iterator[Crops]:
@@ -117,10 +119,6 @@ def _loaded(
         return going_on(load(0, workers))
     except (ImportError, OSError) as error:  # the first: a Python without semaphores
         return alone(0, error)
-
-
-def _say(line: str) -> None:
-    tqdm.write(line, file=sys.stderr)
 
 
 def _on_device(
