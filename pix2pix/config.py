@@ -14,11 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from torch import nn
 
-from pix2pix import recipes
-from pix2pix.data import Photos, prepare
+from pix2pix import (
+    recipes,
+)
+from pix2pix.data import (
+    Photos,
+    RandomCrop,
+    prepare,
+)
 from pix2pix.download import SOURCES
 from pix2pix.errors import (
     DataError,
@@ -34,19 +40,19 @@ from pix2pix.nets.build import (
     parameters,
 )
 from pix2pix.pairs import Pairs
+from pix2pix.processes import (
+    launch,
+)
+from pix2pix.recipes.base import (
+    Recipe,
+)
+from pix2pix.settings import (
+    Intervals,
+    Optimization,
+    Start,
+)
 
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
-
-
-@dataclasses.dataclass
-class TrainConfig:
-    """The whole of a training run's configuration."""
-
-    run_dir: str = MISSING
-    recipe: Any = None
-    data: Any = None
-    trainer: Any = None
-    logger: Any = None
 
 
 def schema(
@@ -60,14 +66,13 @@ def schema(
     `skip` leaves some out, `extra` adds or replaces some, as {name: (type, default)}. Those without
     a default are mandatory.
     """
-    fields: dict[str, tuple] = {}
+    fields: dict[str, tuple[Any, Any]] = {}
     for source in sources:
         for key, found in parameters(source).items():
-            if key not in skip:
-                fields[key] = (key, field_type(found.annotation), field_of(found.default))
-    for key, (hint, default) in (extra or {}).items():
-        fields[key] = (key, hint, field_of(default))
-    return dataclasses.make_dataclass(name, fields.values())
+            fields[key] = field_type(found.annotation), found.default
+    fields = {key: field for key, field in fields.items() if key not in skip} | (extra or {})
+    made = [(key, hint, field_of(default)) for key, (hint, default) in fields.items()]
+    return dataclasses.make_dataclass(name, made)
 
 
 def field_type(hint: Any) -> Any:
@@ -91,11 +96,8 @@ def field_of(default: Any) -> Any:
     return dataclasses.field(default=default)
 
 
-def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
-    """Put the schemas into Hydra's store -> names of the settings that are text, such as data.path.
-
-    `trainer` are the functions whose settings are trainer.*, but for those in `skip`.
-    """
+def register() -> frozenset[str]:
+    """Put the schemas into Hydra's store -> names of the settings that are text, like data.path."""
     texts: set[str] = set()
 
     def store(name: str, node: type, group: str | None = None) -> None:
@@ -104,7 +106,10 @@ def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
         kinds = {field.name: field.type for field in dataclasses.fields(node)}
         texts.update(prefix + key for key, kind in kinds.items() if kind in (str, str | None))
 
-    store(name="schema_run", node=TrainConfig)
+    groups = dict.fromkeys(("recipe", "data", "trainer", "logger"), (Any, None))
+    store(
+        name="schema_run", node=schema("TrainConfig", extra={"run_dir": (str, MISSING), **groups})
+    )
     for name in recipes.names():
         target = recipes.read(name)["target"]
         more = {"target": (str, target), "generator": (Any, None)}
@@ -116,10 +121,11 @@ def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
     # one seed rules a run, the trainer's; the split follows from whether `val` is given; a size
     # that is not given follows from the net
     chosen = {"path": (str, MISSING), "val": (str | None, None), "size": (int | None, None)}
-    for name, sources in {"photos": (Photos,), "pairs": (Photos, Pairs)}.items():
-        node = schema(name, *sources, prepare, skip=("seed", "split"), extra=chosen)
+    for name, kinds in {"photos": (Photos,), "pairs": (Photos, Pairs)}.items():
+        node = schema(name, *kinds, RandomCrop, prepare, skip=("seed", "split"), extra=chosen)
         store(group="data", name=f"schema_{name}", node=node)
-    store(group="trainer", name="schema_fit", node=schema("Trainer", *trainer, skip=skip))
+    trainer = schema("Trainer", launch, Optimization, Intervals, Start)
+    store(group="trainer", name="schema_fit", node=trainer)
     store(group="logger", name="schema_loggers", node=schema("Logger", Loggers))
     for name, tracker in TRACKERS.items():
         node = schema(name, Loggers, tracker, extra={"tracker": (str, MISSING)})
@@ -127,7 +133,7 @@ def register(*trainer: Callable, skip: tuple[str, ...]) -> frozenset[str]:
     return frozenset(texts)
 
 
-def plain(config: Any) -> dict[str, Any]:
+def plain(config: DictConfig) -> dict[str, Any]:
     """A composed configuration as dicts; SettingError when something mandatory is not given."""
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise SettingError(f"{missing[0]}: not given, such as in: {missing[0]}=...")
@@ -174,6 +180,15 @@ def check_sizes(
         )
 
 
+def check_classes(recipe: Recipe, photos: Photos) -> None:
+    """Raise SettingError unless the photos have as many classes as the recipe wants, if any."""
+    count = photos.labels.count if photos.labels else 0
+    if recipe.classes not in (0, count):
+        raise SettingError(
+            f"data.labels: the recipe wants {recipe.classes} classes, these photos have {count}"
+        )
+
+
 def build_loggers(settings: dict[str, Any]) -> Loggers:
     """The loggers of a run, from all its settings. Raises SettingError."""
     given, run_dir = settings["logger"], settings["run_dir"]
@@ -195,8 +210,8 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
     out of range.
     """
     kind = Pairs if "gray_folder" in data else Photos
-    names = {*parameters(Photos), *parameters(kind)} & data.keys()
-    settings = {name: data[name] for name in names} | {"seed": seed}
+    names = {name for source in (Photos, RandomCrop, kind) for name in parameters(source)}
+    settings = {name: data[name] for name in names & data.keys()} | {"seed": seed}
     path, val_path = data["path"], data["val"]
     for key, folder in (("path", path), ("val", val_path)):
         if folder == "":

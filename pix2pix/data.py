@@ -5,6 +5,10 @@ on the training device (`prepare`).
 """
 
 import hashlib
+from dataclasses import (
+    KW_ONLY,
+    dataclass,
+)
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +18,70 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pix2pix import film as film_module
-from pix2pix.batch import Batch
+from pix2pix.batch import (
+    Batch,
+)
 from pix2pix.cache import Row, build_cache, read_index
 from pix2pix.color import rgb_to_net
 from pix2pix.errors import DataError
+from pix2pix.film import (
+    age,
+    sketch,
+)
 from pix2pix.labels import Labels
-from pix2pix.pages import page, typefaces
-from pix2pix.randomness import bits, permutation, uniform
-from pix2pix.reveal import reveal
+from pix2pix.pages import (
+    draw_page,
+    typefaces,
+)
+from pix2pix.randomness import (
+    permutation,
+    random_bits,
+    uniform,
+    uniform_like,
+)
+from pix2pix.reveal import (
+    reveal,
+)
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
 _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set
 
 
-def in_validation(name: str, fraction: float) -> bool:
-    """Whether a photo belongs to the validation split: by hash of its name, so it never moves."""
-    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
-    return int(digest[:8], 16) < fraction * 2**32
+@dataclass(frozen=True)
+class RandomCrop:
+    """A random piece of a photo, scaled to `size`; drawn from (seed, position) alone.
+
+    Its side is `crop` to 1 times the photo's short side, its height and width differ by up to
+    `aspect` times; with `flip`, half of the pieces are mirrored.
+
+    Raises ValueError for arguments out of range.
+    """
+
+    size: int
+    _: KW_ONLY
+    crop: float = 0.6
+    aspect: float = 4 / 3
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or not 0 < self.crop <= 1 or self.aspect < 1:
+            raise ValueError(
+                f"size={self.size}, crop={self.crop}, aspect={self.aspect}: size is 1 or more, "
+                "crop in (0, 1], aspect 1 or more"
+            )
+
+    def __call__(self, picture: np.ndarray, seed: int, position: int) -> Tensor:
+        """Picture (h, w, C) uint8 -> its piece (C, size, size) uint8."""
+        scale, shape, down, right, mirror = uniform(seed, position, np.arange(5))
+        h, w = picture.shape[:2]
+        side = min(h, w) * (self.crop + (1 - self.crop) * scale)
+        stretch = self.aspect ** (shape - 0.5)  # its square is the crop's height over width
+        crop_h = max(1, min(h, round(side * stretch)))
+        crop_w = max(1, min(w, round(side / stretch)))
+        top, left = int(down * (h - crop_h + 1)), int(right * (w - crop_w + 1))
+        piece = picture[top : top + crop_h, left : left + crop_w]
+        crop = resize(piece, (self.size, self.size))
+        return crop.flip(2) if self.flip and mirror < 0.5 else crop
 
 
 class Photos(Dataset):
@@ -41,9 +91,8 @@ class Photos(Dataset):
     flip depend on (seed, position) alone. There is no last position: a sampler ends the sequence.
 
     `source` is a folder or a zip, decoded once into a folder under `cache`, with short sides of
-    `cached_side` (by default 1.25 * `size`). A crop's side is `crop` to 1 times the photo's short
-    side, its height and width differ by up to `aspect` times, and it is scaled to `size`: photos
-    that are smaller are enlarged, and counted in `small`. `split` is "train", "val" or "all".
+    `cached_side` (by default 1.25 * `size`). `crops` are settings of `RandomCrop`: photos smaller
+    than `size` are enlarged, and counted in `small`. `split` is "train", "val" or "all".
     Photos with a colorfulness below `min_colorfulness` are left out, and counted in `gray`.
     `labels` gives each photo a class, by the folder that it lies in: "folders" or "imagenet", see
     `Labels`. Of the crops a share `pages` are written pages instead, gray ones, see pages.py; they
@@ -63,46 +112,24 @@ class Photos(Dataset):
         split: str = "all",
         val_fraction: float = 0.02,
         min_colorfulness: float = GRAY_BELOW,
-        crop: float = 0.6,
-        aspect: float = 4 / 3,
-        flip: bool = True,
         labels: str | None = None,
         pages: float = 0.0,
         seed: int = 0,
+        **crops: Any,
     ):
         if split not in ("train", "val", "all"):
             raise ValueError(f"split {split!r}: train, val or all")
-        if size < 1 or not 0 < crop <= 1 or aspect < 1:
-            raise ValueError(
-                f"size={size}, crop={crop}, aspect={aspect}: size is 1 or more, "
-                "crop in (0, 1], aspect 1 or more"
-            )
         if not 0 <= pages <= 1 or (pages and labels is not None):
             raise ValueError(f"pages={pages}, labels={labels}: pages in [0, 1], and 0 with labels")
         if pages:
             typefaces()
-        self.size, self.crop, self.aspect, self.flip, self.seed = size, crop, aspect, flip, seed
-        self.pages = pages
+        self.size, self.seed, self.pages = size, seed, pages
+        self.crop = RandomCrop(size, **crops)
         side = cached_side or max(size, round(size * 1.25))
         self.folder = build_cache(source, cache, short_side=side)
         everything = self._find(source)
-        colored = [row for row in everything if row.colorfulness >= min_colorfulness]
-        if not colored or len(colored) < _COLORED_AT_LEAST * len(everything):
-            share = 1 - len(colored) / len(everything)
-            raise DataError(
-                f"{source}: {share:.0%} of images have colorfulness < {min_colorfulness:g}; "
-                "there is no color to learn from"
-            )
-        self.rows = [
-            row
-            for row in colored
-            if split == "all" or in_validation(row.name, val_fraction) == (split == "val")
-        ]
-        if not self.rows:
-            raise DataError(
-                f"{source}: none of {len(colored)} photos is in the {split} split; with "
-                f"val_fraction={val_fraction:g} that is chance, another fraction helps"
-            )
+        colored = in_color(source, everything, min_colorfulness)
+        self.rows = in_split(source, colored, split, val_fraction)
         self.gray = len(everything) - len(colored)
         names = (row.name for row in everything)
         self.labels = None if labels is None else Labels(names, labels)
@@ -164,26 +191,15 @@ class Photos(Dataset):
         picture = self.picture(self._index(position))
         if self._is_page(position):
             return self._page(position, picture.shape[2]), position
-        scale, shape, down, right, mirror = uniform(self.seed, position, np.arange(5))
-        h, w = picture.shape[:2]
-        side = min(h, w) * (self.crop + (1 - self.crop) * scale)
-        stretch = self.aspect ** (shape - 0.5)  # its square is the crop's height over width
-        crop_h = max(1, min(h, round(side * stretch)))
-        crop_w = max(1, min(w, round(side / stretch)))
-        top, left = int(down * (h - crop_h + 1)), int(right * (w - crop_w + 1))
-        piece = picture[top : top + crop_h, left : left + crop_w]
-        crop = resize(piece, (self.size, self.size))
-        if self.flip and mirror < 0.5:
-            crop = crop.flip(2)
-        return crop, position
+        return self.crop(picture, self.seed, position), position
 
     def _is_page(self, position: int) -> bool:
         return self.pages > 0 and bool(uniform(self.seed, position, 6)[0] < self.pages)
 
     def _page(self, position: int, channels: int) -> Tensor:
         """A written page in a crop's place, (channels, size, size) uint8."""
-        rng = np.random.Generator(np.random.Philox(key=int(bits(self.seed, position, 7)[0])))
-        return torch.from_numpy(page(rng, self.size)).repeat(channels, 1, 1)
+        rng = np.random.Generator(np.random.Philox(key=int(random_bits(self.seed, position, 7)[0])))
+        return torch.from_numpy(draw_page(rng, self.size)).repeat(channels, 1, 1)
 
     def center(self, i: int) -> Tensor:
         """The center square of photo i, (3, size, size) uint8: for validation, nothing random."""
@@ -192,6 +208,36 @@ class Photos(Dataset):
         side = min(h, w)
         top, left = (h - side) // 2, (w - side) // 2
         return resize(picture[top : top + side, left : left + side], (self.size, self.size))
+
+
+def in_validation(name: str, fraction: float) -> bool:
+    """Whether a photo belongs to the validation split: by hash of its name, so it never moves."""
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
+    return int(digest[:8], 16) < fraction * 2**32
+
+
+def in_color(source: str | Path, rows: list[Row], least: float) -> list[Row]:
+    """The photos with a colorfulness of `least` or more. Raises DataError where few have it."""
+    colored = [row for row in rows if row.colorfulness >= least]
+    if not colored or len(colored) < _COLORED_AT_LEAST * len(rows):
+        raise DataError(
+            f"{source}: {1 - len(colored) / len(rows):.0%} of images have colorfulness < "
+            f"{least:g}; there is no color to learn from"
+        )
+    return colored
+
+
+def in_split(source: str | Path, rows: list[Row], split: str, fraction: float) -> list[Row]:
+    """The photos of one split, "all" of them too. Raises DataError where there are none."""
+    if split == "all":
+        return rows
+    chosen = [row for row in rows if in_validation(row.name, fraction) == (split == "val")]
+    if not chosen:
+        raise DataError(
+            f"{source}: none of {len(rows)} photos is in the {split} split; with "
+            f"val_fraction={fraction:g} that is chance, another fraction helps"
+        )
+    return chosen
 
 
 def resize(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
@@ -218,7 +264,7 @@ def prepare(
     Of (B, 6, H, W), which `Pairs` gives, the last three channels are the gray picture: L is its.
     `film` is the share of inputs that age (see film.py); `exposure` the largest change of the
     input's lightness contrast and level, as a fraction; `color` the largest change of the target's
-    chroma, as a fraction; `hints` the share of photos of which some true colors are told (see
+    chroma, as a fraction; `hints` the share of photos with hints, some of their true colors (see
     hints.py); `drawing` the share that become pencil drawings, which stay gray. All drawn from
     (seed, position).
     """
@@ -230,17 +276,15 @@ def prepare(
 
     def draw(stream: int) -> Tensor:
         """(B, 1, 1, 1) in [-1, 1)."""
-        u = torch.as_tensor(uniform(seed, positions, stream), dtype=L.dtype) * 2 - 1
-        return u.to(L.device).view(-1, 1, 1, 1)
+        return uniform_like(L, seed, positions, stream) * 2 - 1
 
     if color:
         ab = (ab * (1 + color * draw(10))).clamp(-1, 1)
     if film:
-        L = film_module.age(seen, L, seed, positions, film)
+        L = age(seen, L, seed, positions, film)
     if exposure:
         L = (L * (1 + exposure * draw(11)) + exposure / 2 * draw(12)).clamp(-1, 1)
     if drawing:
         drawn = np.flatnonzero(uniform(seed, positions, 13) < drawing)
-        L[drawn], ab[drawn] = film_module.sketch(L[drawn], draw(14)[drawn]), 0
-    told = reveal(ab, seed, positions, hints) if hints else None
-    return Batch(L, ab, positions, told)
+        L[drawn], ab[drawn] = sketch(L[drawn], draw(14)[drawn]), 0
+    return Batch(L, ab, positions, reveal(ab, seed, positions, hints) if hints else None)

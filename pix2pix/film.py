@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pix2pix.color import decode, encode, rgb_to_net
-from pix2pix.randomness import normal_like, uniform
+from pix2pix.randomness import normal_like, uniform, uniform_like
 
 # Relative response to linear red, green, blue; each sums to 1, so that white stays white.
 # Panchromatic film sees about what L* uses already.
@@ -44,7 +44,7 @@ def age(rgb: Tensor, L: Tensor, seed: int, positions: np.ndarray, probability: f
 
     def amount(i: int, who: np.ndarray) -> Tensor:
         """(b, 1, 1, 1) in [0, 1) for the samples `who`."""
-        return torch.as_tensor(draw(i)[who], dtype=L.dtype).to(L.device).view(-1, 1, 1, 1)
+        return uniform_like(L, seed, positions[who], 20 + i)
 
     def befall(met: np.ndarray, effect: Callable[[np.ndarray], Tensor]) -> None:
         who = np.flatnonzero(aged & met)
@@ -113,14 +113,9 @@ def scratch(L: Tensor, seed: int, positions: np.ndarray) -> Tensor:
     h, w = L.shape[-2:]
     y = torch.arange(h, device=L.device).view(1, 1, h, 1) / h
     x = torch.arange(w, device=L.device).view(1, 1, 1, w) / w
-
-    def draw(stream: int) -> Tensor:
-        u = torch.as_tensor(uniform(seed, positions, stream), dtype=L.dtype)
-        return u.to(L.device).view(-1, 1, 1, 1)
-
     out = L
     for line in range(3):
-        at, slope, tone = (draw(40 + 3 * line + i) for i in range(3))
+        at, slope, tone = (uniform_like(L, seed, positions, 40 + 3 * line + i) for i in range(3))
         center = at + (slope - 0.5) * 0.1 * y  # (B, 1, H, 1)
         on = (x - center).abs() < 0.6 / w
         out = torch.where(on, tone.round() * 1.6 - 0.8, out)

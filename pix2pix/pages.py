@@ -14,7 +14,7 @@ _LETTERS = "etaoinsrhldcumfpgwybvkxjqz"  # by their frequency in English, most o
 _MARGIN = 1.6  # side of the sheet over the side of what the camera sees of it
 
 
-def page(rng: np.random.Generator, size: int) -> np.ndarray:
+def draw_page(rng: np.random.Generator, size: int) -> np.ndarray:
     """A piece of a page, (size, size) uint8 gray.
 
     Print or handwriting, seldom white on black; now and then ruled; seen at an angle, unevenly
@@ -26,7 +26,8 @@ def page(rng: np.random.Generator, size: int) -> np.ndarray:
     line = rng.uniform(0.06, 0.3) * size  # from one line to the next [px]
     if rng.random() < 0.4:
         _rule(pen, rng, side, line)
-    (_write if rng.random() < 0.5 else _print)(pen, rng, side, line)
+    fill = _write if rng.random() < 0.5 else _print
+    fill(pen, rng, side, line)
     seen = _from_an_angle(sheet, rng, size)
     seen = seen.filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.008) * size))
     paper, ink = rng.uniform(0.45, 1), rng.uniform(0, 0.3)

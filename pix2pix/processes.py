@@ -28,7 +28,7 @@ def native_precision(device: torch.device) -> str:
 
 
 def is_first() -> bool:
-    """Whether this is process 0 of its run, as far as whoever started it has said."""
+    """Whether this process has rank 0, by the environment variables of its launcher."""
     ranks = (os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
     return next((rank for rank in ranks if rank), "0") == "0"
 

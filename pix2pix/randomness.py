@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SIGNED = 0x7FFFFFFFFFFFFFFF  # the seeds that torch takes are no larger
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
@@ -22,7 +23,7 @@ def _mix(x: np.ndarray) -> np.ndarray:
         return x ^ (x >> np.uint64(31))
 
 
-def bits(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> np.ndarray:
+def random_bits(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> np.ndarray:
     """uint64 noise of the shape of `position` or `stream`, whichever is an array (at least 1-d).
 
     `stream` tells apart the uses of one position: 0 to 4 crop, 5 the size of a step's crops,
@@ -35,7 +36,18 @@ def bits(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> np.
 
 def uniform(seed: int, position: int | np.ndarray, stream: int | np.ndarray) -> np.ndarray:
     """float64 in [0, 1) of the shape of `position` or `stream` (at least 1-d)."""
-    return (bits(seed, position, stream) >> np.uint64(11)) * 2.0**-53
+    return (random_bits(seed, position, stream) >> np.uint64(11)) * 2.0**-53
+
+
+def uniform_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Tensor:
+    """(B, 1, 1, 1) in [0, 1) for x (B, ...): sample b is that of (seed, positions[b], stream)."""
+    u = torch.as_tensor(uniform(seed, positions, stream), dtype=x.dtype)
+    return u.to(x.device).view(-1, 1, 1, 1)
+
+
+def torch_seed(seed: int, position: int, stream: int) -> int:
+    """A seed for torch's generators, in [0, 2**63)."""
+    return int(random_bits(seed, position, stream)[0]) & _SIGNED
 
 
 def normal_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Tensor:
@@ -44,8 +56,8 @@ def normal_like(x: Tensor, seed: int, positions: np.ndarray, stream: int) -> Ten
     Drawn on the CPU, so that it is the same on every device.
     """
     noise = torch.empty(x.shape)
-    for row, key in zip(noise, bits(seed, positions, stream), strict=True):
-        row.normal_(generator=torch.Generator().manual_seed(int(key) & 0x7FFFFFFFFFFFFFFF))
+    for row, key in zip(noise, random_bits(seed, positions, stream), strict=True):
+        row.normal_(generator=torch.Generator().manual_seed(int(key) & _SIGNED))
     return noise.to(x.device)
 
 

@@ -6,7 +6,7 @@ The channels are a, b and a mask. hints.py makes the same of what people give.
 import numpy as np
 from torch import Tensor
 
-from pix2pix.randomness import bits, uniform
+from pix2pix.randomness import random_bits, uniform
 
 MOST_POINTS = 256  # of one photo
 _MEANS = (2.0, 128.0)  # of the geometric distribution that the number of points is drawn from
@@ -22,7 +22,7 @@ def reveal(ab: Tensor, seed: int, positions: np.ndarray, probability: float) -> 
     """
     hints = ab.new_zeros(len(ab), 3, *ab.shape[-2:])
     told = uniform(seed, positions, 70) < probability
-    keys = bits(seed, positions, 71)
+    keys = random_bits(seed, positions, 71)
     for i in np.flatnonzero(told):
         rng = np.random.Generator(np.random.Philox(key=[int(keys[i]), 0]))
         mean = np.exp(rng.uniform(*np.log(_MEANS)))

@@ -209,7 +209,7 @@ class Run:
         if scores["val_psnr"] > state.best:
             state.best = scores["val_psnr"]
             self.export(state, "best")
-        self.logged_step = None  # validation is no part of the speed
+        self.logged_step = None  # or the next speed would count the seconds of validation
 
     def due(self, seconds: float) -> bool:
         """Whether it is time for a checkpoint; never while losses are not finite."""

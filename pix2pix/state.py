@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,16 +25,21 @@ from pix2pix.recipes.base import Recipe
 class State:
     """Networks, their average, optimizers and the step; `config` is what they were made from.
 
-    `scaler` is there with fp16 alone. `best` is the highest validation PSNR so far [dB].
+    `scaler` scales losses with fp16 alone. `best` is the highest validation PSNR so far [dB].
     """
 
     recipe: Recipe
     average: nn.Module  # exponential moving average of the generator
     optimizers: tuple[Optimizer, Optimizer | None]  # the generator's, the critic's
-    scaler: GradScaler | None = None
+    scaler: GradScaler = field(default_factory=lambda: GradScaler(enabled=False))
     step: int = 0
     best: float = -math.inf
     config: dict[str, Any] = field(default_factory=dict)
+
+    def param_groups(self) -> Iterator[dict[str, Any]]:
+        """The parameter groups of both optimizers."""
+        for optimizer in self.optimizers:
+            yield from optimizer.param_groups if optimizer else ()
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values only, so that reading them back can execute nothing."""
@@ -42,7 +47,7 @@ class State:
             "recipe": self.recipe.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [o.state_dict() if o else None for o in self.optimizers],
-            "scaler": self.scaler.state_dict() if self.scaler else None,
+            "scaler": self.scaler.state_dict() or None,
             "step": self.step,
             "best": self.best,
             "config": json.dumps(self.config, sort_keys=True, default=str),
@@ -56,7 +61,7 @@ class State:
             if optimizer and old:
                 groups = optimizer.state_dict()["param_groups"]
                 optimizer.load_state_dict({"state": old["state"], "param_groups": groups})
-        if self.scaler and saved.get("scaler"):
+        if saved.get("scaler"):
             self.scaler.load_state_dict(saved["scaler"])
         self.step, self.best = saved["step"], saved["best"]
 

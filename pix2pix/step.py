@@ -1,6 +1,7 @@
-"""One step of training: losses of the micro-batches, gradients, and the move they lead to."""
+"""One step of training: forward, the critic's loss, the generator's loss, the optimizers' step."""
 
 import math
+from collections import defaultdict
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from pix2pix.batch import Batch
 from pix2pix.processes import average_over_processes
-from pix2pix.randomness import bits
+from pix2pix.randomness import torch_seed
 from pix2pix.state import State, update_average
 
 
@@ -24,39 +25,34 @@ def train_step(
     """
     recipe, step = state.recipe.train(), state.step
     recipe.prepare(step)
-    key = int(bits(seed, step * fabric.world_size + fabric.global_rank, 60)[0])
-    torch.manual_seed(key & 0x7FFFFFFFFFFFFFFF)  # dropout: by step, so that resuming is exact
+    place = step * fabric.world_size + fabric.global_rank
+    torch.manual_seed(torch_seed(seed, place, 60))  # dropout: by step, so that resuming is exact
     adversarial = recipe.adversarial(step)
-    statistics = [(buffer, buffer.clone()) for buffer in recipe.buffers()]
-    totals: dict[str, Tensor] = {}
+    buffers = [(buffer, buffer.clone()) for buffer in recipe.buffers()]
+    terms: dict[str, list[Tensor]] = defaultdict(list)
 
-    def learn(terms: dict[str, Tensor]) -> None:
-        for name, value in terms.items():
-            totals[name] = totals.get(name, torch.zeros((), device=value.device)) + value.detach()
-        fabric.backward(torch.stack(list(terms.values())).sum() / len(micro))
+    def backward(loss: dict[str, Tensor]) -> None:
+        fabric.backward(torch.stack(list(loss.values())).sum() / len(micro))
+        for name, term in loss.items():
+            terms[name].append(term.detach().float())
 
     for batch in micro:
         with fabric.autocast():
-            fake = recipe(batch)
-            if adversarial and recipe.critic is not None:
-                learn(recipe.critic_loss(batch, detached(fake)))
-                recipe.critic.requires_grad_(False)  # the generator's turn teaches it nothing
-            learn(recipe.generator_loss(batch, fake, adversarial=adversarial))
-            if recipe.critic is not None:
-                recipe.critic.requires_grad_(True)
-    means = torch.stack(list(totals.values())) / len(micro)
-    average_over_processes(fabric, [means])
-    losses = dict(zip(totals, means.tolist(), strict=True))
+            fake = recipe(batch)  # ab (B, 2, H, W), used by both losses
+            if adversarial:
+                backward(recipe.critic_loss(batch, detached(fake)))
+            set_requires_grad(recipe.critic, False)  # the generator's loss teaches it nothing
+            backward(recipe.generator_loss(batch, fake, adversarial=adversarial))
+            set_requires_grad(recipe.critic, True)
+    losses = averaged(fabric, terms)
     if finite(losses):
-        losses |= move(fabric, state, clip=clip, adversarial=adversarial)
+        losses |= optimizer_step(fabric, state, clip=clip, adversarial=adversarial)
     if finite(losses):
         update_average(state.average, recipe.generator, ema, step)
     else:
-        for buffer, before in statistics:  # the forward pass alone has moved BatchNorm's
+        for buffer, before in buffers:  # the forward pass alone has moved BatchNorm's statistics
             buffer.copy_(before)
-    for optimizer in state.optimizers:
-        if optimizer:
-            optimizer.zero_grad()
+    recipe.zero_grad()
     return losses
 
 
@@ -65,39 +61,48 @@ def detached(fake: Any) -> Any:
     return tuple(map(detached, fake)) if isinstance(fake, tuple) else fake.detach()
 
 
+def set_requires_grad(net: nn.Module | None, wanted: bool) -> None:
+    """Let the parameters of `net`, where there is one, have gradients or not."""
+    if net is not None:
+        net.requires_grad_(wanted)
+
+
+def averaged(fabric: Fabric, terms: dict[str, list[Tensor]]) -> dict[str, float]:
+    """Each loss term's mean over the micro-batches and all processes."""
+    means = torch.stack([torch.stack(values).mean() for values in terms.values()])
+    average_over_processes(fabric, [means])
+    return dict(zip(terms, means.tolist(), strict=True))
+
+
 def finite(losses: dict[str, float]) -> bool:
     """Whether no value is NaN or infinite."""
     return all(math.isfinite(value) for value in losses.values())
 
 
-def move(fabric: Fabric, state: State, *, clip: float, adversarial: bool) -> dict[str, float]:
+def optimizer_step(
+    fabric: Fabric, state: State, *, clip: float, adversarial: bool
+) -> dict[str, float]:
     """Average the gradients over processes, clip them, let the optimizers step -> their norms.
 
     The norms are those before clipping; when one is not finite, no optimizer steps. With fp16 that
     happens by itself now and then: the scaler skips the step, tries a smaller scale, and the norm
     is left out.
     """
-    players = [("grad_norm", state.recipe.generator, state.optimizers[0])]
-    if adversarial and state.recipe.critic is not None and state.optimizers[1] is not None:
-        players.append(("critic_grad_norm", state.recipe.critic, state.optimizers[1]))
+    recipe, scaler = state.recipe, state.scaler
+    players = [("grad_norm", recipe.generator, state.optimizers[0])]
+    if adversarial and recipe.critic is not None and state.optimizers[1] is not None:
+        players.append(("critic_grad_norm", recipe.critic, state.optimizers[1]))
     norms: dict[str, float] = {}
     for name, net, optimizer in players:
-        grads = [p.grad for p in net.parameters() if p.grad is not None]
-        average_over_processes(fabric, grads + moving_statistics(net))
-        if state.scaler:
-            state.scaler.unscale_(optimizer)
+        gradients = [p.grad for p in net.parameters() if p.grad is not None]
+        statistics = [b for b in net.buffers() if b.is_floating_point()]  # BatchNorm's
+        average_over_processes(fabric, gradients + statistics)
+        scaler.unscale_(optimizer)
         norms[name] = nn.utils.clip_grad_norm_(net.parameters(), clip or math.inf).item()
-    if state.scaler:
+    if finite(norms) or scaler.is_enabled():
         for _, _, optimizer in players:
-            state.scaler.step(optimizer)
-        state.scaler.update()  # once: the scale that the gradients were made with holds till here
-        return {name: norm for name, norm in norms.items() if math.isfinite(norm)}
-    if finite(norms):
-        for _, _, optimizer in players:
-            optimizer.step()
+            scaler.step(optimizer)
+        scaler.update()  # once: the scale that the gradients were made with holds till here
+    if scaler.is_enabled():
+        norms = {name: norm for name, norm in norms.items() if math.isfinite(norm)}
     return norms
-
-
-def moving_statistics(net: nn.Module) -> list[Tensor]:
-    """The buffers that a forward pass moves: BatchNorm's running mean and variance."""
-    return [b for b in net.buffers() if b.is_floating_point()]

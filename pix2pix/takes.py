@@ -1,8 +1,7 @@
-"""Takes: what a net with a distribution over colors can say beyond its one answer.
+"""Takes: an uncertainty map, likely colors and sampled colorings, of a net with color bins.
 
-How unsure it is where, which colors it finds likely at a place, and further colorings in which the
-places it is unsure of came out another way. Everything here is at the net's size: L (1, 1, h, w)
-and hints (1, 3, h, w) in, its quarter for maps.
+Everything here is at the net's size: L (1, 1, h, w) and hints (1, 3, h, w) in, its quarter for
+maps.
 """
 
 import math
@@ -64,7 +63,7 @@ def suggest(
 
 
 def draw(heads: Heads, L: Tensor, hints: Tensor, colors: Tensor, seed: int) -> Tensor:
-    """Hints (1, 3, h, w) and, in the places that the net is most unsure of, a draw of its colors.
+    """Sample a coloring: add hints where the net is most unsure, drawn from its distribution.
 
     One place after the other: the net hears of the last draw before the next is made, so that the
     other half of a coat follows the first. What differs is the hue: colors are drawn along the

@@ -53,14 +53,10 @@ class Validation:
         chosen = np.linspace(0, count - 1, min(columns, count)).astype(int)
         batch, real = self._batch(chosen, device)
         rows = [net_to_rgb(batch.L, torch.zeros_like(batch.ab)), paint(batch), real]
-        return to_picture(torch.cat([torch.cat(list(row), 2) for row in rows], 1))
+        grid = torch.cat([torch.cat(list(row), 2) for row in rows], 1)  # (3, 3 * S, columns * S)
+        return (grid.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
     def _batch(self, chosen: slice | np.ndarray, device: torch.device) -> tuple[Batch, Tensor]:
         """Some of the photos as a batch, and as rgb (B, 3, S, S) in [0, 1]."""
         rgb = self.rgb[chosen].to(device)
         return prepare(rgb, np.arange(len(self.rgb))[chosen]), rgb[:, :3].float() / 255
-
-
-def to_picture(rgb: Tensor) -> np.ndarray:
-    """(3, H, W) in [0, 1] -> (H, W, 3) uint8."""
-    return (rgb.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()

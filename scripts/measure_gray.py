@@ -12,7 +12,7 @@ import skimage.data
 from skimage.color import rgb2lab
 
 from pix2pix import Colorizer
-from pix2pix.pages import page
+from pix2pix.pages import draw_page
 
 PICTURES = ("page", "text", "brick", "gravel", "moon")
 
@@ -26,7 +26,7 @@ def chroma(colorizer: Colorizer, gray: np.ndarray) -> float:
 def main() -> None:
     given = {name: [getattr(skimage.data, name)()[:512, :512]] for name in PICTURES}
     given["gray 128"] = [np.full((256, 256), 128, np.uint8)]
-    given["drawn pages"] = [page(np.random.default_rng(10**6 + i), 256) for i in range(24)]
+    given["drawn pages"] = [draw_page(np.random.default_rng(10**6 + i), 256) for i in range(24)]
     for weights in sys.argv[1:] or ["default"]:
         colorizer = Colorizer.from_pretrained(weights)
         for name, pictures in given.items():

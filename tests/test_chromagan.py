@@ -246,16 +246,20 @@ def settings(tmp_path, photos, **recipe):
 def test_labels_reach_the_loss_through_the_loop(tmp_path):
     from omegaconf import OmegaConf
 
-    from pix2pix.train import run
-
     for name in ("cats", "dogs", "owls"):
         make_photos(tmp_path / "photos" / name, count=3)
     told = {"recipe.teacher": "labels", "data.labels": "folders"}
+    from pix2pix.train import fit_configured
+
     wrong = settings(tmp_path, tmp_path / "photos", **told)
     with pytest.raises(SettingError, match="wants 1000 classes, these photos have 3"):
-        run(OmegaConf.create(wrong), recipe_name="chromagan", run_dir=str(tmp_path / "run"))
+        fit_configured(
+            OmegaConf.create(wrong), recipe_name="chromagan", run_dir=str(tmp_path / "run")
+        )
     right = settings(tmp_path, tmp_path / "photos", **told, **{"recipe.generator.classes": 3})
-    state = run(OmegaConf.create(right), recipe_name="chromagan", run_dir=str(tmp_path / "run"))
+    state = fit_configured(
+        OmegaConf.create(right), recipe_name="chromagan", run_dir=str(tmp_path / "run")
+    )
     assert state.step == 2
     row = losses_of(tmp_path / "run")[0]
     assert float(row["kl"]) == pytest.approx(0.003 * np.log(3), rel=0.2)

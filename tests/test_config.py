@@ -20,16 +20,26 @@ from pix2pix.config import (
     register,
     schema,
 )
-from pix2pix.data import Photos
-from pix2pix.errors import DataError, SettingError
+from pix2pix.data import (
+    Photos,
+    RandomCrop,
+)
+from pix2pix.errors import (
+    DataError,
+    SettingError,
+)
+from pix2pix.processes import (
+    launch,
+)
 from pix2pix.recipes import CONFIGS
-from pix2pix.train import BUILT, fit, launch, main, run
+from pix2pix.settings import Intervals, Optimization, Start
+from pix2pix.train import fit_configured, main
 
 TINY = {"width": 4, "depth": 2, "decoder": [8, 8, 8, 8], "bottleneck": 8}
 
 
 def composed(*overrides):
-    register(launch, fit, skip=BUILT)
+    register()
     with initialize_config_module("pix2pix.configs", version_base="1.3"):
         return compose("train", [*overrides], return_hydra_config=False)
 
@@ -72,10 +82,12 @@ def test_defaults_are_those_of_the_signatures():
     config = plain(composed("data.path=x"))
     assert config["recipe"]["l1"] == 25.0 and config["trainer"]["batch"] == 32
     assert config["recipe"]["generator"]["width"] == 64
-    assert set(config["trainer"]) == {*parameters(launch), *parameters(fit)} - set(BUILT)
+    assert set(config["trainer"]) == {
+        *(name for kind in (launch, Optimization, Intervals, Start) for name in parameters(kind))
+    }
     assert set(config["data"]) == {
         *("path", "val", "film", "exposure", "color", "hints", "drawing"),
-        *(name for name in parameters(Photos) if name not in ("seed", "split")),
+        *(n for n in [*parameters(Photos), *parameters(RandomCrop)] if n not in ("seed", "split")),
     }
 
 
@@ -94,7 +106,7 @@ def test_every_recipe_and_generator_composes_and_trains(recipe, generator, photo
         "trainer.val_photos=2",
         "logger.tensorboard=false",
     )
-    state = run(config, recipe_name=recipe, run_dir=str(tmp_path))
+    state = fit_configured(config, recipe_name=recipe, run_dir=str(tmp_path))
     assert state.step == 2
     net, header = weights.load(tmp_path / "best.safetensors")
     assert (header.recipe, header.steps, header.area) == (recipe, 2, 32 * 32)

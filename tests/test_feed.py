@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from pix2pix.feed import ahead, batches, positions_of, side_of
 from pix2pix.processes import launch
+from pix2pix.settings import Optimization
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,10 @@ def collect(photos, **settings):
 
 
 def feed(photos, **settings):
-    arguments = {"first": 0, "steps": 4, "batch": 4, "accumulate": 1, "workers": 0, "augment": {}}
     fabric = launch(accelerator="cpu", precision="fp32")
-    return batches(fabric, photos, **(arguments | settings))
+    first, augment = settings.pop("first", 0), settings.pop("augment", {})
+    optim = Optimization(**({"steps": 4, "batch": 4, "workers": 0} | settings))
+    return batches(fabric, photos, optim, first=first, augment=augment)
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])

@@ -9,6 +9,7 @@ from pix2pix.color import rgb_to_net
 from pix2pix.data import Photos
 from pix2pix.feed import batches
 from pix2pix.processes import launch
+from pix2pix.settings import Optimization
 
 # flat colors, so that a crop says which class it is of
 CLASSES = {"berries": (200, 30, 40), "meadows": (40, 170, 50), "seas": (30, 60, 200)}
@@ -38,9 +39,11 @@ def classes_of(batch):
 
 
 def collect(photos, **settings):
-    arguments = {"first": 0, "steps": 6, "batch": 4, "accumulate": 1, "workers": 0, "augment": {}}
     fabric = launch(accelerator="cpu", precision="fp32")
-    return [b for micro in batches(fabric, photos, **(arguments | settings)) for b in micro]
+    first, augment = settings.pop("first", 0), settings.pop("augment", {})
+    optim = Optimization(**({"steps": 6, "batch": 4, "workers": 0} | settings))
+    made = batches(fabric, photos, optim, first=first, augment=augment)
+    return [batch for micro in made for batch in micro]
 
 
 @pytest.mark.parametrize(

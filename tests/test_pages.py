@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from pix2pix.data import Photos
-from pix2pix.pages import page, typefaces
+from pix2pix.pages import draw_page, typefaces
 
 
 def pages(count, size=96):
-    return np.stack([page(np.random.default_rng(i), size) for i in range(count)])
+    return np.stack([draw_page(np.random.default_rng(i), size) for i in range(count)])
 
 
 def test_pages_have_paper_and_ink_and_are_all_different():

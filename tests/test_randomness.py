@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from pix2pix.randomness import _mix, bits, normal_like, permutation, uniform
+from pix2pix.randomness import _mix, normal_like, permutation, random_bits, uniform
 
 POSITIONS = np.arange(20_000)
 
@@ -26,18 +26,24 @@ def test_the_scrambler_is_splitmix64():
 
 def test_draws_never_change():
     """A run that is resumed by a later version must see the crops that it would have seen."""
-    drawn = [int(bits(0, p, s)[0]) for p, s in ((0, 0), (1, 0), (0, 1), (10**12, 60))]
+    drawn = [int(random_bits(0, p, s)[0]) for p, s in ((0, 0), (1, 0), (0, 1), (10**12, 60))]
     assert drawn == [0x238275BC38FCBE91, 0x2F32A78496C67C60, 0x44E5B98100C67FB0, 0x1922B27B3B25614B]
     assert uniform(7, 3, 2)[0] == 0.6680196744534513
     assert permutation(8, 3, 1).tolist() == [0, 7, 6, 1, 5, 3, 2, 4]
 
 
 def test_one_draw_depends_on_seed_position_and_stream_alone():
-    whole = bits(5, POSITIONS, 3)
-    assert np.array_equal(whole[100:110], bits(5, POSITIONS[100:110], 3))
-    assert bits(5, 104, 3) == whole[104]
-    assert np.array_equal(bits(5, 104, np.arange(9)), [bits(5, 104, s)[0] for s in range(9)])
-    for other in (bits(6, POSITIONS, 3), bits(5, POSITIONS + 1, 3), bits(5, POSITIONS, 4)):
+    whole = random_bits(5, POSITIONS, 3)
+    assert np.array_equal(whole[100:110], random_bits(5, POSITIONS[100:110], 3))
+    assert random_bits(5, 104, 3) == whole[104]
+    assert np.array_equal(
+        random_bits(5, 104, np.arange(9)), [random_bits(5, 104, s)[0] for s in range(9)]
+    )
+    for other in (
+        random_bits(6, POSITIONS, 3),
+        random_bits(5, POSITIONS + 1, 3),
+        random_bits(5, POSITIONS, 4),
+    ):
         assert not (whole == other).any()
     assert len(np.unique(whole)) == len(POSITIONS)
 

@@ -18,7 +18,7 @@ from pix2pix.download import SOURCES
 from pix2pix.errors import DataError
 from pix2pix.labels import tiny_imagenet
 from pix2pix.recipes import CONFIGS
-from pix2pix.train import main, run
+from pix2pix.train import fit_configured, main
 
 SETS = recipes.stems(CONFIGS.parent / "data")
 DOWNLOADED = [name for name in SETS if name not in ("photos", "pairs", "labelled")]
@@ -85,7 +85,7 @@ def combinations():
 def test_every_recipe_trains_on_every_kind_of_data(recipe, kind, more, places, tmp_path, capsys):
     path = [f"data={kind}", f"data.path={places / kind}", f"data.cache={places / 'cache'}"]
     config = composed(*tiny(recipe), *path, "data.size=32", *SHORT, *more)
-    state = run(config, recipe_name=recipe, run_dir=str(tmp_path / "run"))
+    state = fit_configured(config, recipe_name=recipe, run_dir=str(tmp_path / "run"))
     assert state.step == 2 and len(losses_of(tmp_path / "run")) >= 2
     _, header = weights.load(tmp_path / "run" / "last.safetensors")
     assert (header.recipe, header.steps) == (recipe, 2)
@@ -119,7 +119,7 @@ def test_every_data_set_trains(name, tmp_path, monkeypatch):
     size = min(64, own["size"])
     config = composed(*tiny("unet_l1"), f"data={name}", *path, f"data.size={size}", *SHORT)
     stand_in(config.data)
-    assert run(config, recipe_name="unet_l1", run_dir="run").step == 2
+    assert fit_configured(config, recipe_name="unet_l1", run_dir="run").step == 2
     kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["data"]
     assert (kept["size"], kept["labels"]) == (size, own.get("labels"))
     assert all(row["val_psnr"] for row in losses_of("run")[-1:])

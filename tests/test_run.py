@@ -24,6 +24,9 @@ from pix2pix.errors import (
     CheckpointError,
     Diverged,
 )
+from pix2pix.loop import (
+    begin,
+)
 from pix2pix.nets import (
     config_of,
 )
@@ -32,7 +35,6 @@ from pix2pix.run import (
     Run,
     stop_signals,
 )
-from pix2pix.train import begin
 from pix2pix.validate import Validation
 
 

@@ -18,7 +18,7 @@ from test_train import last_of, overrides_for
 from tiny_runs import NO_DROPOUT, equal_states, losses_of, make_photos, train
 
 import pix2pix.train as training
-from pix2pix import slurm
+from pix2pix import loop, slurm
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "train.sbatch"
@@ -76,14 +76,14 @@ def test_a_job_of_an_array_has_its_place_in_its_name(monkeypatch):
 
 def stopped(photos, folder, monkeypatch, kind, **settings):
     """A run that gets a signal in its second step."""
-    original = training.train_step
+    original = loop.train_step
 
     def train_step(fabric, state, micro, **keywords):
         if state.step == 1:
             signal.raise_signal(kind)
         return original(fabric, state, micro, **keywords)
 
-    monkeypatch.setattr(training, "train_step", train_step)
+    monkeypatch.setattr(loop, "train_step", train_step)
     with pytest.raises(SystemExit) as stop:
         train(NO_DROPOUT, photos, folder, **settings)
     assert stop.value.code == 143 and last_of(folder)["step"] == 2

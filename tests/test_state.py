@@ -7,10 +7,14 @@ import pytest
 import torch
 from tiny_runs import BATCH_NORM, GAN, UNET, make_recipe
 
-from pix2pix.errors import CheckpointError
+from pix2pix.errors import (
+    CheckpointError,
+)
+from pix2pix.loop import (
+    begin,
+)
 from pix2pix.processes import launch
 from pix2pix.state import differences, resume, update_average
-from pix2pix.train import begin
 
 
 def new_state(config=GAN, **arguments):

@@ -19,9 +19,10 @@ from tiny_runs import (
 )
 
 from pix2pix.data import prepare
+from pix2pix.loop import begin
 from pix2pix.processes import launch
+from pix2pix.settings import Optimization
 from pix2pix.step import train_step
-from pix2pix.train import begin, learning_rate
 
 
 @pytest.fixture(scope="module")
@@ -187,12 +188,13 @@ def test_an_overflow_of_fp16_halves_the_scale_and_moves_nothing(crops):
 
 def test_the_rate_by_hand():
     def cosine(step):
-        return learning_rate(step, steps=110, warmup=10, schedule="cosine")
+        return Optimization(steps=110, warmup=10, schedule="cosine").learning_rate(step)
 
     assert [cosine(0), cosine(4), cosine(9), cosine(10)] == pytest.approx([0.1, 0.5, 1, 1])
     assert cosine(60) == pytest.approx(0.5)  # half of the way down
     assert cosine(35) == pytest.approx((1 + math.sqrt(0.5)) / 2)
     assert cosine(110) == pytest.approx(0)
-    rates = [learning_rate(s, steps=9, warmup=2, schedule="constant") for s in range(9)]
+    constant = Optimization(steps=9, warmup=2, schedule="constant")
+    rates = [constant.learning_rate(step) for step in range(9)]
     assert rates == [0.5] + 8 * [1.0]
-    assert learning_rate(0, steps=9, warmup=0, schedule="constant") == 1
+    assert Optimization(steps=9, warmup=0, schedule="constant").learning_rate(0) == 1

@@ -36,10 +36,21 @@ from tiny_runs import (
 )
 
 import pix2pix.train as training
-from pix2pix import processes, weights
-from pix2pix.checkpoints import Checkpoints
-from pix2pix.errors import CheckpointError, Diverged
-from pix2pix.run import only_run_in
+from pix2pix import (
+    loop,
+    processes,
+    weights,
+)
+from pix2pix.checkpoints import (
+    Checkpoints,
+)
+from pix2pix.errors import (
+    CheckpointError,
+    Diverged,
+)
+from pix2pix.run import (
+    only_run_in,
+)
 from pix2pix.train import main
 
 # everything that resuming must carry over: dropout, both stages, average, film, a short last step
@@ -71,14 +82,14 @@ def last_of(folder):
 
 def at_step(monkeypatch, step, action):
     """Call `action` within a step of `fit`."""
-    original = training.train_step
+    original = loop.train_step
 
     def train_step(fabric, state, micro, **settings):
         if state.step == step:
             action(state)
         return original(fabric, state, micro, **settings)
 
-    monkeypatch.setattr(training, "train_step", train_step)
+    monkeypatch.setattr(loop, "train_step", train_step)
 
 
 def assert_same(whole, folder):
@@ -390,7 +401,7 @@ def test_what_a_disk_or_a_gpu_says_is_one_line(error, line, photos, tmp_path, mo
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(training, "run", fail)
+    monkeypatch.setattr(training, "fit_configured", fail)
     assert main(overrides_for(photos, tmp_path / "run", "recipe=pix2pix")) == 1
     assert capsys.readouterr().err == f"pix2pix train: {line}\n"
 

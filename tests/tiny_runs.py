@@ -17,16 +17,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-import pix2pix.train as training
-from pix2pix import recipes
+from pix2pix import loop, recipes
 from pix2pix.data import Photos
 from pix2pix.loggers import Loggers
+from pix2pix.loop import fit
 from pix2pix.processes import launch
 from pix2pix.recipes import assemble
-from pix2pix.train import fit
 
 FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["pix2pix.train"])
+FORK.set_forkserver_preload(["pix2pix.loop"])
 
 UNET = {"net": "UNet", "width": 4, "depth": 3}
 GAN = {"target": "pix2pix.Pix2Pix", "critic_width": 4, "generator": UNET}
@@ -166,27 +165,27 @@ def train_from_other_weights(*arguments, **settings):
 
 def train_until_told(*arguments, rank, **settings):
     """`train`, and SIGTERM to process `rank` in its second step."""
-    step = training.train_step
+    step = loop.train_step
 
     def told(*positional, **keywords):
         if positional[1].step == 1 and os.environ["LOCAL_RANK"] == str(rank):
             os.kill(os.getpid(), signal.SIGTERM)
         return step(*positional, **keywords)
 
-    training.train_step = told
+    loop.train_step = told
     train(*arguments, **settings)
 
 
 def train_with_bad_losses(*arguments, **settings):
     """`train`, where the second process meets NaNs from the second step on."""
-    step = training.train_step
+    step = loop.train_step
 
     def poisoned(fabric, state, micro, **keywords):
         if state.step >= 1 and fabric.global_rank == 1:
             micro[0].ab[:] = math.nan
         return step(fabric, state, micro, **keywords)
 
-    training.train_step = poisoned
+    loop.train_step = poisoned
     train(*arguments, **settings)
 
 
