@@ -12,7 +12,7 @@ class Batch:
     """What a recipe sees: L (B, 1, H, W) as the net gets it, ab (B, 2, H, W) as the photo has it.
 
     `positions` (B,) int64 are the samples' places in the run's endless sequence. `hints`
-    (B, 3, H, W) are the a and b of pixels that the net is told, 0 elsewhere, and their mask.
+    (B, 3, H, W) are the a and b of pixels whose color is given, 0 elsewhere, and their mask.
     `labels` (B,) int64 say what is in the photos, where they are known.
     """
 

@@ -117,6 +117,14 @@ def test_importing_what_colors_and_trains_loads_torch_alone():
     assert loaded_by(f"from pix2pix import {modules}") == ["torch"]
 
 
+def test_coloring_loads_nothing_of_training():
+    code = "import sys; from pix2pix import Colorizer; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[1] for name in done.stdout.split() if name.startswith("pix2pix.")}
+    assert {"colorize", "weights", "nets"} <= loaded
+    assert not loaded & {"batch", "cache", "data", "film", "labels", "recipes", "train"}
+
+
 def test_the_public_names_are_there():
     assert set(pix2pix.__all__) <= set(dir(pix2pix))
     assert all(getattr(pix2pix, name) is not None for name in pix2pix.__all__)

@@ -17,14 +17,14 @@ from pix2pix.nets.blocks import (
     freeze_norms,
 )
 
-_TOLD = 0.05  # change of ab by hints from which on the distribution has no part in the answer
+_MOVED = 0.05  # change of ab by hints from which on the distribution has no part in the answer
 
 
 class BackboneUNet(nn.Module):
     """L (B, 1 or in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W): a U-Net on a classifier.
 
     `encoder` is a name of `backbones.TAPS`: "mobilenet_v2", "squeezenet1_1", "resnet18" or
-    "convnext_tiny"; `weights` fills it with ImageNet's lessons: "download", the path of a
+    "convnext_tiny"; `weights` are its pretrained ones: "download", the path of a
     .safetensors file (see backbones.py), or None (random: then take `frozen=0`). Its first `frozen`
     levels, counted from half size, are not trained: edges are edges, and half of a step's time is
     theirs; `thaw` lets them go. Its BatchNorm always runs on the pretrained statistics.
@@ -115,13 +115,13 @@ class BackboneUNet(nn.Module):
         if L[:, 1:].any():  # the distribution follows hints less far: what it says without them
             with torch.random.fork_rng([L.device] if L.is_cuda else []):  # both drop the same
                 ab = self.heads(L)[0]
-            untold, logits = self.heads(L[:, :1])
+            unhinted, logits = self.heads(L[:, :1])
         else:
-            untold, logits = self.heads(L)
-            ab = untold
-        answer = self.bins.answer(untold, logits, blend=self.blend, vivid=self.vivid)
-        moved = (ab - untold).norm(dim=1, keepdim=True)
-        return ab + (answer - untold) * (1 - moved / _TOLD).clamp(min=0)
+            unhinted, logits = self.heads(L)
+            ab = unhinted
+        answer = self.bins.answer(unhinted, logits, blend=self.blend, vivid=self.vivid)
+        moved = (ab - unhinted).norm(dim=1, keepdim=True)
+        return ab + (answer - unhinted) * (1 - moved / _MOVED).clamp(min=0)
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).

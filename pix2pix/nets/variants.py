@@ -42,8 +42,8 @@ class UNetVariant(UNet):
                 elif isinstance(layer, nn.Conv2d):
                     layer.padding_mode = padding  # type: ignore[assignment]
                 elif isinstance(layer, nn.ConvTranspose2d) and leaky_skips:
-                    share = 0 if step is self.up[0] else 2 if self.skips else 1
-                    step[0] = _LeakySkip(layer.in_channels // share if share else 0)
+                    below = 0 if step is self.up[0] else layer.in_channels // (1 + self.skips)
+                    step[0] = _LeakySkip(below)
 
 
 class _LeakySkip(nn.Module):
