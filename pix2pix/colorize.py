@@ -4,11 +4,13 @@ The net sees a small copy; its ab is upsampled and joined to the lightness of ev
 strip by strip, so that detail and memory do not depend on the net.
 """
 
+import copy
 import math
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +28,8 @@ from pix2pix.images import arrays, modes
 from pix2pix.images.formats import Container
 from pix2pix.recolor import recolor
 from pix2pix.weights import Header, load
+
+_DRAWING = threading.Lock()
 
 
 class Colorizer:
@@ -52,7 +56,6 @@ class Colorizer:
         # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
         self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
         self._multiple = int(generator.multiple)  # type: ignore[arg-type]
-        self._lock = threading.Lock()
 
     @classmethod
     def from_pretrained(
@@ -152,10 +155,11 @@ class Colorizer:
         """
         L = self._lightness(rgb)
         told, places, wanted = self._told(hints, rgb.shape[:2], L)
-        with self._lock, _dropout(self.generator, seed):
-            if seed is not None and self.knows_likely_colors and self.takes_hints:
-                told = takes.draw(self._heads, L, told, self._bin_colors, seed)
-            output = self.generator(_stack(L, told)).float()
+        if seed is None:
+            output = self.generator(_stack(L, told))
+        else:
+            output = self._variant(L, told, seed)
+        output = output.float()
         ab: Tensor = (rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output)[0]
         return hold(ab, L[0, 0], places, wanted) if len(hints) else ab
 
@@ -199,11 +203,26 @@ class Colorizer:
             raise ValueError(f"{self.name} has one answer only: no distribution over colors")
         L = self._lightness(torch.from_numpy(np.require(rgb, requirements=["C", "W"])))
         told, _, _ = self._told(hints, rgb.shape[:2], L)
-        with self._lock:
-            return L, self._heads(_stack(L, told))[1]
+        logits: Tensor = self.generator.heads(_stack(L, told))[1]  # type: ignore[operator]
+        return L, logits
 
-    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.generator.heads(x)  # type: ignore[operator]
+    def _variant(self, L: Tensor, told: Tensor, seed: int) -> Tensor:
+        """What the net predicts with dropout, and with colors drawn where it is unsure."""
+        with _seeded(seed, self.device):
+            if self.knows_likely_colors and self.takes_hints:
+                told = takes.draw(self._lively.heads, L, told, self._bin_colors, seed)  # type: ignore[arg-type]
+            output: Tensor = self._lively(_stack(L, told))
+        return output
+
+    @cached_property
+    def _lively(self) -> nn.Module:
+        """The net with its dropout at work: other modules around the same tensors."""
+        tensors = [*self.generator.parameters(), *self.generator.buffers()]
+        net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
+        for module in net.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.train()
+        return net
 
     @property
     def _bin_colors(self) -> Tensor:
@@ -272,19 +291,12 @@ def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int,
 
 
 @contextmanager
-def _dropout(net: nn.Module, seed: int | None) -> Iterator[None]:
-    """Within, a net in eval mode drops out by `seed`, and the global random state is untouched."""
-    if seed is None:
-        yield
-        return
-    drops = [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
-    cuda = [p.device for p in net.parameters() if p.is_cuda][:1]
-    with torch.random.fork_rng(cuda):
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Within, torch draws by `seed`; its random state is left as it was.
+
+    One at a time: all threads draw from one state.
+    """
+    cuda = [device] if device.type == "cuda" else []
+    with _DRAWING, torch.random.fork_rng(cuda):
         torch.manual_seed(seed)
-        try:
-            for module in drops:
-                module.train()
-            yield
-        finally:
-            for module in drops:
-                module.eval()
+        yield
