@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from pix2pix.images import arrays, modes
 from pix2pix.images.formats import Container
 from pix2pix.recolor import recolor
 from pix2pix.weights import Header, load
+from pix2pix.wish import AS_PREDICTED, Wish
 
 _DRAWING = threading.Lock()
 
@@ -92,25 +93,24 @@ class Colorizer:
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         and BadHint, a ValueError, for hints outside of it or a net that takes none.
         """
-        coloring: dict[str, Any] = {"saturation": saturation, "hints": hints, "seed": seed}
+        wish = Wish(saturation, hints, seed)
         if isinstance(image, np.ndarray):
             rgb8, alpha = arrays.from_array(image)
-            colored = self.rgb(rgb8, **coloring)
-            return arrays.to_array(colored, alpha, image.dtype)
-        told: list[str] = []
+            return arrays.to_array(self.color(rgb8, wish), alpha, image.dtype)
+        lost: list[str] = []
         if isinstance(image, Image.Image):
-            rgb8, mask = modes.to_rgb(image, Container(), warnings=told)
+            rgb8, mask = modes.to_rgb(image, Container(), warnings=lost)
         elif isinstance(image, (str, Path, bytes)) or hasattr(image, "read"):
             photo = images.read(image)
-            rgb8, mask, told = photo.rgb, photo.alpha, photo.warnings
+            rgb8, mask, lost = photo.rgb, photo.alpha, photo.warnings
         else:
             raise TypeError(
                 f"{type(image).__name__} is no picture: give a path, the bytes of a file, "
                 "a PIL image or a numpy array"
             )
-        for line in told:
+        for line in lost:
             warnings.warn(line, stacklevel=2)
-        result = Image.fromarray(self.rgb(rgb8, **coloring))
+        result = Image.fromarray(self.color(rgb8, wish))
         if mask is not None:
             result.putalpha(Image.fromarray(mask))
         return result
@@ -133,35 +133,34 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         seed: int | None = None,
     ) -> np.ndarray:
+        """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8: `color` with keywords."""
+        return self.color(rgb, Wish(saturation, hints, seed))
+
+    def color(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, of the input's L* within one level.
 
-        Raises TypeError and ValueError for another dtype or shape or a saturation below 0, and
-        BadHint as above.
+        Raises TypeError and ValueError for another dtype or shape, and BadHint as above.
         """
         _check_rgb(rgb)
-        if not 0 <= saturation < math.inf:
-            raise ValueError(f"saturation is {saturation}; it must be 0 or more")
         rgb = np.require(rgb, requirements=["C", "W"])  # for torch
-        ab = self.predict(torch.from_numpy(rgb), hints=hints, seed=seed).cpu()
-        return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * saturation))
+        ab = self.predict(torch.from_numpy(rgb), wish).cpu()
+        return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * wish.saturation))
 
     @torch.no_grad()
-    def predict(
-        self, rgb: Tensor, *, hints: Sequence[Hint] = (), seed: int | None = None
-    ) -> Tensor:
+    def predict(self, rgb: Tensor, wish: Wish = AS_PREDICTED) -> Tensor:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small.
 
         The input is resized, antialiased as in training, to about `header.area` pixels.
         """
         L = self._lightness(rgb)
-        told, places, wanted = self._told(hints, rgb.shape[:2], L)
-        if seed is None:
+        told, places, wanted = self._told(wish.hints, rgb.shape[:2], L)
+        if wish.seed is None:
             output = self.generator(_stack(L, told))
         else:
-            output = self._variant(L, told, seed)
+            output = self._variant(L, told, wish.seed)
         output = output.float()
         ab: Tensor = (rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output)[0]
-        return hold(ab, L[0, 0], places, wanted) if len(hints) else ab
+        return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
 
     @torch.no_grad()
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:

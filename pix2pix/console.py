@@ -18,19 +18,20 @@ _SHOWN = 3  # names of a kind in the summary
 def print_records(
     records: Iterable["Record"],
     *,
-    as_json: bool,
-    bar: bool,
-    total: int | None,
-    summary: bool,
+    as_json: bool = False,
+    total: int | None = None,
+    summary: bool = True,
     tallies: Mapping[str, "Tally"],
     inputs: Sequence[str],
 ) -> int:
-    """Print the records as they come and the counts at last; the exit status.
+    """Print the records as they come and, with `summary`, the counts at last; the exit status.
 
-    `tallies` says what was passed over in the `inputs`, once the records have come.
+    `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
+    a bar shows how many of the `total` are done.
     """
     from tqdm import tqdm
 
+    bar = summary and sys.stderr.isatty()
     counts: Counter[str] = Counter()
     ignored: dict[str, list[str]] = {}  # reason: the first names
     stopped = False
@@ -58,7 +59,9 @@ def print_records(
         return 130
     if nothing:
         return 1
-    return 0 if not counts["failed"] else 2 if counts["colored"] or counts["skipped"] else 1
+    if not counts["failed"]:
+        return 0
+    return 2 if counts["colored"] or counts["skipped"] else 1
 
 
 def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None:
@@ -66,11 +69,13 @@ def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None
     from pix2pix.jobs import Record
 
     for path, tally in tallies.items():
-        nothing, reason = "nothing to color, no photo in it" * tally.empty, tally.passed_over()
-        said = "; ".join(filter(None, [nothing, reason and f"passed over: {reason}"]))
+        said = ["nothing to color, no photo in it"] if tally.empty else []
+        if reason := tally.passed_over():
+            said.append(f"passed over: {reason}")
+        line = "; ".join(said)
         if as_json:
-            print(as_line(Record(path, "passed_over", reason=said)), flush=True)
-        print(escape(f"{path}: {said}"), file=sys.stderr)
+            print(as_line(Record(path, "passed_over", reason=line)), flush=True)
+        print(escape(f"{path}: {line}"), file=sys.stderr)
 
 
 def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]]) -> None:
@@ -101,14 +106,13 @@ def print_lines(record: "Record") -> None:
 
 def escape(text: str) -> str:
     """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
-    return "".join(
-        c
-        if c.isprintable()
-        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
-        if "\udc80" <= c <= "\udcff"
-        else c.encode("unicode_escape").decode()
-        for c in text
-    )
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def as_line(record: "Record") -> str:

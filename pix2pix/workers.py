@@ -16,10 +16,9 @@ import torch
 
 from pix2pix.colorize import Colorizer
 from pix2pix.errors import PhotoError, TookTooLong
+from pix2pix.limits import MOST_WORKERS, QUEUE_PATIENCE
 
 T = TypeVar("T")
-_MOST = 4  # workers by default: at 24 bytes a pixel, one takes up to 1.2 GB for a photo of 50 MP
-_PATIENCE = 0.5  # of a job's deadline; a queue that would take more of it is as good as full
 _here = threading.local()  # .job: what the thread is at
 
 
@@ -82,7 +81,7 @@ class Workers:
     def __init__(self, colorizer: Colorizer, *, count: int | None = None, waiting: int = 32):
         """`count` defaults to the number of cores, at most 4; each works on its share of them."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self.count = count or min(cores or 1, _MOST)
+        self.count = count or min(cores or 1, MOST_WORKERS)
         if self.count < 1 or waiting < 0:
             raise ValueError(f"count {count} must be 1 or more, waiting {waiting} 0 or more")
         self.colorizer, self.waiting = colorizer, waiting
@@ -117,7 +116,7 @@ class Workers:
                 raise RuntimeError("the workers are closed")
             expected = (self._seconds or 0) * len(self._queue) / self.count
             full = len(self._queue) - (self.count - self._running) >= self.waiting
-            if full or (deadline is not None and expected > deadline * _PATIENCE):
+            if full or (deadline is not None and expected > deadline * QUEUE_PATIENCE):
                 raise Busy(max(1, min(60, round(expected))))
             self._queue.append(ticket)
             self._change.notify()

@@ -14,12 +14,12 @@ PACKAGE = Path(pix2pix.__file__).parent
 # From the bottom up: a module may import those of earlier lines, and nothing of its own line or
 # later ones. A folder is one module. A new file gets its place here.
 LAYERS = """
-    errors spelling terminal temporary streams packages
+    errors spelling terminal temporary streams packages limits
     color randomness samples storage
     backbones images
     names nets hints metrics film pages recolor show
-    download incolor
-    cache takes labels tally
+    download incolor wish
+    cache takes labels tally colored
     data
     recipes pairs
     weights checkpoints
