@@ -115,8 +115,7 @@ def colorize(
         keep_gps=keep_gps or keep_metadata,
         copy_sidecars=sidecars,
     )
-    load = partial(options.load_model, weights, device)
-    tallies: dict[str, tally.Tally] = {}
+    load, tallies = partial(options.load_model, weights, device), dict[str, tally.Tally]()
     several = len(photos) > 1 or os.path.isdir(photos[0]) or watch
     if wish.hints and several:
         raise typer.BadParameter("--hint is for one photo")
