@@ -7,15 +7,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Colorizer", "build", "lab_to_rgb", "rgb_to_lab", "__version__"]
+__all__ = ["Colorizer", "Wish", "build", "lab_to_rgb", "rgb_to_lab", "__version__"]
 
 if TYPE_CHECKING:
     from pix2pix.color import lab_to_rgb, rgb_to_lab
     from pix2pix.colorize import Colorizer
     from pix2pix.recipes import build
+    from pix2pix.wish import Wish
 
 _HOMES = {
     "Colorizer": "pix2pix.colorize",
+    "Wish": "pix2pix.wish",
     "build": "pix2pix.recipes",
     "lab_to_rgb": "pix2pix.color",
     "rgb_to_lab": "pix2pix.color",

@@ -8,21 +8,39 @@ failed or the usage is wrong, 130 after Ctrl-C.
 
 import os
 import sys
-from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
 
-from pix2pix import __version__, packages, terminal
-from pix2pix.console import Device, Weights, load_model, print_records, reported
+from pix2pix import (
+    __version__,
+    console,
+    options,
+    packages,
+    terminal,
+)
+from pix2pix.console import (
+    print_records,
+    reported,
+)
 from pix2pix.convert.command import convert
-from pix2pix.errors import DataError, ExportError, PhotoError, WeightsError
-from pix2pix.report.evaluate_command import evaluate
-from pix2pix.report.report_command import report
+from pix2pix.errors import (
+    DataError,
+    ExportError,
+    PhotoError,
+    WeightsError,
+)
+from pix2pix.report.evaluate_command import (
+    evaluate,
+)
+from pix2pix.report.report_command import (
+    report,
+)
 
 if TYPE_CHECKING:
-    from pix2pix.colorize import Colorizer
+    from pix2pix.wish import Wish
 
 app = typer.Typer(
     add_completion=False,
@@ -79,109 +97,77 @@ def _options(
 
 @app.command()
 def colorize(
-    photos: Annotated[
-        list[str],
-        typer.Argument(metavar="PHOTO|FOLDER|GLOB|- ...", help="`-` reads one photo from a pipe."),
-    ],
-    out: Annotated[
-        str | None,
-        typer.Option("-o", "--out", help="A folder, a file for one photo, or - for a pipe."),
-    ] = None,
-    weights: Weights = "default",
-    saturation: Annotated[float, typer.Option(min=0, help="0 is gray, 1 as predicted.")] = 1.0,
-    hint: Annotated[
-        list[str] | None,
-        typer.Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),
-    ] = None,
-    take: Annotated[
-        int | None, typer.Option(min=0, help="Another take: other colors where it is unsure.")
-    ] = None,
-    device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo what is there.")] = False,
-    shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N parts.")] = "1/1",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON record a photo on stdout.")
-    ] = False,
-    every_file: Annotated[
-        bool, typer.Option("--all", help="In folders, also files without extension.")
-    ] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Follow links out of a folder.")] = False,
-    keep_gps: Annotated[
-        bool, typer.Option("--keep-gps", help="Keep the place where it was taken, too.")
-    ] = False,
-    keep_metadata: Annotated[  # its former name
-        bool, typer.Option("--keep-metadata", hidden=True)
-    ] = False,
-    sidecars: Annotated[
-        bool, typer.Option("--sidecars", help="Copy XMP sidecars beside the output, too.")
-    ] = False,
-    allow_truncated: Annotated[
-        bool, typer.Option("--allow-truncated", help="Color what is there of a cut file.")
-    ] = False,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos.")] = 100_000_000,
-    skip_color: Annotated[
-        bool, typer.Option("--skip-color", help="Leave photos alone that are in color.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Keep running and color what appears.")
-    ] = False,
+    photos: options.Photos,
+    out: options.Out = None,
+    weights: options.Weights = "default",
+    saturation: options.Saturation = 1.0,
+    hint: options.Hints = None,
+    take: options.Take = None,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    shard: options.Shard = "1/1",
+    as_json: options.AsJson = False,
+    every_file: options.EveryFile = False,
+    follow: options.Follow = False,
+    keep_gps: options.KeepGps = False,
+    keep_metadata: options.KeepMetadata = False,
+    sidecars: options.Sidecars = False,
+    allow_truncated: options.AllowTruncated = False,
+    max_pixels: options.MaxPixels = 100_000_000,
+    skip_color: options.SkipColor = False,
+    watch: options.Watch = False,
 ) -> None:
     """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix import folders, jobs, pipe
-    from pix2pix.hints import parse
-    from pix2pix.tally import Tally
+    from pix2pix import folders, jobs, pipe, tally
     from pix2pix.watch import watch as watch_for
 
+    wish, part = _wish(saturation, hint, take), _part(shard)
+    files = folders.FileOptions(
+        overwrite=overwrite,
+        skip_color=skip_color,
+        max_pixels=max_pixels,
+        allow_truncated=allow_truncated,
+        keep_gps=keep_gps or keep_metadata,
+        copy_sidecars=sidecars,
+    )
+    load, tallies = partial(console.load_model, weights, device), dict[str, tally.Tally]()
+    several = len(photos) > 1 or os.path.isdir(photos[0]) or watch
+    if wish.hints and several:
+        raise typer.BadParameter("--hint is for one photo")
+    if "-" in photos or out == "-":
+        if several or as_json:
+            raise typer.BadParameter("- takes one photo, without --json or --watch")
+        records = pipe.color_stream(photos[0], out or "-", load, wish, files)
+        raise typer.Exit(print_records(records, summary=False, tallies=tallies, inputs=photos))
+    scan = partial(
+        jobs.find,
+        photos,
+        out=out,
+        every_file=every_file,
+        follow=follow,
+        shard=part,
+        tallies=tallies,
+    )
+    count = sys.stderr.isatty() and not watch
+    total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
+    records = folders.color_photos(watch_for(scan) if watch else scan(), load, wish, files)
+    status = print_records(records, as_json=as_json, total=total, tallies=tallies, inputs=photos)
+    raise typer.Exit(status)
+
+
+def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish":
+    from pix2pix.hints import parse
+    from pix2pix.wish import Wish
+
     try:
-        hints = [parse(text) for text in hint or []]
+        return Wish(saturation, [parse(text) for text in hints or []], seed)
     except PhotoError as error:
         raise typer.BadParameter(error.reason) from error
-    if hints and (len(photos) > 1 or os.path.isdir(photos[0]) or watch):
-        raise typer.BadParameter("--hint is for one photo")
-    coloring: dict[str, Any] = {"saturation": saturation, "hints": hints, "seed": take}
-    reading: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated}
-    part, keep_gps = _part(shard), keep_gps or keep_metadata
-    piped = "-" in photos or out == "-"
-    if piped and (len(photos) > 1 or os.path.isdir(photos[0]) or watch or as_json):
-        raise typer.BadParameter("- takes one photo, without --json or --watch")
-    tallies: dict[str, Tally] = {}
-
-    def load() -> "Colorizer":
-        return load_model(weights, device)
-
-    def scan() -> Iterable[jobs.Job | jobs.Record]:
-        return jobs.find(
-            photos, out=out, every_file=every_file, follow=follow, shard=part, tallies=tallies
-        )
-
-    bar = sys.stderr.isatty() and not piped
-    total = sum(isinstance(job, jobs.Job) for job in scan()) if bar and not watch else None
-    if piped:
-        records = pipe.run(photos[0], out or "-", load, coloring, overwrite, keep_gps, reading)
-    else:
-        records = folders.run(
-            watch_for(scan) if watch else scan(),
-            load,
-            coloring=coloring,
-            overwrite=overwrite,
-            skip_color=skip_color,
-            keep_gps=keep_gps,
-            copy_sidecars=sidecars,
-            **reading,
-        )
-    status = print_records(
-        records,
-        as_json=as_json,
-        bar=bar,
-        total=total,
-        summary=not piped,
-        tallies=tallies,
-        inputs=photos,
-    )
-    raise typer.Exit(status)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 app.command()(evaluate)
@@ -243,32 +229,16 @@ def download(
 
 @app.command()
 def serve(
-    weights: Weights = "default",
-    host: Annotated[str, typer.Option(help="0.0.0.0 answers other machines, too.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
-    ] = None,
-    page: Annotated[bool, typer.Option("--page/--no-page", help="With the web page at /.")] = True,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Also answer to this name (Host), beside localhost and --host; * is any. "
-            "May be repeated.",
-        ),
-    ] = None,
-    metrics: Annotated[
-        bool, typer.Option("--metrics", help="Show Prometheus' figures at /metrics, to anyone.")
-    ] = False,
-    root_path: Annotated[
-        str, typer.Option(metavar="/PATH", help="The path at which a proxy shows it to others.")
-    ] = "",
-    cors: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
-    ] = None,
-    device: Device = "auto",
+    weights: options.Weights = "default",
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 7860,
+    workers: options.WorkerCount = None,
+    page: options.WithPage = True,
+    allow_host: options.AllowedHosts = None,
+    metrics: options.WithMetrics = False,
+    root_path: options.RootPath = "",
+    cors: options.Origins = None,
+    device: options.Device = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
     try:
@@ -278,34 +248,23 @@ def serve(
     from pix2pix.colorize import Colorizer
 
     try:
-        places = {
-            "root_path": service.parse_root(root_path),
-            "cors": [service.parse_origin(origin) for origin in cors or []],
-        }
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-    def load() -> "Colorizer":
-        return Colorizer.from_pretrained(weights, device=device)
-
-    def load_course() -> "Colorizer | None":
-        return None if weights == "pix2pix" else Colorizer.from_pretrained("pix2pix", device=device)
-
-    try:
         service.Hosts.of(host, allow_host or ())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--allow-host") from error
-    service.run(
-        load,
-        host=host,
-        port=port,
-        workers=workers,
-        load_course=load_course,
-        page=page,
-        allow_hosts=allow_host or (),
-        metrics=metrics,
-        **places,  # type: ignore[arg-type]
-    )
+    try:
+        settings = service.Settings(
+            host=host,
+            port=port,
+            workers=workers,
+            page=page,
+            allow_hosts=allow_host or (),
+            metrics=metrics,
+            root_path=service.parse_root(root_path),
+            cors=[service.parse_origin(origin) for origin in cors or []],
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    service.run_service(partial(Colorizer.from_pretrained, weights, device=device), settings)
 
 
 @app.command()

@@ -4,13 +4,18 @@ The net sees a small copy; its ab is upsampled and joined to the lightness of ev
 strip by strip, so that detail and memory do not depend on the net.
 """
 
+import copy
 import math
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import (
+    BinaryIO,
+    overload,
+)
 
 import numpy as np
 import torch
@@ -26,6 +31,9 @@ from pix2pix.images import arrays, modes
 from pix2pix.images.formats import Container
 from pix2pix.recolor import recolor
 from pix2pix.weights import Header, load
+from pix2pix.wish import AS_PREDICTED, Wish
+
+_DRAWING = threading.Lock()
 
 
 class Colorizer:
@@ -52,7 +60,6 @@ class Colorizer:
         # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
         self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
         self._multiple = int(generator.multiple)  # type: ignore[arg-type]
-        self._lock = threading.Lock()
 
     @classmethod
     def from_pretrained(
@@ -109,25 +116,24 @@ class Colorizer:
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         and BadHint, a ValueError, for hints outside of it or a net that takes none.
         """
-        coloring: dict[str, Any] = {"saturation": saturation, "hints": hints, "seed": seed}
+        wish = Wish(saturation, hints, seed)
         if isinstance(image, np.ndarray):
             rgb8, alpha = arrays.from_array(image)
-            colored = self.rgb(rgb8, **coloring)
-            return arrays.to_array(colored, alpha, image.dtype)
-        told: list[str] = []
+            return arrays.to_array(self.color(rgb8, wish), alpha, image.dtype)
+        lost: list[str] = []
         if isinstance(image, Image.Image):
-            rgb8, mask = modes.to_rgb(image, Container(), warnings=told)
+            rgb8, mask = modes.to_rgb(image, Container(), warnings=lost)
         elif isinstance(image, (str, Path, bytes)) or hasattr(image, "read"):
             photo = images.read(image)
-            rgb8, mask, told = photo.rgb, photo.alpha, photo.warnings
+            rgb8, mask, lost = photo.rgb, photo.alpha, photo.warnings
         else:
             raise TypeError(
                 f"{type(image).__name__} is no picture: give a path, the bytes of a file, "
                 "a PIL image or a numpy array"
             )
-        for line in told:
+        for line in lost:
             warnings.warn(line, stacklevel=2)
-        result = Image.fromarray(self.rgb(rgb8, **coloring))
+        result = Image.fromarray(self.color(rgb8, wish))
         if mask is not None:
             result.putalpha(Image.fromarray(mask))
         return result
@@ -150,34 +156,34 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         seed: int | None = None,
     ) -> np.ndarray:
+        """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8: `color` with keywords."""
+        return self.color(rgb, Wish(saturation, hints, seed))
+
+    def color(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, of the input's L* within one level.
 
-        Raises TypeError and ValueError for another dtype or shape or a saturation below 0, and
-        BadHint as above.
+        Raises TypeError and ValueError for another dtype or shape, and BadHint as above.
         """
         _check_rgb(rgb)
-        if not 0 <= saturation < math.inf:
-            raise ValueError(f"saturation is {saturation}; it must be 0 or more")
         rgb = np.require(rgb, requirements=["C", "W"])  # for torch
-        ab = self.predict(torch.from_numpy(rgb), hints=hints, seed=seed).cpu()
-        return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * saturation))
+        ab = self.predict(torch.from_numpy(rgb), wish).cpu()
+        return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * wish.saturation))
 
     @torch.no_grad()
-    def predict(
-        self, rgb: Tensor, *, hints: Sequence[Hint] = (), seed: int | None = None
-    ) -> Tensor:
+    def predict(self, rgb: Tensor, wish: Wish = AS_PREDICTED) -> Tensor:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small.
 
         The input is resized, antialiased as in training, to about `header.area` pixels.
         """
         L = self._lightness(rgb)
-        told, places, wanted = self._told(hints, rgb.shape[:2], L)
-        with self._lock, _dropout(self.generator, seed):
-            if seed is not None and self.knows_likely_colors and self.takes_hints:
-                told = takes.draw(self._heads, L, told, self._bin_colors, seed)
-            output = self.generator(_stack(L, told)).float()
+        told, places, wanted = self._told(wish.hints, rgb.shape[:2], L)
+        if wish.seed is None:
+            output = self.generator(_stack(L, told))
+        else:
+            output = self._variant(L, told, wish.seed)
+        output = output.float()
         ab: Tensor = (rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output)[0]
-        return hold(ab, L[0, 0], places, wanted) if len(hints) else ab
+        return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
 
     @torch.no_grad()
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
@@ -219,11 +225,26 @@ class Colorizer:
             raise ValueError(f"{self.name} has one answer only: no distribution over colors")
         L = self._lightness(torch.from_numpy(np.require(rgb, requirements=["C", "W"])))
         told, _, _ = self._told(hints, rgb.shape[:2], L)
-        with self._lock:
-            return L, self._heads(_stack(L, told))[1]
+        logits: Tensor = self.generator.heads(_stack(L, told))[1]  # type: ignore[operator]
+        return L, logits
 
-    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.generator.heads(x)  # type: ignore[operator]
+    def _variant(self, L: Tensor, told: Tensor, seed: int) -> Tensor:
+        """What the net predicts with dropout, and with colors drawn where it is unsure."""
+        with _seeded(seed, self.device):
+            if self.knows_likely_colors and self.takes_hints:
+                told = takes.draw(self._lively.heads, L, told, self._bin_colors, seed)  # type: ignore[arg-type]
+            output: Tensor = self._lively(_stack(L, told))
+        return output
+
+    @cached_property
+    def _lively(self) -> nn.Module:
+        """The net with its dropout at work: other modules around the same tensors."""
+        tensors = [*self.generator.parameters(), *self.generator.buffers()]
+        net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
+        for module in net.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.train()
+        return net
 
     @property
     def _bin_colors(self) -> Tensor:
@@ -292,19 +313,12 @@ def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int,
 
 
 @contextmanager
-def _dropout(net: nn.Module, seed: int | None) -> Iterator[None]:
-    """Within, a net in eval mode drops out by `seed`, and the global random state is untouched."""
-    if seed is None:
-        yield
-        return
-    drops = [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
-    cuda = [p.device for p in net.parameters() if p.is_cuda][:1]
-    with torch.random.fork_rng(cuda):
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Within, torch draws by `seed`; its random state is left as it was.
+
+    One at a time: all threads draw from one state.
+    """
+    cuda = [device] if device.type == "cuda" else []
+    with _DRAWING, torch.random.fork_rng(cuda):
         torch.manual_seed(seed)
-        try:
-            for module in drops:
-                module.train()
-            yield
-        finally:
-            for module in drops:
-                module.eval()
+        yield

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from pix2pix.jobs import Record
     from pix2pix.tally import Tally
 
-Weights = Annotated[
-    str, typer.Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
 _GROUPED = ("ignored", "colored")  # whose reasons are counted, too
 _SHOWN = 3  # names of a kind in the summary
@@ -36,19 +32,20 @@ _SHOWN = 3  # names of a kind in the summary
 def print_records(
     records: Iterable["Record"],
     *,
-    as_json: bool,
-    bar: bool,
-    total: int | None,
-    summary: bool,
+    as_json: bool = False,
+    total: int | None = None,
+    summary: bool = True,
     tallies: Mapping[str, "Tally"],
     inputs: Sequence[str],
 ) -> int:
-    """Print the records as they come and the counts at last; the exit status.
+    """Print the records as they come and, with `summary`, the counts at last; the exit status.
 
-    `tallies` says what was passed over in the `inputs`, once the records have come.
+    `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
+    a bar shows how many of the `total` are done.
     """
     from tqdm import tqdm
 
+    bar = summary and sys.stderr.isatty()
     counts: Counter[str] = Counter()
     ignored: dict[str, list[str]] = {}  # reason: the first names
     stopped = False
@@ -76,7 +73,9 @@ def print_records(
         return 130
     if nothing:
         return 1
-    return 0 if not counts["failed"] else 2 if counts["colored"] or counts["skipped"] else 1
+    if not counts["failed"]:
+        return 0
+    return 2 if counts["colored"] or counts["skipped"] else 1
 
 
 def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None:
@@ -84,11 +83,13 @@ def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None
     from pix2pix.jobs import Record
 
     for path, tally in tallies.items():
-        nothing, reason = "nothing to color, no photo in it" * tally.empty, tally.passed_over()
-        said = "; ".join(filter(None, [nothing, reason and f"passed over: {reason}"]))
+        said = ["nothing to color, no photo in it"] if tally.empty else []
+        if reason := tally.passed_over():
+            said.append(f"passed over: {reason}")
+        line = "; ".join(said)
         if as_json:
-            print(as_line(Record(path, "passed_over", reason=said)), flush=True)
-        print(escape(f"{path}: {said}"), file=sys.stderr)
+            print(as_line(Record(path, "passed_over", reason=line)), flush=True)
+        print(escape(f"{path}: {line}"), file=sys.stderr)
 
 
 def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]]) -> None:

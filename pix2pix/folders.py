@@ -7,79 +7,84 @@ is continued by starting it again. Which photos they are, `jobs.find` says.
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Protocol
+from typing import BinaryIO
 
-import numpy as np
-
-from pix2pix import files, images, outputs
+from pix2pix import (
+    files,
+    images,
+    outputs,
+)
+from pix2pix.colored import (
+    ColoredPhoto,
+    ColorModel,
+    color_photo,
+)
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, write_error
 from pix2pix.images import sidecars
 from pix2pix.incolor import in_color
 from pix2pix.jobs import Job, Record, failure
+from pix2pix.wish import AS_PREDICTED, Wish
 
 _WORKERS = max(1, min(4, (os.cpu_count() or 1) // 2))  # that decode, and as many that encode
 _AHEAD = _BEHIND = _WORKERS + 1  # photos decoded before the net needs them, and not yet written
 _LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP fill the memory
 
 
-class Colors(Protocol):
-    """What colors the photos, such as a `Colorizer`."""
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """Which photos of a run are colored, and how their files are read and written."""
 
-    name: str
+    overwrite: bool = False  # what has a good output, too (outputs.py)
+    skip_color: bool = False  # leave photos alone that are in color already
+    max_pixels: int = 100_000_000
+    allow_truncated: bool = False
+    keep_gps: bool = False
+    copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
 
-    @property
-    def rgb(self) -> Callable[..., np.ndarray]:
-        """Color rgb (H,W,3) uint8 -> (H,W,3) uint8; what else it takes is its own affair."""
+    def read(self, source: str | BinaryIO) -> images.Photo:
+        """Read a photo. Raises PhotoError."""
+        pixels, truncated = self.max_pixels, self.allow_truncated
+        return images.read(source, max_pixels=pixels, allow_truncated=truncated)
 
 
-def run(
+AS_USUAL = FileOptions()
+
+
+def color_photos(
     jobs: Iterable[Job | Record | None],
-    load: Callable[[], Colors],
-    *,
-    coloring: Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-    skip_color: bool = False,
-    max_pixels: int = 100_000_000,
-    allow_truncated: bool = False,
-    keep_gps: bool = False,
-    copy_sidecars: bool = False,
+    load: Callable[[], ColorModel],
+    wish: Wish = AS_PREDICTED,
+    files: FileOptions = AS_USUAL,
 ) -> Iterator[Record]:
     """Color every job -> its Record, while the next photos decode and the last ones are encoded.
 
     `load` gives the model. It is called when the first photo needs it and its output folder proved
     writable; one that is not gives one record, and no more jobs. A `None` among the jobs finishes
-    what is on its way. `coloring` is passed on to the model's `rgb`: saturation, hints, seed.
-    `skip_color` leaves photos alone that are in color already. What has a good output is skipped
-    unless `overwrite`: an empty one, and one older than its photo, is made anew (outputs.py). What
-    a photo lacks, its sidecars may say; `copy_sidecars` puts copies of them beside its output
-    (images/sidecars.py).
+    what is on its way. What has a good output is skipped: an empty one, and one older than its
+    photo, is made anew (outputs.py).
     """
-    model: Colors | None = None
+    model: ColorModel | None = None
     ahead = behind = 0  # until the first photo has shown its size
     reading: deque[tuple[Job, Future[images.Photo | Record]]] = deque()
     writing: deque[Future[Record]] = deque()
     with ThreadPoolExecutor(_WORKERS) as reader, ThreadPoolExecutor(_WORKERS) as writer:
-        for job in chain(_pending(jobs, overwrite), [None]):
+        for job in chain(_pending(jobs, files.overwrite), [None]):
             if isinstance(job, Record):
                 yield job
                 continue
             if job is not None:
                 model = model or load()
-                future = reader.submit(_read, job, skip_color, max_pixels, allow_truncated)
-                reading.append((job, future))
+                reading.append((job, reader.submit(_read, job, files)))
             while model is not None and len(reading) > (ahead if job else 0):
                 started, future = reading.popleft()
-                photo = _color(started, future.result(), model, coloring or {})
-                ahead, behind = (0, 0) if _is_large(photo) else (_AHEAD, _BEHIND)
-                beside = partial(sidecars.copy, keep_gps=keep_gps, overwrite=overwrite)
-                more = beside if copy_sidecars else None
-                writing.append(writer.submit(_write, started, photo, model.name, keep_gps, more))
+                colored = _color(started, future.result(), model, wish)
+                ahead, behind = (0, 0) if _is_large(colored) else (_AHEAD, _BEHIND)
+                writing.append(writer.submit(_write, started, colored, files))
             while len(writing) > (behind if job else 0):
                 yield writing.popleft().result()
 
@@ -133,13 +138,10 @@ def _refusal(folder: str) -> Record | None:
         return failure(folder, NotPermitted(str(error)))
 
 
-def _read(
-    job: Job, skip_color: bool, max_pixels: int, allow_truncated: bool
-) -> images.Photo | Record:
+def _read(job: Job, files: FileOptions) -> images.Photo | Record:
     try:
-        photo = images.read(job.source, max_pixels=max_pixels, allow_truncated=allow_truncated)
-        photo = sidecars.add(photo, job.source)
-        if skip_color and in_color(photo.rgb):
+        photo = sidecars.add(files.read(job.source), job.source)
+        if files.skip_color and in_color(photo.rgb):
             return Record(job.source, "ignored", reason="already in color")
         return photo
     except Exception as error:  # whatever it is, the other photos go on
@@ -147,39 +149,36 @@ def _read(
 
 
 def _color(
-    job: Job, photo: images.Photo | Record, model: Colors, coloring: Mapping[str, Any]
-) -> images.Photo | Record:
+    job: Job, photo: images.Photo | Record, model: ColorModel, wish: Wish
+) -> ColoredPhoto | Record:
     if isinstance(photo, Record):
         return photo
     try:
-        return replace(photo, rgb=model.rgb(photo.rgb, **coloring))
+        return color_photo(photo, model, wish)
     except Exception as error:
         return failure(job.source, error)
 
 
-def _write(
-    job: Job,
-    photo: images.Photo | Record,
-    model: str,
-    keep_gps: bool,
-    copy_sidecars: Callable[..., list[str]] | None,
-) -> Record:
-    if isinstance(photo, Record):
-        return photo
+def _write(job: Job, colored: ColoredPhoto | Record, files: FileOptions) -> Record:
+    if isinstance(colored, Record):
+        return colored
+    gps, overwrite = files.keep_gps, files.overwrite
     try:
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        warnings = images.write(
-            photo.rgb, job.dest, like=photo, model=model, keep_gps=keep_gps, source=job.status
-        )
-        if copy_sidecars is not None:
-            warnings += copy_sidecars(job.source, job.dest, model=model)
+        lost = colored.write(job.dest, keep_gps=gps, source=job.status)
+        if files.copy_sidecars:
+            lost += sidecars.copy(
+                job.source, job.dest, model=colored.model, keep_gps=gps, overwrite=overwrite
+            )
     except OSError as error:
         return failure(job.source, write_error(error))
     except Exception as error:
         return failure(job.source, error)
-    warnings = photo.warnings + warnings
-    return Record(job.source, "colored", job.dest, reason=job.redone, warnings=warnings)
+    return Record(job.source, "colored", job.dest, reason=job.redone, warnings=lost)
 
 
-def _is_large(photo: images.Photo | Record) -> bool:
-    return isinstance(photo, images.Photo) and photo.rgb.shape[0] * photo.rgb.shape[1] > _LARGE
+def _is_large(colored: ColoredPhoto | Record) -> bool:
+    if isinstance(colored, Record):
+        return False
+    height, width = colored.photo.rgb.shape[:2]
+    return height * width > _LARGE

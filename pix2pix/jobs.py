@@ -99,7 +99,7 @@ def find(
             tally.photos += isinstance(item, Job)
             tally.records += isinstance(item, Record)
             if isinstance(item, Record) or _in_shard(item, shard):
-                yield from [item] if len(paths) == 1 else finder.claim(item)
+                yield from finder.claim(item)
         if tallies is not None and (tally.passed_over() or tally.empty):
             tallies[path] = tally
 
@@ -123,7 +123,7 @@ class _Finder:
 
     def claim(self, job: Job | Record) -> Iterator[Job | Record]:
         """Pass a job on unless an earlier input has the same output; the same photo comes once."""
-        if isinstance(job, Record):
+        if self.alone or isinstance(job, Record):
             yield job
             return
         dest, source = hash(os.path.abspath(job.dest)), hash(os.path.realpath(job.source))
@@ -139,7 +139,7 @@ class _Finder:
         if is_output(name) and not self.alone:
             return Record(path, "ignored", reason="the output of an earlier run")
         if self.out is None or not self.alone or _is_folder(self.out):
-            dest = output_name(name, format=_format(path) or "PNG")
+            dest = output_name(name, format=_format(path))
             return Job(path, os.path.join(self.out or folder, dest), self.out or folder or ".")
         try:
             _check_file(self.out, path)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from pix2pix import images
 
-_MARK = ".color"  # before the extension of every output
+MARK = ".color"  # before the extension of every output
 _LONGEST = 255  # bytes of a name, on every common file system
 # What the systems that store photos keep beside them, in lower case; hidden names (.@__thumb of
 # QNAP, .Trash-1000 of Linux, ._a.jpg of a Mac) are left aside anyway.
@@ -31,19 +31,20 @@ _CLUTTER = {
 }
 
 
-def output_name(name: str, *, format: str = "PNG") -> str:
+def output_name(name: str, *, format: str | None = None) -> str:
     """Name a photo's output: `scan.tif` -> `scan.color.tif`, `a.gif` -> `a.gif.color.png`.
 
-    The extension stays where its format can be written; a name that tells no format gets the
-    extension of `format`, one of images.READABLE. A name that would get longer than file systems
-    allow is cut, and told from others by a hash of the whole.
+    The extension stays where it is that of the format that is written. The photo's own is `format`,
+    one of images.READABLE, where somebody has looked; else the one that its name tells, or PNG. A
+    name that would get longer than file systems allow is cut, and told from others by a hash of the
+    whole.
     """
     stem, extension = os.path.splitext(name)
-    known = images.EXTENSIONS.get(extension.lower())
-    written, new = images.output_format(SimpleNamespace(format=known or format))
-    if written != known:
+    told = images.EXTENSIONS.get(extension.lower())
+    written, new = images.output_format(SimpleNamespace(format=format or told or "PNG"))
+    if written != told:
         stem, extension = name, new
-    end = _MARK + extension
+    end = MARK + extension
     if len(os.fsencode(stem + end)) <= _LONGEST:
         return stem + end
     end = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}{end}"
@@ -60,7 +61,7 @@ def _cut(text: str, size: int) -> str:
 def is_output(name: str) -> bool:
     """Whether a file's name is that of an output of ours: `*.color.EXT`."""
     stem, extension = os.path.splitext(name)
-    return extension.lower() in images.EXTENSIONS and stem.lower().endswith(_MARK)
+    return extension.lower() in images.EXTENSIONS and stem.lower().endswith(MARK)
 
 
 def is_clutter(name: str) -> bool:

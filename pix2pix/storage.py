@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pix2pix.errors import NoSpace
-
-_LEAST = 64 * 1024  # bytes that a file counts for: a million small ones fill a disk, too
+from pix2pix.limits import FILE_BYTES
 
 
 class Storage:
@@ -22,7 +21,7 @@ class Storage:
         self.most, self.folder = most, folder
         self._promised = self._settled = 0  # bytes, since the start; the difference is on its way
 
-    def check(self, size: int = _LEAST) -> None:
+    def check(self, size: int = FILE_BYTES) -> None:
         """Raise NoSpace unless `size` more bytes have room. For threads: it looks at the disk."""
         settled = self._settled
         self._compare(size, settled, stored_bytes(self.folder()))
@@ -71,7 +70,7 @@ def stored_bytes(folder: Path) -> int:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     else:
-                        total += max(entry.stat(follow_symlinks=False).st_size, _LEAST)
+                        total += max(entry.stat(follow_symlinks=False).st_size, FILE_BYTES)
         except OSError:  # deleted meanwhile
             continue
     return total

@@ -87,14 +87,13 @@ def encoding_of(file: TextIO | None) -> str | None:
 
 def escape(text: str) -> str:
     """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
-    return "".join(
-        c
-        if c.isprintable()
-        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte that is no UTF-8
-        if "\udc80" <= c <= "\udcff"
-        else c.encode("unicode_escape").decode()
-        for c in text
-    )
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def _has(text: str, encoding: str) -> bool:

@@ -12,7 +12,8 @@ def watch(
 ) -> Iterator[Job | Record | None]:
     """Repeat `scan` for ever, every `seconds`: jobs whose file kept size and date since the last.
 
-    Each comes once, and again when its file changes. `None` stands for a pause, see `run`.
+    Each comes once, and again when its file changes. `None` stands for a pause (see
+    `folders.color_photos`).
     """
     last: dict[str, tuple[int, int]] = {}
     given: dict[str, tuple[int, int] | None] = {}

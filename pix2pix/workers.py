@@ -1,11 +1,9 @@
 """Workers: a fixed number of threads that color, behind a queue that says no when it is full.
 
-The service and its page share one `Workers`. Every worker has the net to itself and its own share
-of the cores, so that a photo gets the same bytes under load as alone, and none waits for another
-worker's threads.
+The service and its page share one `Workers`. Every worker has its own share of the cores, so that a
+photo gets the same bytes under load as alone, and none waits for another worker's threads.
 """
 
-import copy
 import os
 import threading
 import time
@@ -18,10 +16,9 @@ import torch
 
 from pix2pix.colorize import Colorizer
 from pix2pix.errors import PhotoError, TookTooLong
+from pix2pix.limits import MOST_WORKERS, QUEUE_PATIENCE
 
 T = TypeVar("T")
-_MOST = 4  # workers by default: at 24 bytes a pixel, one takes up to 1.2 GB for a photo of 50 MP
-_PATIENCE = 0.5  # of a job's deadline; a queue that would take more of it is as good as full
 _here = threading.local()  # .job: what the thread is at
 
 
@@ -76,7 +73,7 @@ def check() -> None:
 
 
 class Workers:
-    """Runs jobs with a colorizer each, `count` at a time, and lets `waiting` more wait.
+    """Runs jobs with the colorizer, `count` at a time, and lets `waiting` more wait.
 
     Close it, or use it as a context manager: it then finishes what runs or waits.
     """
@@ -84,10 +81,10 @@ class Workers:
     def __init__(self, colorizer: Colorizer, *, count: int | None = None, waiting: int = 32):
         """`count` defaults to the number of cores, at most 4; each works on its share of them."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self.count = count or min(cores or 1, _MOST)
+        self.count = count or min(cores or 1, MOST_WORKERS)
         if self.count < 1 or waiting < 0:
             raise ValueError(f"count {count} must be 1 or more, waiting {waiting} 0 or more")
-        self.waiting = waiting
+        self.colorizer, self.waiting = colorizer, waiting
         self.threads = max(1, min(cores or 1, torch.get_num_threads()) // self.count)
         self._queue: deque[_Job[Any]] = deque()
         self._running = 0
@@ -95,8 +92,8 @@ class Workers:
         self._closed = False
         self._change = threading.Condition()
         self._threads = [
-            threading.Thread(target=self._work, args=(own,), name=f"worker-{i}", daemon=True)
-            for i, own in enumerate(_twins(colorizer, self.count))
+            threading.Thread(target=self._work, name=f"worker-{i}", daemon=True)
+            for i in range(self.count)
         ]
         for thread in self._threads:
             thread.start()
@@ -119,7 +116,7 @@ class Workers:
                 raise RuntimeError("the workers are closed")
             expected = (self._seconds or 0) * len(self._queue) / self.count
             full = len(self._queue) - (self.count - self._running) >= self.waiting
-            if full or (deadline is not None and expected > deadline * _PATIENCE):
+            if full or (deadline is not None and expected > deadline * QUEUE_PATIENCE):
                 raise Busy(max(1, min(60, round(expected))))
             self._queue.append(ticket)
             self._change.notify()
@@ -163,7 +160,7 @@ class Workers:
                 if ticket in self._queue:
                     self._queue.remove(ticket)  # type: ignore[arg-type]
 
-    def _work(self, colorizer: Colorizer) -> None:
+    def _work(self) -> None:
         torch.set_num_threads(self.threads)  # of this thread
         while True:
             with self._change:
@@ -174,7 +171,7 @@ class Workers:
                 self._running += 1
             start = time.monotonic()
             try:
-                done = ticket.set_running_or_notify_cancel() and _run(ticket, colorizer)
+                done = ticket.set_running_or_notify_cancel() and _run(ticket, self.colorizer)
             finally:
                 with self._change:
                     self._running -= 1
@@ -202,16 +199,3 @@ def _run(ticket: _Job[Any], colorizer: Colorizer) -> bool:
         return True
     finally:
         _here.job = None
-
-
-def _twins(colorizer: Colorizer, count: int) -> list[Colorizer]:
-    """As many colorizers with the same weights in memory, none of which waits for another.
-
-    One colorizer lets one thread through its net at a time, as dropout's switch is in the modules.
-    """
-    twins = [colorizer]
-    tensors = [*colorizer.generator.parameters(), *colorizer.generator.buffers()]
-    for _ in range(count - 1):
-        generator = copy.deepcopy(colorizer.generator, {id(t): t for t in tensors})
-        twins.append(Colorizer(generator, colorizer.header, str(colorizer.device)))
-    return twins

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -271,50 +271,44 @@ def main(options: dict[str, Any]) -> None:
 
     from pix2pix import serve
     from pix2pix.colorize import Colorizer
+    from pix2pix.serve.app import launch
+    from pix2pix.wish import AS_PREDICTED
 
     torch.set_num_threads(1)
     hold = Path(options["folder"], "hold")
-    plain = Colorizer.rgb
+    plain = Colorizer.color
 
-    def rgb(self, rgb, **how):
+    def color(self, rgb, wish=AS_PREDICTED):
         if rgb.shape[1] == STARVED:
             raise torch.OutOfMemoryError("CUDA out of memory")
         if rgb.shape[1] == BROKEN:
             raise RuntimeError("canary.jpg cannot be colored")
         while rgb.shape[1] == HELD and hold.exists():
             time.sleep(0.01)
-        return plain(self, rgb, **how)
+        return plain(self, rgb, wish)
 
     def load():
         if not options["model"]:
             raise ValueError("nowhere.safetensors: no such file")
         return tiny_colorizer(hints=options["hints"])
 
-    Colorizer.rgb = rgb
-    limits = serve.Limits(**options["limits"])
+    Colorizer.color = color
+    settings = serve.Settings(
+        port=0,
+        workers=1,
+        limits=serve.Limits(**options["limits"]),
+        page=options["page"],
+        compare=False,
+        metrics=options["metrics"],
+        **options["place"],
+    )
     if options["launched"]:
-        launch(load(), limits)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        launch(load(), replace(settings, port=port))  # as app.py does on a Space
         return
     with suppress(KeyboardInterrupt):  # the command line's part
-        serve.run(
-            load,
-            port=0,
-            workers=1,
-            limits=limits,
-            page=options["page"],
-            metrics=options["metrics"],
-            **options["place"],
-        )
-
-
-def launch(colorizer, limits) -> None:
-    """Serve the page as app.py does on a Space."""
-    from pix2pix.serve import app, hosts
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    known = hosts.Hosts.of("127.0.0.1")
-    app._launch(colorizer, None, host="127.0.0.1", port=port, hosts=known, limits=limits)
+        serve.run_service(load, settings)
 
 
 if __name__ == "__main__":

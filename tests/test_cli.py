@@ -104,16 +104,16 @@ def test_hints_and_takes_reach_the_colorizer(weights, tmp_path, monkeypatch):
 
     source, told = photo(tmp_path / "a.png"), []
 
-    def rgb(self, rgb, **coloring):
-        told.append(coloring)
+    def color(self, rgb, wish):
+        told.append(wish)
         return rgb
 
-    monkeypatch.setattr(Colorizer, "rgb", rgb)
+    monkeypatch.setattr(Colorizer, "color", color)
     assert colorize(weights, source, "--hint", "3,4,#ff0080", "--hint", "5,6,000000") == 0
-    assert told[0]["hints"] == [(3, 4, (255, 0, 128)), (5, 6, (0, 0, 0))]
-    assert told[0]["seed"] is None
+    assert told[0].hints == [(3, 4, (255, 0, 128)), (5, 6, (0, 0, 0))]
+    assert told[0].seed is None
     assert colorize(weights, source, "--overwrite", "--take", "2") == 0
-    assert told[1]["seed"] == 2 and told[1]["hints"] == []
+    assert told[1].seed == 2 and told[1].hints == []
 
 
 def test_a_net_without_hints_is_one_line(weights, tmp_path, capsys):
@@ -685,9 +685,9 @@ def test_serve_says_what_a_place_looks_like(option, reason, capsys):
 def test_serve_passes_on_where_it_is(monkeypatch):
     from pix2pix import serve
 
-    taken = {}
-    monkeypatch.setattr(serve, "run", lambda load, **options: taken.update(options))
+    taken = []
+    monkeypatch.setattr(serve, "run_service", lambda load, settings: taken.append(settings))
     asked = ["--root-path", "/photos/", "--cors", "https://A.org", "--cors", "http://b.org:8080"]
     assert cli.main(["serve", *asked]) == 0
-    assert taken["root_path"] == "/photos"
-    assert taken["cors"] == ["https://a.org", "http://b.org:8080"]
+    assert taken[0].root_path == "/photos"
+    assert taken[0].cors == ["https://a.org", "http://b.org:8080"]

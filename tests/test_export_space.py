@@ -165,7 +165,7 @@ def test_space_runs_as_it_stands(
     expected = colorizer.rgb(photo.rgb)
     assert np.ptp(expected.astype(int), axis=2).mean() > 10
     assert np.abs(colored.rgb.astype(int) - expected).max() <= 2
-    assert "lent for 30 rgb" in log.read_text()  # each photo borrows the GPU
+    assert "lent for 30 color" in log.read_text()  # each photo borrows the GPU
 
 
 def test_readme_snippet(

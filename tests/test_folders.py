@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from pix2pix import folders, images, jobs, watch
+from pix2pix.wish import Wish
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (32, 1, 1)).repeat(
     3, 2
@@ -47,7 +48,7 @@ class Tint:
     def __init__(self) -> None:
         self.colored = 0
 
-    def rgb(self, rgb: np.ndarray) -> np.ndarray:
+    def color(self, rgb: np.ndarray, wish: Wish) -> np.ndarray:
         self.colored += 1
         return np.full_like(rgb, (200, 100, 50))
 
@@ -63,7 +64,8 @@ def color(*inputs: str | Path, model: Tint | None = None, **options) -> list[job
     finding = {k: options.pop(k) for k in ("every_file", "follow", "shard") if k in options}
     out = options.pop("out", None)
     found = jobs.find(map(str, inputs), out=out and str(out), **finding)
-    records = list(folders.run(found, lambda: model or Tint(), **options))
+    handling = folders.FileOptions(**options)
+    records = list(folders.color_photos(found, lambda: model or Tint(), files=handling))
     return sorted(records, key=lambda record: record.path)
 
 
@@ -219,7 +221,9 @@ def test_existing_outputs_are_skipped_unless_overwrite(tmp_path):
 def test_a_run_with_nothing_to_do_loads_no_model(tmp_path):
     photo(tmp_path / "a.png")
     color(tmp_path)
-    assert [r.status for r in folders.run(jobs.find([str(tmp_path)]), lambda: 1 / 0)] == ["skipped"]
+    assert [r.status for r in folders.color_photos(jobs.find([str(tmp_path)]), lambda: 1 / 0)] == [
+        "skipped"
+    ]
 
 
 @pytest.mark.parametrize("way", ["path", "symlink", "hardlink"])
@@ -363,7 +367,7 @@ def test_a_read_only_output_folder_is_one_error_before_the_model_loads(unprivile
         readonly.mkdir(exist_ok=True)
         readonly.chmod(0o500)
         found = jobs.find([str(unprivileged / "in")], out=out and str(out))
-        (record,) = folders.run(found, lambda: 1 / 0)
+        (record,) = folders.color_photos(found, lambda: 1 / 0)
         assert (record.path, record.code) == (str(readonly), "permission")
         readonly.chmod(0o700)
 
@@ -412,7 +416,7 @@ def test_a_file_deleted_before_it_is_read_is_unreadable(tmp_path):
         photo(tmp_path / f"{name}.png")
     found = list(jobs.find([str(tmp_path)]))
     (tmp_path / "b.png").unlink()
-    records = sorted(folders.run(found, Tint), key=lambda r: r.path)
+    records = sorted(folders.color_photos(found, Tint), key=lambda r: r.path)
     assert outcomes(records) == [
         ("a.png", "colored"),
         ("b.png", "unreadable"),
@@ -427,11 +431,11 @@ def test_one_bad_file_never_stops_a_run(tmp_path):
     (tmp_path / "c.png").write_text("no picture at all")
 
     class Fragile(Tint):
-        def rgb(self, rgb):
+        def color(self, rgb, wish):
             if self.colored == 0:
                 self.colored += 1
                 raise RuntimeError("out of memory\nand more")
-            return super().rgb(rgb)
+            return super().color(rgb, wish)
 
     records = color(tmp_path, model=Fragile())
     codes = sorted(r.code or r.status for r in records)
@@ -491,7 +495,7 @@ def test_decoding_coloring_and_encoding_overlap(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "read", slowly(read))
     monkeypatch.setattr(images, "write", slowly(write))
     model = Tint()
-    model.rgb = slowly(model.rgb)
+    model.color = slowly(model.color)
     start = time.monotonic()
     color(tmp_path, model=model)
     assert time.monotonic() - start < 0.75 * 3 * 8 * pause
@@ -524,7 +528,7 @@ def test_large_photos_are_not_held_ahead(tmp_path, monkeypatch):
 def test_watch_and_run_together(tmp_path):
     photo(tmp_path / "a.png")
     events = watch.watch(lambda: jobs.find([str(tmp_path)]), seconds=0)
-    records = folders.run(events, Tint)
+    records = folders.color_photos(events, Tint)
     assert next(records).status == "colored"  # not held back until more photos come
     assert_colored(tmp_path / "a.color.png")
     records.close()

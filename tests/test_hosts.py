@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from pix2pix import cli, serve
+from pix2pix.limits import Limits
 from pix2pix.serve.edge import Edge
 from pix2pix.serve.hosts import Hosts, same_origin, stranger
-from pix2pix.serve.limits import Limits
-from pix2pix.serve.logs import Figures
+from pix2pix.serve.logs import Metrics
 
 pytest_plugins = ["attacked"]
 
@@ -134,12 +134,12 @@ def test_a_name_that_is_none_is_refused(name: str, capsys: pytest.CaptureFixture
 
 
 def test_the_command_line_hands_on_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict = {}
-    monkeypatch.setattr(serve, "run", lambda load, **options: seen.update(options))
+    seen: list[serve.Settings] = []
+    monkeypatch.setattr(serve, "run_service", lambda load, settings: seen.append(settings))
     assert cli.main(["serve"]) == 0
-    assert (seen["allow_hosts"], seen["metrics"]) == ((), False)
+    assert (seen[0].allow_hosts, seen[0].metrics) == ((), False)
     assert cli.main(["serve", "--allow-host", "a.example", "--allow-host", "b", "--metrics"]) == 0
-    assert (list(seen["allow_hosts"]), seen["metrics"]) == (["a.example", "b"], True)
+    assert (list(seen[1].allow_hosts), seen[1].metrics) == (["a.example", "b"], True)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def behind() -> tuple[TestClient, list[dict[str, str]]]:
         seen.append(dict(Headers(scope=scope)))
         await PlainTextResponse("figures")(scope, receive, send)
 
-    edge = Edge(app, limits=Limits(), figures=Figures(None))
+    edge = Edge(app, limits=Limits(), metrics=Metrics(None))
     return TestClient(edge, base_url="http://localhost"), seen
 
 
@@ -211,5 +211,5 @@ def test_the_page_behind_the_edge_sees_no_origin_and_no_address(behind) -> None:
 def test_the_edge_shows_figures_where_asked_for(behind) -> None:
     client, seen = behind
     assert client.get("/metrics").status_code == 404 and not seen
-    client.app.metrics = True
+    client.app.show_metrics = True
     assert client.get("/metrics").text == "figures"

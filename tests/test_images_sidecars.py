@@ -40,10 +40,11 @@ def colored(path: Path, **options: object) -> tuple[str, list[str]]:
     class Tint:
         name = "tint"
 
-        def rgb(self, rgb: np.ndarray, **_: object) -> np.ndarray:
+        def color(self, rgb: np.ndarray, wish: object) -> np.ndarray:
             return rgb
 
-    (record,) = folders.run(jobs.find([str(path)]), Tint, **options)
+    files = folders.FileOptions(**options)
+    (record,) = folders.color_photos(jobs.find([str(path)]), Tint, files=files)
     assert record.status == "colored" and record.output is not None, record.reason
     return (read(record.output).xmp or b"").decode(), record.warnings
 

@@ -25,8 +25,9 @@ from skimage import data
 
 from pix2pix import errors, images, page
 from pix2pix.color import rgb_to_lab
+from pix2pix.colored import ColoredPhoto
 from pix2pix.colorize import Colorizer
-from pix2pix.page.coloring import Coloring, download_name
+from pix2pix.page.coloring import Coloring
 from pix2pix.page.handlers import Handlers
 from pix2pix.page.script import REFUSALS
 from pix2pix.page.upload import make_upload
@@ -276,17 +277,17 @@ def test_upload_fetches_no_address() -> None:
 )
 def test_download_name(name: str, format: str, expected: str) -> None:
     photo = images.Photo(rgb=np.zeros((1, 1, 3), np.uint8), alpha=None, format=format)
-    assert download_name(name, photo) == expected
+    assert ColoredPhoto(photo, model="tiny").file_name(Path("sent", name)) == expected
 
 
 def test_download_that_fails_is_not_offered(colorizer: Colorizer, tmp_path: Path) -> None:
     handlers = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6))
     photo = tmp_path / "scan.png"
     photo.write_bytes(a_photo("PNG"))
-    *_, (opened, *_, ready) = handlers.open(str(photo), 1.0)
+    *_, (opened, *_, ready) = handlers.open(str(photo), None, 1.0)
     assert ready["interactive"] is True
     photo.unlink()
-    steps = handlers.color(opened, 0.5)
+    steps = handlers.color(opened, None, None, 0.5)
     assert next(steps)[-1]["interactive"] is False
     assert next(steps)[-1] == gr.update(label="Download", interactive=False)
     with pytest.raises(gr.Error, match="could not be opened"):
@@ -297,14 +298,14 @@ def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: 
     handlers = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6))
     photo = tmp_path / "scan.png"
     photo.write_bytes(a_photo("PNG"))
-    slow = handlers.open(str(photo), 1.0)
+    slow = handlers.open(str(photo), None, 1.0)
     opened, *_, pair, _ = next(slow)
     assert len(pair["value"]) == 2
-    *_, (second, *_) = handlers.open(str(photo), 1.0, opened)  # the next photo came meanwhile
+    *_, (second, *_) = handlers.open(str(photo), opened, 1.0)  # the next photo came meanwhile
     assert list(slow)[-1] == (gr.skip(),) * 9
-    slow = handlers.color(second, 0.5)
+    slow = handlers.color(second, None, None, 0.5)
     next(slow)
-    list(handlers.color(second, 0.7))
+    list(handlers.color(second, None, None, 0.7))
     assert list(slow)[-1] == (gr.skip(), gr.skip())
 
 
@@ -338,7 +339,7 @@ def test_files_go_after_an_hour(colorizer: Colorizer, tmp_path: Path, monkeypatc
     photo = tmp_path / "scan.png"
     photo.write_bytes(a_photo("PNG"))
     own = set((tmp_path / "cache").rglob("*.*"))  # the samples
-    *_, (opened, *_) = handlers.open(str(photo), 1.0)
+    *_, (opened, *_) = handlers.open(str(photo), None, 1.0)
     made = set((tmp_path / "cache").rglob("*.*")) - own
     assert len(made) == 3 and Path(opened.before) in made
     delete_files_created_by_app(built, age)

@@ -14,9 +14,10 @@ from skimage import data
 
 from pix2pix import images
 from pix2pix.colorize import Colorizer
+from pix2pix.limits import PAGE_PHOTOS as MOST
 from pix2pix.page import MESSAGES, build_page
 from pix2pix.page.coloring import DEADLINE, Coloring
-from pix2pix.page.many import MOST, ManyHandler
+from pix2pix.page.many import ManyHandler
 from pix2pix.page.photo import Handlers
 from pix2pix.page.words import BUSY
 from pix2pix.workers import Busy, Late, Workers
@@ -66,23 +67,23 @@ def last(steps):
 def test_page_colors_through_the_workers(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:
     with Workers(colorizer, count=2) as workers:
         do = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6, workers))
-        opened, *_, download = last(do.open(photo, 1.0))
+        opened, *_, download = last(do.open(photo, None, 1.0))
     expected = colorizer.rgb(images.read(photo).rgb)
     assert (images.read(download["value"]).rgb == expected).all()
     pool = Pool(colorizer)
     do = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6, pool))
-    last(do.open(photo, 1.0))
-    do.takes(opened, 1.0)
+    last(do.open(photo, None, 1.0))
+    do.takes(opened, None, 1.0)
     assert pool.deadlines == [DEADLINE] * 3  # the picture, the download, the takes
 
 
 def test_full_queue_and_late_job_are_told(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:
     busy = Coloring(colorizer, tmp_path, 10**6, Pool(colorizer, full=np.inf))
     with pytest.raises(gr.Error, match=BUSY):
-        next(Handlers(busy).open(photo, 1.0))
+        next(Handlers(busy).open(photo, None, 1.0))
     late = Coloring(colorizer, tmp_path, 10**6, Pool(colorizer, error=Late("", started=False)))
     with pytest.raises(gr.Error, match=MESSAGES["timeout"]):
-        next(Handlers(late).open(photo, 1.0))
+        next(Handlers(late).open(photo, None, 1.0))
 
 
 def test_workers_of_the_page_run_side_by_side(colorizer: Colorizer) -> None:

@@ -319,7 +319,7 @@ def handlers(colorizer: Colorizer, tmp_path: Path) -> Handlers:
 def opened(handlers: Handlers, tmp_path: Path) -> Opened:
     photo = tmp_path / "cat.png"
     photo.write_bytes(a_photo(2000, 1500))
-    *_, (found, *_) = handlers.open(str(photo), 1.0)
+    *_, (found, *_) = handlers.open(str(photo), None, 1.0)
     return found
 
 
@@ -332,9 +332,9 @@ def test_hints_are_scaled_to_the_full_size(
 ) -> None:
     assert opened.rgb.shape == (1200, 1600, 3)
     painted = touches(opened, "0.25,0.5,#ff0000")
-    pair, _ = handlers.touch(opened, 1.0, None, painted)
+    pair, _ = handlers.touch(opened, None, painted, 1.0)
     small = images.read(pair["value"][1]).rgb.astype(int)
-    *_, ready = handlers.write(opened, 1.0, None, painted)
+    *_, ready = handlers.write(opened, None, painted, 1.0)
     full = images.read(a_photo(2000, 1500)).rgb
     expected = colorizer.rgb(full, hints=[(500, 750, RED)])
     assert (images.read(ready["value"]).rgb == expected).all()
@@ -360,35 +360,35 @@ def test_what_the_script_never_sends_is_refused(
     if text.startswith("BEFORE "):
         text = touches(opened, text[7:])
     with pytest.raises(gr.Error, match=page.MESSAGES["hint"]):
-        handlers.touch(opened, 1.0, None, text)
+        handlers.touch(opened, None, text, 1.0)
 
 
 def test_what_was_painted_on_another_photo_is_left_out(
     handlers: Handlers, opened: Opened, colorizer: Colorizer
 ) -> None:
     other = json.dumps({"photo": "/file=/tmp/x/before.jpg", "turn": 7, "hints": ["0,0,#ff0000"]})
-    pair, _ = handlers.touch(opened, 1.0, None, other)
+    pair, _ = handlers.touch(opened, None, other, 1.0)
     rgb = images.read(pair["value"][1]).rgb.astype(int)
     assert np.abs(rgb - colorizer.rgb(opened.rgb)).mean() < 1
 
 
 def test_late_answers_are_dropped(handlers: Handlers, opened: Opened) -> None:
     first, second = touches(opened, "0.1,0.1,#ff0000"), touches(opened, turn=2)
-    slow = handlers.color(opened, 0.5, None, first)
+    slow = handlers.color(opened, None, first, 0.5)
     next(slow)  # its pictures are shown, its file is on the way
-    handlers.touch(opened, 0.5, None, second)
+    handlers.touch(opened, None, second, 0.5)
     assert list(slow) == [(gr.skip(), gr.skip())]  # said last, so that nothing old is repeated
     # a color strength from before the second touch colors what is painted now
-    pair, _ = next(handlers.color(opened, 1.5, None, first))
+    pair, _ = next(handlers.color(opened, None, first, 1.5))
     assert opened.wish and opened.wish.hints == ()
-    assert list(handlers.write(opened, 0.5, None, second)) == [gr.skip()]
+    assert list(handlers.write(opened, None, second, 0.5)) == [gr.skip()]
 
 
 def test_a_touch_is_quick(handlers: Handlers, opened: Opened) -> None:
     many = [f"{0.1 + 0.0025 * i:.4f},0.5,#ff0000" for i in range(300)]
-    handlers.touch(opened, 1.0, None, touches(opened, *many))
+    handlers.touch(opened, None, touches(opened, *many), 1.0)
     start = time.process_time()  # of the work, whatever else the machine is at
-    handlers.touch(opened, 1.0, None, touches(opened, *many, turn=2))
+    handlers.touch(opened, None, touches(opened, *many, turn=2), 1.0)
     assert time.process_time() - start < 1.5  # 0.5 s on a server's core
 
 

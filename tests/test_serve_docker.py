@@ -132,12 +132,12 @@ def test_the_extras_that_it_installs_exist() -> None:
 def test_the_command_line_takes_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     from pix2pix import cli, serve
 
-    seen = {}
-    monkeypatch.setattr(serve, "run", lambda load, **options: seen.update(options))
+    seen = []
+    monkeypatch.setattr(serve, "run_service", lambda load, settings: seen.append(settings))
     command = json.loads(steps("serve", "CMD")[-1])
     assert command[0] == "pix2pix" and cli.main(command[1:]) == 0
     (port,) = steps("serve", "EXPOSE")
-    assert seen["host"] == "0.0.0.0" and seen["port"] == int(port)
+    assert seen[0].host == "0.0.0.0" and seen[0].port == int(port)
     assert f":{port}/readyz" in steps("serve", "HEALTHCHECK")[0]
 
 

@@ -8,6 +8,7 @@ import pytest
 from bad_inputs import jpegs, pictures
 
 from pix2pix.serve.api import _as_header, _color
+from pix2pix.wish import Wish
 
 
 class Tint:
@@ -15,15 +16,13 @@ class Tint:
 
     name = "tint"
 
-    def rgb(self, rgb: np.ndarray, **_: object) -> np.ndarray:
+    def color(self, rgb: np.ndarray, wish: Wish) -> np.ndarray:
         return rgb
 
 
 def color(data: bytes, format: str | None = None) -> tuple[bytes, str, list[str]]:
     colorizer = cast(Any, Tint())
-    return _color(
-        colorizer, data=data, saturation=1, hints=[], seed=None, format=format, max_pixels=10**6
-    )
+    return _color(colorizer, data=data, wish=Wish(), format=format, max_pixels=10**6)
 
 
 def test_what_writing_loses_is_told():

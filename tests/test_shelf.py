@@ -89,7 +89,7 @@ def test_names_are_forgotten_in_time(shelf: Shelf, monkeypatch: pytest.MonkeyPat
 
 
 def test_it_holds_so_many_and_no_more(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelves, "_MOST", 2)
+    monkeypatch.setattr(shelves, "SENT_FILES", 2)
     shelf.put(SENT, "")
     assert not shelf.full
     shelf.put(SENT, "")

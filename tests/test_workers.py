@@ -86,20 +86,37 @@ def test_as_many_run_at_once_as_there_are_workers() -> None:
         assert sorted([*(f.result(_PATIENCE) for f in futures)])[0] >= 0
 
 
-def test_workers_share_weights_but_not_the_net_and_agree() -> None:
-    together = threading.Barrier(2)
+def test_workers_are_in_the_net_at_the_same_time_and_agree() -> None:
+    colorizer, together = tiny_colorizer(), threading.Barrier(2)
     rgb = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+    expected = colorizer.rgb(rgb)
+
+    def meet(net: object, inputs: object) -> None:
+        together.wait(_PATIENCE)
+
+    colorizer.generator.register_forward_pre_hook(meet)
 
     def color(colorizer):
-        together.wait(_PATIENCE)  # so that both workers are at it
         return colorizer, colorizer.rgb(rgb), torch.get_num_threads()
 
-    with Workers(tiny_colorizer(), count=2) as two:
+    with Workers(colorizer, count=2) as two:
         (a, x, m), (b, y, n) = (f.result(_PATIENCE) for f in [two.submit(color), two.submit(color)])
-    assert a.generator is not b.generator and a._lock is not b._lock
-    pairs = zip(a.generator.parameters(), b.generator.parameters(), strict=True)
+    assert a is b is colorizer
+    pairs = zip(a.generator.parameters(), a._lively.parameters(), strict=True)
     assert all(p.data_ptr() == q.data_ptr() for p, q in pairs)
-    assert (x == y).all() and m == n == two.threads
+    assert (x == y).all() and (x == expected).all() and m == n == two.threads
+
+
+def test_a_variant_is_that_of_its_seed_whatever_runs_beside_it() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+    expected = [tiny_colorizer().rgb(rgb, seed=seed) for seed in range(4)]
+    assert len({variant.tobytes() for variant in expected}) == 4
+    colorizer = tiny_colorizer()
+    colorizer.generator.register_forward_pre_hook(lambda *_: time.sleep(0.05))
+    with Workers(colorizer, count=4) as four:
+        futures = [four.submit(lambda c, seed=seed: c.rgb(rgb, seed=seed)) for seed in range(4)]
+        variants = [future.result(_PATIENCE) for future in futures]
+    assert all((x == y).all() for x, y in zip(variants, expected, strict=True))
 
 
 def test_a_canceled_job_leaves_the_queue_at_once(one: Workers, gate: Gate) -> None:

@@ -12,11 +12,16 @@ from tqdm import tqdm
 
 from pix2pix import images
 from pix2pix.errors import DataError, PhotoError
-from pix2pix.evaluate.result import Skipped
-from pix2pix.names import is_clutter, is_photo
+from pix2pix.evaluate.result import (
+    Skipped,
+)
+from pix2pix.names import (
+    MARK,
+    is_clutter,
+    is_photo,
+)
 
 _BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
-_MARK = ".color"  # at the end of the names that `pix2pix colorize` gives
 
 
 @dataclass
@@ -130,7 +135,7 @@ class OtherResults:
 
     def _read(self, path: str, shape: tuple[int, int]) -> np.ndarray | None:
         stem = Path(path).with_suffix("").as_posix()
-        file = self._files.get(stem) or self._files.get(stem + _MARK)
+        file = self._files.get(stem) or self._files.get(stem + MARK)
         if file is None:
             self._miss(path, "missing", f"no picture of that name in {self.folder}")
             return None

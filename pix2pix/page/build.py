@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from pix2pix.limits import PAGE_AT_ONCE, PAGE_KEPT, PAGE_QUEUE, PAGE_SWEEP, Limits
 from pix2pix.page.about import about_tab
-from pix2pix.page.coloring import Coloring, Wish, Workers
+from pix2pix.page.coloring import Coloring
 from pix2pix.page.many import many_tab
-from pix2pix.page.photo import KEPT, photo_tab
+from pix2pix.page.photo import photo_tab
 from pix2pix.page.shelf import Shelf
 from pix2pix.page.upload import make_upload
+from pix2pix.wish import Wish
+from pix2pix.workers import Workers
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
 
 _RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 SAMPLES = _RESOURCES / "samples"
-_EVERY = 600  # [s] between two looks for files that are to be deleted
 
 
 def new_shelf() -> Shelf:
     """A shelf for the folder into which Gradio puts what visitors send."""
-    return Shelf(Path(get_upload_folder()), KEPT + _EVERY)
+    return Shelf(Path(get_upload_folder()), PAGE_KEPT + PAGE_SWEEP)
 
 
 def build_page(
@@ -32,7 +34,7 @@ def build_page(
     workers: Workers | None = None,
     *,
     course: "Colorizer | None" = None,
-    max_pixels: int = 50_000_000,
+    max_pixels: int = Limits.max_pixels,
     samples: Path = SAMPLES,
     shelf: Shelf | None = None,
     check_room: Callable[[], None] = lambda: None,
@@ -48,13 +50,13 @@ def build_page(
     """
     shelf = shelf or new_shelf()
     with gr.Blocks(
-        title="Pix2PixColor", delete_cache=(_EVERY, KEPT), analytics_enabled=False
+        title="Pix2PixColor", delete_cache=(PAGE_SWEEP, PAGE_KEPT), analytics_enabled=False
     ) as page:
         # in turn without workers; with them, their queue is the limit
-        turns: dict[str, Any] = {"concurrency_limit": 1 if workers is None else 16}
+        turns: dict[str, Any] = {"concurrency_limit": 1 if workers is None else PAGE_AT_ONCE}
         own = turns | {"api_visibility": "private"}  # the page's own calls are no public interface
         coloring = Coloring(colorizer, shelf.folder, max_pixels, workers, course, check_room)
-        page.temp_file_sets.append(coloring.files)  # also those that no visitor came to see
+        page.temp_file_sets.append(coloring.files)  # gradio deletes them in time, seen or not
         with gr.Column(elem_id="page"), gr.Tabs():
             with gr.Tab("One photo"):
                 photo_tab(coloring, shelf, samples, own | {"concurrency_id": "photo"})
@@ -65,7 +67,7 @@ def build_page(
         _for_programs(coloring, shelf, turns | {"concurrency_id": "programs"})
     # else Gradio checks no path that a call names; only its own launch() says so by itself (6.31)
     page.has_launched = True
-    return page.queue(max_size=32, default_concurrency_limit=1)
+    return page.queue(max_size=PAGE_QUEUE, default_concurrency_limit=1)
 
 
 def _for_programs(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
@@ -75,7 +77,7 @@ def _for_programs(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> No
     colored = gr.File(label="Photo in color", visible=False)
 
     def colorize(path: str, saturation: float) -> str:
-        return coloring.ask(lambda c: coloring.save(c, path, wish=Wish(saturation)))
+        return coloring.ask(lambda c: coloring.save(c, path, Wish(saturation)))
 
     gr.Button(visible=False).click(
         colorize, [file, saturation], colored, api_name="colorize", **event

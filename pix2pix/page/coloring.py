@@ -4,56 +4,32 @@ Everything that takes time goes through `Coloring.run`: to a pool of workers whe
 else in turn. Files go to gradio's own folder, which it empties after an hour.
 """
 
-import os
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
 from pix2pix import images
+from pix2pix.colored import color_photo
 from pix2pix.hints import Hint
+from pix2pix.limits import PAGE_HELD_PIXELS, Limits
 from pix2pix.page.words import BUSY, plain_words
-from pix2pix.workers import Busy
+from pix2pix.wish import Wish
+from pix2pix.workers import Busy, Workers
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer
 
 PREVIEW_SIDE = 1600  # [px] of the pictures on the page; the download has every pixel
-DEADLINE = 30  # [s] for one job of a visitor
-_KEEP = 16_000_000  # [px]; a larger photo is read twice rather than kept until it is saved
+DEADLINE = Limits.process  # [s] for one job of a visitor
 
 T = TypeVar("T")
-
-
-class Workers(Protocol):
-    """A pool that colors, such as `pix2pix.workers.Workers`."""
-
-    def submit(self, job: "Callable[[Colorizer], T]", *, deadline: float) -> "Future[T]":
-        """Run `job` on a Colorizer of the pool. Raises Busy when its queue is full."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How a photo is to be colored, at whatever size."""
-
-    saturation: float = 1.0
-    seed: int | None = None
-    hints: tuple[Hint, ...] = ()  # x and y as fractions of width and height, in [0, 1)
-
-    def at(self, height: int, width: int) -> dict[str, Any]:
-        """What `Colorizer.rgb` takes, for a picture of this size."""
-        return {
-            "saturation": self.saturation,
-            "seed": self.seed,
-            "hints": [(x * width, y * height, color) for x, y, color in self.hints],
-        }
 
 
 @dataclass
@@ -64,7 +40,8 @@ class Opened:
     before: str  # path of the small picture that the page shows
     rgb: np.ndarray  # (h, w, 3) uint8, of that picture
     photo: images.Photo | None = None  # every pixel, until the first download is written
-    wish: Wish | None = None  # the visitor's last; answers to an earlier one come too late
+    wish: Wish | None = None  # the visitor's last, its hints as fractions of the sides; answers
+    # to an earlier one come too late
     hints: tuple[Hint, ...] = ()  # as painted last, in the turn of the page's script
     turn: int = 0
 
@@ -111,7 +88,7 @@ class Coloring:
         photo = self.read(path)
         small = _flat(photo)
         small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        few = photo.rgb.shape[0] * photo.rgb.shape[1] <= _KEEP
+        few = photo.rgb.shape[0] * photo.rgb.shape[1] <= PAGE_HELD_PIXELS
         before = self.preview(small, "before")
         return Opened(path, before, np.asarray(small), photo if few else None)
 
@@ -122,22 +99,22 @@ class Coloring:
         image.save(path, quality=95, subsampling=0)
         return str(path)
 
+    def color(self, colorizer: "Colorizer", opened: Opened, wish: Wish) -> str:
+        """Color the small picture -> its path."""
+        rgb = colorizer.color(opened.rgb, wish.at(*opened.rgb.shape[:2]))
+        return self.preview(rgb, "after")
+
     def save(
-        self,
-        colorizer: "Colorizer",
-        source: str,
-        *,
-        photo: images.Photo | None = None,
-        wish: Wish,
+        self, colorizer: "Colorizer", source: str, wish: Wish, photo: images.Photo | None = None
     ) -> str:
         """Write the colored file: every pixel, its own format, its metadata without GPS.
 
         `photo` is the source where it was read already. Raises PhotoError.
         """
         photo = photo or self.read(source)
-        rgb = colorizer.rgb(photo.rgb, **wish.at(*photo.rgb.shape[:2]))
-        path = self.new(download_name(Path(source).name, photo))
-        images.write(rgb, path, like=photo, model=colorizer.name)
+        colored = color_photo(photo, colorizer, wish.at(*photo.rgb.shape[:2]))
+        path = self.new(colored.file_name(source))
+        colored.write(path)
         return str(path)
 
     def new(self, name: str) -> Path:
@@ -147,15 +124,6 @@ class Coloring:
         folder.mkdir(parents=True)
         self.files.add(str(folder / name))
         return folder / name
-
-
-def download_name(name: str, photo: images.Photo) -> str:
-    """`scan.tif` -> `scan.color.tif`; `a.gif` cannot hold the colors -> `a.gif.color.png`."""
-    stem, suffix = os.path.splitext(name)
-    written, extension = images.output_format(photo)
-    if images.EXTENSIONS.get(suffix.lower()) == written:
-        return f"{stem}.color{suffix}"
-    return f"{name}.color{extension}"
 
 
 def _flat(photo: images.Photo) -> Image.Image:

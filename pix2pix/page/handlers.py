@@ -2,45 +2,66 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from pix2pix.errors import BadHint
 from pix2pix.hints import Hint, parse
-from pix2pix.page.coloring import Coloring, Opened, Wish
+from pix2pix.images import Photo
+from pix2pix.page.coloring import Coloring, Opened
 from pix2pix.page.unsure import unsure_picture
 from pix2pix.page.words import MESSAGES
-from pix2pix.show.templates import render
+from pix2pix.show.templates import (
+    render,
+)
+from pix2pix.wish import (
+    Wish,
+)
 from pix2pix.workers import check
+
+if TYPE_CHECKING:
+    from pix2pix.colorize import Colorizer
+
+Update = dict[str, Any]
+"""What a component becomes: `gr.update` or `gr.skip`."""
+Pair = tuple[str, str]
+"""Paths of two pictures, side by side."""
 
 TAKES = (1, 2, 3)  # seeds
 
+SLIDERS: dict[str, dict[str, Any]] = {
+    "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05}
+}
+"""The page's sliders, as gr.Slider takes them, by the field of a `Wish` that each sets."""
+
 
 class Handlers:
-    """What happens on a click. `touches` is the painted colors as the page's script sends them.
+    """What happens on a click.
 
-    A slower answer that is no longer what the visitor asked for last is dropped: `Opened.wish`.
-    It ends by saying nothing.
+    `touches` is the painted colors as the page's script sends them, `sliders` the values of
+    SLIDERS. A slower answer that is no longer what the visitor asked for last is dropped:
+    `Opened.wish`. It ends by saying nothing.
     """
 
     def __init__(self, coloring: Coloring):
         self.coloring = coloring
 
     def open(
-        self, path: str | list[str], saturation: float, last: Opened | None = None
+        self, path: str | list[str], last: Opened | None, *sliders: float
     ) -> Iterator[tuple[Any, ...]]:
         """A file -> the photo's state, the controls, both pictures; then the download."""
         path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
         hidden, shown = gr.update(visible=False), gr.update(visible=True)
-        wish = Wish(saturation)
+        wish = _wish(*sliders)
 
-        def first(colorizer: Any) -> tuple[Opened, str]:
+        def first(colorizer: "Colorizer") -> tuple[Opened, str]:
             opened = self.coloring.open(path)
             check()
-            return opened, self._after(colorizer, opened, wish)
+            return opened, self.coloring.color(colorizer, opened, wish)
 
         opened, after = self.coloring.ask(first)
         if last is not None:
@@ -52,35 +73,31 @@ class Handlers:
             yield said if opened.wish == wish else (gr.skip(),) * len(said)
 
     def color(
-        self,
-        opened: Opened | None,
-        saturation: float,
-        seed: int | None = None,
-        touches: str | None = None,
-    ) -> Iterator[tuple[Any, Any]]:
-        """Both pictures at a saturation; then the download of that saturation."""
+        self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
+    ) -> Iterator[tuple[Update, Update]]:
+        """Both pictures as the sliders say; then the download of that."""
         opened = _still_there(opened)
-        wish = opened.wish = _wish(opened, saturation, seed, touches)
-        after = self.coloring.ask(lambda c: self._after(c, opened, wish))
+        wish = opened.wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish))
         yield from self._both(opened, after, wish)
 
     def touch(
-        self, opened: Opened | None, saturation: float, seed: int | None, touches: str
-    ) -> tuple[Any, Any]:
+        self, opened: Opened | None, seed: int | None, touches: str, *sliders: float
+    ) -> tuple[Update, Update]:
         """Both pictures after a dot or a stroke; the download waits for `write`."""
         opened = _still_there(opened)
-        wish = opened.wish = _wish(opened, saturation, seed, touches)
-        after = self.coloring.ask(lambda c: self._after(c, opened, wish), quick=True)
+        wish = opened.wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish), quick=True)
         if opened.wish != wish:
             return gr.skip(), gr.skip()
         return _pair(opened, after), _WAIT
 
     def write(
-        self, opened: Opened | None, saturation: float, seed: int | None, touches: str
-    ) -> Iterator[Any]:
+        self, opened: Opened | None, seed: int | None, touches: str, *sliders: float
+    ) -> Iterator[Update]:
         """The download of what was painted, once the visitor pauses."""
         opened = _still_there(opened)
-        wish = _wish(opened, saturation, seed, touches)
+        wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
         yield gr.skip()
         if opened.wish == wish:
             yield from self._download(opened, wish)
@@ -91,67 +108,63 @@ class Handlers:
         turn, hints = _told(opened, touches)
         if not hints:
             return ""
-        *others, (x, y, _) = Wish(hints=hints).at(*opened.rgb.shape[:2])["hints"]
+        *others, (x, y, _) = Wish(hints=hints).at(*opened.rgb.shape[:2]).hints
         found = self.coloring.ask(lambda c: c.suggest(opened.rgb, x, y, hints=others), quick=True)
         return _swatches(found, turn)
 
-    def takes(self, opened: Opened | None, saturation: float, touches: str | None = None) -> Any:
+    def takes(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
         """Three more guesses, side by side."""
         opened = _still_there(opened)
 
-        def all_takes(colorizer: Any) -> list[tuple[str, str]]:
+        def all_takes(colorizer: "Colorizer") -> list[tuple[str, str]]:
             taken = []
             for i, seed in enumerate(TAKES, 1):
                 check()
-                wish = _wish(opened, saturation, seed, touches)
-                taken.append((self._after(colorizer, opened, wish), str(i)))
+                wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+                taken.append((self.coloring.color(colorizer, opened, wish), str(i)))
             return taken
 
         return gr.update(value=self.coloring.ask(all_takes), visible=True)
 
     def choose(
-        self,
-        opened: Opened | None,
-        saturation: float,
-        touches: str | None,
-        event: gr.SelectData,
-    ) -> Iterator[tuple[Any, ...]]:
+        self, event: gr.SelectData, opened: Opened | None, touches: str | None, *sliders: float
+    ) -> Iterator[tuple[int, Update, Update]]:
         """A click on a take: it comes to the top, and the download is that one."""
         seed = TAKES[event.index]
-        for pair, download in self.color(opened, saturation, seed, touches):
+        for pair, download in self.color(opened, seed, touches, *sliders):
             yield seed, pair, download
 
-    def unsure(self, opened: Opened | None, touches: str | None = None) -> Any:
+    def unsure(self, opened: Opened | None, touches: str | None = None) -> tuple[Update, Pair]:
         """The photo, and how sure the net is of its colors."""
         opened = _still_there(opened)
-        hints = _wish(opened, 1.0, None, touches).at(*opened.rgb.shape[:2])["hints"]
+        hints = Wish(hints=_painted(opened, touches)).at(*opened.rgb.shape[:2]).hints
 
-        def picture(colorizer: Any) -> str:
+        def picture(colorizer: "Colorizer") -> str:
             spread = colorizer.unsure(opened.rgb, hints=hints)
             return self.coloring.preview(unsure_picture(spread, opened.rgb), "unsure")
 
         return gr.update(visible=True), (opened.before, self.coloring.ask(picture))
 
-    def compare(self, opened: Opened | None, saturation: float, touches: str | None = None) -> Any:
-        """The photo by the course's model and by the page's."""
+    def compare(
+        self, opened: Opened | None, touches: str | None, *sliders: float
+    ) -> tuple[Update, Pair]:
+        """The photo by the course's model, which takes no hints, and by the page's."""
         opened, course = _still_there(opened), self.coloring.course
-        wish = _wish(opened, saturation, None, touches)
+        wish = _wish(*sliders, hints=_painted(opened, touches))
 
-        def both(colorizer: Any) -> tuple[str, str]:
+        def both(colorizer: "Colorizer") -> Pair:
+            assert course is not None
+            plain = replace(wish, hints=())
             return (
-                self._after(course, opened, Wish(saturation)),
-                self._after(colorizer, opened, wish),
+                self.coloring.color(course, opened, plain),
+                self.coloring.color(colorizer, opened, wish),
             )
 
         return gr.update(visible=True), self.coloring.ask(both)
 
-    def _after(self, colorizer: Any, opened: Opened, wish: Wish) -> str:
-        rgb = colorizer.rgb(opened.rgb, **wish.at(*opened.rgb.shape[:2]))
-        return self.coloring.preview(rgb, "after")
-
     def _both(
-        self, opened: Opened, after: str, wish: Wish, photo: Any = None
-    ) -> Iterator[tuple[Any, Any]]:
+        self, opened: Opened, after: str, wish: Wish, photo: Photo | None = None
+    ) -> Iterator[tuple[Update, Update]]:
         """Show the pictures at once, write the file of full size meanwhile."""
         if opened.wish != wish:
             yield gr.skip(), gr.skip()
@@ -160,12 +173,9 @@ class Handlers:
         for download in self._download(opened, wish, photo):
             yield gr.skip(), download
 
-    def _download(self, opened: Opened, wish: Wish, photo: Any = None) -> Iterator[Any]:
-        def save(colorizer: Any) -> str:
-            return self.coloring.save(colorizer, opened.path, photo=photo, wish=wish)
-
+    def _download(self, opened: Opened, wish: Wish, photo: Photo | None = None) -> Iterator[Update]:
         try:
-            path = self.coloring.ask(save)
+            path = self.coloring.ask(lambda c: self.coloring.save(c, opened.path, wish, photo))
         except gr.Error:
             if opened.wish == wish:
                 yield gr.update(label="Download", interactive=False)
@@ -174,14 +184,14 @@ class Handlers:
         yield _ready(path) if opened.wish == wish else gr.skip()
 
 
-def _ready(path: str) -> Any:
+def _ready(path: str) -> Update:
     return gr.update(value=path, label="Download", interactive=True)
 
 
 _WAIT = gr.update(label="Preparing ...", interactive=False)
 
 
-def _pair(opened: Opened, after: str) -> Any:
+def _pair(opened: Opened, after: str) -> Update:
     return gr.update(value=(opened.before, after), visible=True)
 
 
@@ -191,8 +201,12 @@ def _still_there(opened: Opened | None) -> Opened:
     return opened
 
 
-def _wish(opened: Opened, saturation: float, seed: int | None, touches: str | None) -> Wish:
-    """What the visitor wants; of what was painted the newest, and nothing of another photo.
+def _wish(*sliders: float, seed: int | None = None, hints: Sequence[Hint] = ()) -> Wish:
+    return Wish(**dict(zip(SLIDERS, sliders, strict=True)), seed=seed, hints=hints)
+
+
+def _painted(opened: Opened, touches: str | None) -> tuple[Hint, ...]:
+    """Of what was painted the newest, and nothing of another photo.
 
     Raises gr.Error for a text that the page's script did not send.
     """
@@ -200,7 +214,7 @@ def _wish(opened: Opened, saturation: float, seed: int | None, touches: str | No
         turn, hints = _told(opened, touches)
         if turn >= opened.turn:
             opened.turn, opened.hints = turn, hints
-    return Wish(saturation, seed, opened.hints)
+    return opened.hints
 
 
 def _told(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:

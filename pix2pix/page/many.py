@@ -4,13 +4,16 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from pix2pix import images
+from pix2pix.colored import color_photo
 from pix2pix.errors import PhotoError
-from pix2pix.page.coloring import Coloring, download_name
+from pix2pix.limits import PAGE_PATIENCE, PAGE_PHOTOS
+from pix2pix.names import MARK
+from pix2pix.page.coloring import Coloring
+from pix2pix.page.handlers import Update
 from pix2pix.page.script import NOTHING
 from pix2pix.page.shelf import Shelf
 from pix2pix.page.upload import make_upload
@@ -18,14 +21,14 @@ from pix2pix.page.words import BUSY, UNKNOWN, message, plain_words
 from pix2pix.show.templates import render
 from pix2pix.workers import Busy
 
-MOST = 50  # photos
-_PATIENCE = 60  # [s] for a place in a full queue; the other visitors wait for one photo each
+if TYPE_CHECKING:
+    from pix2pix.colorize import Colorizer
 
 
 def many_tab(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
     """Build the tab."""
     gr.Markdown(
-        f"Up to {MOST} photos at once: drop them here, take one ZIP file home. "
+        f"Up to {PAGE_PHOTOS} photos at once: drop them here, take one ZIP file home. "
         "Each keeps its own name, size and format.",
         elem_id="many-note",
     )
@@ -48,17 +51,19 @@ def many_tab(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
 class ManyHandler:
     """Colors one photo after the other into a ZIP file; one that fails is a line, not the end."""
 
-    def __init__(self, coloring: Coloring, *, patience: float = _PATIENCE):
+    def __init__(self, coloring: Coloring, *, patience: float = PAGE_PATIENCE):
         self.coloring = coloring
         self.patience = patience
 
-    def color(self, paths: list[str] | None) -> Iterator[tuple[Any, Any]]:
+    def color(self, paths: list[str] | None) -> Iterator[tuple[Update, Update]]:
         """Paths of files -> the progress so far, again and again; at last the ZIP."""
         given = paths or []
-        paths, count = given[:MOST], min(len(given), MOST)
-        failed = [(Path(path).name, f"Only {MOST} at a time.") for path in given[MOST:]]
+        paths, count = given[:PAGE_PHOTOS], min(len(given), PAGE_PHOTOS)
+        failed = [
+            (Path(path).name, f"Only {PAGE_PHOTOS} at a time.") for path in given[PAGE_PHOTOS:]
+        ]
         with plain_words():
-            archive = self.coloring.new("photos.color.zip")
+            archive = self.coloring.new(f"photos{MARK}.zip")
         names: set[str] = set()
         # a ZIP adds nothing but the names: photos are compressed already
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
@@ -80,14 +85,12 @@ class ManyHandler:
 
     def _one(self, path: str) -> tuple[str, bytes]:
         """One photo -> name and bytes of its colored file."""
-
         self.coloring.check_room()  # for its part of the ZIP file
 
-        def job(colorizer: Any) -> tuple[str, bytes]:
-            photo = self.coloring.read(path)
-            rgb = colorizer.rgb(photo.rgb)
-            content = images.encode(rgb, like=photo, model=colorizer.name)
-            return download_name(Path(path).name, photo), content
+        def job(colorizer: "Colorizer") -> tuple[str, bytes]:
+            colored = color_photo(self.coloring.read(path), colorizer)
+            content, _ = colored.encode()
+            return colored.file_name(path), content
 
         end = time.monotonic() + self.patience
         while True:
@@ -101,7 +104,7 @@ class ManyHandler:
 
 def _unused(name: str, names: set[str]) -> str:
     """`a.color.jpg`, then `a (2).color.jpg`; Windows tells no case apart."""
-    stem, mark, suffix = name.rpartition(".color")
+    stem, mark, suffix = name.rpartition(MARK)
     result, i = name, 1
     while result.lower() in names:
         i += 1
@@ -110,7 +113,7 @@ def _unused(name: str, names: set[str]) -> str:
     return result
 
 
-def _progress(text: str, done: int, count: int, failed: list[tuple[str, str]]) -> Any:
+def _progress(text: str, done: int, count: int, failed: list[tuple[str, str]]) -> Update:
     """A bar, a sentence, and what failed; file names are a stranger's text."""
     page = Path(__file__).with_name("progress.html")
     value = render(page, text=text, done=done, count=count, failed=failed)

@@ -6,15 +6,22 @@ from typing import Any
 import gradio as gr
 from torch import nn
 
+from pix2pix.limits import PAGE_KEPT
 from pix2pix.page.coloring import Coloring
-from pix2pix.page.handlers import TAKES, Handlers
-from pix2pix.page.script import NOTHING, OPEN_CAMERA, TOGGLE_TOUCH
+from pix2pix.page.handlers import (
+    SLIDERS,
+    TAKES,
+    Handlers,
+)
+from pix2pix.page.script import (
+    NOTHING,
+    OPEN_CAMERA,
+    TOGGLE_TOUCH,
+)
 from pix2pix.page.shelf import Shelf
 from pix2pix.page.touch import touch_panel
 from pix2pix.page.unsure import LEGEND
 from pix2pix.page.upload import make_upload
-
-KEPT = 3600  # [s] that a visitor's files stay on the disk
 
 
 def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, Any]) -> None:
@@ -22,7 +29,7 @@ def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, 
     gr.Markdown("# See your <span>black-and-white</span> photo in color.", elem_id="title")
     slider = _slider("before-after", visible=False)
     panel = gr.Column(elem_id="touch-up")
-    controls, saturation, download = _controls(touching=coloring.colorizer.takes_hints)
+    controls, sliders, download = _controls(touching=coloring.colorizer.takes_hints)
     upload = make_upload("upload", shelf, label="Photo")
     camera = gr.Button("Use the camera", elem_id="camera", size="sm", variant="secondary")
     camera.click(None, js=OPEN_CAMERA)
@@ -30,19 +37,19 @@ def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, 
     gr.Markdown("The colors are a guess: likely ones, not the true ones.", elem_id="note")
 
     do = Handlers(coloring)
-    opened, seed = gr.State(time_to_live=KEPT), gr.State(None)
-    touches: Any = gr.State(None)
-    inputs, shown = [opened, saturation, seed], [slider, download]
+    opened, seed = gr.State(time_to_live=PAGE_KEPT), gr.State(None)
+    touches: gr.Component = gr.State(None)
+    shown = [slider, download]
     if coloring.colorizer.takes_hints:
         with panel:
-            touches = touch_panel(do, coloring, inputs, shown)
-    inputs.append(touches)
+            touches = touch_panel(do, coloring, [opened, seed], sliders, shown)
+    inputs = [opened, seed, touches, *sliders]
     with gr.Column(elem_id="more", visible=False) as more:
         clear = _more(coloring, do, inputs, shown, event)
     for source in [upload.upload, *([gallery.click] if gallery else [])]:
         asked = source(
             do.open,
-            [gallery if gallery and source == gallery.click else upload, saturation, opened],
+            [gallery if gallery and source == gallery.click else upload, opened, *sliders],
             [opened, seed, controls, more, *clear, *shown],
             trigger_mode="multiple",
             show_progress_on=[upload, slider],
@@ -51,7 +58,8 @@ def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, 
         asked.failure(None, js=NOTHING, outputs=upload)
     slider.change(None, js=NOTHING, outputs=upload)  # the next photo may come
     released = {"trigger_mode": "always_last", "show_progress": "minimal"} | event
-    saturation.release(do.color, inputs, shown, **released)
+    for one in sliders:
+        one.release(do.color, inputs, shown, **released)
 
 
 def has_takes(coloring: Coloring) -> bool:
@@ -65,15 +73,16 @@ def has_takes(coloring: Coloring) -> bool:
 def _more(
     coloring: Coloring,
     do: Handlers,
-    inputs: list[Any],
-    shown: list[Any],
+    inputs: list[gr.Component],
+    shown: list[gr.Component],
     event: dict[str, Any],
-) -> list[Any]:
+) -> list[gr.Component]:
     """What is below the photo: other takes, how sure the net is, the other model.
 
     Returns what a new photo hides.
     """
-    opened, saturation, seed, touches = inputs
+    opened, seed, touches, *sliders = inputs
+    asked = [opened, touches, *sliders]
     patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
     unsure = compare = other = None
     with gr.Row(elem_id="ask-more"):
@@ -107,13 +116,12 @@ def _more(
         )
         models = _slider("models")
     if other:
-        other.click(do.takes, [opened, saturation, touches], takes, **patient)
-        chosen = [opened, saturation, touches]
-        takes.select(do.choose, chosen, [seed, *shown], **patient)
+        other.click(do.takes, asked, takes, **patient)
+        takes.select(do.choose, asked, [seed, *shown], **patient)
     if unsure:
         unsure.click(do.unsure, [opened, touches], [how_sure, unsure_map], **patient)
     if compare:
-        compare.click(do.compare, [opened, saturation, touches], [compared, models], **patient)
+        compare.click(do.compare, asked, [compared, models], **patient)
     return [takes, how_sure, compared]
 
 
@@ -128,19 +136,12 @@ def _slider(name: str, *, visible: bool = True) -> gr.ImageSlider:
     )
 
 
-def _controls(*, touching: bool) -> tuple[gr.Row, gr.Slider, gr.DownloadButton]:
+def _controls(*, touching: bool) -> tuple[gr.Row, list[gr.Slider], gr.DownloadButton]:
     with gr.Row(elem_id="controls", visible=False) as row:
-        saturation = gr.Slider(
-            0,
-            2,
-            1,
-            step=0.05,
-            label="Color strength",
-            elem_id="saturation",
-            buttons=[],
-            scale=3,
-            min_width=320,
-        )
+        sliders = [
+            gr.Slider(elem_id=field, buttons=[], scale=3, min_width=320, **options)
+            for field, options in SLIDERS.items()
+        ]
         if touching:
             touch = gr.Button("Touch up the colors", elem_id="ask-touch", scale=1, min_width=200)
             touch.click(None, js=TOGGLE_TOUCH)
@@ -152,7 +153,7 @@ def _controls(*, touching: bool) -> tuple[gr.Row, gr.Slider, gr.DownloadButton]:
             scale=1,
             min_width=200,
         )
-    return row, saturation, download
+    return row, sliders, download
 
 
 def _gallery(samples: Path) -> gr.Dataset | None:

@@ -27,8 +27,9 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pix2pix.limits import SENT_FILES
+
 PUBLIC = "/files"
-_MOST = 20_000  # sent files that are kept in mind
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Shelf:
         """Whether so many files were sent within `kept` seconds that no more are taken."""
         with self._lock:
             self._forget()
-            return len(self._sent) >= _MOST
+            return len(self._sent) >= SENT_FILES
 
     def put(self, path: str, visitor: str) -> str:
         """Note a file that `visitor` has sent -> its public name."""

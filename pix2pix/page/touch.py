@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from pix2pix.limits import PAGE_AT_ONCE, PAGE_STROKES
 from pix2pix.page.coloring import Coloring
 from pix2pix.page.handlers import Handlers
 from pix2pix.page.script import PAINT, TOUCH_FAILED
@@ -26,14 +27,20 @@ _COLORS = {  # what people know the color of; how light it is does not count
 _HERE = Path(__file__).parent
 
 
-def touch_panel(do: Handlers, coloring: Coloring, inputs: list[Any], shown: list[Any]) -> gr.HTML:
+def touch_panel(
+    do: Handlers,
+    coloring: Coloring,
+    photo: list[gr.State],
+    sliders: list[gr.Slider],
+    shown: list[gr.Component],
+) -> gr.HTML:
     """Fill the panel, out of sight until TOGGLE_TOUCH is called -> what it paints, a JSON text.
 
-    `inputs` are the photo, its saturation and its seed; `shown` the pictures and the download.
+    `photo` is its state and its seed; `shown` the pictures and the download.
     """
     slider, download = shown
-    photo = (_HERE / "touch_photo.html").read_text("utf-8")
-    gr.HTML(photo, elem_id="touch-photo", apply_default_css=False)
+    canvas = (_HERE / "touch_photo.html").read_text("utf-8")
+    gr.HTML(canvas, elem_id="touch-photo", apply_default_css=False)
     likely = gr.HTML(elem_id="likely", apply_default_css=False)
     painted = gr.HTML(  # the last, as its script looks for the others
         "",
@@ -43,14 +50,15 @@ def touch_panel(do: Handlers, coloring: Coloring, inputs: list[Any], shown: list
         apply_default_css=False,
     )
     many: dict[str, Any] = {
-        "concurrency_limit": 16 if coloring.workers else 4,
+        "concurrency_limit": PAGE_AT_ONCE if coloring.workers else PAGE_STROKES,
         "api_visibility": "private",
     }
     last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
-    painted.input(do.touch, [*inputs, painted], [slider, download], **many, **last).failure(
+    inputs: list[gr.Component] = [*photo, painted, *sliders]
+    painted.input(do.touch, inputs, [slider, download], **many, **last).failure(
         None, js=TOUCH_FAILED
     )
-    painted.submit(do.write, [*inputs, painted], download, **many, **last)
+    painted.submit(do.write, inputs, download, **many, **last)
     if coloring.colorizer.knows_likely_colors:
-        painted.click(do.likely, [inputs[0], painted], likely, **many, **last)
+        painted.click(do.likely, [photo[0], painted], likely, **many, **last)
     return painted

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from typer import Argument, BadParameter, Option
 
-from pix2pix.console import Device, finish, import_drawing, load_model, reported, write_file
+from pix2pix.console import finish, import_drawing, load_model, reported, write_file
 from pix2pix.errors import DataError, PhotoError
+from pix2pix.options import Device
 from pix2pix.terminal import encoding_of, put
 
 if TYPE_CHECKING:

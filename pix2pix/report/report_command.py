@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from pix2pix.console import Device, finish, import_drawing, load_model, reported, write_file
+from pix2pix.console import finish, import_drawing, load_model, reported, write_file
 from pix2pix.errors import DataError, Failure
+from pix2pix.options import Device
 
 if TYPE_CHECKING:
     from pix2pix.colorize import Colorizer

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pix2pix.serve.edge import ROUTES
+from pix2pix.serve.routes import API_ROUTES
 
 
 def parse_root(text: str) -> str:
@@ -36,7 +36,7 @@ class Address:
             if self.root and path.startswith(f"{self.root}/"):
                 path = path.removeprefix(self.root)
                 scope["raw_path"] = scope["raw_path"].removeprefix(self.root.encode())
-            if path.removesuffix("/") in ROUTES:
+            if path.removesuffix("/") in API_ROUTES:
                 path = path.removesuffix("/")
             scope["path"] = path  # in place: the connection's clock reads it, too
         await self.app(scope, receive, send)

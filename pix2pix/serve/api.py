@@ -4,25 +4,28 @@ import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import torch
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import ClientDisconnect
 
 from pix2pix import __version__, images
+from pix2pix.colored import color_photo
 from pix2pix.colorize import Colorizer
-from pix2pix.errors import BadHint, PhotoError
-from pix2pix.hints import Hint, parse
+from pix2pix.errors import PhotoError
+from pix2pix.limits import WARNING_LENGTH, WARNINGS_LENGTH, Limits
+from pix2pix.names import output_name
+from pix2pix.serve.bodies import Uploads
 from pix2pix.serve.docs import ANSWERS, BODY, TYPES, as_page
-from pix2pix.serve.edge import ROUTES, Refusal
 from pix2pix.serve.failures import answer_failures
-from pix2pix.serve.limits import Limits
-from pix2pix.serve.logs import Figures, log
+from pix2pix.serve.logs import Metrics, log
 from pix2pix.serve.parameters import Parameters, gather
-from pix2pix.serve.upload import Uploads
+from pix2pix.serve.refusal import Refusal
+from pix2pix.serve.routes import API_ROUTES
+from pix2pix.wish import Wish
 from pix2pix.workers import Busy, Late, Workers, check
 
 _STATUS = {
@@ -34,7 +37,7 @@ _STATUS = {
 
 
 def build_api(
-    workers: Workers | None, *, limits: Limits, figures: Figures, root: str = ""
+    workers: Workers | None, *, limits: Limits, metrics: Metrics, root: str = ""
 ) -> FastAPI:
     """The application without its page; `workers` is None where the model is missing.
 
@@ -51,7 +54,7 @@ def build_api(
     )
     answer_failures(app)
     app.include_router(_photos(workers, limits))
-    app.include_router(_operations(app, workers, figures, root))
+    app.include_router(_operations(app, workers, metrics.registry, root))
     return app
 
 
@@ -74,8 +77,7 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
         such as further frames, or captions that the answer's format has no place for.
         """
         query = request.query_params.multi_items()
-        gather(query, [])  # which says of a name that it is given twice
-        _hints(asked)
+        gather(query, []).wish()  # refuses what is given twice, and a broken hint, before the photo
         if workers is None:
             raise Refusal(503, "weights", "the model is missing", retry_after=60)
         if workers.full:
@@ -86,64 +88,54 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
                 work = partial(
                     _color,
                     data=upload.photo,
-                    saturation=asked.saturation,
-                    hints=_hints(asked),
-                    seed=asked.seed,
+                    wish=asked.wish(),
                     format=asked.format,
                     max_pixels=limits.max_pixels,
                 )
-                colored, name, warnings = await _result(workers, work, request, limits.process)
+                answer = await _result(workers, work, request, limits.process)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody reads it
+        name = output_name(f"photo.{answer.format.lower()}")
         return Response(
-            colored,
-            media_type=TYPES[name],
+            answer.photo,
+            media_type=TYPES[answer.format],
             headers={
-                "content-disposition": f'attachment; filename="photo.color.{name.lower()}"',
+                "content-disposition": f'attachment; filename="{name}"',
                 "cache-control": "no-store",
-                **({"x-warnings": _as_header(warnings)} if warnings else {}),
+                **({"x-warnings": _as_header(answer.warnings)} if answer.warnings else {}),
             },
         )
 
     return router
 
 
-def _hints(asked: Parameters) -> list[Hint]:
-    try:
-        return [parse(text) for text in asked.hint]
-    except BadHint as error:
-        raise Refusal(400, error.code, error.reason) from None
+class _Answer(NamedTuple):
+    photo: bytes  # of the colored file
+    format: str
+    warnings: list[str]
 
 
 def _color(
-    colorizer: Colorizer,
-    *,
-    data: bytes,
-    saturation: float,
-    hints: list[Hint],
-    seed: int | None,
-    format: str | None,
-    max_pixels: int,
-) -> tuple[bytes, str, list[str]]:
-    """The job of a worker: a file's bytes -> those of the colored file, its format, warnings."""
+    colorizer: Colorizer, *, data: bytes, wish: Wish, format: str | None, max_pixels: int
+) -> _Answer:
+    """Color a file; the job of a worker."""
     photo = images.read(data, max_pixels=max_pixels)
     check()
-    photo.rgb = colorizer.rgb(photo.rgb, saturation=saturation, hints=hints, seed=seed)
+    colored = color_photo(photo, colorizer, wish)
+    del photo  # whose pixels take memory
     check()
-    name = (format or images.output_format(photo)[0]).upper()
-    warnings = photo.warnings
-    colored = images.encode(
-        photo.rgb, like=photo, model=colorizer.name, format=name, warnings=warnings
-    )
-    return colored, name, warnings
+    format = (format or images.output_format(colored.photo)[0]).upper()
+    content, warnings = colored.encode(format)
+    return _Answer(content, format, warnings)
 
 
 def _as_header(warnings: list[str]) -> str:
-    """Warnings as a JSON list of at most 4,000 characters: the first of them, each cut to 300."""
+    """Warnings as a JSON list: the first of them, each cut, so that all fit a header."""
     shown: list[str] = []
     for warning in warnings:
-        short = warning if len(warning) <= 300 else f"{warning[:297]}..."
-        if len(json.dumps([*shown, short])) > 3900:
+        cut = f"{warning[: WARNING_LENGTH - 3]}..."
+        short = warning if len(warning) <= WARNING_LENGTH else cut
+        if len(json.dumps([*shown, short])) > WARNINGS_LENGTH:
             shown.append(f"{len(warnings) - len(shown)} more")
             break
         shown.append(short)
@@ -151,8 +143,8 @@ def _as_header(warnings: list[str]) -> str:
 
 
 async def _result(
-    workers: Workers, work: Callable[[Colorizer], Any], request: Request, deadline: float
-) -> Any:
+    workers: Workers, work: Callable[[Colorizer], _Answer], request: Request, deadline: float
+) -> _Answer:
     """What `work` returns. Raises Refusal for whatever goes wrong, ClientDisconnect."""
     try:
         future = workers.submit(work, deadline=deadline)
@@ -162,8 +154,9 @@ async def _result(
         raise Refusal(503, "busy", "the service is stopping", retry_after=10) from error
     running = asyncio.wrap_future(future)
     gone = asyncio.ensure_future(_until_gone(request))
+    either: set[asyncio.Future[_Answer] | asyncio.Future[None]] = {running, gone}
     try:
-        await asyncio.wait({running, gone}, timeout=deadline, return_when="FIRST_COMPLETED")
+        await asyncio.wait(either, timeout=deadline, return_when="FIRST_COMPLETED")
         if running.done():
             return running.result()
         if gone.done():
@@ -190,7 +183,9 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-def _operations(app: FastAPI, workers: Workers | None, figures: Figures, root: str) -> APIRouter:
+def _operations(
+    app: FastAPI, workers: Workers | None, registry: CollectorRegistry, root: str
+) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
@@ -206,9 +201,7 @@ def _operations(app: FastAPI, workers: Workers | None, figures: Figures, root: s
 
     @get("/metrics")
     async def metrics() -> Response:
-        return Response(
-            generate_latest(figures.registry), headers={"content-type": CONTENT_TYPE_LATEST}
-        )
+        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     @get("/api")
     async def documentation(request: Request) -> HTMLResponse:
@@ -217,7 +210,7 @@ def _operations(app: FastAPI, workers: Workers | None, figures: Figures, root: s
         address = f"{scheme}://{request.url.netloc}{root}"
         return HTMLResponse(as_page(app.openapi(), address, root))
 
-    for path, methods in ROUTES.items():
+    for path, methods in API_ROUTES.items():
         allow = {"allow": ", ".join(methods)}
         router.add_api_route(path, partial(_options, allow), methods=["OPTIONS"])
     return router

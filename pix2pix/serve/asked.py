@@ -5,7 +5,7 @@ import mimetypes
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import gradio as gr
@@ -14,12 +14,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from pix2pix.page import MESSAGES
 from pix2pix.page.shelf import Shelf
-from pix2pix.serve.edge import Refusal
+from pix2pix.serve.refusal import Refusal
 
 if TYPE_CHECKING:
     from gradio.block_function import BlockFunction
 
-MOST = 1_000_000  # bytes of a call; what is painted on a photo takes some thousand
 _SESSION = re.compile(r"[\w-]{1,64}")
 _SHOWN = ("image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp")
 
@@ -82,7 +81,7 @@ def read_call(body: bytes, name: str, page: gr.Blocks, shelf: Shelf, visitor: st
         raise Refusal(400, "bad_request", "session_hash: 1 to 64 letters and digits")
     function = _function(page, name, asked.get("fn_index"))
     owner = session or secrets.token_hex(16)  # as Gradio makes a session for a call without one
-    call: dict[str, Any] = {
+    call: dict[str, object] = {
         "data": _values(asked["data"], function, shelf, visitor=visitor, session=owner)
     }
     if session is not None:
@@ -110,24 +109,24 @@ def _function(page: gr.Blocks, name: str, index: object) -> "BlockFunction":
 
 
 def _values(
-    data: list[Any], function: "BlockFunction", shelf: Shelf, *, visitor: str, session: str
-) -> list[Any]:
+    data: list[object], function: "BlockFunction", shelf: Shelf, *, visitor: str, session: str
+) -> list[object]:
     """One value for each input: names of files where they belong, plain values elsewhere."""
     if len(data) != len(function.inputs):
         raise Refusal(422, "parameter", f"data: {len(function.inputs)} values are taken")
 
-    def path_of(file: Any) -> dict[str, Any]:
+    def path_of(file: object) -> dict[str, object]:
         name = file.get("path") if isinstance(file, dict) else None
         path = shelf.take(name, visitor=visitor, session=session)
         if path is None:
             raise Refusal(403, "unreadable", MESSAGES["unreadable"])
         return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
-    values: list[Any] = []
+    values: list[object] = []
     for value, block in zip(data, function.inputs, strict=True):
         if value is not None and block._id in shelf.slots:
-            many = isinstance(value, list)
-            values.append([path_of(one) for one in value] if many else path_of(value))
+            several = [path_of(one) for one in value] if isinstance(value, list) else None
+            values.append(path_of(value) if several is None else several)
         elif value is None or isinstance(value, bool | int | float | str):
             values.append(value)
         else:
@@ -135,7 +134,7 @@ def _values(
     return values
 
 
-def _event(told: object) -> dict[str, Any] | None:
+def _event(told: object) -> dict[str, int | None] | None:
     """Of what was clicked on, its place."""
     index = told.get("index") if isinstance(told, dict) else None
     return {"index": index, "value": None} if type(index) is int else None

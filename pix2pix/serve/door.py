@@ -15,10 +15,12 @@ import gradio as gr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pix2pix.limits import CALL_BYTES, REFUSAL_PAUSE, REFUSED_AT_ONCE
 from pix2pix.page.shelf import Shelf
 from pix2pix.serve.answers import Answers
-from pix2pix.serve.asked import MOST, Asked, read_call, refuse, send_file
-from pix2pix.serve.edge import Refusal, route_path
+from pix2pix.serve.asked import Asked, read_call, refuse, send_file
+from pix2pix.serve.refusal import Refusal
+from pix2pix.serve.routes import route_path
 
 ROUTES = (
     ("page", "GET", r"/|/config/?|/gradio_api/info/?"),  # the same for everybody
@@ -38,8 +40,6 @@ ROUTES = (
 _ROUTES = [(kind, method, re.compile(path)) for kind, method, path in ROUTES]
 _COOKIE = "pix2pix_visitor"
 _VISITOR = re.compile(rf"(?:^|;\s*){_COOKIE}=([0-9a-f]{{32}})(?:;|$)")
-_AT_ONCE = 4  # requests to be refused; more come from who tries them all,
-_PAUSE = 1.0  # [s] and wait about that long each, so that others do not wait for their turn
 _STARTED = "/gradio_api/startup-events"  # launch() asks for it, once
 
 
@@ -64,8 +64,8 @@ class Door:
         except Refusal as error:
             self.refusing += 1
             try:
-                if self.refusing > _AT_ONCE:
-                    await asyncio.sleep(random.uniform(0.5, 1.5) * _PAUSE)
+                if self.refusing > REFUSED_AT_ONCE:
+                    await asyncio.sleep(random.uniform(0.5, 1.5) * REFUSAL_PAUSE)
                 await refuse(error, scope, receive, send)
             finally:
                 self.refusing -= 1
@@ -95,7 +95,7 @@ class Door:
             # a page of another site can send the other kinds without asking first
             if not Headers(scope=scope).get("content-type", "").startswith("application/json"):
                 raise Refusal(415, "unsupported_format", "send JSON, as application/json")
-            asked = await Asked.read(receive, MOST)
+            asked = await Asked.read(receive, CALL_BYTES)
             if kind == "call":
                 asked.body = read_call(asked.body, name, self.page, self.shelf, visitor)
             scope, receive = asked.hand_on(scope, receive)

@@ -6,39 +6,31 @@ counted and logged.
 
 import asyncio
 import time
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pix2pix.errors import NoSpace
+from pix2pix.limits import FORM_AROUND_BYTES, HEADER_BYTES, LINGER_BYTES, LINGER_SECONDS, Limits
+from pix2pix.serve.failures import came_too_late
 from pix2pix.serve.hosts import Hosts, stranger
-from pix2pix.serve.limits import AROUND, LINGER, Limits
-from pix2pix.serve.logs import Figures, log
-from pix2pix.serve.refusal import Refusal, route_path
-from pix2pix.serve.streams import came_too_late
+from pix2pix.serve.logs import Metrics, log
+from pix2pix.serve.refusal import Refusal
+from pix2pix.serve.routes import API_ROUTES, PAGE_UPLOAD, route_path
 from pix2pix.storage import Place, Storage
 from pix2pix.temporary import uploads_folder
 
-_GET = ("GET", "HEAD", "OPTIONS")
-ROUTES = {"/api/colorize": ("POST", "OPTIONS")} | dict.fromkeys(
-    ("/api/openapi.json", "/api", "/healthz", "/readyz", "/metrics"), _GET
-)
-"""The API's paths and their methods; every other path is the page's."""
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
-_UPLOAD = "/gradio_api/upload"
 # The page's server would fetch these addresses itself.
 _FETCHED = ("/gradio_api/proxy=", "/proxy=", "/gradio_api/file=http", "/file=http")
-_HEAD = 16_384  # bytes; h11 counts only while it waits for more
-_LINGER = 1.0  # [s] at most
 _HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
 class Edge:
     """ASGI middleware around the whole application.
 
-    `hosts` are the names that it answers to; by default those of the loopback. `metrics` opens
+    `hosts` are the names that it answers to; by default those of the loopback. `show_metrics` opens
     /metrics to whoever reaches the service.
     """
 
@@ -47,14 +39,14 @@ class Edge:
         app: ASGIApp,
         *,
         limits: Limits,
-        figures: Figures,
+        metrics: Metrics,
         storage: Storage | None = None,
         hosts: Hosts | None = None,
-        metrics: bool = False,
+        show_metrics: bool = False,
     ):
-        self.app, self.limits, self.figures = app, limits, figures
+        self.app, self.limits, self.metrics = app, limits, metrics
         self.storage = storage or Storage(limits.stored_bytes, uploads_folder)
-        self.hosts, self.metrics = hosts or Hosts(), metrics
+        self.hosts, self.show_metrics = hosts or Hosts(), show_metrics
         self.page_uploads = 0  # that are being received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,14 +54,14 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self.limits, self.figures)
-        self.figures.in_flight.inc()
+        exchange = _Exchange(scope, receive, send, self.limits, self.metrics)
+        self.metrics.in_flight.inc()
         self.page_uploads += exchange.to_page
         try:
             headers = Headers(scope=scope)
             refusal = stranger(scope, headers, self.hosts)
             refusal = refusal or _refusal(scope, headers, exchange.most)
-            if route_path(scope) == "/metrics" and not self.metrics:
+            if route_path(scope) == "/metrics" and not self.show_metrics:
                 refusal = refusal or Refusal(404, "not_found", "start with --metrics to open it")
             if self.page_uploads > self.limits.page_uploads and exchange.to_page:
                 refusal = Refusal(429, "busy", "too many uploads at once", retry_after=5)
@@ -92,7 +84,7 @@ class Edge:
             log.exception("failed")
             await exchange.refuse(Refusal(500, "error", "the server failed; its log says where"))
         finally:
-            self.figures.in_flight.dec()
+            self.metrics.in_flight.dec()
             self.page_uploads -= exchange.to_page
             if exchange.place is not None:
                 exchange.place.leave()
@@ -104,7 +96,7 @@ def _without_origin(scope: Scope) -> Scope:
 
     Nor does it hear of an address for itself other than its host.
     """
-    if route_path(scope) in ROUTES:
+    if route_path(scope) in API_ROUTES:
         return scope
     dropped = (b"origin", b"x-gradio-server")
     return {**scope, "headers": [h for h in scope["headers"] if h[0] not in dropped]}
@@ -113,13 +105,13 @@ def _without_origin(scope: Scope) -> Scope:
 def _refusal(scope: Scope, headers: Headers, most: int) -> Refusal | None:
     """What is wrong with a request's head."""
     path = route_path(scope)
-    allowed = ROUTES.get(path, _METHODS)
+    allowed = API_ROUTES.get(path, _METHODS)
     if scope["method"] not in allowed:
         refusal = Refusal(405, "method", f"{scope['method'][:20]} is not answered here")
         refusal.headers = {"allow": ", ".join(allowed)}
         return refusal
-    if sum(len(name) + len(value) for name, value in headers.raw) > _HEAD:
-        return Refusal(400, "bad_request", f"more than {_HEAD:,} bytes of headers")
+    if sum(len(name) + len(value) for name, value in headers.raw) > HEADER_BYTES:
+        return Refusal(400, "bad_request", f"more than {HEADER_BYTES:,} bytes of headers")
     lengths = headers.getlist("content-length")
     if len(lengths) > 1 or (lengths and "transfer-encoding" in headers):
         return Refusal(400, "bad_request", "the request states its length twice")
@@ -140,17 +132,16 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, limits: Limits, figures: Figures
+        self, scope: Scope, receive: Receive, send: Send, limits: Limits, metrics: Metrics
     ):
         self.scope, self._receive, self._send = scope, receive, send
-        self.limits, self.figures = limits, figures
+        self.limits, self.metrics = limits, metrics
         path = route_path(scope)
-        # At this exception alone, Gradio deletes what it has written of an upload (6.31).
-        self.to_page = path.startswith(_UPLOAD)
-        self.route = path if path in ROUTES else "page"
+        self.to_page = path.startswith(PAGE_UPLOAD)
+        self.route = path if path in API_ROUTES else "page"
         self.method = scope["method"] if scope["method"] in _METHODS else "other"
         headers = Headers(scope=scope)
-        self.most = limits.page_bytes if self.to_page else limits.max_bytes + AROUND
+        self.most = limits.page_bytes if self.to_page else limits.max_bytes + FORM_AROUND_BYTES
         # a list of ranges can ask for a file a thousand times over
         if "," in headers.get("range", ""):
             scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]
@@ -177,6 +168,7 @@ class _Exchange:
                 if not self.to_page:
                     raise
                 self.denied = refusal
+                # at this exception alone, Gradio deletes what it has written of an upload (6.31)
                 raise MultiPartException(refusal.detail) from refusal
             return message
         if self.to_page and self.unread:
@@ -243,8 +235,8 @@ class _Exchange:
         All of a body that keeps to the limit; a little of one that does not, and then a pause.
         """
         patient = self.got <= self.most and self.declared <= self.most
-        end = time.monotonic() + (self.limits.receive if patient else _LINGER)
-        most = self.most if patient else self.got + LINGER
+        end = time.monotonic() + (self.limits.receive if patient else LINGER_SECONDS)
+        most = self.most if patient else self.got + LINGER_BYTES
         while self.unread and self.got < most and (left := end - time.monotonic()) > 0:
             try:
                 message = await asyncio.wait_for(self._receive(), left)
@@ -259,7 +251,7 @@ class _Exchange:
     def _count(self, message: Message) -> None:
         count = len(message.get("body", b""))
         self.got += count
-        self.figures.received.inc(count)
+        self.metrics.received.inc(count)
         self.unread = message.get("more_body", False)
 
     def report(self) -> None:
@@ -267,11 +259,11 @@ class _Exchange:
         seconds = time.monotonic() - self.start
         code = self.code or self.scope.get("state", {}).get("code")
         status = str(self.status or 499)
-        self.figures.requests.labels(self.route, self.method, status).inc()
-        self.figures.seconds.labels(self.route).observe(seconds)
+        self.metrics.requests.labels(self.route, self.method, status).inc()
+        self.metrics.seconds.labels(self.route).observe(seconds)
         if code:
-            self.figures.refused.labels(code).inc()
-        fields: dict[str, Any] = {
+            self.metrics.refused.labels(code).inc()
+        fields: dict[str, object] = {
             "route": self.route,
             "method": self.method,
             "status": int(status),

@@ -6,8 +6,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
-from pix2pix.serve.edge import Refusal
 from pix2pix.serve.parameters import reason
+from pix2pix.serve.refusal import Refusal
 
 
 def answer_failures(app: FastAPI) -> None:
@@ -56,3 +56,13 @@ async def _answer_failure(request: Request, error: Exception) -> Response:
     """Answer for a fault of ours; the error goes on to uvicorn, which logs it."""
     request.state.code = "error"
     return JSONResponse({"code": "error", "reason": "the server failed; its log says where"}, 500)
+
+
+def came_too_late(error: BaseException | None) -> bool:
+    """Whether a failure is a refusal that was raised when the answer had begun.
+
+    Gradio does so for the queue of a visitor who is gone: it has told the stream already.
+    """
+    while error is not None and not isinstance(error, HTTPException):
+        error = error.__cause__
+    return isinstance(error, HTTPException) and error.status_code < 500

@@ -9,12 +9,9 @@ from typing import Any
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from pix2pix.serve.edge import Refusal
+from pix2pix.limits import FORM_BOUNDARY_BYTES, FORM_FIELD_BYTES, FORM_PARTS, FORM_PREAMBLE_BYTES
+from pix2pix.serve.refusal import Refusal
 
-_PARTS = 64  # of a form; only one may be a file with something in it
-_BOUNDARY = 70  # RFC 2046, 5.1.1
-_PREAMBLE = 8 * 1024  # bytes of text before the first boundary
-_FIELDS = 64 * 1024  # bytes of all fields together
 _QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"')
 _EXTENDED = re.compile(rb";\s*filename\*", re.IGNORECASE)  # RFC 8187; none of a form's, yet sent
 
@@ -27,8 +24,10 @@ class Form:
 
     def __init__(self, boundary: bytes, most: int):
         """Takes a file of `most` bytes. Raises Refusal for a boundary that is none."""
-        if not 0 < len(boundary) <= _BOUNDARY:
-            raise Refusal(400, "bad_request", f"the boundary must have 1 to {_BOUNDARY} bytes")
+        if not 0 < len(boundary) <= FORM_BOUNDARY_BYTES:
+            raise Refusal(
+                400, "bad_request", f"the boundary must have 1 to {FORM_BOUNDARY_BYTES} bytes"
+            )
         self.fields: list[tuple[str, str]] = []
         self._most, self._photo = most, bytearray()
         self._first = re.compile(rb"(?:\A|\n)(?=--" + re.escape(boundary) + rb"(?:\r\n|--))")
@@ -54,7 +53,7 @@ class Form:
         if self._preamble is not None:
             self._preamble += chunk
             found = self._first.search(self._preamble)
-            if (found.start() if found else len(self._preamble)) > _PREAMBLE:
+            if (found.start() if found else len(self._preamble)) > FORM_PREAMBLE_BYTES:
                 raise Refusal(400, "bad_request", "the form does not begin with its boundary")
             if found is None:
                 return
@@ -76,8 +75,8 @@ class Form:
     def _begin(self) -> None:
         self._parts += 1
         self._is_file, self._name, self._size = False, "", 0
-        if self._parts > _PARTS:
-            raise Refusal(400, "bad_request", f"more than {_PARTS} parts in the form")
+        if self._parts > FORM_PARTS:
+            raise Refusal(400, "bad_request", f"more than {FORM_PARTS} parts in the form")
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_bytes += data[start:end]
@@ -99,8 +98,8 @@ class Form:
         first, self._size = not self._size, self._size + end - start
         if not self._is_file:
             self._field_bytes += end - start
-            if self._field_bytes > _FIELDS:
-                reason = f"more than {_FIELDS:,} bytes of fields in the form"
+            if self._field_bytes > FORM_FIELD_BYTES:
+                reason = f"more than {FORM_FIELD_BYTES:,} bytes of fields in the form"
                 raise Refusal(413, "too_large", reason)
             self._text += data[start:end]
             return

@@ -1,4 +1,4 @@
-"""What the service tells of itself: one JSON object a line on stderr, and figures for Prometheus.
+"""The service's log, one JSON object a line on stderr, and its metrics for Prometheus.
 
 Neither holds a file's content, its name, a query or an address.
 """
@@ -56,7 +56,7 @@ def set_up_logging() -> None:
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
-class Figures:
+class Metrics:
     """The service's metrics, in a registry of their own."""
 
     def __init__(self, workers: Workers | None):

@@ -7,15 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pix2pix import images
-from pix2pix.serve.edge import Refusal
+from pix2pix.errors import BadHint
+from pix2pix.hints import parse
+from pix2pix.limits import MOST_SATURATION
+from pix2pix.serve.refusal import Refusal
+from pix2pix.wish import Wish
 
 Format = Literal["jpeg", "png", "webp", "tiff", "bmp", "avif"]
 
 
-def _format(given: Any) -> Any:
+def _format(given: object) -> object:
     """`JPG` -> `jpeg`: any case, and the names that files end in."""
-    name = given.lower() if isinstance(given, str) else given
-    return images.EXTENSIONS.get(f".{name}", name or "").lower() if given is not None else None
+    if not isinstance(given, str):
+        return given
+    name = given.lower()
+    return images.EXTENSIONS.get(f".{name}", name).lower()
 
 
 class Parameters(BaseModel):
@@ -23,7 +29,9 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    saturation: float = Field(1.0, ge=0, le=4, description="0 is gray, 1 as predicted.")
+    saturation: float = Field(
+        1.0, ge=0, le=MOST_SATURATION, description="0 is gray, 1 as predicted."
+    )
     hint: list[str] = Field(
         [],
         description="A color that is known, X,Y,RRGGBB such as 120,80,c03020, in pixels "
@@ -36,6 +44,13 @@ class Parameters(BaseModel):
         None, description="Of the answer; the photo's own by default."
     )
 
+    def wish(self) -> Wish:
+        """How to color the photo. Raises Refusal for a hint that is none."""
+        try:
+            return Wish(self.saturation, [parse(text) for text in self.hint], self.seed)
+        except BadHint as error:
+            raise Refusal(400, error.code, error.reason) from None
+
 
 _NAMES = tuple(Parameters.model_fields)
 
@@ -47,17 +62,18 @@ def gather(query: Iterable[tuple[str, str]], fields: Iterable[tuple[str, str]]) 
     parameter's but for a slip. So are fields that were left empty. Raises Refusal, which names the
     parameter.
     """
-    given: dict[str, Any] = {"hint": []}
-    told = [(name, value) for name, value in fields if value and _is_meant(name)]
-    for name, value in [*query, *told]:
+    given: dict[str, str] = {}
+    hints: list[str] = []
+    meant = [(name, value) for name, value in fields if value and _is_meant(name)]
+    for name, value in [*query, *meant]:
         if name == "hint":
-            given["hint"].append(value)
+            hints.append(value)
         elif name in given:
             raise _refusal(f"{name[:40]}: given twice")
         else:
             given[name] = value
     try:
-        return Parameters.model_validate(given)
+        return Parameters.model_validate({**given, "hint": hints})
     except ValidationError as error:
         raise _refusal(reason(dict(error.errors()[0]))) from None
 

@@ -7,15 +7,13 @@ read its answer. Here every connection is looked at twice a second.
 import asyncio
 import socket
 import struct
-from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pix2pix.serve.limits import Limits
+from pix2pix.limits import CLOCK_TICK, Limits
+from pix2pix.serve.routes import PAGE_UPLOAD
 
-_TICK = 0.5  # [s]
-_UPLOAD = "/gradio_api/upload"  # the page's: may be many photos
 _ANSWERS = {
     400: b'{"code":"bad_request","reason":"the request ends early"}',
     408: b'{"code":"timeout","reason":"the request took too long to arrive"}',
@@ -25,7 +23,7 @@ _ANSWERS = {
 class Protocol(H11Protocol):
     """uvicorn's H11Protocol that closes slow sockets."""
 
-    limits = Limits()
+    limits = Limits()  # of this process's service, which sets them
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock with the connection."""
@@ -33,7 +31,7 @@ class Protocol(H11Protocol):
         self._began: float | None = self.loop.time()  # to wait for what is being waited for
         self._stuck: tuple[float, int] | None = None  # since when, and bytes then
         self._got = 0  # bytes of the request so far
-        self._timer = self.loop.call_later(_TICK, self._look)
+        self._timer = self.loop.call_later(CLOCK_TICK, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -62,14 +60,14 @@ class Protocol(H11Protocol):
 
     def _look(self) -> None:
         now = self.loop.time()
-        self._timer = self.loop.call_later(_TICK, self._look)
+        self._timer = self.loop.call_later(CLOCK_TICK, self._look)
         if self._reads_too_slowly(now):
             self._cut_off()
         elif self.transport.is_closing():
             return
         elif self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
             self._began = self._began or now
-            if now + _TICK > self._began + self._patience():
+            if now + CLOCK_TICK > self._began + self._patience():
                 self._refuse(408)
         else:
             self._began = None
@@ -77,7 +75,7 @@ class Protocol(H11Protocol):
     def _patience(self) -> float:
         """Seconds that a request may take, up to now."""
         body = self.conn.their_state is h11.SEND_BODY
-        if body and self.scope["path"].startswith(_UPLOAD):
+        if body and self.scope["path"].startswith(PAGE_UPLOAD):
             return self.limits.receive + self._got / self.limits.least_rate
         return self.limits.receive
 
@@ -88,7 +86,7 @@ class Protocol(H11Protocol):
             self._stuck = (now, left) if left else None
             return False
         since, before = self._stuck
-        if now + _TICK <= since + self.limits.receive:
+        if now + CLOCK_TICK <= since + self.limits.receive:
             return False
         self._stuck = (now, left)
         return before - left < min(before, self.limits.least_rate * self.limits.receive)
@@ -111,11 +109,11 @@ class Protocol(H11Protocol):
                 (b"content-length", str(len(body)).encode()),
                 (b"connection", b"close"),
             ]
-            events: list[Any] = [
+            events: list[h11.Event] = [
                 h11.Response(status_code=status, headers=headers),
                 h11.Data(data=body),
                 h11.EndOfMessage(),
             ]
             for event in events:
-                self.transport.write(self.conn.send(event))
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

@@ -3,7 +3,6 @@
 import json
 
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
 
 
 class Refusal(HTTPException):
@@ -18,9 +17,3 @@ class Refusal(HTTPException):
     def body(self) -> bytes:
         """What the client reads."""
         return json.dumps({"code": self.code, "reason": self.detail}).encode()
-
-
-def route_path(scope: Scope) -> str:
-    """The path of a request, without the prefix at which a proxy shows the service."""
-    path, root = scope["path"], scope.get("root_path", "").rstrip("/")
-    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path

@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from pix2pix.errors import PhotoError
 from pix2pix.images.formats import sniff
-from pix2pix.serve.edge import Refusal
+from pix2pix.limits import Limits
 from pix2pix.serve.forms import Form
-from pix2pix.serve.limits import Limits
+from pix2pix.serve.refusal import Refusal
 
 _TEXT = b"application/x-www-form-urlencoded"  # what curl says of whatever --data-binary sends
 _NO_PHOTO = ("application/json", "text/", "multipart/")

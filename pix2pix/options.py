@@ -1,0 +1,69 @@
+"""Options: those of the commands that color, as types, in the command line's own words.
+
+Defaults stand where an option is taken. Only typer is imported up here, as in cli.py.
+"""
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+Weights = Annotated[
+    str, Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
+]
+Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+
+# --- of `colorize` --------------------------------------------------------------------------------
+Photos = Annotated[
+    list[str],
+    Argument(metavar="PHOTO|FOLDER|GLOB|- ...", help="`-` reads one photo from a pipe."),
+]
+Out = Annotated[
+    str | None, Option("-o", "--out", help="A folder, a file for one photo, or - for a pipe.")
+]
+Saturation = Annotated[float, Option(min=0, help="0 is gray, 1 as predicted.")]
+Hints = Annotated[
+    list[str] | None,
+    Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),
+]
+Take = Annotated[int | None, Option(min=0, help="Another take: other colors where it is unsure.")]
+Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]
+Shard = Annotated[str, Option(metavar="I/N", help="Only the I-th of N parts.")]
+AsJson = Annotated[bool, Option("--json", help="One JSON record a photo on stdout.")]
+EveryFile = Annotated[bool, Option("--all", help="In folders, also files without extension.")]
+Follow = Annotated[bool, Option("--follow", help="Follow links out of a folder.")]
+KeepGps = Annotated[bool, Option("--keep-gps", help="Keep the place where it was taken, too.")]
+KeepMetadata = Annotated[bool, Option("--keep-metadata", hidden=True)]
+"""The former name of --keep-gps."""
+Sidecars = Annotated[bool, Option("--sidecars", help="Copy XMP sidecars beside the output, too.")]
+AllowTruncated = Annotated[
+    bool, Option("--allow-truncated", help="Color what is there of a cut file.")
+]
+MaxPixels = Annotated[int, Option(min=1, help="Refuse larger photos.")]
+SkipColor = Annotated[bool, Option("--skip-color", help="Leave photos alone that are in color.")]
+Watch = Annotated[bool, Option("--watch", help="Keep running and color what appears.")]
+
+# --- of `serve` -----------------------------------------------------------------------------------
+Host = Annotated[str, Option(help="0.0.0.0 answers other machines, too.")]
+Port = Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")]
+WorkerCount = Annotated[
+    int | None, Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
+]
+WithPage = Annotated[bool, Option("--page/--no-page", help="With the web page at /.")]
+AllowedHosts = Annotated[
+    list[str] | None,
+    Option(
+        metavar="NAME",
+        help="Also answer to this name (Host), beside localhost and --host; * is any. "
+        "May be repeated.",
+    ),
+]
+WithMetrics = Annotated[
+    bool, Option("--metrics", help="Show Prometheus' figures at /metrics, to anyone.")
+]
+RootPath = Annotated[
+    str, Option(metavar="/PATH", help="The path at which a proxy shows it to others.")
+]
+Origins = Annotated[
+    list[str] | None,
+    Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
+]
