@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT, TESTS
 from tiny_runs import make_photos
 
-ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 YAMLS = [
@@ -41,7 +41,7 @@ def copy(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "tests").mkdir()
     for name in ("test_recipes.py", "tiny_runs.py"):
-        shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
+        shutil.copy(TESTS / name, tmp_path / "tests")
     return tmp_path
 
 

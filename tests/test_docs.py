@@ -10,14 +10,13 @@ import pytest
 import skimage.data
 import yaml
 from PIL import Image
+from places import DOCS, ROOT
 from serving import photo, running
 from shell import BIN, run
 
 from pix2pix import recipes
 from pix2pix.serve import Limits
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 
 

@@ -17,8 +17,6 @@ from running_page import tiny_weights
 
 from pix2pix.weights import load
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:

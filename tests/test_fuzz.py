@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+from places import SCRIPTS
 
 # Runs that do what a decoder could, each on its own file.
 BROKEN = """

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 
+from places import ROOT, TESTS
+
 # What Windows does not have is taken away before anything of the package is imported. The standard
 # library's own modules and torch, which look at the platform, are imported first.
 WITHOUT_POSIX = """
@@ -42,8 +44,7 @@ WITHOUT_POSIX = """
 
 def run(code, folder):
     program = textwrap.dedent(WITHOUT_POSIX) + textwrap.dedent(code)
-    tests = os.path.dirname(__file__)
-    path = os.pathsep.join([os.path.dirname(tests), tests])
+    path = os.pathsep.join([str(ROOT), str(TESTS)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(
@@ -119,9 +120,7 @@ def test_without_the_extra_it_is_one_line(tmp_path):
             runpy.run_module("pix2pix.train", run_name="__main__")
         """
         command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)]
-        path = os.path.dirname(os.path.dirname(__file__))
-        done = subprocess.run(
-            command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
-        )
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
         line = "pix2pix train: training needs: pip install 'pix2pix-color[train]'\n"
         assert (done.returncode, done.stderr) == (1, line)

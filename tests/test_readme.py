@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from places import ROOT
 from shell import run
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
+from places import DOCS
 from shell import BIN
 from test_config import TINY, composed
 from tiny_runs import losses_of, make_photos
@@ -139,7 +140,7 @@ def test_a_set_that_is_missing_names_its_download(name, tmp_path, monkeypatch):
 
 
 def test_the_page_and_the_files_agree():
-    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+    page = (DOCS / "data.md").read_text()
     table = page.split("## Sets")[1].split("## Batches")[0]
     rows = [
         line.strip("| ").split(" | ")

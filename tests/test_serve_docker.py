@@ -10,12 +10,11 @@ import re
 import shlex
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT, SCRIPTS
 
-ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 KNOWN = {
@@ -25,7 +24,7 @@ KNOWN = {
 
 
 def _script():
-    spec = importlib.util.spec_from_file_location("docker_steps", ROOT / "scripts/docker_steps.py")
+    spec = importlib.util.spec_from_file_location("docker_steps", SCRIPTS / "docker_steps.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["docker_steps"] = module
     spec.loader.exec_module(module)

@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from places import BENCHMARKS
 from serving import HELD, LIMITS, Service, head, photo, read_all, running, wait_until
 
 MIB = 2**20
@@ -373,7 +374,7 @@ def test_a_signal_lets_what_runs_finish(tmp_path: Path, how: signal.Signals) -> 
 
 @pytest.mark.slow
 def test_the_bars_hold_in_the_short_benchmark() -> None:
-    path = Path(__file__).parents[1] / "benchmarks" / "load.py"
+    path = BENCHMARKS / "load.py"
     command = [sys.executable, str(path), "--short", "--weights", "pix2pix"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     # how fast, and how much memory, is for machines that do nothing else

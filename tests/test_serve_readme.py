@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from places import ROOT
 from serving import Service, photo, running
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 SECTION = README.split("## Run it as a service")[1].split("\n## ")[0]
 ADDRESS = "http://127.0.0.1:7860"
 

@@ -26,6 +26,7 @@ from gradio import processing_utils, routes
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from PIL import Image
+from places import BENCHMARKS
 from serving import BROKEN, LIMITS, form, head, photo, tiny_colorizer
 
 from pix2pix.page import build_page, new_shelf
@@ -383,7 +384,7 @@ def test_half_open_uploads_are_closed_in_time(target: Target) -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_lets_no_stranger_in() -> None:
-    path = Path(__file__).parents[1] / "benchmarks" / "strangers.py"
+    path = BENCHMARKS / "strangers.py"
     command = [sys.executable, str(path), "--weights", "pix2pix", "--seconds", "3"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert re.search(r"strangers in +0 of [1-9]", done.stdout), done.stdout + done.stderr

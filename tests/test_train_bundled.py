@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from places import SCRIPTS
 from safetensors.torch import save_file
 from tiny_runs import make_photos
 from torchvision.models import mobilenet_v2
@@ -16,7 +16,7 @@ from pix2pix.data import in_validation
 from pix2pix.recipes import build_generator, config_of
 from pix2pix.train import LOCAL
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "train_bundled.sh"
+SCRIPT = SCRIPTS / "train_bundled.sh"
 SHORT = "trainer.steps=1 trainer.batch=2 trainer.val_photos=2 data.size=128 data.cached_side=128"
 
 
