@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import warm
+
 BIN = Path(sys.executable).parent
 # Training commands stop after two tiny steps; their other arguments are the page's own.
 _SHORT = [
@@ -20,10 +22,11 @@ def run(line: str, folder: Path) -> None:
     """Run a line in `folder`, training cut short; it fails the test where the line fails."""
     if line.startswith("pix2pix train"):
         line = " ".join([line, *map(shlex.quote, _SHORT)])
+    path = f"{warm.folder()}:{BIN}:/usr/bin:/bin"
     done = subprocess.run(
         ["bash", "-c", line],
         cwd=folder,
-        env={"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        env={"PATH": path, "HOME": str(folder), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from places import ROOT, TESTS
 from tiny_runs import make_photos
@@ -69,11 +70,11 @@ def run(folder: Path, *command: str) -> str:
 
 def output_of_recipe_tests(folder: Path, *arguments: str) -> list[str]:
     command = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_recipes.py", *arguments]
-    return run(folder, sys.executable, *command).splitlines()
+    return run(folder, warm.python(), *command).splitlines()
 
 
 def test_the_copy_is_what_runs(copy: Path) -> None:
-    where = run(copy, sys.executable, "-c", "import pix2pix; print(pix2pix.__file__)")
+    where = run(copy, warm.python(), "-c", "import pix2pix; print(pix2pix.__file__)")
     assert where.strip() == str(copy / "pix2pix" / "__init__.py")
 
 
@@ -86,7 +87,7 @@ def test_the_examples_recipe_trains_and_evaluates(copy: Path) -> None:
         command = [*line.split(), *more.split()]
         assert command[0] == "pix2pix"
         code = "import sys; from pix2pix.cli import main; sys.exit(main())"
-        said = run(copy, sys.executable, "-c", code, *command[1:])
+        said = run(copy, warm.python(), "-c", code, *command[1:])
     assert "PSNR" in said
     metrics = (copy / "runs" / "charbonnier" / "metrics.csv").read_text()
     assert "charbonnier" in metrics

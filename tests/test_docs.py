@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import warm
 import yaml
 from PIL import Image
 from places import DOCS, ROOT
@@ -69,7 +70,7 @@ def test_commands_in_their_order(page: str, folder: Path) -> None:
 def test_the_services_commands(tmp_path: Path) -> None:
     start, ask = blocks("service.md", "sh")
     process = subprocess.Popen(
-        [BIN / "pix2pix", *start.split()[1:], "--weights", "pix2pix", "--port", "0"],
+        [warm.pix2pix(), *start.split()[1:], "--weights", "pix2pix", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

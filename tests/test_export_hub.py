@@ -5,12 +5,12 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+import warm
 import yaml
 from fake_hub import READER, WRITER, Hub, fake_hub
 from running_page import tiny_weights
@@ -33,11 +33,11 @@ def weights(tmp_path: Path) -> Path:
 def run_python(
     code: list[str], url: str, home: Path, token: str | None = WRITER
 ) -> subprocess.CompletedProcess[str]:
-    """A Python of its own: huggingface_hub reads its settings when it is imported."""
+    """A process of its own: huggingface_hub reads its settings when it is imported."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
     environment |= {"HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
     environment |= {"HF_TOKEN": token} if token else {}
-    command = [sys.executable, *code]
+    command = [warm.python(), *code]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 

@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+import warm
 from test_train import last_of, overrides_for
 from tiny_runs import (
     BATCH_NORM,
@@ -57,8 +57,8 @@ def test_two_processes_of_torchrun_equal_one_with_the_same_batch(photos, tmp_pat
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     more = ["trainer.devices=2", f"run_dir={tmp_path / 'two'}"]
     done = subprocess.run(
-        [sys.executable, *launcher, "-m", "pix2pix.train", *settings, *more],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [warm.python(), *launcher, "-m", "pix2pix.train", *settings, *more],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHON_EXEC": warm.python()},
         capture_output=True,
         text=True,
         timeout=600,

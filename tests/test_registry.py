@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from PIL import Image
 from places import DOCS
-from shell import BIN
 from test_config import TINY, composed
 from tiny_runs import losses_of, make_photos
 
@@ -172,7 +172,7 @@ def test_the_installed_command_trains_on_pairs(places, tmp_path):
         (places / "pairs" / "gray" / "photo00.png").read_bytes()
     )
     line = [
-        BIN / "pix2pix",
+        warm.pix2pix(),
         "train",
         *tiny("unet_l1"),
         "data=pairs",

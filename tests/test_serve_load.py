@@ -6,7 +6,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import warm
 from places import BENCHMARKS
 from serving import HELD, LIMITS, Service, head, photo, read_all, running, wait_until
 
@@ -375,7 +375,7 @@ def test_a_signal_lets_what_runs_finish(tmp_path: Path, how: signal.Signals) -> 
 @pytest.mark.slow
 def test_the_bars_hold_in_the_short_benchmark() -> None:
     path = BENCHMARKS / "load.py"
-    command = [sys.executable, str(path), "--short", "--weights", "pix2pix"]
+    command = [warm.python(), str(path), "--short", "--weights", "pix2pix"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     # how fast, and how much memory, is for machines that do nothing else
     timed = ("256-px photos", "/healthz", "memory")

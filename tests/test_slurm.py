@@ -7,10 +7,10 @@ import os
 import re
 import signal
 import subprocess
-import sys
 
 import fake_slurm
 import pytest
+import warm
 from fake_slurm import install, start, tell_steps, wait_until
 from hydra import compose, initialize_config_module
 from places import DOCS, SCRIPTS
@@ -112,10 +112,10 @@ def test_the_batch_script_on_two_nodes_is_told_to_stop_queued_again_and_ends_as_
     photos, tmp_path, monkeypatch, cluster
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHON", warm.python())
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     settings = overrides_for(photos, tmp_path / "whole", "trainer.steps=100")
-    command = [sys.executable, "-m", "pix2pix.train", *settings, "trainer.devices=2"]
+    command = [warm.python(), "-m", "pix2pix.train", *settings, "trainer.devices=2"]
     subprocess.run(command, check=True, capture_output=True)
 
     mine = [s for s in settings if not s.startswith("run_dir")]

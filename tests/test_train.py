@@ -13,12 +13,12 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+import warm
 from PIL import Image
 from test_checkpoints import a_pickle, a_torch_file
 from tiny_runs import (
@@ -407,7 +407,7 @@ def test_one_broken_photo_among_many_is_passed_over_and_small_ones_are_counted(
 
 def start(arguments, **settings):
     """`python -m pix2pix.train` as a real process."""
-    command = [sys.executable, "-m", "pix2pix.train", *arguments]
+    command = [warm.python(), "-m", "pix2pix.train", *arguments]
     settings = {"stderr": subprocess.PIPE, "text": True} | settings
     return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, **settings)
 
@@ -440,8 +440,7 @@ def test_two_real_processes_by_the_installed_command_elsewhere(photos, tmp_path)
     assert main([*settings, "trainer.steps=3"]) == 0
     settings = [s for s in settings if not s.startswith("run_dir")]
     result = subprocess.run(
-        [Path(sys.executable).parent / "pix2pix", "train", *settings]
-        + ["trainer.steps=3", "trainer.devices=2"],
+        [warm.pix2pix(), "train", *settings] + ["trainer.steps=3", "trainer.devices=2"],
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

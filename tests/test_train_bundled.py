@@ -1,10 +1,10 @@
 """The script that trains the bundled weights again, from end to end, a step a stage."""
 
 import subprocess
-import sys
 
 import pytest
 import torch
+import warm
 from places import SCRIPTS
 from safetensors.torch import save_file
 from tiny_runs import make_photos
@@ -45,7 +45,7 @@ def out(tmp_path_factory):
         env={
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
-            "PYTHON": sys.executable,
+            "PYTHON": warm.python(),
             "OMP_NUM_THREADS": "1",
             "MORE": SHORT,
         },

@@ -1,6 +1,6 @@
 """Pythons that need not import torch again: forked from one that has.
 
-`warm.python()` is a program that stands in for `sys.executable` before -m, -c or a file: the same
+`python()` names a program that stands in for `sys.executable` before -m, -c or a file: the same
 arguments, environment, folder, streams, signals and exit status. Only others' packages are loaded
 beforehand; this project's modules are imported by each process, from where its own path says.
 What is decided at Python's start (its options, closed streams, variables that imports read) gets
@@ -14,6 +14,7 @@ import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +33,8 @@ LOADED = (
     *("skimage.color", "scipy.ndimage", "safetensors.torch", "fastapi", "uvicorn"),
     *("python_multipart", "prometheus_client"),
 )
+# Done here all the same, and two that say which Python.
+NOT_READ = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHON", "PYTHON_EXEC")
 READ_AT_START = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH_", "PYTORCH_", "CUDA_", "LD_")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -43,7 +46,9 @@ def real():
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 
 given = sys.argv[1:]
-at_start = {{k: v for k, v in os.environ.items() if k.startswith({read!r}) and k != "PYTHONPATH"}}
+at_start = {{k: v for k, v in os.environ.items() if k.startswith({read!r})}}
+for name in {not_read!r}:
+    at_start.pop(name, None)
 streams = all(os.path.exists(f"/proc/self/fd/{{number}}") for number in range(3))
 asks = given and (given[0] in ("-m", "-c") or not given[0].startswith("-"))
 if at_start != {at_start!r} or not streams or not asks:
@@ -71,16 +76,27 @@ os._exit(status)
 """
 
 
-@cache
 def python() -> str:
-    """The path of the stand-in; the first call starts the process that is forked."""
+    """The stand-in for `sys.executable`."""
+    return str(folder() / "python")
+
+
+def pix2pix() -> str:
+    """The stand-in for the installed command."""
+    return str(folder() / "pix2pix")
+
+
+@cache
+def folder() -> Path:
+    """Where both lie, for PATH; the first call starts the process that is forked."""
+    installed = Path(sys.executable).parent
     if not hasattr(os, "pidfd_open") or not hasattr(socket, "send_fds"):
-        return sys.executable
-    folder = Path(tempfile.mkdtemp(prefix="warm-"))
-    address = str(folder / "socket")
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        return installed
+    place = Path(tempfile.mkdtemp(prefix="warm-"))
+    address = str(place / "socket")
+    environment = {k: v for k, v in os.environ.items() if k not in NOT_READ}
     environment["OMP_NUM_THREADS"] = "1"
-    with (folder / "log").open("w") as log:
+    with (place / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, __file__, address, str(os.getpid())],
             env=environment,
@@ -89,19 +105,23 @@ def python() -> str:
             stderr=log,
             start_new_session=True,
         )
-    assert server.stdout and server.stdout.readline() == b"ready\n", (folder / "log").read_text()
-    program = folder / "python"
+    assert server.stdout and server.stdout.readline() == b"ready\n", (place / "log").read_text()
+    program = place / "python"
     program.write_text(
         STAND_IN.format(
             python=sys.executable,
             read=READ_AT_START,
+            not_read=NOT_READ,
             at_start={k: v for k, v in environment.items() if k.startswith(READ_AT_START)},
             address=address,
             signals=tuple(map(int, SIGNALS)),
         )
     )
-    program.chmod(0o755)
-    return str(program)
+    command = place / "pix2pix"
+    command.write_text(f'#!/bin/sh\nexec {program} {installed / "pix2pix"} "$@"\n')
+    for made in (program, command):
+        made.chmod(0o755)
+    return place
 
 
 def serve(address: str, owner: int) -> list:
@@ -122,10 +142,14 @@ def serve(address: str, owner: int) -> list:
             if key.fd == alive:
                 for pid, _ in twins.values():
                     os.kill(pid, signal.SIGKILL)
+                shutil.rmtree(Path(address).parent)
                 sys.exit()
             elif key.fileobj is listener:
                 connection, _ = listener.accept()
                 request, streams = _received(connection)
+                if not request:
+                    connection.close()
+                    continue
                 pid = os.fork()
                 if not pid:
                     for held in (listener, connection, *(one for _, one in twins.values())):
@@ -162,9 +186,9 @@ def serve(address: str, owner: int) -> list:
 def _received(connection: socket.socket) -> tuple[list, list[int]]:
     head, streams, _, _ = socket.recv_fds(connection, 4, 3)
     request, size = b"", int.from_bytes(head, "big")
-    while len(request) < size:
-        request += connection.recv(size - len(request))
-    return json.loads(request), streams
+    while len(request) < size and (more := connection.recv(size - len(request))):
+        request += more
+    return json.loads(request) if request and len(request) == size else [], list(streams)
 
 
 def become(request: list, streams: list[int]) -> None:
@@ -186,7 +210,11 @@ def become(request: list, streams: list[int]) -> None:
     for fd, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         old = getattr(sys, name)
         stream = open(fd, mode, encoding=old.encoding, errors=old.errors, closefd=False)
-        stream.reconfigure(line_buffering=name == "stderr" or os.isatty(fd))
+        lines, at_once = (
+            name == "stderr" or os.isatty(fd),
+            bool(environment.get("PYTHONUNBUFFERED")),
+        )
+        stream.reconfigure(line_buffering=lines or at_once, write_through=at_once)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     first = {"-m": folder, "-c": ""}.get(given[0], str(Path(given[0]).resolve().parent))
@@ -209,7 +237,7 @@ def _run(given: list[str]) -> None:
         exec(compile(given[1], "<string>", "exec"), main)
     else:
         sys.argv[:] = given
-        main["__file__"] = given[0]
+        main["__file__"] = os.path.abspath(given[0])
         exec(compile(Path(given[0]).read_bytes(), given[0], "exec"), main)
 
 
