@@ -1,11 +1,14 @@
 """What every test shares: no network, one torch thread a test process, sample pictures."""
 
 import os
+import sys
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each fight for two cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# jsonschema, which nbformat loads, would compile a grammar of addresses for 2 s; no schema asks it
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def pytest_xdist_make_scheduler(config, log):
