@@ -1,22 +1,16 @@
 """How tests are spread over processes: a file's go to one, where its fixtures are made once.
 
-Long files start first, so that the processes end together; files that share a running service or
-page are one.
+Long files start first, so that the processes end together; files that share a running page are one.
 """
 
 from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = {
-    "test_page": "page",
-    "test_page_tabs": "page",
-    "test_hosts": "strangers",
-    "test_strangers": "strangers",
-}
+TOGETHER = {"test_page_tabs": "test_page"}
 # What takes more than half a minute of one processor, the longest first.
 LONGEST = (
-    *("strangers", "page", "test_serve_load", "test_train", "test_notebook", "test_docs"),
+    *("test_strangers", "test_page", "test_serve_load", "test_train", "test_notebook", "test_docs"),
     *("test_cli", "test_page_touch", "test_serve_manners", "test_processes", "test_slurm"),
     *("test_readme", "test_train_bundled", "test_registry", "test_contributing"),
 )

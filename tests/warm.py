@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -31,8 +31,12 @@ LOADED = (
     *("torch", "torch.utils.data", "lightning.fabric", "lightning.pytorch", "torchmetrics"),
     *("hydra", "omegaconf", "tensorboard", "torch.utils.tensorboard", "PIL.Image", "typer"),
     *("skimage.color", "scipy.ndimage", "safetensors.torch", "fastapi", "uvicorn"),
-    *("python_multipart", "prometheus_client"),
+    *("python_multipart", "prometheus_client", "gradio"),
 )
+# These keep at their import what the environment says of the Hub and of caches: where it says
+# something else, they are imported again.
+KEEP = ("huggingface_hub", "gradio", "gradio_client")
+KEPT = ("HF_", "HUGGINGFACE", "GRADIO_", "HOME", "XDG_", "TMPDIR", "NO_PROXY", "HTTP")
 # Done here all the same, and two that say which Python.
 NOT_READ = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHON", "PYTHON_EXEC")
 READ_AT_START = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH_", "PYTORCH_", "CUDA_", "LD_")
@@ -191,6 +195,10 @@ def _received(connection: socket.socket) -> tuple[list, list[int]]:
     return json.loads(request) if request and len(request) == size else [], list(streams)
 
 
+def _kept(environment: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in environment.items() if k.upper().startswith(KEPT)}
+
+
 def become(request: list, streams: list[int]) -> None:
     """Be `python GIVEN...` from after its start to its end."""
     given, environment, folder, umask, ignored = request
@@ -200,6 +208,9 @@ def become(request: list, streams: list[int]) -> None:
     os.setsid()
     os.chdir(folder)
     os.umask(umask)
+    if _kept(os.environ) != _kept(environment):
+        for name in [name for name in sys.modules if name.split(".")[0] in KEEP]:
+            del sys.modules[name]
     os.environ.clear()
     os.environ.update(environment)
     for number in SIGNALS:
