@@ -560,6 +560,7 @@ def test_download_help_lists_the_registry(server, capsys):
         assert "".join(line.split()) in "".join(out.split())  # wherever the lines are broken
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_download_leaves_something_to_go_on_from(server, tmp_path, capsys):
     server.pause = threading.Event()
     code = (

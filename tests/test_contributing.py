@@ -73,6 +73,7 @@ def output_of_recipe_tests(folder: Path, *arguments: str) -> list[str]:
     return run(folder, warm.python(), *command).splitlines()
 
 
+@pytest.mark.slow
 def test_the_copy_is_what_runs(copy: Path) -> None:
     where = run(copy, warm.python(), "-c", "import pix2pix; print(pix2pix.__file__)")
     assert where.strip() == str(copy / "pix2pix" / "__init__.py")

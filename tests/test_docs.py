@@ -67,6 +67,7 @@ def test_commands_in_their_order(page: str, folder: Path) -> None:
     assert Image.open(folder / "old.color.jpg").size == (96, 64)
 
 
+@pytest.mark.slow
 def test_the_services_commands(tmp_path: Path) -> None:
     start, ask = blocks("service.md", "sh")
     process = subprocess.Popen(
@@ -87,6 +88,7 @@ def test_the_services_commands(tmp_path: Path) -> None:
         process.wait(60)
 
 
+@pytest.mark.slow
 def test_the_services_refusals(tmp_path: Path) -> None:
     said = set(re.findall(r"^\| (\d{3}) \|", text("service.md"), re.MULTILINE))
     with running(tmp_path) as service:

@@ -309,6 +309,7 @@ def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: 
     assert list(slow)[-1] == (gr.skip(), gr.skip())
 
 
+@pytest.mark.slow
 def test_missing_gradio_names_the_extra() -> None:
     code = "import sys; sys.modules['gradio'] = None; import pix2pix.page"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

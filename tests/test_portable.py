@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+import warm
 from places import ROOT, TESTS
 
 # What Windows does not have is taken away before anything of the package is imported. The standard
@@ -43,10 +45,11 @@ WITHOUT_POSIX = """
 
 
 def run(code, folder):
-    program = textwrap.dedent(WITHOUT_POSIX) + textwrap.dedent(code)
+    quiet = "import warnings; warnings.simplefilter('ignore')\n"
+    program = quiet + textwrap.dedent(WITHOUT_POSIX) + textwrap.dedent(code)
     path = os.pathsep.join([str(ROOT), str(TESTS)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-c", program]
+    command = [warm.python(), "-c", program]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=folder, timeout=300, env=environment
     )
@@ -54,6 +57,7 @@ def run(code, folder):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_and_a_run_trains_resumes_and_is_alone(tmp_path):
     told = run(
         """
@@ -107,6 +111,7 @@ def test_every_module_is_imported_and_a_run_trains_resumes_and_is_alone(tmp_path
     print(told)
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_is_one_line(tmp_path):
     for missing in ("lightning", "hydra"):
         program = f"""

@@ -37,6 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", commands())
 def test_command(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "weights=download" in command:  # no network in tests: the same net, from random features

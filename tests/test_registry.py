@@ -167,6 +167,7 @@ def test_a_misspelt_key_names_itself(name, key, capsys):
     assert f"data.{key}" in error and "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_the_installed_command_trains_on_pairs(places, tmp_path):
     (places / "pairs" / "gray" / "lonely.png").write_bytes(
         (places / "pairs" / "gray" / "photo00.png").read_bytes()

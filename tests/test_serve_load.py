@@ -283,6 +283,7 @@ def test_a_crowd_is_answered(service: Service) -> None:
     assert set(statuses) <= {200, 429, 503} and 200 in statuses
 
 
+@pytest.mark.slow
 def test_a_photo_that_takes_too_long_is_504_and_one_that_waited_503(tmp_path: Path) -> None:
     with running(tmp_path, process=1.0) as service, service.held():
         first = service.start_post(photo(HELD))
@@ -345,6 +346,7 @@ def test_a_client_that_leaves_in_its_upload_leaves_nothing(service: Service, abr
 # --- the end ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_what_runs_finish(tmp_path: Path, how: signal.Signals) -> None:
     with running(tmp_path) as service:

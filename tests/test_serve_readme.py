@@ -47,6 +47,7 @@ def test_curl(service: Service, folder: Path) -> None:
     assert subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True).returncode
 
 
+@pytest.mark.slow
 def test_python(service: Service, folder: Path) -> None:
     code = snippet("python3", service)
     subprocess.run([warm.python(), "-c", code], cwd=folder, check=True)
@@ -54,6 +55,7 @@ def test_python(service: Service, folder: Path) -> None:
         assert (image.format, image.size) == ("PNG", (96, 64))
 
 
+@pytest.mark.slow
 def test_the_command_serves_at_its_address_until_it_is_told_to_stop(folder: Path) -> None:
     line = next(x for x in SECTION.splitlines() if x.startswith("pix2pix serve"))
     command = [warm.pix2pix(), *line.split("#")[0].split()[1:]]

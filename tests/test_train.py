@@ -102,6 +102,7 @@ def test_stopped_and_resumed_is_never_stopped(
     assert f"stopped at step {step + 1}" in told and f"going on from step {step + 1}" in told
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_loses_nothing_but_time(photos, tmp_path, whole):
     dice, saved = random.Random(0), Checkpoints(tmp_path / "checkpoints")
     for moment in range(7):
@@ -125,6 +126,7 @@ def wait_for(condition):
 
 # A save touches the file system so often: for hash, checkpoint and weights each a write, a sync, a
 # rename, a sync of the folder, and two removals. The run's first twelve prepare its folder.
+@pytest.mark.slow
 @pytest.mark.parametrize("event", range(12, 64, 5))
 def test_killed_within_a_checkpoint_write(event, photos, tmp_path, whole):
     child = in_child(kill_at, event, GAN, photos, tmp_path, save_seconds=0, **SETTINGS)

@@ -57,6 +57,7 @@ def out(tmp_path_factory):
     return folder / "out"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", weights.bundled())
 def test_it_makes_the_nets_that_are_bundled(out, name):
     """The same net and recipe as the header of the bundled weights tells, its arguments too."""
@@ -70,6 +71,7 @@ def test_it_makes_the_nets_that_are_bundled(out, name):
     assert made.arguments == settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", weights.bundled())
 def test_what_it_makes_colors_photos(out, name):
     colorizer = Colorizer.from_pretrained(str(out / f"{name}.safetensors"))
@@ -77,6 +79,7 @@ def test_what_it_makes_colors_photos(out, name):
     assert colorizer.rgb(photo).shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_every_stage_has_its_run(out):
     stages = [p.name for p in out.iterdir() if (p / "last.safetensors").exists()]
     sides = [f"{name}-{side}" for name in ("default", "hints", "pages") for side in (128, 192)]
