@@ -120,7 +120,7 @@ def loud() -> bytes:
     return photo(96, 64, "PNG", seed=99)
 
 
-@pytest.fixture(scope="session", params=["serve", "launch"])
+@pytest.fixture(scope="module", params=["serve", "launch"])
 def target(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Target]:
     folder, outside = tmp_path_factory.mktemp("service"), tmp_path_factory.mktemp("outside")
     (outside / "canary.png").write_bytes(loud())

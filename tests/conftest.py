@@ -1,8 +1,30 @@
 """What every test shares: no network, one torch thread a test process, sample pictures."""
 
 import os
+import sys
+
+import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each fight for two cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# jsonschema, which nbformat loads, would compile a grammar of addresses for 2 s; no schema asks it
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+# Fixtures that start a process which imports torch.
+STARTED = {"app", "hinted", "running", "service", "tab", "target"}
+
+
+def pytest_xdist_make_scheduler(config, log):
+    from spread import ByFile
+
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """A test that asks a running service, a page or the like waits for its start: it is slow."""
+    for item in items:
+        if STARTED & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")

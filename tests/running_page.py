@@ -21,13 +21,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import ROOT, SAMPLES
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pix2pix.colorize import Colorizer
 from pix2pix.nets import build_generator
 from pix2pix.weights import Header, save
 
-ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
 _CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 PATIENCE = 120_000  # [ms]; a photo takes about a second on an idle machine
@@ -58,7 +58,7 @@ def running_app(space: Path, write_weights: Callable[[Path], None]) -> Iterator[
         shutil.copy(ROOT / "app" / file, space)
     ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
     shutil.copytree(ROOT / "pix2pix", space / "pix2pix", ignore=ignored)
-    shutil.copytree(ROOT / "resources" / "samples", space / "resources" / "samples")
+    shutil.copytree(SAMPLES, space / "resources" / "samples")
     tiny_weights(space / "pix2pix" / "pretrained" / "pix2pix.safetensors", seed=1)
     found = App(f"http://127.0.0.1:{free_port()}/", space / "tiny.safetensors", space / "cache")
     write_weights(found.weights)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import warm
 from PIL import Image
 
 HELD, STARVED, BROKEN = 77, 79, 81
@@ -240,7 +241,7 @@ def running(
     }
     with (folder / "log").open("w") as log, (folder / "out").open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, __file__, json.dumps(options)],
+            [warm.python(), __file__, json.dumps(options)],
             cwd=folder,
             env=environment,
             stdout=out,

@@ -1,6 +1,8 @@
 """The encoders against torchvision's, and the ways their weights come in."""
 
+import copy
 from collections import OrderedDict
+from functools import cache
 
 import pytest
 import torch
@@ -29,6 +31,11 @@ def set_statistics(net):
 
 def whole(encoder):
     """Torchvision's classifier, its first convolution padded as ours where theirs is not."""
+    return copy.deepcopy(_whole(encoder))
+
+
+@cache  # to draw the weights of the largest takes a second
+def _whole(encoder):
     net = set_statistics(models.get_model(encoder, weights=None)).eval()
     if encoder == "squeezenet1_1":
         net.features[0].padding = (1, 1)

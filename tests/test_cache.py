@@ -271,6 +271,7 @@ def test_an_interrupted_build_leaves_no_half_cache(photos, tmp_path, monkeypatch
         assert (again / name).read_bytes() == (whole / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_build_is_made_anew(tmp_path):
     folder = fill(tmp_path / "photos", 150)
     code = f"""

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import warm
 from PIL import Image
 from test_download import DATA, PICTURES, serve
 from test_folders import ODD_NAMES
@@ -559,6 +560,7 @@ def test_download_help_lists_the_registry(server, capsys):
         assert "".join(line.split()) in "".join(out.split())  # wherever the lines are broken
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_download_leaves_something_to_go_on_from(server, tmp_path, capsys):
     server.pause = threading.Event()
     code = (
@@ -568,7 +570,7 @@ def test_ctrl_c_in_a_download_leaves_something_to_go_on_from(server, tmp_path, c
         f"SOURCES['set'] = Source(url={server.url!r}, **{SOURCE!r})\n"
         f"sys.exit(cli.main(['download', 'set', {str(tmp_path)!r}]))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([warm.python(), "-c", code], stderr=subprocess.PIPE, text=True)
     part, until = tmp_path / ".set.tgz.part.json", time.monotonic() + 60
     while not part.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
@@ -588,10 +590,9 @@ def start(weights: str, folder: Path, *arguments: str) -> subprocess.Popen:
     def hear_ctrl_c() -> None:  # which shells silence for what runs in the background
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    command = [*COMMAND, "colorize", str(folder), "--weights", weights, "--device", "cpu"]
-    return subprocess.Popen(
-        [*command, *arguments], stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
-    )
+    command = [warm.python(), *COMMAND[1:], "colorize", str(folder), "--weights", weights]
+    command += ["--device", "cpu", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
 
 
 def outputs(folder: Path) -> list[Path]:

@@ -39,6 +39,7 @@ def test_lab_to_rgb_is_skimage_inside_the_gamut():
     assert np.abs(difference).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_every_8_bit_color_returns_exactly():
     number = torch.arange(2**24).view(4096, 4096)
     rgb = torch.stack((number >> 16, number >> 8 & 255, number & 255), -1).to(torch.uint8)

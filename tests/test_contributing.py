@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
+from places import ROOT, TESTS
 from tiny_runs import make_photos
 
-ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 RECIPE, NET = (part for part in TEXT.split("\n## ") if part.startswith("Add a "))
 EXAMPLES = {"charbonnier": RECIPE, "dilated": NET}
@@ -43,7 +44,7 @@ def copy(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "tests").mkdir()
     for name in ("test_recipes.py", "tiny_runs.py"):
-        shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
+        shutil.copy(TESTS / name, tmp_path / "tests")
     return tmp_path
 
 
@@ -73,11 +74,12 @@ def run(folder: Path, *command: str) -> str:
 
 def output_of_recipe_tests(folder: Path, *arguments: str) -> list[str]:
     command = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_recipes.py", *arguments]
-    return run(folder, sys.executable, *command).splitlines()
+    return run(folder, warm.python(), *command).splitlines()
 
 
+@pytest.mark.slow
 def test_the_copy_is_what_runs(copy: Path) -> None:
-    where = run(copy, sys.executable, "-c", "import pix2pix; print(pix2pix.__file__)")
+    where = run(copy, warm.python(), "-c", "import pix2pix; print(pix2pix.__file__)")
     assert where.strip() == str(copy / "pix2pix" / "__init__.py")
 
 
@@ -91,7 +93,7 @@ def test_an_example_trains_and_evaluates(example: str, copy: Path) -> None:
         command = [*line.split(), *more.split()]
         assert command[0] == "pix2pix"
         code = "import sys; from pix2pix.cli import main; sys.exit(main())"
-        said = run(copy, sys.executable, "-c", code, *command[1:])
+        said = run(copy, warm.python(), "-c", code, *command[1:])
     assert "PSNR" in said
     metrics = (copy / "runs" / example / "metrics.csv").read_text()
     assert ("charbonnier" in metrics) == (example == "charbonnier")

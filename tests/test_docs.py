@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import warm
 import yaml
 from PIL import Image
+from places import DOCS, ROOT
 from serving import photo, running
 from shell import BIN, run
 
 from pix2pix import recipes
 from pix2pix.serve import Limits
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 
 
@@ -67,10 +67,11 @@ def test_commands_in_their_order(page: str, folder: Path) -> None:
     assert Image.open(folder / "old.color.jpg").size == (96, 64)
 
 
+@pytest.mark.slow
 def test_the_services_commands(tmp_path: Path) -> None:
     start, ask = blocks("service.md", "sh")
     process = subprocess.Popen(
-        [BIN / "pix2pix", *start.split()[1:], "--weights", "pix2pix", "--port", "0"],
+        [warm.pix2pix(), *start.split()[1:], "--weights", "pix2pix", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -87,6 +88,7 @@ def test_the_services_commands(tmp_path: Path) -> None:
         process.wait(60)
 
 
+@pytest.mark.slow
 def test_the_services_refusals(tmp_path: Path) -> None:
     said = set(re.findall(r"^\| (\d{3}) \|", text("service.md"), re.MULTILINE))
     with running(tmp_path) as service:

@@ -5,19 +5,17 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+import warm
 import yaml
 from fake_hub import READER, WRITER, Hub, fake_hub
 from running_page import tiny_weights
 
 from pix2pix.weights import load
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -35,11 +33,11 @@ def weights(tmp_path: Path) -> Path:
 def run_python(
     code: list[str], url: str, home: Path, token: str | None = WRITER
 ) -> subprocess.CompletedProcess[str]:
-    """A Python of its own: huggingface_hub reads its settings when it is imported."""
+    """A process of its own: huggingface_hub reads its settings when it is imported."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
     environment |= {"HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
     environment |= {"HF_TOKEN": token} if token else {}
-    command = [sys.executable, *code]
+    command = [warm.python(), *code]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 
@@ -50,6 +48,7 @@ def export(
     return run_python(command, url, home, token)
 
 
+@pytest.mark.slow
 def test_pushed_weights_come_back(hub: Hub, weights: Path, tmp_path: Path) -> None:
     done = export(weights, hub.url, tmp_path / "home")
     assert (done.returncode, done.stdout) == (0, f"{hub.url}/me/mine\n"), done.stderr
@@ -76,6 +75,7 @@ save({str(tmp_path / "back.safetensors")!r}, generator, header)
         assert torch.equal(back.state_dict()[name], tensor)
 
 
+@pytest.mark.slow
 def test_bundled_weights_bring_their_own_card(hub: Hub, tmp_path: Path) -> None:
     done = export("default", hub.url, tmp_path / "home")
     assert done.returncode == 0, done.stderr
@@ -90,6 +90,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_repo_in_use_needs_overwrite(hub: Hub, weights: Path, tmp_path: Path) -> None:
     hub.repos["me/mine"] = {"notes.txt": b"keep me"}
     line = one_line(export(weights, hub.url, tmp_path))
@@ -100,6 +101,7 @@ def test_repo_in_use_needs_overwrite(hub: Hub, weights: Path, tmp_path: Path) ->
     assert hub.repos["me/mine"]["notes.txt"] == b"keep me" and len(hub.repos["me/mine"]) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("token", "expected"),
     [
@@ -114,6 +116,7 @@ def test_tokens(hub: Hub, weights: Path, tmp_path: Path, token: str | None, expe
     assert hub.repos == {}
 
 
+@pytest.mark.slow
 def test_commit_that_fails_names_the_way_on(hub: Hub, weights: Path, tmp_path: Path) -> None:
     hub.refuse_commits = True
     assert "go on with --overwrite" in one_line(export(weights, hub.url, tmp_path))
@@ -122,6 +125,7 @@ def test_commit_that_fails_names_the_way_on(hub: Hub, weights: Path, tmp_path: P
     assert hub.repos["me/mine"]["model.safetensors"] == weights.read_bytes()
 
 
+@pytest.mark.slow
 def test_network_down(weights: Path, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # and nobody listens
@@ -131,6 +135,7 @@ def test_network_down(weights: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_used_are_not_pushed(hub: Hub, tmp_path: Path) -> None:
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(b"no weights")

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from gradio_client import Client, handle_file
 from PIL import Image
-from running_page import ROOT, free_port, tiny_weights, wait_for
+from places import ROOT
+from running_page import free_port, tiny_weights, wait_for
 from skimage import data
 
 from pix2pix import images

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+import pytest
+from places import SCRIPTS
 
 # Runs that do what a decoder could, each on its own file.
 BROKEN = """
@@ -49,6 +50,7 @@ def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_thousand_mutated_pictures_end_in_typed_errors() -> None:
     done = python("fuzz_images.py", "--runs", "2000")
     print(done.stdout)
@@ -56,6 +58,7 @@ def test_two_thousand_mutated_pictures_end_in_typed_errors() -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_every_kind_of_fault_is_seen() -> None:
     done = python("-c", BROKEN)
     assert done.returncode == 0, done.stderr
@@ -71,6 +74,7 @@ def test_every_kind_of_fault_is_seen() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_file_every_time(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

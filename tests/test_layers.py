@@ -112,6 +112,7 @@ def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
     assert loaded_by("import pix2pix, pix2pix.cli, pix2pix.errors") == []
 
 
+@pytest.mark.slow
 def test_importing_what_colors_and_trains_loads_torch_alone():
     modules = "nets, recipes, data, weights, metrics, film, color, images, colorize"
     assert loaded_by(f"from pix2pix import {modules}") == ["torch"]

@@ -11,13 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import make_colab
 import pytest
 from nbformat import NotebookNode, writes
 from small_course import code, small_course
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
-import make_colab
 
 VERSIONS = {"torch": "2.11.0+cu128", "torchvision": "0.26.0", "gradio": "5.50.0", "numpy": "2.0.2"}
 PIP = """

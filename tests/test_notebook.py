@@ -1,21 +1,17 @@
 """The course as it is committed: what it promises, its twin, and a whole run in a real kernel."""
 
 import re
-import sys
 from pathlib import Path
 
-import nbformat
-import pytest
-from nbformat import NotebookNode
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
 import make_colab
+import nbformat
 import notebook_checks
 import notebook_rules
+import pytest
 import run_notebook
+from nbformat import NotebookNode
+from places import ROOT
 
-ROOT = make_colab.ROOT
 NOTEBOOK = make_colab.NOTEBOOK
 CELL_SECONDS = 300  # a cell that takes longer in tiny mode hangs
 

@@ -1,24 +1,21 @@
 """Running, cleaning and judging notebooks: on a course in miniature, and on broken ones."""
 
 import copy
-import sys
 from pathlib import Path
 
 import nbformat
-import pytest
-from nbformat import NotebookNode, v4
-from small_course import ANSWER, SHOW, code, markdown, small_course
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
 import notebook_checks
 import notebook_outputs
 import notebook_rules
+import places
+import pytest
 import run_notebook
+from nbformat import NotebookNode, v4
 from notebook_outputs import NotFit, last_state
+from small_course import ANSWER, SHOW, code, markdown, small_course
 
 WIDGET = notebook_outputs.WIDGET
-ROOT = str(notebook_outputs.ROOT)
+ROOT = str(places.ROOT)
 DOT = "iVBORw0KGgo="
 
 

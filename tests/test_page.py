@@ -19,8 +19,9 @@ import pytest
 import torch
 from gradio.route_utils import delete_files_created_by_app
 from PIL import ExifTags, Image
+from places import ROOT, SAMPLES
 from playwright.sync_api import Browser, Page, expect
-from running_page import PATIENCE, ROOT, App, colored, download, drop, shown
+from running_page import PATIENCE, App, colored, download, drop, shown
 from skimage import data
 
 from pix2pix import errors, images, page
@@ -113,7 +114,7 @@ def test_pasted_photo_and_sample(tab: Page, tmp_path: Path) -> None:
     with colored(tab):
         drop(tab, a_photo("PNG"), "image.png", paste=True)
     assert download(tab, tmp_path).name == "image.color.png"
-    samples = sorted((ROOT / "resources" / "samples").glob("*.jpg"))
+    samples = sorted(SAMPLES.glob("*.jpg"))
     assert tab.locator("#samples button").count() == len(samples) > 3
     with colored(tab):
         tab.get_by_label("Sample photo 2").click()
@@ -309,6 +310,7 @@ def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: 
     assert list(slow)[-1] == (gr.skip(), gr.skip())
 
 
+@pytest.mark.slow
 def test_missing_gradio_names_the_extra() -> None:
     code = "import sys; sys.modules['gradio'] = None; import pix2pix.page"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -321,7 +323,7 @@ def test_page_without_samples(tmp_path: Path, colorizer: Colorizer) -> None:
 
 
 def test_samples_are_small_gray_and_credited() -> None:
-    folder = ROOT / "resources" / "samples"
+    folder = SAMPLES
     credits = (folder / "README.md").read_text()
     for path in folder.glob("*.jpg"):
         assert f"[{path.name}]" in credits

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from places import SAMPLES
 from playwright.sync_api import Browser, Page, expect
-from running_page import PATIENCE, ROOT, App, colored, download, drop, on_a_phone
+from running_page import PATIENCE, App, colored, download, drop, on_a_phone
 from skimage import data
 
 from pix2pix import images
@@ -192,7 +193,7 @@ def test_phone(app: App, browser: Browser, tmp_path: Path) -> None:
             assert box and box["y"] >= 0 and box["y"] + box["height"] <= 844
         with colored(phone):
             phone.get_by_label("Sample photo 1").tap()
-        sample = sorted((ROOT / "resources" / "samples").glob("*.jpg"))[0]
+        sample = sorted(SAMPLES.glob("*.jpg"))[0]
         assert download(phone, tmp_path).name == f"{sample.stem}.color.jpg"
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         for name in ("Many photos", "About"):

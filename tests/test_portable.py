@@ -5,6 +5,10 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+import warm
+from places import ROOT, TESTS
+
 # What Windows does not have is taken away before anything of the package is imported. The standard
 # library's own modules and torch, which look at the platform, are imported first.
 WITHOUT_POSIX = """
@@ -41,11 +45,11 @@ WITHOUT_POSIX = """
 
 
 def run(code, folder):
-    program = textwrap.dedent(WITHOUT_POSIX) + textwrap.dedent(code)
-    tests = os.path.dirname(__file__)
-    path = os.pathsep.join([os.path.dirname(tests), tests])
+    quiet = "import warnings; warnings.simplefilter('ignore')\n"
+    program = quiet + textwrap.dedent(WITHOUT_POSIX) + textwrap.dedent(code)
+    path = os.pathsep.join([str(ROOT), str(TESTS)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-c", program]
+    command = [warm.python(), "-c", program]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=folder, timeout=300, env=environment
     )
@@ -53,6 +57,7 @@ def run(code, folder):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_and_a_run_trains_resumes_and_is_alone(tmp_path):
     told = run(
         """
@@ -107,6 +112,7 @@ from pix2pix.errors import CheckpointError
     print(told)
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_is_one_line(tmp_path):
     for missing in ("lightning", "hydra"):
         program = f"""
@@ -120,9 +126,7 @@ def test_without_the_extra_it_is_one_line(tmp_path):
             runpy.run_module("pix2pix.train", run_name="__main__")
         """
         command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)]
-        path = os.path.dirname(os.path.dirname(__file__))
-        done = subprocess.run(
-            command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
-        )
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
         line = "pix2pix train: training needs: pip install 'pix2pix-color[train]'\n"
         assert (done.returncode, done.stderr) == (1, line)

@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+import warm
 from test_train import last_of, overrides_for
 from tiny_runs import (
     BATCH_NORM,
@@ -38,6 +38,7 @@ def distance(one, other):
     return max(np.abs(one[key] - other[key]).max() for key in one)
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(photos, tmp_path):
     one = train_and_return(NO_DROPOUT, photos, tmp_path / "one", gan_start=3)
     both = in_two_processes(
@@ -58,8 +59,8 @@ def test_two_processes_of_torchrun_equal_one_with_the_same_batch(photos, tmp_pat
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     more = ["trainer.devices=2", f"run_dir={tmp_path / 'two'}"]
     done = subprocess.run(
-        [sys.executable, *launcher, "-m", "pix2pix.train", *settings, *more],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [warm.python(), *launcher, "-m", "pix2pix.train", *settings, *more],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHON_EXEC": warm.python()},
         capture_output=True,
         text=True,
         timeout=600,
@@ -93,6 +94,7 @@ def test_the_first_process_by_what_its_starter_says(ranks, first, monkeypatch):
     assert is_first() == first
 
 
+@pytest.mark.slow
 def test_with_batch_norm_both_hold_the_same_weights_and_statistics(photos, tmp_path):
     both = in_two_processes(
         train_and_return, BATCH_NORM, photos, tmp_path, processes=2, accumulate=2, steps=3
@@ -101,6 +103,7 @@ def test_with_batch_norm_both_hold_the_same_weights_and_statistics(photos, tmp_p
     assert distance(*both) == 0
 
 
+@pytest.mark.slow
 def test_both_begin_with_the_weights_of_the_first(photos, tmp_path):
     both = in_two_processes(
         train_from_other_weights, NO_DROPOUT, photos, tmp_path, processes=2, steps=1
@@ -108,6 +111,7 @@ def test_both_begin_with_the_weights_of_the_first(photos, tmp_path):
     assert distance(*both) == 0
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_goes_on_at_the_same_photos(photos, tmp_path):
     settings = {"schedule": "constant", "gan_start": 9}
     whole = train_and_return(NO_DROPOUT, photos, tmp_path / "whole", steps=6, **settings)
@@ -118,6 +122,7 @@ def test_another_number_of_processes_goes_on_at_the_same_photos(photos, tmp_path
     assert distance(whole, end) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_signal_to_one_stops_both_after_the_same_step(photos, tmp_path, rank):
     both = in_two_processes(
@@ -127,12 +132,14 @@ def test_a_signal_to_one_stops_both_after_the_same_step(photos, tmp_path, rank):
     assert Checkpoints(tmp_path / "checkpoints").steps() == [2]
 
 
+@pytest.mark.slow
 def test_a_locked_folder_stops_both(photos, tmp_path):
     with only_run_in(tmp_path):
         both = in_two_processes(train_and_return, NO_DROPOUT, photos, tmp_path, processes=2)
     assert all("CheckpointError" in text and "another run" in text for text in both)
 
 
+@pytest.mark.slow
 def test_bad_losses_stop_both_and_all_photos_are_named(photos, tmp_path):
     both = in_two_processes(train_with_bad_losses, NO_DROPOUT, photos, tmp_path, processes=2)
     assert all("Diverged" in text for text in both)
@@ -140,6 +147,7 @@ def test_bad_losses_stop_both_and_all_photos_are_named(photos, tmp_path):
     assert len(set(first["photos"])) == 4
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_the_first_ends_the_second_too(photos, tmp_path):
     first, second = in_two_processes(
         train_on_a_full_disk, NO_DROPOUT, photos, tmp_path, processes=2, save_seconds=0

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from places import ROOT
 from shell import run
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
@@ -38,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", commands())
 def test_command(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "weights=download" in command:  # no network in tests: the same net, from random features

@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from PIL import Image
-from shell import BIN
+from places import DOCS
 from test_config import TINY, composed
 from tiny_runs import losses_of, make_photos
 
@@ -138,7 +139,7 @@ def test_a_set_that_is_missing_names_its_download(name, tmp_path, monkeypatch):
 
 
 def test_the_page_and_the_files_agree():
-    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+    page = (DOCS / "data.md").read_text()
     table = page.split("## Sets")[1].split("## Batches")[0]
     rows = [
         line.strip("| ").split(" | ")
@@ -165,12 +166,13 @@ def test_a_misspelt_key_names_itself(name, key, capsys):
     assert f"data.{key}" in error and "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_the_installed_command_trains_on_pairs(places, tmp_path):
     (places / "pairs" / "gray" / "lonely.png").write_bytes(
         (places / "pairs" / "gray" / "photo00.png").read_bytes()
     )
     line = [
-        BIN / "pix2pix",
+        warm.pix2pix(),
         "train",
         *tiny("unet_l1"),
         "data=pairs",

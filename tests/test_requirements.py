@@ -2,12 +2,11 @@
 
 import re
 from importlib.metadata import distribution
-from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
+from places import ROOT
 
-ROOT = Path(__file__).parents[1]
 PINS = re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
 DEBIAN_12 = "3.11.2"  # its Python
 

@@ -379,6 +379,7 @@ def test_the_log_is_json_and_holds_no_query(service: Service) -> None:
     assert "0.123" not in (service.folder / "log").read_text()
 
 
+@pytest.mark.slow
 def test_without_a_model_it_lives_but_is_not_ready(tmp_path: Path) -> None:
     with running(tmp_path, model=False) as service:
         assert service.request("GET", "/healthz").status == 200

@@ -10,12 +10,11 @@ import re
 import shlex
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT, SCRIPTS
 
-ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 KNOWN = {
@@ -25,7 +24,7 @@ KNOWN = {
 
 
 def _script():
-    spec = importlib.util.spec_from_file_location("docker_steps", ROOT / "scripts/docker_steps.py")
+    spec = importlib.util.spec_from_file_location("docker_steps", SCRIPTS / "docker_steps.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["docker_steps"] = module
     spec.loader.exec_module(module)
@@ -59,29 +58,29 @@ def test_only_known_instructions_are_used() -> None:
     assert names <= KNOWN  # ADD, MAINTAINER, SHELL and ONBUILD are not among them
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_it_does_not_run_as_root(target: str) -> None:
-    users = steps(target, "USER")
+@pytest.mark.parametrize("stage", TARGETS)
+def test_it_does_not_run_as_root(stage: str) -> None:
+    users = steps(stage, "USER")
     assert users and users[-1] not in ("root", "0")
-    made = re.findall(r"useradd .*--uid (\d+)", " ".join(steps(target, "RUN")))
+    made = re.findall(r"useradd .*--uid (\d+)", " ".join(steps(stage, "RUN")))
     assert made == [users[-1]]
-    names = [s.name for s in docker_steps.steps_of(TEXT, target)]
+    names = [s.name for s in docker_steps.steps_of(TEXT, stage)]
     last_user = len(names) - names[::-1].index("USER")
     assert not {"RUN", "COPY"} & set(names[last_user:])  # nothing is root's after it, or built late
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_commands_are_run_without_a_shell(target: str) -> None:
-    for value in steps(target, "CMD") + steps(target, "ENTRYPOINT"):
+@pytest.mark.parametrize("stage", TARGETS)
+def test_commands_are_run_without_a_shell(stage: str) -> None:
+    for value in steps(stage, "CMD") + steps(stage, "ENTRYPOINT"):
         assert isinstance(json.loads(value), list)
-    (check,) = steps(target, "HEALTHCHECK")
+    (check,) = steps(stage, "HEALTHCHECK")
     assert check == "NONE" or json.loads(check[check.index("CMD ") + 4 :])
-    assert (check == "NONE") == (target == "train")
+    assert (check == "NONE") == (stage == "train")
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_steps_leave_nothing_behind_and_ask_for_no_rights(target: str) -> None:
-    for run in steps(target, "RUN"):
+@pytest.mark.parametrize("stage", TARGETS)
+def test_steps_leave_nothing_behind_and_ask_for_no_rights(stage: str) -> None:
+    for run in steps(stage, "RUN"):
         words = shlex.split(run)
         assert "sudo" not in words and "cd" not in words
         if "apt-get" in words:
@@ -91,22 +90,22 @@ def test_steps_leave_nothing_behind_and_ask_for_no_rights(target: str) -> None:
             pytest.fail(f"fetched outside of pip: {run}")
         for install in re.findall(r"pip install [^&]*", run):
             assert "requirements.txt" in install or "torch.txt" in install  # pinned
-    assert "PIP_NO_CACHE_DIR=1" in " ".join(steps(target, "ENV"))
+    assert "PIP_NO_CACHE_DIR=1" in " ".join(steps(stage, "ENV"))
 
 
 def test_folders_are_absolute() -> None:
-    for target in TARGETS:
-        assert all(folder.startswith("/") for folder in steps(target, "WORKDIR"))
+    for stage in TARGETS:
+        assert all(folder.startswith("/") for folder in steps(stage, "WORKDIR"))
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_what_is_copied_is_there_and_not_ignored(target: str) -> None:
+@pytest.mark.parametrize("stage", TARGETS)
+def test_what_is_copied_is_there_and_not_ignored(stage: str) -> None:
     patterns = [
         line.removeprefix("!")
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
     ]
-    for copy in steps(target, "COPY"):
+    for copy in steps(stage, "COPY"):
         *sources, _ = copy.split()
         for source in sources:
             assert (ROOT / source).exists(), source

@@ -6,7 +6,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import warm
+from places import BENCHMARKS
 from serving import HELD, LIMITS, Service, head, photo, read_all, running, wait_until
 
 MIB = 2**20
@@ -282,6 +283,7 @@ def test_a_crowd_is_answered(service: Service) -> None:
     assert set(statuses) <= {200, 429, 503} and 200 in statuses
 
 
+@pytest.mark.slow
 def test_a_photo_that_takes_too_long_is_504_and_one_that_waited_503(tmp_path: Path) -> None:
     with running(tmp_path, process=1.0) as service, service.held():
         first = service.start_post(photo(HELD))
@@ -344,6 +346,7 @@ def test_a_client_that_leaves_in_its_upload_leaves_nothing(service: Service, abr
 # --- the end ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_what_runs_finish(tmp_path: Path, how: signal.Signals) -> None:
     with running(tmp_path) as service:
@@ -373,8 +376,8 @@ def test_a_signal_lets_what_runs_finish(tmp_path: Path, how: signal.Signals) -> 
 
 @pytest.mark.slow
 def test_the_bars_hold_in_the_short_benchmark() -> None:
-    path = Path(__file__).parents[1] / "benchmarks" / "load.py"
-    command = [sys.executable, str(path), "--short", "--weights", "pix2pix"]
+    path = BENCHMARKS / "load.py"
+    command = [warm.python(), str(path), "--short", "--weights", "pix2pix"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     # how fast, and how much memory, is for machines that do nothing else
     timed = ("256-px photos", "/healthz", "memory")

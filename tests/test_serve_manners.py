@@ -422,6 +422,7 @@ def test_streams_that_are_cut_off_are_no_errors(service: Service) -> None:
 # --- the end --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_a_killed_service_left_is_gone_with_the_next(service: Service) -> None:
     """The last of this file: it kills the service."""
     assert upload(service, b"w" * 400_000).status == 200

@@ -152,6 +152,7 @@ def test_the_log_names_no_file_of_the_page(service: Service) -> None:
     assert "canary" not in (service.folder / "log").read_text()
 
 
+@pytest.mark.slow
 def test_an_open_page_does_not_hold_the_service_up(tmp_path: Path) -> None:
     with running(tmp_path, page=True) as service:
         fields = head("GET", "/gradio_api/heartbeat/abc")

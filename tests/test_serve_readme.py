@@ -3,16 +3,17 @@
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 from PIL import Image
+from places import ROOT
 from serving import Service, photo, running
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 SECTION = README.split("## Run it as a service")[1].split("\n## ")[0]
 ADDRESS = "http://127.0.0.1:7860"
 
@@ -46,16 +47,18 @@ def test_curl(service: Service, folder: Path) -> None:
     assert subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True).returncode
 
 
+@pytest.mark.slow
 def test_python(service: Service, folder: Path) -> None:
     code = snippet("python3", service)
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    subprocess.run([warm.python(), "-c", code], cwd=folder, check=True)
     with Image.open(folder / "new.png") as image:
         assert (image.format, image.size) == ("PNG", (96, 64))
 
 
+@pytest.mark.slow
 def test_the_command_serves_at_its_address_until_it_is_told_to_stop(folder: Path) -> None:
     line = next(x for x in SECTION.splitlines() if x.startswith("pix2pix serve"))
-    command = [Path(sys.executable).parent / "pix2pix", *line.split("#")[0].split()[1:]]
+    command = [warm.pix2pix(), *line.split("#")[0].split()[1:]]
     quick = ["--port", "0", "--no-page", "--weights", "pix2pix", "--device", "cpu"]
     process = subprocess.Popen(
         [*command, *quick], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

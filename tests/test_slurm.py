@@ -7,21 +7,20 @@ import os
 import re
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import fake_slurm
 import pytest
+import warm
 from fake_slurm import install, start, tell_steps, wait_until
 from hydra import compose, initialize_config_module
+from places import DOCS, SCRIPTS
 from test_train import last_of, overrides_for
 from tiny_runs import NO_DROPOUT, equal_states, losses_of, make_photos, train
 
 import pix2pix.train as training
 from pix2pix import loop, slurm
 
-ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / "scripts" / "train.sbatch"
+SCRIPT = SCRIPTS / "train.sbatch"
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +112,10 @@ def test_the_batch_script_on_two_nodes_is_told_to_stop_queued_again_and_ends_as_
     photos, tmp_path, monkeypatch, cluster
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHON", warm.python())
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     settings = overrides_for(photos, tmp_path / "whole", "trainer.steps=100")
-    command = [sys.executable, "-m", "pix2pix.train", *settings, "trainer.devices=2"]
+    command = [warm.python(), "-m", "pix2pix.train", *settings, "trainer.devices=2"]
     subprocess.run(command, check=True, capture_output=True)
 
     mine = [s for s in settings if not s.startswith("run_dir")]
@@ -159,7 +158,7 @@ def test_the_batch_script_asks_for_the_signal_and_for_several_nodes():
 
 
 def test_the_commands_of_the_docs_compose():
-    text = " ".join((ROOT / "docs" / "training.md").read_text().split())
+    text = " ".join((DOCS / "training.md").read_text().split())
     found = re.findall(r"`(sbatch|pix2pix train --multirun|torchrun) ([^`]*)`", text)
     assert {command for command, _ in found} == {"sbatch", "pix2pix train --multirun", "torchrun"}
     training.main(["--help"])  # registers the schemas

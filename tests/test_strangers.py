@@ -9,7 +9,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,12 +19,14 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+import warm
 from attacked import JSON, META, TEXT, Target, Visitor
 from coroutines import finish
 from gradio import processing_utils, routes
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from PIL import Image
+from places import BENCHMARKS
 from serving import BROKEN, LIMITS, form, head, photo, tiny_colorizer
 
 from pix2pix.page import build_page, new_shelf
@@ -383,8 +384,8 @@ def test_half_open_uploads_are_closed_in_time(target: Target) -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_lets_no_stranger_in() -> None:
-    path = Path(__file__).parents[1] / "benchmarks" / "strangers.py"
-    command = [sys.executable, str(path), "--weights", "pix2pix", "--seconds", "3"]
+    path = BENCHMARKS / "strangers.py"
+    command = [warm.python(), str(path), "--weights", "pix2pix", "--seconds", "3"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert re.search(r"strangers in +0 of [1-9]", done.stdout), done.stdout + done.stderr
     assert " ms (100 ms)" in done.stdout  # whether it is kept is for an idle machine to say

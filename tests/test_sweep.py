@@ -8,6 +8,7 @@ import sys
 
 import fake_slurm
 import pytest
+import warm
 from fake_slurm import install
 from test_train import overrides_for
 from tiny_runs import losses_of, make_photos
@@ -147,7 +148,7 @@ def test_submitit_runs_each_in_a_process_of_its_own(photos, tmp_path):
     launcher = ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"]
     settings = overrides_for(photos, tmp_path / "sweep", "recipe.l1=5,7", *launcher)
     done = subprocess.run(
-        [sys.executable, "-m", "pix2pix.train", "--multirun", *settings],
+        [warm.python(), "-m", "pix2pix.train", "--multirun", *settings],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -168,7 +169,7 @@ def test_a_sweep_on_slurm_submits_jobs_with_the_resources_of_a_run(photos, tmp_p
         monkeypatch.setenv(name, value)
     more = ["recipe.l1=5,7", "trainer=slurm", "trainer.devices=4", "trainer.num_nodes=2"]
     settings = overrides_for(photos, tmp_path / "sweep", *more, "hydra.launcher.partition=gpu")
-    command = [sys.executable, "-m", "pix2pix.train", "--multirun", *settings]
+    command = [warm.python(), "-m", "pix2pix.train", "--multirun", *settings]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         script = tmp_path / "slurm" / "script"
@@ -194,7 +195,6 @@ def test_a_broken_note_of_a_run_is_passed_over_and_written_anew(text, tmp_path):
 
 def test_the_table_is_printed_in_any_encoding(tmp_path, monkeypatch):
     import io
-    import sys
 
     a_run(tmp_path / "0", ["data.path='中 Δ'"], [20.0])
     out = io.BytesIO()

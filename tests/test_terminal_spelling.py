@@ -75,6 +75,7 @@ def test_evaluate_prints_and_writes_in_every_encoding(encoding, photos, net, tmp
     assert (tmp_path / "a.html").stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252"])
 def test_a_real_process_with_a_code_page(encoding, photos, net, tmp_path):
     table = tmp_path / "table.txt"

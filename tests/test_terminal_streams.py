@@ -27,6 +27,7 @@ def shell(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
 def test_closed_streams_do_no_harm(weights, tmp_path, closed):  # noqa: F811
@@ -59,6 +60,7 @@ def test_python_without_a_console_has_no_streams(monkeypatch):
     assert cli.main(["colorize", "no/such.png"]) == 1
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("stream", ["", "2>&1"])
 def test_a_reader_that_has_seen_enough_is_no_traceback(tmp_path, stream):

@@ -2,19 +2,11 @@
 
 import importlib
 import re
-from pathlib import Path
 
 import pytest
+from places import DOCS, SCRIPTS
 
-ROOT = Path(__file__).parents[1]
-SECTIONS = re.findall(
-    r"^\| `(\w+)` \|", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE
-)
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+SECTIONS = re.findall(r"^\| `(\w+)` \|", (DOCS / "reliability.md").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -23,7 +15,7 @@ def test_every_section_is_there(name: str) -> None:
 
 
 def test_the_manual_names_all_sections() -> None:
-    source = (ROOT / "scripts" / "torture.py").read_text()
+    source = (SCRIPTS / "torture.py").read_text()
     named = re.search(r"^SECTIONS = \((.*)\)$", source, re.MULTILINE)
     assert named and re.findall(r'"(\w+)"', named[1]) == SECTIONS
 

@@ -13,12 +13,12 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+import warm
 from PIL import Image
 from test_checkpoints import a_pickle, a_torch_file
 from tiny_runs import (
@@ -114,6 +114,7 @@ def test_stopped_and_resumed_is_never_stopped(
     assert f"stopped at step {step + 1}" in told and f"going on from step {step + 1}" in told
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_loses_nothing_but_time(photos, tmp_path, whole):
     dice, saved = random.Random(0), Checkpoints(tmp_path / "checkpoints")
     for moment in range(7):
@@ -138,6 +139,7 @@ def wait_for(condition):
 # A save touches the file system so often: for hash, checkpoint and weights each a write, a sync, a
 # rename, a sync of the folder, and two removals. The run's first eight write its settings and the
 # head of its metrics.
+@pytest.mark.slow
 @pytest.mark.parametrize("event", range(12, 64, 5))
 def test_killed_within_a_checkpoint_write(event, photos, tmp_path, whole):
     child = in_child(kill_at, event, GAN, photos, tmp_path, save_seconds=0, **SETTINGS)
@@ -420,7 +422,7 @@ def test_one_broken_photo_among_many_is_passed_over_and_small_ones_are_counted(
 
 def start(arguments, **settings):
     """`python -m pix2pix.train` as a real process."""
-    command = [sys.executable, "-m", "pix2pix.train", *arguments]
+    command = [warm.python(), "-m", "pix2pix.train", *arguments]
     settings = {"stderr": subprocess.PIPE, "text": True} | settings
     return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, **settings)
 
@@ -453,8 +455,7 @@ def test_two_real_processes_by_the_installed_command_elsewhere(photos, tmp_path)
     assert main([*settings, "trainer.steps=3"]) == 0
     settings = [s for s in settings if not s.startswith("run_dir")]
     result = subprocess.run(
-        [Path(sys.executable).parent / "pix2pix", "train", *settings]
-        + ["trainer.steps=3", "trainer.devices=2"],
+        [warm.pix2pix(), "train", *settings] + ["trainer.steps=3", "trainer.devices=2"],
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -1,11 +1,11 @@
 """The script that trains the bundled weights again, from end to end, a step a stage."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+import warm
+from places import SCRIPTS
 from safetensors.torch import save_file
 from tiny_runs import make_photos
 from torchvision.models import mobilenet_v2
@@ -16,7 +16,7 @@ from pix2pix.data import in_validation
 from pix2pix.nets import build_generator, config_of
 from pix2pix.train import LOCAL
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "train_bundled.sh"
+SCRIPT = SCRIPTS / "train_bundled.sh"
 SHORT = "trainer.steps=1 trainer.batch=2 trainer.val_photos=2 data.size=128 data.cached_side=128"
 
 
@@ -45,7 +45,7 @@ def out(tmp_path_factory):
         env={
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
-            "PYTHON": sys.executable,
+            "PYTHON": warm.python(),
             "OMP_NUM_THREADS": "1",
             "MORE": SHORT,
         },
@@ -57,6 +57,7 @@ def out(tmp_path_factory):
     return folder / "out"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", weights.bundled())
 def test_it_makes_the_nets_that_are_bundled(out, name):
     """The same net and recipe as the header of the bundled weights tells, its arguments too."""
@@ -70,6 +71,7 @@ def test_it_makes_the_nets_that_are_bundled(out, name):
     assert made.arguments == settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", weights.bundled())
 def test_what_it_makes_colors_photos(out, name):
     colorizer = Colorizer.from_pretrained(str(out / f"{name}.safetensors"))
@@ -77,6 +79,7 @@ def test_what_it_makes_colors_photos(out, name):
     assert colorizer.rgb(photo).shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_every_stage_has_its_run(out):
     stages = [p.name for p in out.iterdir() if (p / "last.safetensors").exists()]
     sides = [f"{name}-{side}" for name in ("default", "hints", "pages") for side in (128, 192)]

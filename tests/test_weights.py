@@ -150,6 +150,7 @@ def test_a_file_that_cannot_be_written_is_an_os_error(net, tmp_path):
             save("/dev/full", net, Header(config_of(net)))
 
 
+@pytest.mark.slow
 def test_loading_needs_no_torchvision_and_no_symbolic_mathematics(file):
     """`pix2pix colorize` waits for every import: these two cost 4 s."""
     code = (
@@ -233,6 +234,7 @@ def from_hub(repo_id, endpoint, home):
     return done.stdout.strip(), done.stderr.strip().splitlines()[-1:]
 
 
+@pytest.mark.slow
 def test_a_repo_id_is_fetched_from_the_hub(file, tmp_path):
     Hub.content = file.read_bytes()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)

@@ -1,0 +1,30 @@
+"""How tests are spread over processes: a file's go to one, where its fixtures are made once.
+
+Long files start first, so that the processes end together; files that share a running page are one.
+"""
+
+from pathlib import PurePosixPath
+
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = {"test_page_tabs": "test_page"}
+# What takes more than half a minute of one processor, the longest first.
+LONGEST = (
+    *("test_strangers", "test_page", "test_serve_load", "test_train", "test_notebook", "test_docs"),
+    *("test_cli", "test_page_touch", "test_serve_manners", "test_processes", "test_slurm"),
+    *("test_readme", "test_train_bundled", "test_registry", "test_contributing"),
+)
+
+
+class ByFile(LoadScopeScheduling):
+    """A file's tests, or those of several that belong together, in their order in one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        stem = PurePosixPath(nodeid.split("::", 1)[0]).stem
+        return TOGETHER.get(stem, stem)
+
+    def _assign_work_unit(self, node) -> None:
+        first = next((name for name in LONGEST if name in self.workqueue), None)
+        if first:
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
