@@ -21,10 +21,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from pix2pix.data import Photos, prepare
-from pix2pix.loggers import Loggers
-from pix2pix.processes import launch
 from pix2pix.recipes import build
-from pix2pix.train import fit
+from pix2pix.train.loggers import Loggers
+from pix2pix.train.loop import fit
+from pix2pix.train.processes import launch
 
 BATCH, SIZE = 32, 128
 NET = {"width": 32, "depth": 7}

@@ -4,6 +4,7 @@ The public names load on first use, so that `import pix2pix` costs nothing.
 """
 
 import importlib
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -11,23 +12,35 @@ __all__ = ["Colorizer", "Wish", "build", "lab_to_rgb", "rgb_to_lab", "__version_
 
 if TYPE_CHECKING:
     from pix2pix.color import lab_to_rgb, rgb_to_lab
-    from pix2pix.colorize import Colorizer
+    from pix2pix.colorize.colorizer import Colorizer
+    from pix2pix.colorize.wish import Wish
     from pix2pix.recipes import build
-    from pix2pix.wish import Wish
-
-_HOMES = {
-    "Colorizer": "pix2pix.colorize",
-    "Wish": "pix2pix.wish",
-    "build": "pix2pix.recipes",
-    "lab_to_rgb": "pix2pix.color",
-    "rgb_to_lab": "pix2pix.color",
-}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'pix2pix' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+def on_first_use(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a package whose public names are imported lazily (PEP 562).
+
+    `homes` maps each name to the module that defines it.
+    """
+
+    def load(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(homes[name]), name)
+
+    return load
+
+
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "Colorizer": "pix2pix.colorize.colorizer",
+        "Wish": "pix2pix.colorize.wish",
+        "build": "pix2pix.recipes",
+        "lab_to_rgb": "pix2pix.color",
+        "rgb_to_lab": "pix2pix.color",
+    },
+)
 
 
 def __dir__() -> list[str]:

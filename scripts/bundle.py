@@ -21,9 +21,9 @@ from pathlib import Path
 import torch
 
 from pix2pix import weights
-from pix2pix.cache import list_photos
 from pix2pix.colorize import Colorizer
-from pix2pix.data import in_validation
+from pix2pix.data.cache import list_photos
+from pix2pix.data.photos import in_validation
 from pix2pix.evaluate import (
     evaluate,
 )

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pix2pix import Colorizer, samples, show
+from pix2pix import Colorizer, show
+from pix2pix.data import samples
 
 SHEET = Path(__file__).resolve().parent.parent / "resources" / "course" / "l1_weight.jpg"
 WEIGHTS: tuple[float | None, ...] = (None, 25, 3, 1, 0.3)  # None: L1 alone

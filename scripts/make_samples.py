@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from skimage import data
 
-from pix2pix import samples
 from pix2pix.color import lab_to_rgb, rgb_to_lab
+from pix2pix.data import samples
 
 SAMPLES = Path(__file__).resolve().parent.parent / "resources" / "samples"
 MAX_SIDE = 1000

@@ -12,7 +12,7 @@ import skimage.data
 from skimage.color import rgb2lab
 
 from pix2pix import Colorizer
-from pix2pix.pages import draw_page
+from pix2pix.data.written import draw_page
 
 PICTURES = ("page", "text", "brick", "gravel", "moon")
 

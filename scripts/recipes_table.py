@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from pix2pix import weights
-from pix2pix.history import read
+from pix2pix.train.history import read
 
 HEAD = "recipe | PSNR dB | SSIM | ΔE2000 | colorfulness | of true | parameters | images/s"
 FIGURES = {

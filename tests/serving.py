@@ -270,10 +270,10 @@ def main(options: dict[str, Any]) -> None:
     """Serve."""
     import torch
 
-    from pix2pix import serve
+    from pix2pix.app.service import server as serve
+    from pix2pix.app.service.app import launch
     from pix2pix.colorize import Colorizer
-    from pix2pix.serve.app import launch
-    from pix2pix.wish import AS_PREDICTED
+    from pix2pix.colorize.wish import AS_PREDICTED
 
     torch.set_num_threads(1)
     hold = Path(options["folder"], "hold")

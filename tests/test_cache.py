@@ -18,8 +18,7 @@ import torch
 from photo_sets import colored, fill, pack
 from PIL import Image
 
-from pix2pix import cache
-from pix2pix.data import Photos
+from pix2pix.data import Photos, cache
 from pix2pix.errors import DataError
 from pix2pix.metrics import colorfulness
 

@@ -13,13 +13,8 @@ import pytest
 import torch
 
 from pix2pix import files
-from pix2pix.checkpoints import (
-    Checkpoints,
-    load,
-    prepare_folder,
-    write_atomically,
-)
 from pix2pix.errors import CheckpointError
+from pix2pix.train.checkpoints import Checkpoints, load, prepare_folder, write_atomically
 
 
 def state(step: int) -> dict:

@@ -13,11 +13,11 @@ from pix2pix import (
 from pix2pix.batch import (
     Batch,
 )
+from pix2pix.data.labels import Labels, tiny_imagenet
 from pix2pix.errors import (
     DataError,
     SettingError,
 )
-from pix2pix.labels import Labels, tiny_imagenet
 from pix2pix.nets.backbones import (
     gray_for_imagenet,
 )
@@ -227,7 +227,7 @@ def test_labels_are_the_folders():
 def settings(tmp_path, photos, **recipe):
     from test_config import composed
 
-    from pix2pix.config import plain
+    from pix2pix.train.config import plain
 
     config = composed(
         "recipe=chromagan",
@@ -249,7 +249,7 @@ def test_labels_reach_the_loss_through_the_loop(tmp_path):
     for name in ("cats", "dogs", "owls"):
         make_photos(tmp_path / "photos" / name, count=3)
     told = {"recipe.teacher": "labels", "data.labels": "folders"}
-    from pix2pix.train import fit_configured
+    from pix2pix.train.__main__ import fit_configured
 
     wrong = settings(tmp_path, tmp_path / "photos", **told)
     with pytest.raises(SettingError, match="wants 1000 classes, these photos have 3"):

@@ -22,7 +22,8 @@ from test_download import DATA, PICTURES, serve
 from test_folders import ODD_NAMES
 
 import pix2pix
-from pix2pix import cli, console
+from pix2pix import cli
+from pix2pix.cli import console
 
 HEAVY = ("torch", "lightning", "gradio", "torchvision", "torchmetrics", "PIL", "numpy", "hydra")
 COMMAND = [sys.executable, "-m", "pix2pix.cli"]
@@ -684,7 +685,7 @@ def test_serve_says_what_a_place_looks_like(option, reason, capsys):
 
 
 def test_serve_passes_on_where_it_is(monkeypatch):
-    from pix2pix import serve
+    from pix2pix.app.service import server as serve
 
     taken = []
     monkeypatch.setattr(serve, "run_service", lambda load, settings: taken.append(settings))

@@ -11,15 +11,6 @@ from omegaconf import OmegaConf
 from tiny_runs import make_photos, pairs
 
 from pix2pix import nets, recipes, weights
-from pix2pix.config import (
-    field_type,
-    fitting_size,
-    open_photos,
-    parameters,
-    plain,
-    register,
-    schema,
-)
 from pix2pix.data import (
     Photos,
     RandomCrop,
@@ -28,12 +19,19 @@ from pix2pix.errors import (
     DataError,
     SettingError,
 )
-from pix2pix.processes import (
-    launch,
-)
 from pix2pix.recipes import CONFIGS
-from pix2pix.settings import Intervals, Optimization, Start
-from pix2pix.train import fit_configured, main
+from pix2pix.train.__main__ import fit_configured, main
+from pix2pix.train.config import (
+    field_type,
+    fitting_size,
+    open_photos,
+    parameters,
+    plain,
+    register,
+    schema,
+)
+from pix2pix.train.processes import launch
+from pix2pix.train.settings import Intervals, Optimization, Start
 
 TINY = {"width": 4, "depth": 2, "decoder": [8, 8, 8, 8], "bottleneck": 8}
 

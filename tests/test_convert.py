@@ -16,18 +16,16 @@ from torch import nn
 
 from pix2pix import cli
 from pix2pix.colorize import Colorizer
-from pix2pix.convert.layouts import LAYOUTS, RECIPES
-from pix2pix.convert.mapping import (
-    arguments,
-    convert_checkpoint,
-)
+from pix2pix.colorize.recolor import recolor
 from pix2pix.errors import (
     WeightsError,
 )
 from pix2pix.nets import UNet
 from pix2pix.nets.variants import UNetVariant
-from pix2pix.recolor import recolor
-from pix2pix.weights import blank, load, read_header
+from pix2pix.weights import load, read_header
+from pix2pix.weights.file import blank
+from pix2pix.weights.foreign.layouts import LAYOUTS, RECIPES
+from pix2pix.weights.foreign.mapping import arguments, convert_checkpoint
 
 L = torch.linspace(-1, 1, 2 * 32 * 48).view(2, 1, 32, 48).sin()
 

@@ -9,9 +9,9 @@ import torch
 from skimage.color import lab2rgb, rgb2lab
 
 from pix2pix import Colorizer, metrics
+from pix2pix.data.film import sketch
 from pix2pix.evaluate.photos import to_tensor
 from pix2pix.evaluate.variants import differences
-from pix2pix.film import sketch
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 

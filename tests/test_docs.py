@@ -16,7 +16,7 @@ from serving import photo, running
 from shell import BIN, run
 
 from pix2pix import recipes
-from pix2pix.serve import Limits
+from pix2pix.app.service.server import Limits
 
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 

@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 import pix2pix.download as package
-from pix2pix.cache import list_photos
+from pix2pix.data.cache import list_photos
 from pix2pix.download import SOURCES, Source, download, find_kaggle_input
 from pix2pix.errors import DataError
 

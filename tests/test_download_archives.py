@@ -11,7 +11,7 @@ from PIL import Image
 from test_download import pack, picture, serve, tar
 
 import pix2pix.download as package
-from pix2pix.cache import list_photos
+from pix2pix.data.cache import list_photos
 from pix2pix.download import SOURCES, download, manifest
 from pix2pix.download.layouts import CIFAR10_CLASSES
 from pix2pix.errors import DataError

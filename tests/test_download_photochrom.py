@@ -24,7 +24,7 @@ from PIL import Image, JpegImagePlugin
 
 import pix2pix.download as package
 from pix2pix import cli
-from pix2pix.cache import list_photos
+from pix2pix.data.cache import list_photos
 from pix2pix.download import SOURCES, Collection, download, loc
 from pix2pix.download.borders import find_print
 from pix2pix.download.collect import crop

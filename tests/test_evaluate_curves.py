@@ -9,6 +9,7 @@ from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
 from pix2pix.color import rgb_to_net
+from pix2pix.data.reveal import uniform_points
 from pix2pix.errors import BadHint
 from pix2pix.evaluate import evaluate
 from pix2pix.evaluate.curves import (
@@ -22,7 +23,6 @@ from pix2pix.evaluate.curves import (
 )
 from pix2pix.evaluate.photos import read_crops, to_tensor, to_uint8
 from pix2pix.evaluate.variants import VariantCurve
-from pix2pix.reveal import uniform_points
 
 
 @pytest.fixture(scope="module")

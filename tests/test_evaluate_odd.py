@@ -9,13 +9,13 @@ import skimage.data
 from PIL import Image
 
 from pix2pix import evaluate as evaluation
+from pix2pix.cli.evaluate import _strict
 from pix2pix.errors import DataError
 from pix2pix.evaluate import format_table
 from pix2pix.evaluate.curves import FilmCurve, HintCurve, SaturationCurve, SizeCurve
 from pix2pix.evaluate.feature_metrics import SqueezeNetMetrics
 from pix2pix.evaluate.variants import VariantCurve
 from pix2pix.metrics import kernel_distance
-from pix2pix.report.evaluate_command import _strict
 
 
 class Half:

@@ -18,9 +18,9 @@ from running_page import free_port, tiny_weights, wait_for
 from skimage import data
 
 from pix2pix import images
+from pix2pix.app import space
 from pix2pix.cli import main
 from pix2pix.colorize import Colorizer
-from pix2pix.export import space
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import torch
 from tiny_runs import make_photos, open_photos
 from torch.utils.data import DataLoader
 
-from pix2pix.feed import ahead, batches, positions_of, side_of
-from pix2pix.processes import launch
-from pix2pix.settings import Optimization
+from pix2pix.train.feed import ahead, batches, positions_of, side_of
+from pix2pix.train.processes import launch
+from pix2pix.train.settings import Optimization
 
 
 @pytest.fixture(scope="module")

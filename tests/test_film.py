@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pix2pix import film
 from pix2pix.color import rgb_to_net
-from pix2pix.film import CHANCES, RESPONSES, age, blur, fade, respond, scratch
+from pix2pix.data import film
+from pix2pix.data.film import CHANCES, RESPONSES, age, blur, fade, respond, scratch
 
 
 def patch(rgb, count=1, side=4):

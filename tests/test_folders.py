@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix import folders, images, jobs, watch
-from pix2pix.wish import Wish
+from pix2pix import images
+from pix2pix.colorize import folders, jobs, watch
+from pix2pix.colorize.wish import Wish
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (32, 1, 1)).repeat(
     3, 2

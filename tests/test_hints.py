@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pix2pix import hints
 from pix2pix.color import rgb_to_net
+from pix2pix.colorize import hints
 from pix2pix.errors import BadHint, PhotoError
 
 

@@ -12,11 +12,12 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from pix2pix import cli, serve
-from pix2pix.limits import Limits
-from pix2pix.serve.edge import Edge
-from pix2pix.serve.hosts import Hosts, same_origin, stranger
-from pix2pix.serve.logs import Metrics
+from pix2pix import cli
+from pix2pix.app.limits import Limits
+from pix2pix.app.service import server as serve
+from pix2pix.app.service.edge import Edge
+from pix2pix.app.service.hosts import Hosts, same_origin, stranger
+from pix2pix.app.service.logs import Metrics
 
 pytest_plugins = ["attacked"]
 

@@ -10,7 +10,7 @@ from bad_inputs import exifs, jp2s, pictures, profiles
 from bad_inputs.outcomes import outcome, peak_megabytes
 from PIL import Image
 
-from pix2pix import jobs
+from pix2pix.colorize import jobs
 from pix2pix.errors import PhotoError
 from pix2pix.images import EXTENSIONS, Photo, encode, output_format, read
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bad_inputs import pictures
 
-from pix2pix import folders, jobs
+from pix2pix.colorize import folders, jobs
 from pix2pix.images import read, sidecars, write
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from pix2pix.incolor import IN_COLOR, color_left, in_color
+from pix2pix.colorize.incolor import IN_COLOR, color_left, in_color
 
 CURVES = {  # black, middle tones, white
     "sepia": [(30, 18, 8), (120, 88, 50), (205, 175, 130), (250, 235, 205)],

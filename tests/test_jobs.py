@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from test_folders import photo
 
-from pix2pix import jobs, watch
+from pix2pix.colorize import jobs, watch
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from PIL import Image
 
 from pix2pix.color import rgb_to_net
 from pix2pix.data import Photos
-from pix2pix.feed import batches
-from pix2pix.processes import launch
-from pix2pix.settings import Optimization
+from pix2pix.train.feed import batches
+from pix2pix.train.processes import launch
+from pix2pix.train.settings import Optimization
 
 # flat colors, so that a crop says which class it is of
 CLASSES = {"berries": (200, 30, 40), "meadows": (40, 170, 50), "seas": (30, 60, 200)}

@@ -11,9 +11,9 @@ from test_train import overrides_for
 from tiny_runs import losses_of, make_photos
 from wandb_files import OfflineRun
 
-from pix2pix import loggers as sinks
-from pix2pix.loggers import Loggers
-from pix2pix.train import main
+from pix2pix.train import loggers as sinks
+from pix2pix.train.__main__ import main
+from pix2pix.train.loggers import Loggers
 
 
 def rows(folder):

@@ -6,8 +6,8 @@ import zipfile
 import pytest
 from test_folders import color, files, outcomes, photo
 
-from pix2pix import names
-from pix2pix.cache import list_photos
+from pix2pix.data.cache import list_photos
+from pix2pix.images import names
 
 CLUTTER = [
     "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg",

@@ -10,7 +10,7 @@ import pytest
 from test_folders import assert_colored, color, files, outcomes, photo, unprivileged  # noqa: F401
 
 from pix2pix import files as whole
-from pix2pix.outputs import state, status
+from pix2pix.colorize.outputs import state, status
 
 OLD = 946_684_800_123_456_789  # ns: 1 January 2000
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")

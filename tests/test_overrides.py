@@ -8,9 +8,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from test_train import overrides_for
 from tiny_runs import make_photos
 
-from pix2pix.config import register
-from pix2pix.overrides import quote, verbatim
-from pix2pix.train import main
+from pix2pix.train.__main__ import main
+from pix2pix.train.config import register
+from pix2pix.train.overrides import quote, verbatim
 
 NAMES = [
     *("Köln 1912", "[1912] a, b", "y@z & x", "{}", "a=b", "a'b", 'a"b', "$HOME", "a(b)", "~x"),

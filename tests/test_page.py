@@ -24,15 +24,16 @@ from playwright.sync_api import Browser, Page, expect
 from running_page import PATIENCE, App, colored, download, drop, shown
 from skimage import data
 
-from pix2pix import errors, images, page
+from pix2pix import errors, images
+from pix2pix.app import page
+from pix2pix.app.page.coloring import Coloring
+from pix2pix.app.page.handlers import Handlers
+from pix2pix.app.page.script import REFUSALS
+from pix2pix.app.page.upload import make_upload
+from pix2pix.app.page.words import BUSY, MESSAGES
 from pix2pix.color import rgb_to_lab
-from pix2pix.colored import ColoredPhoto
 from pix2pix.colorize import Colorizer
-from pix2pix.page.coloring import Coloring
-from pix2pix.page.handlers import Handlers
-from pix2pix.page.script import REFUSALS
-from pix2pix.page.upload import make_upload
-from pix2pix.page.words import BUSY, MESSAGES
+from pix2pix.colorize.colored import ColoredPhoto
 
 pytest_plugins = ["running_page"]
 
@@ -312,7 +313,7 @@ def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: 
 
 @pytest.mark.slow
 def test_missing_gradio_names_the_extra() -> None:
-    code = "import sys; sys.modules['gradio'] = None; import pix2pix.page"
+    code = "import sys; sys.modules['gradio'] = None; import pix2pix.app.page"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "pix2pix-color[demo]" in done.stderr
 

@@ -13,14 +13,14 @@ from running_page import tiny_weights
 from skimage import data
 
 from pix2pix import images
+from pix2pix.app.limits import PAGE_PHOTOS as MOST
+from pix2pix.app.page import MESSAGES, build_page
+from pix2pix.app.page.coloring import DEADLINE, Coloring
+from pix2pix.app.page.many import ManyHandler
+from pix2pix.app.page.photo import Handlers
+from pix2pix.app.page.words import BUSY
+from pix2pix.app.workers import Busy, Late, Workers
 from pix2pix.colorize import Colorizer
-from pix2pix.limits import PAGE_PHOTOS as MOST
-from pix2pix.page import MESSAGES, build_page
-from pix2pix.page.coloring import DEADLINE, Coloring
-from pix2pix.page.many import ManyHandler
-from pix2pix.page.photo import Handlers
-from pix2pix.page.words import BUSY
-from pix2pix.workers import Busy, Late, Workers
 
 
 @pytest.fixture(scope="module")

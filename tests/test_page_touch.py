@@ -25,12 +25,13 @@ from running_page import (
 )
 from skimage import data
 
-from pix2pix import images, nets, page, recipes
+from pix2pix import images, nets, recipes
+from pix2pix.app import page
+from pix2pix.app.page.coloring import Coloring, Opened
+from pix2pix.app.page.handlers import Handlers
+from pix2pix.app.page.photo import has_takes
+from pix2pix.app.page.unsure import MOST, unsure_picture
 from pix2pix.colorize import Colorizer
-from pix2pix.page.coloring import Coloring, Opened
-from pix2pix.page.handlers import Handlers
-from pix2pix.page.photo import has_takes
-from pix2pix.page.unsure import MOST, unsure_picture
 from pix2pix.weights import Header, save
 
 pytest_plugins = ["running_page"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pix2pix.data import Photos
-from pix2pix.pages import draw_page, typefaces
+from pix2pix.data.written import draw_page, typefaces
 
 
 def pages(count, size=96):
@@ -64,7 +64,7 @@ def test_a_share_of_the_crops_are_pages_and_the_rest_are_as_they_were(photos):
 def test_pages_of_pairs_are_gray_twice(tmp_path):
     from paint import crops
 
-    from pix2pix.pairs import Pairs
+    from pix2pix.data.pairs import Pairs
 
     crops(tmp_path / "in" / "gray")
     crops(tmp_path / "in" / "color")

@@ -10,10 +10,10 @@ from PIL import ImageOps
 from torch.utils.data import DataLoader
 
 from pix2pix.color import rgb_to_net
-from pix2pix.config import open_photos
 from pix2pix.data import Photos, prepare
+from pix2pix.data.pairs import Pairs
 from pix2pix.errors import DataError, SettingError
-from pix2pix.pairs import Pairs
+from pix2pix.train.config import open_photos
 
 
 def gray_of(picture):

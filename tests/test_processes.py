@@ -22,11 +22,11 @@ from tiny_runs import (
     train_with_bad_losses,
 )
 
-from pix2pix.checkpoints import Checkpoints
 from pix2pix.errors import SettingError
-from pix2pix.processes import is_first, launch, native_precision
-from pix2pix.run import only_run_in
-from pix2pix.train import main
+from pix2pix.train.__main__ import main
+from pix2pix.train.checkpoints import Checkpoints
+from pix2pix.train.processes import is_first, launch, native_precision
+from pix2pix.train.run import only_run_in
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from pix2pix.recipes.base import Recipe, param_groups
 from pix2pix.recipes.hinted import Hinted
 from pix2pix.recipes.pix2pix import Pix2Pix
 from pix2pix.recipes.unet_l1 import UNetL1
-from pix2pix.step import detached
+from pix2pix.train.step import detached
 
 # What makes each generator of the registry small; one without an entry is built as it is.
 SMALL = {

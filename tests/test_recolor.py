@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from skimage import data
 from skimage.color import rgb2lab
 
-from pix2pix import color, recolor
-from pix2pix.recolor import Upsampled
+from pix2pix import color
+from pix2pix.colorize import recolor
+from pix2pix.colorize.recolor import Upsampled
 from pix2pix.strips import strips
 
 

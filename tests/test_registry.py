@@ -14,12 +14,12 @@ from test_config import TINY, composed
 from tiny_runs import losses_of, make_photos
 
 from pix2pix import nets, recipes, weights
-from pix2pix.config import open_photos, parameters, plain
+from pix2pix.data.labels import tiny_imagenet
 from pix2pix.download import SOURCES
 from pix2pix.errors import DataError
-from pix2pix.labels import tiny_imagenet
 from pix2pix.recipes import CONFIGS
-from pix2pix.train import fit_configured, main
+from pix2pix.train.__main__ import fit_configured, main
+from pix2pix.train.config import open_photos, parameters, plain
 
 SETS = recipes.stems(CONFIGS.parent / "data")
 DOWNLOADED = [name for name in SETS if name not in ("photos", "pairs", "labelled")]

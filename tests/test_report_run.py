@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from pix2pix import cli, history
+from pix2pix import cli
 from pix2pix.errors import DataError
 from pix2pix.nets import (
     build_generator,
@@ -28,6 +28,7 @@ from pix2pix.report import (
     source,
 )
 from pix2pix.report.plot import Drawn, Palette
+from pix2pix.train import history
 from pix2pix.weights import Header, save
 
 COLORS = Palette("#000000", "#777777", "#ff0000", "#0000ff", "#ffffff")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pix2pix import reveal
+from pix2pix.data import reveal
 
 POSITIONS = np.arange(400)
 

@@ -24,18 +24,13 @@ from pix2pix.errors import (
     CheckpointError,
     Diverged,
 )
-from pix2pix.loop import (
-    begin,
-)
 from pix2pix.nets import (
     config_of,
 )
-from pix2pix.processes import launch
-from pix2pix.run import (
-    Run,
-    stop_signals,
-)
-from pix2pix.validate import Validation
+from pix2pix.train.loop import begin
+from pix2pix.train.processes import launch
+from pix2pix.train.run import Run, stop_signals
+from pix2pix.train.validate import Validation
 
 
 def new_run(folder, *, fresh=True):

@@ -7,7 +7,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from pix2pix import packages, samples
+from pix2pix.cli import packages
+from pix2pix.data import samples
 from pix2pix.images import read
 
 

@@ -129,7 +129,8 @@ def test_the_extras_that_it_installs_exist() -> None:
 
 
 def test_the_command_line_takes_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pix2pix import cli, serve
+    from pix2pix import cli
+    from pix2pix.app.service import server as serve
 
     seen = []
     monkeypatch.setattr(serve, "run_service", lambda load, settings: seen.append(settings))
@@ -148,7 +149,7 @@ def test_compose_builds_the_targets_and_opens_this_machine_only() -> None:
         assert one["cap_drop"] == ["ALL"] and "no-new-privileges:true" in one["security_opt"]
         assert not one["image"].endswith(":latest") and not one.get("privileged")
     assert services["serve"]["read_only"] is True
-    from pix2pix.serve import Limits
+    from pix2pix.app.service.server import Limits
 
     grace = int(services["serve"]["stop_grace_period"].removesuffix("s"))
     assert grace > Limits().shutdown  # else Docker kills what is about to finish

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pix2pix import images
-from pix2pix.serve.logs import set_up_logging
-from pix2pix.serve.printed import nothing_printed, say, true_stream
+from pix2pix.app.service.logs import set_up_logging
+from pix2pix.app.service.printed import nothing_printed, say, true_stream
 
 CANARY = "canary"
 

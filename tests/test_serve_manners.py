@@ -20,10 +20,10 @@ from reverse_proxy import proxy
 from running_page import PATIENCE, colored, drop
 from serving import Answer, Service, form, head, photo, running, wait_until
 
-from pix2pix.page import MESSAGES
-from pix2pix.serve import parse_origin, parse_root
-from pix2pix.serve.forms import Form
-from pix2pix.serve.parameters import gather
+from pix2pix.app.page import MESSAGES
+from pix2pix.app.service.forms import Form
+from pix2pix.app.service.parameters import gather
+from pix2pix.app.service.server import parse_origin, parse_root
 
 pytest_plugins = ["running_page"]
 

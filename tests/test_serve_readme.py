@@ -72,7 +72,7 @@ def test_the_command_serves_at_its_address_until_it_is_told_to_stop(folder: Path
 
 
 def test_what_it_says_of_the_limits() -> None:
-    from pix2pix.serve import Limits
+    from pix2pix.app.service.server import Limits
 
     limits = Limits()
     assert f"{limits.waiting} more wait" in SECTION

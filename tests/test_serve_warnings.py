@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from bad_inputs import jpegs, pictures
 
-from pix2pix.serve.api import _as_header, _color
-from pix2pix.wish import Wish
+from pix2pix.app.service.api import _as_header, _color
+from pix2pix.colorize.wish import Wish
 
 
 class Tint:

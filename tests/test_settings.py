@@ -2,9 +2,9 @@
 
 import pytest
 
-from pix2pix.loop import fit
-from pix2pix.processes import SettingError
-from pix2pix.settings import Intervals, Optimization, Start, grouped
+from pix2pix.train.loop import fit
+from pix2pix.train.processes import SettingError
+from pix2pix.train.settings import Intervals, Optimization, Start, grouped
 
 
 def test_keywords_find_the_values_that_hold_them():

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pix2pix.page import shelf as shelves
-from pix2pix.page.shelf import Shelf
+from pix2pix.app.page import shelf as shelves
+from pix2pix.app.page.shelf import Shelf
 
 SENT = "/tmp/gradio/abc/old.png"
 

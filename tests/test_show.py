@@ -14,7 +14,7 @@ from torch import nn
 
 from pix2pix import nets, show
 from pix2pix.color import lab_to_rgb, rgb_to_lab
-from pix2pix.loggers import Loggers
+from pix2pix.train.loggers import Loggers
 
 RED, BLUE = np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30, 3), np.uint8)
 RED[..., 0], BLUE[..., 2] = 200, 200

@@ -17,8 +17,8 @@ from places import DOCS, SCRIPTS
 from test_train import last_of, overrides_for
 from tiny_runs import NO_DROPOUT, equal_states, losses_of, make_photos, train
 
-import pix2pix.train as training
-from pix2pix import loop, slurm
+import pix2pix.train.__main__ as training
+from pix2pix.train import loop, slurm
 
 SCRIPT = SCRIPTS / "train.sbatch"
 

@@ -10,11 +10,9 @@ from tiny_runs import BATCH_NORM, GAN, UNET, make_recipe
 from pix2pix.errors import (
     CheckpointError,
 )
-from pix2pix.loop import (
-    begin,
-)
-from pix2pix.processes import launch
-from pix2pix.state import differences, resume, update_average
+from pix2pix.train.loop import begin
+from pix2pix.train.processes import launch
+from pix2pix.train.state import differences, resume, update_average
 
 
 def new_state(config=GAN, **arguments):

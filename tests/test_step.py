@@ -19,10 +19,10 @@ from tiny_runs import (
 )
 
 from pix2pix.data import prepare
-from pix2pix.loop import begin
-from pix2pix.processes import launch
-from pix2pix.settings import Optimization
-from pix2pix.step import train_step
+from pix2pix.train.loop import begin
+from pix2pix.train.processes import launch
+from pix2pix.train.settings import Optimization
+from pix2pix.train.step import train_step
 
 
 @pytest.fixture(scope="module")

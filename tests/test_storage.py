@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from coroutines import finish
 
-from pix2pix import storage
+from pix2pix.app import storage
+from pix2pix.app.storage import Storage, stored_bytes
 from pix2pix.errors import NoSpace
-from pix2pix.storage import Storage, stored_bytes
 
 KB64, MB = 64 * 1024, 1_000_000
 

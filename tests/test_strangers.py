@@ -29,9 +29,9 @@ from PIL import Image
 from places import BENCHMARKS
 from serving import BROKEN, LIMITS, form, head, photo, tiny_colorizer
 
-from pix2pix.page import build_page, new_shelf
-from pix2pix.serve.door import Door
-from pix2pix.serve.refusal import Refusal
+from pix2pix.app.page import build_page, new_shelf
+from pix2pix.app.service.door import Door
+from pix2pix.app.service.refusal import Refusal
 
 pytest_plugins = ["attacked"]
 

@@ -13,10 +13,11 @@ from fake_slurm import install
 from test_train import overrides_for
 from tiny_runs import losses_of, make_photos
 
-from pix2pix import sweep, weights
+from pix2pix import weights
 from pix2pix.errors import SettingError
-from pix2pix.sweep import as_markdown, conclude, noted, rows
-from pix2pix.train import main
+from pix2pix.train import sweep
+from pix2pix.train.__main__ import main
+from pix2pix.train.sweep import as_markdown, conclude, noted, rows
 
 
 @pytest.fixture(scope="module")

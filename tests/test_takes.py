@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from pix2pix import takes
 from pix2pix.color import AB_SCALE
+from pix2pix.colorize import takes
 from pix2pix.nets.bins import gamut_grid
 
 GRID = gamut_grid(10) / AB_SCALE

@@ -8,13 +8,13 @@ import pytest
 from jinja2 import UndefinedError
 from paint import Paint, crops
 
+from pix2pix.app.service.docs import as_page
 from pix2pix.evaluate import evaluate
 from pix2pix.report.blind import build_blind_test
 from pix2pix.report.evaluation_page import build_evaluation_page
 from pix2pix.report.layers import Layer
 from pix2pix.report.plot import Drawn
 from pix2pix.report.run_page import Report, build_run_page
-from pix2pix.serve.docs import as_page
 from pix2pix.show.templates import render
 from pix2pix.weights import Header
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2pix.temporary import own_folder, own_uploads, uploads_folder
+from pix2pix.app.temporary import own_folder, own_uploads, uploads_folder
 
 HOLD = """
 import sys

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from test_cli import COMMAND, photo, tidy, weights  # noqa: F401
 
-from pix2pix import cli, packages, terminal
+from pix2pix import cli, terminal
+from pix2pix.cli import packages
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
 

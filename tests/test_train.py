@@ -35,23 +35,16 @@ from tiny_runs import (
     train,
 )
 
-import pix2pix.train as training
-from pix2pix import (
-    loop,
-    processes,
-    weights,
-)
-from pix2pix.checkpoints import (
-    Checkpoints,
-)
+import pix2pix.train.__main__ as training
+from pix2pix import weights
 from pix2pix.errors import (
     CheckpointError,
     Diverged,
 )
-from pix2pix.run import (
-    only_run_in,
-)
-from pix2pix.train import main
+from pix2pix.train import loop, processes
+from pix2pix.train.__main__ import main
+from pix2pix.train.checkpoints import Checkpoints
+from pix2pix.train.run import only_run_in
 
 # everything that resuming must carry over: dropout, both stages, average, film, a short last step
 SETTINGS = {

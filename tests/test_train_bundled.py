@@ -11,10 +11,10 @@ from tiny_runs import make_photos
 from torchvision.models import mobilenet_v2
 
 from pix2pix import Colorizer, weights
-from pix2pix.cache import list_photos
-from pix2pix.data import in_validation
+from pix2pix.data.cache import list_photos
+from pix2pix.data.photos import in_validation
 from pix2pix.nets import build_generator, config_of
-from pix2pix.train import LOCAL
+from pix2pix.train.__main__ import LOCAL
 
 SCRIPT = SCRIPTS / "train_bundled.sh"
 SHORT = "trainer.steps=1 trainer.batch=2 trainer.val_photos=2 data.size=128 data.cached_side=128"

@@ -6,7 +6,7 @@ import torch
 from tiny_runs import make_photos, open_photos
 
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.validate import Validation
+from pix2pix.train.validate import Validation
 
 CPU = torch.device("cpu")
 

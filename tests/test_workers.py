@@ -10,9 +10,9 @@ import pytest
 import torch
 from serving import tiny_colorizer
 
-from pix2pix import workers
+from pix2pix.app import workers
+from pix2pix.app.workers import Busy, Canceled, Late, Workers
 from pix2pix.errors import Corrupt, PhotoError
-from pix2pix.workers import Busy, Canceled, Late, Workers
 
 _PATIENCE = 30  # [s]
 

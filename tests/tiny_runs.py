@@ -17,15 +17,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pix2pix import loop, recipes
+from pix2pix import recipes
 from pix2pix.data import Photos
-from pix2pix.loggers import Loggers
-from pix2pix.loop import fit
-from pix2pix.processes import launch
 from pix2pix.recipes import assemble
+from pix2pix.train import loop
+from pix2pix.train.loggers import Loggers
+from pix2pix.train.loop import fit
+from pix2pix.train.processes import launch
 
 FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["pix2pix.loop"])
+FORK.set_forkserver_preload(["pix2pix.train.loop"])
 
 UNET = {"net": "UNet", "width": 4, "depth": 3}
 GAN = {"target": "pix2pix.Pix2Pix", "critic_width": 4, "generator": UNET}

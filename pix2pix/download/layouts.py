@@ -94,7 +94,7 @@ def cifar10(members: Iterator[Member]) -> Iterator[Member]:
 
 def is_shown(name: str) -> bool:
     """Whether a file or folder counts: no hidden one, no copy or thumbnail that a system makes."""
-    from pix2pix.names import is_clutter
+    from pix2pix.images.names import is_clutter
 
     return not name.startswith(".") and not is_clutter(name)  # ".." is not for archives
 

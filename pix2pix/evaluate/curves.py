@@ -15,15 +15,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from pix2pix import film, metrics
+from pix2pix import metrics
 from pix2pix.color import net_to_rgb, rgb_to_lab, rgb_to_net
+from pix2pix.colorize.hints import Hint
+from pix2pix.data import film
+from pix2pix.data.reveal import uniform_points
 from pix2pix.errors import BadHint
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
 from pix2pix.evaluate.photos import Crops, to_tensor, to_uint8
 from pix2pix.evaluate.result import CurveName, Section
-from pix2pix.hints import Hint
 from pix2pix.randomness import normal_like
-from pix2pix.reveal import uniform_points
 
 
 class ColorizerLike(Protocol):

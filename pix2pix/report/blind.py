@@ -6,11 +6,11 @@ One HTML file with the pictures in it; it counts, asks no server, and keeps noth
 import numpy as np
 from PIL import Image
 
+from pix2pix.colorize.incolor import in_color
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import find_photos, read_photos
 from pix2pix.evaluate.result import Skipped
-from pix2pix.incolor import in_color
 from pix2pix.report.paper import jpeg, render
 from pix2pix.terminal import escape
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from pix2pix.history import History
 from pix2pix.report import layers as of_layers
 from pix2pix.report.layers import Layer
 from pix2pix.report.plot import WIDTH, Palette, bare, literal
+from pix2pix.train.history import History
 
 _MOST_BARS = 20
 _LOG_FROM = 100  # a series over more than this factor gets a logarithmic axis

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pix2pix import history, weights
+from pix2pix import weights
 from pix2pix.errors import DataError, WeightsError
 from pix2pix.files import write_bytes, write_error
 from pix2pix.report import charts, grids, histograms, layers, run_page
@@ -15,6 +15,7 @@ from pix2pix.report import evaluation as of_photos
 from pix2pix.report.plot import Draw, draw
 from pix2pix.report.run_page import Report
 from pix2pix.report.source import RunOrWeights, is_run
+from pix2pix.train import history
 
 FILES = (  # the page last: where it stands, the others do
     "layers.csv",

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from pix2pix.history import History
 from pix2pix.report import layers as of_layers
 from pix2pix.report.evaluation import Evaluation
 from pix2pix.report.layers import Layer
 from pix2pix.report.paper import jpeg, render
 from pix2pix.report.plot import Drawn
 from pix2pix.terminal import escape
-from pix2pix.weights import Header
+from pix2pix.train.history import History
+from pix2pix.weights.file import Header
 
 _MOST_ROWS = 20  # layers in the page; all are in layers.csv
 

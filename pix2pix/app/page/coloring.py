@@ -1,0 +1,136 @@
+"""What the page does with files: read, color, make the small pictures, write the full-size one.
+
+Everything that takes time goes through `Coloring.run`: to a pool of workers where there is one,
+else in turn. Files go to gradio's own folder, which it empties after an hour.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from pix2pix import images
+from pix2pix.app.limits import PAGE_HELD_PIXELS, Limits
+from pix2pix.app.page.words import BUSY, plain_words
+from pix2pix.app.workers import Busy, Workers
+from pix2pix.colorize.colored import color_photo
+from pix2pix.colorize.hints import Hint
+from pix2pix.colorize.wish import Wish
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.colorizer import Colorizer
+
+PREVIEW_SIDE = 1600  # [px] of the pictures on the page; the download has every pixel
+DEADLINE = Limits.process  # [s] for one job of a visitor
+
+T = TypeVar("T")
+
+
+@dataclass
+class Opened:
+    """A visitor's photo between two clicks."""
+
+    path: str  # of the file, bytes as they came
+    before: str  # path of the small picture that the page shows
+    rgb: np.ndarray  # (h, w, 3) uint8, of that picture
+    photo: images.Photo | None = None  # every pixel, until the first download is written
+    wish: Wish | None = None  # the visitor's last, its hints as fractions of the sides; answers
+    # to an earlier one come too late
+    hints: tuple[Hint, ...] = ()  # as painted last, in the turn of the page's script
+    turn: int = 0
+
+
+@dataclass
+class Coloring:
+    """The page's work on photos, in `folder`. `course` is the other model to compare with."""
+
+    colorizer: "Colorizer"
+    folder: Path
+    max_pixels: int
+    workers: Workers | None = None
+    course: "Colorizer | None" = None
+    check_room: Callable[[], None] = lambda: None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    quick_lock: threading.Lock = field(default_factory=threading.Lock)
+    files: set[str] = field(default_factory=set)  # that it made, for gradio to delete in time
+
+    def run(self, job: "Callable[[Colorizer], T]", *, quick: bool = False) -> T:
+        """Run one job, on the pool or when it is its turn.
+
+        Without a pool `quick` ones take turns of their own: a stroke of the brush does not wait
+        until a large file is written. Raises PhotoError, and Busy when the pool's queue is full.
+        """
+        if self.workers is None:
+            with self.quick_lock if quick else self.lock:
+                return job(self.colorizer)
+        return self.workers.submit(job, deadline=DEADLINE).result()
+
+    def ask(self, job: "Callable[[Colorizer], T]", *, quick: bool = False) -> T:
+        """`run`, for a visitor who waits: its errors become messages on the page."""
+        try:
+            with plain_words():
+                return self.run(job, quick=quick)
+        except Busy as error:
+            raise gr.Error(BUSY, print_exception=False) from error
+
+    def read(self, path: str) -> images.Photo:
+        """Read a file. Raises PhotoError."""
+        return images.read(path, max_pixels=self.max_pixels)
+
+    def open(self, path: str) -> Opened:
+        """Read a file and make the small picture of it. Raises PhotoError."""
+        photo = self.read(path)
+        small = _flat(photo)
+        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+        few = photo.rgb.shape[0] * photo.rgb.shape[1] <= PAGE_HELD_PIXELS
+        before = self.preview(small, "before")
+        return Opened(path, before, np.asarray(small), photo if few else None)
+
+    def preview(self, image: Image.Image | np.ndarray, stem: str) -> str:
+        """Write a picture for the page -> its path."""
+        path = self.new(f"{stem}.jpg")
+        image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        image.save(path, quality=95, subsampling=0)
+        return str(path)
+
+    def color(self, colorizer: "Colorizer", opened: Opened, wish: Wish) -> str:
+        """Color the small picture -> its path."""
+        rgb = colorizer.color(opened.rgb, wish.at(*opened.rgb.shape[:2]))
+        return self.preview(rgb, "after")
+
+    def save(
+        self, colorizer: "Colorizer", source: str, wish: Wish, photo: images.Photo | None = None
+    ) -> str:
+        """Write the colored file: every pixel, its own format, its metadata without GPS.
+
+        `photo` is the source where it was read already. Raises PhotoError.
+        """
+        photo = photo or self.read(source)
+        colored = color_photo(photo, colorizer, wish.at(*photo.rgb.shape[:2]))
+        path = self.new(colored.file_name(source))
+        colored.write(path)
+        return str(path)
+
+    def new(self, name: str) -> Path:
+        """A path for a file, in a folder of its own that nobody can guess. Raises NoSpace."""
+        self.check_room()
+        folder = self.folder / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        self.files.add(str(folder / name))
+        return folder / name
+
+
+def _flat(photo: images.Photo) -> Image.Image:
+    """The photo without transparency, on white."""
+    image = Image.fromarray(photo.rgb)
+    if photo.alpha is None:
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=Image.fromarray(photo.alpha))
+    return white

@@ -1,0 +1,235 @@
+"""What happens on a click of the first tab: the photo's pictures made, its download written."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from pix2pix.app.page.coloring import Coloring, Opened
+from pix2pix.app.page.unsure import unsure_picture
+from pix2pix.app.page.words import MESSAGES
+from pix2pix.app.workers import check
+from pix2pix.colorize.hints import Hint, parse
+from pix2pix.colorize.wish import Wish
+from pix2pix.errors import BadHint
+from pix2pix.images import Photo
+from pix2pix.show.templates import (
+    render,
+)
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.colorizer import Colorizer
+
+Update = dict[str, Any]
+"""What a component becomes: `gr.update` or `gr.skip`."""
+Pair = tuple[str, str]
+"""Paths of two pictures, side by side."""
+
+TAKES = (1, 2, 3)  # seeds
+
+SLIDERS: dict[str, dict[str, Any]] = {
+    "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05}
+}
+"""The page's sliders, as gr.Slider takes them, by the field of a `Wish` that each sets."""
+
+
+class Handlers:
+    """What happens on a click.
+
+    `touches` is the painted colors as the page's script sends them, `sliders` the values of
+    SLIDERS. A slower answer that is no longer what the visitor asked for last is dropped:
+    `Opened.wish`. It ends by saying nothing.
+    """
+
+    def __init__(self, coloring: Coloring):
+        self.coloring = coloring
+
+    def open(
+        self, path: str | list[str], last: Opened | None, *sliders: float
+    ) -> Iterator[tuple[Any, ...]]:
+        """A file -> the photo's state, the controls, both pictures; then the download."""
+        path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
+        hidden, shown = gr.update(visible=False), gr.update(visible=True)
+        wish = _wish(*sliders)
+
+        def first(colorizer: "Colorizer") -> tuple[Opened, str]:
+            opened = self.coloring.open(path)
+            check()
+            return opened, self.coloring.color(colorizer, opened, wish)
+
+        opened, after = self.coloring.ask(first)
+        if last is not None:
+            last.wish = None
+        opened.wish = wish
+        photo, opened.photo = opened.photo, None
+        for pair, download in self._both(opened, after, wish, photo):
+            said = opened, None, shown, shown, hidden, hidden, hidden, pair, download
+            yield said if opened.wish == wish else (gr.skip(),) * len(said)
+
+    def color(
+        self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
+    ) -> Iterator[tuple[Update, Update]]:
+        """Both pictures as the sliders say; then the download of that."""
+        opened = _still_there(opened)
+        wish = opened.wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish))
+        yield from self._both(opened, after, wish)
+
+    def touch(
+        self, opened: Opened | None, seed: int | None, touches: str, *sliders: float
+    ) -> tuple[Update, Update]:
+        """Both pictures after a dot or a stroke; the download waits for `write`."""
+        opened = _still_there(opened)
+        wish = opened.wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish), quick=True)
+        if opened.wish != wish:
+            return gr.skip(), gr.skip()
+        return _pair(opened, after), _WAIT
+
+    def write(
+        self, opened: Opened | None, seed: int | None, touches: str, *sliders: float
+    ) -> Iterator[Update]:
+        """The download of what was painted, once the visitor pauses."""
+        opened = _still_there(opened)
+        wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        yield gr.skip()
+        if opened.wish == wish:
+            yield from self._download(opened, wish)
+
+    def likely(self, opened: Opened | None, touches: str) -> str:
+        """Colors to choose from for the last dot, likely ones given the dots before, as HTML."""
+        opened = _still_there(opened)
+        turn, hints = _told(opened, touches)
+        if not hints:
+            return ""
+        *others, (x, y, _) = Wish(hints=hints).at(*opened.rgb.shape[:2]).hints
+        found = self.coloring.ask(lambda c: c.suggest(opened.rgb, x, y, hints=others), quick=True)
+        return _swatches(found, turn)
+
+    def takes(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
+        """Three more guesses, side by side."""
+        opened = _still_there(opened)
+
+        def all_takes(colorizer: "Colorizer") -> list[tuple[str, str]]:
+            taken = []
+            for i, seed in enumerate(TAKES, 1):
+                check()
+                wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+                taken.append((self.coloring.color(colorizer, opened, wish), str(i)))
+            return taken
+
+        return gr.update(value=self.coloring.ask(all_takes), visible=True)
+
+    def choose(
+        self, event: gr.SelectData, opened: Opened | None, touches: str | None, *sliders: float
+    ) -> Iterator[tuple[int, Update, Update]]:
+        """A click on a take: it comes to the top, and the download is that one."""
+        seed = TAKES[event.index]
+        for pair, download in self.color(opened, seed, touches, *sliders):
+            yield seed, pair, download
+
+    def unsure(self, opened: Opened | None, touches: str | None = None) -> tuple[Update, Pair]:
+        """The photo, and how sure the net is of its colors."""
+        opened = _still_there(opened)
+        hints = Wish(hints=_painted(opened, touches)).at(*opened.rgb.shape[:2]).hints
+
+        def picture(colorizer: "Colorizer") -> str:
+            spread = colorizer.unsure(opened.rgb, hints=hints)
+            return self.coloring.preview(unsure_picture(spread, opened.rgb), "unsure")
+
+        return gr.update(visible=True), (opened.before, self.coloring.ask(picture))
+
+    def compare(
+        self, opened: Opened | None, touches: str | None, *sliders: float
+    ) -> tuple[Update, Pair]:
+        """The photo by the course's model, which takes no hints, and by the page's."""
+        opened, course = _still_there(opened), self.coloring.course
+        wish = _wish(*sliders, hints=_painted(opened, touches))
+
+        def both(colorizer: "Colorizer") -> Pair:
+            assert course is not None
+            plain = replace(wish, hints=())
+            return (
+                self.coloring.color(course, opened, plain),
+                self.coloring.color(colorizer, opened, wish),
+            )
+
+        return gr.update(visible=True), self.coloring.ask(both)
+
+    def _both(
+        self, opened: Opened, after: str, wish: Wish, photo: Photo | None = None
+    ) -> Iterator[tuple[Update, Update]]:
+        """Show the pictures at once, write the file of full size meanwhile."""
+        if opened.wish != wish:
+            yield gr.skip(), gr.skip()
+            return
+        yield _pair(opened, after), _WAIT
+        for download in self._download(opened, wish, photo):
+            yield gr.skip(), download
+
+    def _download(self, opened: Opened, wish: Wish, photo: Photo | None = None) -> Iterator[Update]:
+        try:
+            path = self.coloring.ask(lambda c: self.coloring.save(c, opened.path, wish, photo))
+        except gr.Error:
+            if opened.wish == wish:
+                yield gr.update(label="Download", interactive=False)
+            raise
+        # Gradio sends what was said last once more at the end: an old picture, where that is one.
+        yield _ready(path) if opened.wish == wish else gr.skip()
+
+
+def _ready(path: str) -> Update:
+    return gr.update(value=path, label="Download", interactive=True)
+
+
+_WAIT = gr.update(label="Preparing ...", interactive=False)
+
+
+def _pair(opened: Opened, after: str) -> Update:
+    return gr.update(value=(opened.before, after), visible=True)
+
+
+def _still_there(opened: Opened | None) -> Opened:
+    if opened is None or not os.path.exists(opened.before):
+        raise gr.Error(MESSAGES["unreadable"], print_exception=False)
+    return opened
+
+
+def _wish(*sliders: float, seed: int | None = None, hints: Sequence[Hint] = ()) -> Wish:
+    return Wish(**dict(zip(SLIDERS, sliders, strict=True)), seed=seed, hints=hints)
+
+
+def _painted(opened: Opened, touches: str | None) -> tuple[Hint, ...]:
+    """Of what was painted the newest, and nothing of another photo.
+
+    Raises gr.Error for a text that the page's script did not send.
+    """
+    if touches:
+        turn, hints = _told(opened, touches)
+        if turn >= opened.turn:
+            opened.turn, opened.hints = turn, hints
+    return opened.hints
+
+
+def _told(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
+    """What was painted when: {"photo": "...", "turn": 3, "hints": ["x,y,#rrggbb"]} as JSON.
+
+    `photo` is the address of its picture on the page; x and y are fractions of the sides.
+    """
+    try:
+        told = json.loads(touches)
+        if Path(opened.before).parent.name not in told["photo"]:
+            return -1, ()
+        return int(told["turn"]), tuple(parse(text) for text in told["hints"])
+    except (BadHint, ValueError, KeyError, TypeError) as error:
+        raise gr.Error(MESSAGES["hint"], print_exception=False) from error
+
+
+def _swatches(found: list[tuple[tuple[int, int, int], float]], turn: int) -> str:
+    """Colors and their shares -> a row of buttons; `turn` tells which dot they are for."""
+    colors = [("#{:02x}{:02x}{:02x}".format(*rgb), f"{share:.0%}") for rgb, share in found]
+    return render(Path(__file__).with_name("likely.html"), colors=colors, turn=turn)

@@ -1,0 +1,24 @@
+"""How the page looks: theme and style sheet. LOOK is what the server of the page needs."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pix2pix.app.page.script import ON_LOAD, REFUSALS
+
+LOOK: dict[str, Any] = {
+    "theme": gr.themes.Default(
+        primary_hue="orange",
+        neutral_hue="stone",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    ).set(  # white on the paler orange has a contrast of 2.8
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    ),
+    "css": Path(__file__).with_name("page.css").read_text("utf-8"),
+    "js": ON_LOAD,
+    "head": REFUSALS,
+}
+"""Theme, style sheet and script, for `launch` or `gr.mount_gradio_app`."""

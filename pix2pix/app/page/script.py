@@ -1,0 +1,31 @@
+"""The page's JavaScript, from the .js files beside this one. It asks nothing of the network."""
+
+from pathlib import Path
+
+from pix2pix.app.page.words import BUSY, MESSAGES
+from pix2pix.show.templates import render
+
+_HERE = Path(__file__).parent
+_REFUSED = {  # by the code of the refusal, else by its status where the answer has none
+    "busy": BUSY,
+    "too_large": MESSAGES["too_large"],
+    "413": MESSAGES["too_large"],
+    "no_space": "There is no room for more photos right now. Try again in an hour.",
+    "timeout": "The photo took too long to arrive. Try again.",
+    "": "The photo could not be sent. Try again.",
+}
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
+
+
+ON_LOAD = f"() => {{\n{_read('load.js')}}}"
+OPEN_CAMERA = f"async () => {{\n{_read('camera.js')}}}"
+TOGGLE_TOUCH = "() => { document.dispatchEvent(new Event('touch-up')); }"
+TOUCH_FAILED = "() => { document.dispatchEvent(new Event('touch-failed')); }"
+NOTHING = "() => null"
+PAINT = _read("touch.js")
+"""For gr.HTML, which gives it `element`, `props` and `trigger`."""
+REFUSALS = render(_HERE / "refusals.html", words=_REFUSED)
+"""For the head of the page."""

@@ -1,0 +1,21 @@
+"""The models of the service: one colors, the course's is there to compare with where it loads."""
+
+from pix2pix.app.service.logs import log
+from pix2pix.colorize.colorizer import Colorizer
+from pix2pix.errors import one_line
+
+COURSE = "pix2pix"  # its bundled weights
+
+
+def load_course(colorizer: Colorizer) -> Colorizer | None:
+    """The course's model on the device of `colorizer`; None where that is it, or it does not load.
+
+    It is optional: why it does not load is a line of the log, and the page goes without.
+    """
+    if colorizer.name == COURSE:
+        return None
+    try:
+        return Colorizer.from_pretrained(COURSE, device=str(colorizer.device))
+    except Exception as error:  # missing, broken, or without room on the device
+        log.warning("no model to compare with", extra={"fields": {"reason": one_line(error)}})
+        return None

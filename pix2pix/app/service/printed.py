@@ -1,0 +1,100 @@
+"""What libraries print: told in the log that they did and where, never what.
+
+Gradio prints its troubles, visitors' values and names of files included, and so may any library.
+"""
+
+import io
+import logging
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+_log = logging.getLogger("pix2pix.serve")
+_OURS = str(Path(__file__).parents[2])  # the folder of the package
+_told = "_pix2pix_told"  # mark of an exception
+
+
+@contextmanager
+def nothing_printed() -> Iterator[None]:
+    """Within, stdout takes what is said by `say`, stderr the lines of the log, and nothing else."""
+    before = (
+        (sys, "stdout", sys.stdout),
+        (sys, "stderr", sys.stderr),
+        (sys, "unraisablehook", sys.unraisablehook),
+        (threading, "excepthook", threading.excepthook),
+        (warnings, "showwarning", warnings.showwarning),
+        (logging, "raiseExceptions", logging.raiseExceptions),
+    )
+    sys.stdout, sys.stderr = _Printed(sys.stdout), _Printed(sys.stderr)
+    sys.unraisablehook = lambda it: tell(it.exc_value)
+    threading.excepthook = lambda it: tell(it.exc_value)
+    warnings.showwarning = _tell_warning  # type: ignore[assignment]
+    logging.raiseExceptions = False  # of a log that cannot be written, by printing to stderr
+    try:
+        yield
+    finally:
+        for place, name, value in before:
+            setattr(place, name, value)
+
+
+def say(text: str) -> None:
+    """Print a line of our own."""
+    print(text, file=true_stream(sys.stdout), flush=True)
+
+
+def true_stream(stream: TextIO) -> TextIO:
+    """What stands behind a stream within `nothing_printed`; elsewhere, the stream."""
+    return stream.behind if isinstance(stream, _Printed) else stream
+
+
+def tell(error: BaseException | None) -> None:
+    """Log an exception that somebody printed: a fault where our own code is in it, else a warning.
+
+    Once: a traceback comes line by line, and again where it is raised anew.
+    """
+    if error is None or getattr(error, _told, False):
+        return
+    with suppress(Exception):  # some exceptions take no attributes
+        setattr(error, _told, True)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = any(frame.filename.startswith(_OURS) for frame in frames)
+    trace: tuple[type[BaseException], BaseException, TracebackType | None]
+    trace = type(error), error, error.__traceback__
+    _log.log(logging.ERROR if ours else logging.WARNING, "an exception was printed", exc_info=trace)
+
+
+class _Printed(io.TextIOBase, TextIO):
+    """A stream whose text goes nowhere; that there was some is logged."""
+
+    def __init__(self, behind: TextIO):
+        self.behind = behind
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        error = sys.exception()
+        if error is not None:
+            tell(error)
+        elif text.strip():
+            _log.warning("printed", extra={"fields": {"at": _caller()}})
+        return len(text)
+
+
+def _caller() -> str:
+    """The file and line that printed."""
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _tell_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
+) -> None:
+    fields = {"warning": category.__name__, "at": f"{filename}:{lineno}"}
+    _log.warning("warned", extra={"fields": fields})

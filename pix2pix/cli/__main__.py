@@ -1,0 +1,286 @@
+"""The command line: `pix2pix colorize | evaluate | report | train | convert | download | serve`
+and `export`.
+
+Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
+what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
+failed or the usage is wrong, 130 after Ctrl-C.
+"""
+
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+from pix2pix import __version__, terminal
+from pix2pix.cli import console, options, packages
+from pix2pix.cli.console import print_records, reported
+from pix2pix.cli.convert import convert
+from pix2pix.cli.evaluate import evaluate
+from pix2pix.cli.report import report
+from pix2pix.errors import (
+    DataError,
+    ExportError,
+    PhotoError,
+    WeightsError,
+)
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.wish import Wish
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # rich takes a tenth of a second to import
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Color for black-and-white photographs.",
+)
+_ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings its own click
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line (`sys.argv` by default) and return the exit status."""
+    terminal.prepare()
+    try:
+        status = app(arguments, prog_name="pix2pix", standalone_mode=False)
+        sys.stdout.flush()
+        return status or 0
+    except _ClickError as error:
+        error.show()
+        return 1
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:  # `pix2pix ... | head`: what reads us has seen enough
+        terminal.drop_broken()
+        return 1
+    except ModuleNotFoundError as error:
+        line = packages.line(error)
+        if line is None:  # one of our own: a fault
+            raise
+        print(terminal.escape(line), file=sys.stderr)
+        return 1
+    except OSError as error:  # such as a full disk behind stdout
+        terminal.drop_broken()
+        print(terminal.escape(f"error: {error}"), file=sys.stderr)
+        return 1
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"pix2pix {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def colorize(
+    photos: options.Photos,
+    out: options.Out = None,
+    weights: options.Weights = "default",
+    saturation: options.Saturation = 1.0,
+    hint: options.Hints = None,
+    take: options.Take = None,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    shard: options.Shard = "1/1",
+    as_json: options.AsJson = False,
+    every_file: options.EveryFile = False,
+    follow: options.Follow = False,
+    keep_gps: options.KeepGps = False,
+    keep_metadata: options.KeepMetadata = False,
+    sidecars: options.Sidecars = False,
+    allow_truncated: options.AllowTruncated = False,
+    max_pixels: options.MaxPixels = 100_000_000,
+    skip_color: options.SkipColor = False,
+    watch: options.Watch = False,
+) -> None:
+    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
+
+    Put -- before names that begin with a dash.
+    """
+    from pix2pix.colorize import folders, jobs, pipe, tally
+    from pix2pix.colorize.watch import watch as watch_for
+
+    wish, part = _wish(saturation, hint, take), _part(shard)
+    files = folders.FileOptions(
+        overwrite=overwrite,
+        skip_color=skip_color,
+        max_pixels=max_pixels,
+        allow_truncated=allow_truncated,
+        keep_gps=keep_gps or keep_metadata,
+        copy_sidecars=sidecars,
+    )
+    load, tallies = partial(console.load_model, weights, device), dict[str, tally.Tally]()
+    several = len(photos) > 1 or os.path.isdir(photos[0]) or watch
+    if wish.hints and several:
+        raise typer.BadParameter("--hint is for one photo")
+    if "-" in photos or out == "-":
+        if several or as_json:
+            raise typer.BadParameter("- takes one photo, without --json or --watch")
+        records = pipe.color_stream(photos[0], out or "-", load, wish, files)
+        raise typer.Exit(print_records(records, summary=False, tallies=tallies, inputs=photos))
+    scan = partial(
+        jobs.find,
+        photos,
+        out=out,
+        every_file=every_file,
+        follow=follow,
+        shard=part,
+        tallies=tallies,
+    )
+    count = sys.stderr.isatty() and not watch
+    total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
+    records = folders.color_photos(watch_for(scan) if watch else scan(), load, wish, files)
+    status = print_records(records, as_json=as_json, total=total, tallies=tallies, inputs=photos)
+    raise typer.Exit(status)
+
+
+def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish":
+    from pix2pix.colorize.hints import parse
+    from pix2pix.colorize.wish import Wish
+
+    try:
+        return Wish(saturation, [parse(text) for text in hints or []], seed)
+    except PhotoError as error:
+        raise typer.BadParameter(error.reason) from error
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+app.command()(evaluate)
+app.command()(report)
+app.command()(convert)
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def train(context: typer.Context) -> None:
+    """Train a recipe; the arguments are Hydra's (`pix2pix train --help` lists them)."""
+    from pix2pix.train.__main__ import main as train_main
+
+    raise typer.Exit(train_main(context.args))
+
+
+class _Download(typer.core.TyperCommand):
+    """A command whose help lists the sources, out of the registry that it loads only then."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from pix2pix.download import SOURCES
+
+        size = {k: f"{v.size / 1e9:.2f} GB" for k, v in SOURCES.items()}
+        lines = (f"{k}: {v.pictures} ({size[k]}). Terms: {v.terms}." for k, v in SOURCES.items())
+        self.epilog = "\n\n".join(["Sources:", *lines])
+        super().format_help(ctx, formatter)
+
+
+@app.command(cls=_Download)
+def download(
+    name: Annotated[str, typer.Argument(metavar="SOURCE", help="One of those listed below.")],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="The photos go to DEST/SOURCE.")],
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Another address of the same archive.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the archive, too.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many, of those that come one by one.")
+    ] = None,
+) -> None:
+    """Download photos to train on, check and unpack them; run it again to go on after a cut."""
+    from pix2pix.download import SOURCES, download
+
+    if name in SOURCES:
+        print(f"{name}: {SOURCES[name].terms}", file=sys.stderr)
+    try:
+        with reported(name, DataError, code="download"):
+            folder = download(name, dest, source_url=url, keep=keep, limit=limit)
+        print(folder)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
+        raise
+
+
+@app.command()
+def serve(
+    weights: options.Weights = "default",
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 7860,
+    workers: options.WorkerCount = None,
+    page: options.WithPage = True,
+    allow_host: options.AllowedHosts = None,
+    metrics: options.WithMetrics = False,
+    root_path: options.RootPath = "",
+    cors: options.Origins = None,
+    device: options.Device = "auto",
+) -> None:
+    """Serve the page at / and an API at /api/colorize (its description is at /api)."""
+    try:
+        from pix2pix.app.service import server as service
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(str(error)) from error
+    from pix2pix.colorize.colorizer import Colorizer
+
+    try:
+        service.Hosts.of(host, allow_host or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
+    try:
+        settings = service.Settings(
+            host=host,
+            port=port,
+            workers=workers,
+            page=page,
+            allow_hosts=allow_host or (),
+            metrics=metrics,
+            root_path=service.parse_root(root_path),
+            cors=[service.parse_origin(origin) for origin in cors or []],
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    service.run_service(partial(Colorizer.from_pretrained, weights, device=device), settings)
+
+
+@app.command()
+def export(
+    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help="As for --weights.")],
+    kind: Annotated[str, typer.Argument(metavar="space|hub", help="What to make of them.")],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="A folder, or a repo owner/name.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Write a Hugging Face Space into a folder, or push weights to the Hub with a model card."""
+    from pix2pix.app.space import write_space
+    from pix2pix.weights.hub import push_to_hub
+
+    if kind not in ("space", "hub"):
+        raise typer.BadParameter(f"{kind}: give space or hub")
+    make = write_space if kind == "space" else push_to_hub
+    with reported(dest, ExportError, OSError, code="export"), reported(weights, WeightsError):
+        made = make(weights, dest, overwrite=overwrite)
+    print(made)
+
+
+def _part(shard: str) -> tuple[int, int]:
+    """Parse "I/N" -> (i, n) with 1 <= i <= n."""
+    part, _, parts = shard.partition("/")
+    if part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
+        return int(part), int(parts)
+    raise typer.BadParameter(f"--shard is I/N such as 2/8, not {shard}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

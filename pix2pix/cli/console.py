@@ -1,0 +1,185 @@
+"""Console: what the commands say, as lines for people and JSON, their exit status, and options.
+
+Of libraries only typer is imported up here, as in cli.py.
+"""
+
+import importlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import typer
+
+from pix2pix.errors import PhotoError
+from pix2pix.terminal import escape
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.colorizer import Colorizer
+    from pix2pix.colorize.jobs import Record
+    from pix2pix.colorize.tally import Tally
+    from pix2pix.evaluate.result import Skipped
+
+
+_GROUPED = ("ignored", "colored")  # whose reasons are counted, too
+_SHOWN = 3  # names of a kind in the summary
+
+
+def print_records(
+    records: Iterable["Record"],
+    *,
+    as_json: bool = False,
+    total: int | None = None,
+    summary: bool = True,
+    tallies: Mapping[str, "Tally"],
+    inputs: Sequence[str],
+) -> int:
+    """Print the records as they come and, with `summary`, the counts at last; the exit status.
+
+    `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
+    a bar shows how many of the `total` are done.
+    """
+    from tqdm import tqdm
+
+    bar = summary and sys.stderr.isatty()
+    counts: Counter[str] = Counter()
+    ignored: dict[str, list[str]] = {}  # reason: the first names
+    stopped = False
+    try:
+        with tqdm(total=total, unit="photo", disable=not bar, file=sys.stderr) as progress:
+            for record in records:
+                counts[record.status] += 1
+                if record.reason and record.status in _GROUPED:
+                    counts[f"{record.status}: {record.reason}"] += 1
+                if record.status == "ignored" and len(ignored) < _SHOWN:
+                    names = ignored.setdefault(record.reason or "", [])
+                    names += [record.path] * (len(names) < _SHOWN)
+                progress.update()
+                if as_json:
+                    print(as_line(record), flush=True)
+                print_lines(record)
+    except KeyboardInterrupt:
+        stopped = True
+    nothing = not counts and all(path in tallies and tallies[path].empty for path in inputs)
+    if summary:
+        _print_passed_over(tallies, as_json=as_json)
+        if not nothing or stopped:
+            _print_counts(counts, ignored)
+    if stopped:
+        return 130
+    if nothing:
+        return 1
+    if not counts["failed"]:
+        return 0
+    return 2 if counts["colored"] or counts["skipped"] else 1
+
+
+def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None:
+    """Name what in each input was no photo, and the inputs that held none."""
+    from pix2pix.colorize.jobs import Record
+
+    for path, tally in tallies.items():
+        said = ["nothing to color, no photo in it"] if tally.empty else []
+        if reason := tally.passed_over():
+            said.append(f"passed over: {reason}")
+        line = "; ".join(said)
+        if as_json:
+            print(as_line(Record(path, "passed_over", reason=line)), flush=True)
+        print(escape(f"{path}: {line}"), file=sys.stderr)
+
+
+def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]]) -> None:
+    colored, skipped, failed = (counts[k] for k in ("colored", "skipped", "failed"))
+    line = f"{colored} colored, {skipped} skipped (already there), {failed} failed"
+    if counts["ignored"]:
+        line += f", {counts['ignored']} ignored"
+    print(line, file=sys.stderr)
+    for key, count in counts.items():
+        if key.startswith("colored: made anew"):
+            print(f"{count} {key.removeprefix('colored: ')}", file=sys.stderr)
+    for reason, names in ignored.items():
+        more = counts[f"ignored: {reason}"] - len(names)
+        shown = ", ".join(map(escape, names)) + f" and {more:,} more" * (more > 0)
+        print(f"ignored, {reason}: {shown}", file=sys.stderr)
+
+
+def print_lines(record: "Record") -> None:
+    """Print what a person should know, one line each on stderr."""
+    from tqdm import tqdm
+
+    lines = [f"warning: {text}" for text in record.warnings]
+    if record.status == "failed":
+        lines.append(f"{record.code}: {record.reason}")
+    for line in lines:
+        tqdm.write(escape(f"{record.path}: {line}"), file=sys.stderr)
+
+
+def as_line(record: "Record") -> str:
+    """A record as one line of JSON, without what it does not say."""
+    return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
+
+
+@contextmanager
+def reported(about: str | None, *kinds: type[Exception], code: str | None = None) -> Iterator[None]:
+    """Within, errors of these kinds end the command: a line `about: code: reason`, exit status 1.
+
+    Without `about` it is what the error names; `code` goes before the error's own.
+    """
+    from pix2pix.colorize.jobs import failure
+
+    try:
+        yield
+    except typer.Exit:  # a RuntimeError, too
+        raise
+    except kinds as error:
+        raise stop(failure(about, error, code=code)) from error
+
+
+def stop(record: "Record") -> typer.Exit:
+    """Print what failed; raise what this returns."""
+    print_lines(record)
+    return typer.Exit(1)
+
+
+def load_model(weights: str, device: str) -> "Colorizer":
+    """The model, or one line on stderr and exit status 1."""
+    from pix2pix.colorize.colorizer import Colorizer
+
+    with (
+        reported(device, RuntimeError, AssertionError, code="device"),  # torch without that device
+        reported(weights, ValueError, code="weights"),  # WeightsError, or a head that is not ab
+    ):
+        return Colorizer.from_pretrained(weights, device=device)
+
+
+def write_file(make: Callable[[], bytes], path: str) -> None:
+    """Make a file and put it there, or end in one line."""
+    from pix2pix.files import write_bytes
+
+    with reported(path, PhotoError):
+        write_bytes(make(), path)
+
+
+def import_drawing(module: str, path: str) -> ModuleType:
+    """Import a module that draws what goes to `path`; without matplotlib end in one line."""
+    from pix2pix.colorize.jobs import Record
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
+        raise stop(Record(path, "failed", code="package", reason=reason)) from error
+
+
+def finish(skipped: Iterable["Skipped"]) -> None:
+    """Name what was left out; exit status 2 when something was."""
+    from pix2pix.colorize.jobs import Record
+
+    records = [Record(**one, status="failed") for one in skipped]
+    for record in records:
+        print_lines(record)
+    raise typer.Exit(2 if records else 0)

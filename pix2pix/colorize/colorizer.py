@@ -1,0 +1,325 @@
+"""Colorizer: a picture of any size and kind in, the same picture in color out.
+
+The net sees a small copy; its ab is upsampled and joined to the lightness of every full-size pixel,
+strip by strip, so that detail and memory do not depend on the net.
+"""
+
+import copy
+import math
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import (
+    BinaryIO,
+    overload,
+)
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from pix2pix import images
+from pix2pix.color import lab_to_rgb8, rgb8_to_lab, rgb_to_net
+from pix2pix.colorize import takes
+from pix2pix.colorize.hints import Hint, check, hold, place
+from pix2pix.colorize.recolor import recolor
+from pix2pix.colorize.wish import AS_PREDICTED, Wish
+from pix2pix.errors import BadHint
+from pix2pix.images import arrays, modes
+from pix2pix.images.formats import Container
+from pix2pix.weights.file import Header, load
+
+_DRAWING = threading.Lock()
+
+
+class Colorizer:
+    """Colors pictures with a generator: `Colorizer.from_pretrained()("old.jpg")` -> PIL image.
+
+    Deterministic unless a seed asks for a variant. Threads may share one. `name` is the weights'
+    name, for provenance; `header` all that they say of themselves.
+    """
+
+    def __init__(self, generator: nn.Module, header: Header, device: str = "cpu"):
+        """`device`: "cpu", "cuda", or "auto" for a GPU where there is one.
+
+        Raises ValueError for weights that predict neither ab nor rgb.
+        """
+        if header.head not in ("ab", "rgb"):
+            raise ValueError(
+                f"{header.name} predicts {header.head!r}; a colorizer needs 'ab' or 'rgb'"
+            )
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        self.header = header
+        self.name = header.name
+        # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
+        self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
+        self._multiple = int(generator.multiple)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path = "default", *, device: str = "auto"
+    ) -> "Colorizer":
+        """Load bundled weights by name, a .safetensors file, or a Hub repo id (see weights.load).
+
+        Raises WeightsError when they are missing or broken.
+        """
+        generator, header = load(source)
+        return cls(generator, header, device)
+
+    @overload
+    def __call__(
+        self,
+        image: np.ndarray,
+        *,
+        saturation: float = ...,
+        hints: Sequence[Hint] = ...,
+        seed: int | None = ...,
+    ) -> np.ndarray: ...
+
+    @overload
+    def __call__(
+        self,
+        image: str | Path | bytes | BinaryIO | Image.Image,
+        *,
+        saturation: float = ...,
+        hints: Sequence[Hint] = ...,
+        seed: int | None = ...,
+    ) -> Image.Image: ...
+
+    def __call__(
+        self,
+        image: str | Path | bytes | BinaryIO | Image.Image | np.ndarray,
+        *,
+        saturation: float = 1.0,
+        hints: Sequence[Hint] = (),
+        seed: int | None = None,
+    ) -> Image.Image | np.ndarray:
+        """Color a path, the bytes of a file, a PIL image or an array -> the same size in color.
+
+        Files are read as `images.read` does (upright, sRGB) and come back as PIL images; PIL
+        images of any mode come back as RGB, or RGBA where they have transparency, their pixels as
+        they lie; arrays (H, W) or (H, W, 1|3|4) of uint8, uint16 or floats in [0, 1] as (H, W, 3),
+        or (H, W, 4) with the alpha they had, of their own dtype at 8-bit precision.
+        `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `hints` are points whose
+        color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
+        upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
+        lightness is out of reach. `seed` asks for another take: other colors where the net is
+        unsure. Lightness is the input's own. What is lost on the way (16 bits, further frames) is
+        told as a UserWarning.
+
+        Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
+        and BadHint, a ValueError, for hints outside of it or a net that takes none.
+        """
+        wish = Wish(saturation, hints, seed)
+        if isinstance(image, np.ndarray):
+            rgb8, alpha = arrays.from_array(image)
+            return arrays.to_array(self.color(rgb8, wish), alpha, image.dtype)
+        lost: list[str] = []
+        if isinstance(image, Image.Image):
+            rgb8, mask = modes.to_rgb(image, Container(), warnings=lost)
+        elif isinstance(image, (str, Path, bytes)) or hasattr(image, "read"):
+            photo = images.read(image)
+            rgb8, mask, lost = photo.rgb, photo.alpha, photo.warnings
+        else:
+            raise TypeError(
+                f"{type(image).__name__} is no picture: give a path, the bytes of a file, "
+                "a PIL image or a numpy array"
+            )
+        for line in lost:
+            warnings.warn(line, stacklevel=2)
+        result = Image.fromarray(self.color(rgb8, wish))
+        if mask is not None:
+            result.putalpha(Image.fromarray(mask))
+        return result
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether its net takes hints."""
+        return self.header.in_channels > 1
+
+    @property
+    def knows_likely_colors(self) -> bool:
+        """Whether its net has a distribution over colors: `unsure`, `suggest`, other takes."""
+        return bool(self.header.generator.get("bins"))
+
+    def rgb(
+        self,
+        rgb: np.ndarray,
+        *,
+        saturation: float = 1.0,
+        hints: Sequence[Hint] = (),
+        seed: int | None = None,
+    ) -> np.ndarray:
+        """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8: `color` with keywords."""
+        return self.color(rgb, Wish(saturation, hints, seed))
+
+    def color(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
+        """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, of the input's L* within one level.
+
+        Raises TypeError and ValueError for another dtype or shape, and BadHint as above.
+        """
+        _check_rgb(rgb)
+        rgb = np.require(rgb, requirements=["C", "W"])  # for torch
+        ab = self.predict(torch.from_numpy(rgb), wish).cpu()
+        return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * wish.saturation))
+
+    @torch.no_grad()
+    def predict(self, rgb: Tensor, wish: Wish = AS_PREDICTED) -> Tensor:
+        """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small.
+
+        The input is resized, antialiased as in training, to about `header.area` pixels.
+        """
+        L = self._lightness(rgb)
+        told, places, wanted = self._told(wish.hints, rgb.shape[:2], L)
+        if wish.seed is None:
+            output = self.generator(_stack(L, told))
+        else:
+            output = self._variant(L, told, wish.seed)
+        output = output.float()
+        ab: Tensor = (rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output)[0]
+        return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
+
+    @torch.no_grad()
+    def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
+        """How unsure the net is of the color at each place of sRGB (H, W, 3) uint8.
+
+        (h, w) float32, small: the standard deviation of a*, b*; 0 is certain, 30 red or blue.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        """
+        _, logits = self._likely(rgb, hints)
+        return takes.spread(logits, self._bin_colors).cpu().numpy()
+
+    @torch.no_grad()
+    def suggest(
+        self, rgb: np.ndarray, x: float, y: float, *, count: int = 5, hints: Sequence[Hint] = ()
+    ) -> list[tuple[tuple[int, int, int], float]]:
+        """Colors that the net finds likely at a point of sRGB (H, W, 3) uint8, and their shares.
+
+        At most `count` sRGB colors of the point's own lightness, each likelier than the next; the
+        shares add up to 1 at most. `hints` are what is known already.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        """
+        check(((x, y, (0, 0, 0)),), *rgb.shape[:2])
+        L, logits = self._likely(rgb, hints)
+        height, width = logits.shape[-2:]
+        row, column = int(y / rgb.shape[0] * height), int(x / rgb.shape[1] * width)
+        found = takes.suggest(logits, self._bin_colors, row, column, count=count)
+        around = L[0, 0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4].mean()
+        colors = []
+        for ab, share in found:
+            lab = torch.cat([(around * 50 + 50).view(1), ab * self.header.ab_scale]).view(3, 1, 1)
+            red, green, blue = lab_to_rgb8(lab.cpu())[0, 0].tolist()
+            colors.append(((red, green, blue), share))
+        return colors
+
+    def _likely(self, rgb: np.ndarray, hints: Sequence[Hint]) -> tuple[Tensor, Tensor]:
+        """A picture -> L (1, 1, h, w) and the logits (1, bins, h/4, w/4)."""
+        _check_rgb(rgb)
+        if not self.knows_likely_colors:
+            raise ValueError(f"{self.name} has one answer only: no distribution over colors")
+        L = self._lightness(torch.from_numpy(np.require(rgb, requirements=["C", "W"])))
+        told, _, _ = self._told(hints, rgb.shape[:2], L)
+        logits: Tensor = self.generator.heads(_stack(L, told))[1]  # type: ignore[operator]
+        return L, logits
+
+    def _variant(self, L: Tensor, told: Tensor, seed: int) -> Tensor:
+        """What the net predicts with dropout, and with colors drawn where it is unsure."""
+        with _seeded(seed, self.device):
+            if self.knows_likely_colors and self.takes_hints:
+                told = takes.draw(self._lively.heads, L, told, self._bin_colors, seed)  # type: ignore[arg-type]
+            output: Tensor = self._lively(_stack(L, told))
+        return output
+
+    @cached_property
+    def _lively(self) -> nn.Module:
+        """The net with its dropout at work: other modules around the same tensors."""
+        tensors = [*self.generator.parameters(), *self.generator.buffers()]
+        net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
+        for module in net.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.train()
+        return net
+
+    @property
+    def _bin_colors(self) -> Tensor:
+        return self.generator.bins.colors  # type: ignore[union-attr, return-value]
+
+    def _lightness(self, rgb: Tensor) -> Tensor:
+        """sRGB (H, W, 3) uint8 -> the net's L (1, 1, h, w) in [-1, 1], small, on its device."""
+        size = net_size(*rgb.shape[:2], area=self.header.area, multiple=self._multiple)
+        small = rgb.permute(2, 0, 1)[None]
+        least = min(size[0], rgb.shape[0]), min(size[1], rgb.shape[1])
+        for step in (least, size):  # smaller first: a line of pixels must not swell before
+            if small.shape[-2:] != step:
+                small = F.interpolate(small, step, mode="bilinear", antialias=True)
+        lab = rgb8_to_lab(small[0].permute(1, 2, 0).to(self.device))
+        return lab[None, :1] / 50 - 1
+
+    def _told(
+        self, hints: Sequence[Hint], picture: Sequence[int], L: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Hints of a picture (H, W) as the net takes them and as `hold` does (`hints.place`)."""
+        height, width = picture
+        size = L.shape[-2], L.shape[-1]
+        if len(hints) == 0:
+            none = L.new_zeros(1, self.header.in_channels - 1, *size)
+            return none, torch.zeros(0, 2), torch.zeros(0, 2)
+        if not self.takes_hints:
+            raise BadHint(f"{self.name} takes no hints: leave them out")
+        told, places, wanted = place(hints, (height, width), size)
+        # what the net says is multiplied by the calibration; what it is told is divided by it
+        told[:, :2] /= self.header.saturation
+        return told.to(self.device), places, wanted / self.header.saturation
+
+
+def _stack(L: Tensor, told: Tensor) -> Tensor:
+    return torch.cat([L, told], 1).contiguous(memory_format=torch.channels_last)
+
+
+def _check_rgb(rgb: np.ndarray) -> None:
+    if rgb.dtype != np.uint8:
+        raise TypeError(f"rgb is {rgb.dtype}; it must be uint8 in [0, 255]")
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ValueError(f"rgb has shape {rgb.shape}; it must be (H, W, 3)")
+
+
+def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int, int]:
+    """Choose the (height, width) of the net's input for a picture of height x width.
+
+    Both are multiples of `multiple`, at least one each; among those next to `area` pixels the pair
+    that errs least in aspect and area (as ratios) together. A picture much longer than wide is
+    squeezed, so that the net's work is bounded.
+    """
+    units = max(1.0, area / multiple**2)
+    ideal = min(max(math.sqrt(units * height / width), 1), units)
+    pairs = [
+        (max(1, h), max(1, w))
+        for h in (math.floor(ideal), math.ceil(ideal))
+        for w in (math.floor(units / ideal), math.ceil(units / ideal))
+    ]
+
+    def error(pair: tuple[int, int]) -> float:
+        h, w = pair
+        return abs(math.log(h * width / (w * height))) + abs(math.log(h * w / units))
+
+    h, w = min(pairs, key=error)
+    return h * multiple, w * multiple
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Within, torch draws by `seed`; its random state is left as it was.
+
+    One at a time: all threads draw from one state.
+    """
+    cuda = [device] if device.type == "cuda" else []
+    with _DRAWING, torch.random.fork_rng(cuda):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,177 @@
+"""Runs over many photos: skip what is done, and keep decoder, net and encoder busy at once.
+
+One bad file never stops a run, and outputs are written whole or not at all, so that a killed run
+is continued by starting it again. Which photos they are, `jobs.find` says.
+"""
+
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import BinaryIO
+
+from pix2pix import files, images
+from pix2pix.colorize import outputs
+from pix2pix.colorize.colored import ColoredPhoto, ColorModel, color_photo
+from pix2pix.colorize.incolor import in_color
+from pix2pix.colorize.jobs import Job, Record, failure
+from pix2pix.colorize.wish import AS_PREDICTED, Wish
+from pix2pix.errors import NotPermitted
+from pix2pix.files import kind, write_error
+from pix2pix.images import sidecars
+
+_WORKERS = max(1, min(4, (os.cpu_count() or 1) // 2))  # that decode, and as many that encode
+_AHEAD = _BEHIND = _WORKERS + 1  # photos decoded before the net needs them, and not yet written
+_LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP fill the memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """Which photos of a run are colored, and how their files are read and written."""
+
+    overwrite: bool = False  # what has a good output, too (outputs.py)
+    skip_color: bool = False  # leave photos alone that are in color already
+    max_pixels: int = 100_000_000
+    allow_truncated: bool = False
+    keep_gps: bool = False
+    copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
+
+    def read(self, source: str | BinaryIO) -> images.Photo:
+        """Read a photo. Raises PhotoError."""
+        pixels, truncated = self.max_pixels, self.allow_truncated
+        return images.read(source, max_pixels=pixels, allow_truncated=truncated)
+
+
+AS_USUAL = FileOptions()
+
+
+def color_photos(
+    jobs: Iterable[Job | Record | None],
+    load: Callable[[], ColorModel],
+    wish: Wish = AS_PREDICTED,
+    files: FileOptions = AS_USUAL,
+) -> Iterator[Record]:
+    """Color every job -> its Record, while the next photos decode and the last ones are encoded.
+
+    `load` gives the model. It is called when the first photo needs it and its output folder proved
+    writable; one that is not gives one record, and no more jobs. A `None` among the jobs finishes
+    what is on its way. What has a good output is skipped: an empty one, and one older than its
+    photo, is made anew (outputs.py).
+    """
+    model: ColorModel | None = None
+    ahead = behind = 0  # until the first photo has shown its size
+    reading: deque[tuple[Job, Future[images.Photo | Record]]] = deque()
+    writing: deque[Future[Record]] = deque()
+    with ThreadPoolExecutor(_WORKERS) as reader, ThreadPoolExecutor(_WORKERS) as writer:
+        for job in chain(_pending(jobs, files.overwrite), [None]):
+            if isinstance(job, Record):
+                yield job
+                continue
+            if job is not None:
+                model = model or load()
+                reading.append((job, reader.submit(_read, job, files)))
+            while model is not None and len(reading) > (ahead if job else 0):
+                started, future = reading.popleft()
+                colored = _color(started, future.result(), model, wish)
+                ahead, behind = (0, 0) if _is_large(colored) else (_AHEAD, _BEHIND)
+                writing.append(writer.submit(_write, started, colored, files))
+            while len(writing) > (behind if job else 0):
+                yield writing.popleft().result()
+
+
+def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[Job | Record | None]:
+    """Turn the jobs that are done, and the first of each folder that refuses, into records.
+
+    What killed runs left in the output folders goes.
+    """
+    refusals: dict[str, Record | None] = {}
+    swept = None
+    for job in jobs:
+        if not isinstance(job, Job):
+            yield job
+            continue
+        folder = os.path.dirname(job.dest) or "."
+        if folder != swept:  # a walk gives the photos of a folder in one go
+            files.sweep(folder)
+            swept = folder
+        item = _with_status(job, overwrite)
+        if isinstance(item, Record):
+            yield item
+        elif job.root not in refusals:
+            refusals[job.root] = refusal = _refusal(job.root)
+            yield refusal or item
+        elif refusals[job.root] is None:
+            yield item
+
+
+def _with_status(job: Job, overwrite: bool) -> Job | Record:
+    """The job with the state of its file before it is read, or the record that it is done."""
+    status = outputs.status(job.source)
+    state = "none" if overwrite else outputs.state(job.dest, status)
+    if state == "good":
+        return Record(job.source, "skipped", output=job.dest)
+    return replace(job, status=status, redone=outputs.REDONE.get(state))
+
+
+def _refusal(folder: str) -> Record | None:
+    try:
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            what = kind(os.lstat(folder).st_mode)
+            reason = f"{what} is there, not a folder; -o - writes into a pipe"
+            return failure(folder, NotPermitted(reason))
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # without a name, where the system can
+            return None
+    except OSError as error:
+        return failure(folder, write_error(error))
+    except ValueError as error:  # a NUL in the name
+        return failure(folder, NotPermitted(str(error)))
+
+
+def _read(job: Job, files: FileOptions) -> images.Photo | Record:
+    try:
+        photo = sidecars.add(files.read(job.source), job.source)
+        if files.skip_color and in_color(photo.rgb):
+            return Record(job.source, "ignored", reason="already in color")
+        return photo
+    except Exception as error:  # whatever it is, the other photos go on
+        return failure(job.source, error)
+
+
+def _color(
+    job: Job, photo: images.Photo | Record, model: ColorModel, wish: Wish
+) -> ColoredPhoto | Record:
+    if isinstance(photo, Record):
+        return photo
+    try:
+        return color_photo(photo, model, wish)
+    except Exception as error:
+        return failure(job.source, error)
+
+
+def _write(job: Job, colored: ColoredPhoto | Record, files: FileOptions) -> Record:
+    if isinstance(colored, Record):
+        return colored
+    gps, overwrite = files.keep_gps, files.overwrite
+    try:
+        os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
+        lost = colored.write(job.dest, keep_gps=gps, source=job.status)
+        if files.copy_sidecars:
+            lost += sidecars.copy(
+                job.source, job.dest, model=colored.model, keep_gps=gps, overwrite=overwrite
+            )
+    except OSError as error:
+        return failure(job.source, write_error(error))
+    except Exception as error:
+        return failure(job.source, error)
+    return Record(job.source, "colored", job.dest, reason=job.redone, warnings=lost)
+
+
+def _is_large(colored: ColoredPhoto | Record) -> bool:
+    if isinstance(colored, Record):
+        return False
+    height, width = colored.photo.rgb.shape[:2]
+    return height * width > _LARGE

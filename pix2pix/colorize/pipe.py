@@ -1,0 +1,51 @@
+"""A photo through a pipe: from stdin, to stdout, or both; `-` stands for them."""
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+
+import typer
+
+from pix2pix.colorize import outputs
+from pix2pix.colorize.colored import ColorModel, color_photo
+from pix2pix.colorize.folders import FileOptions
+from pix2pix.colorize.jobs import Record, failure
+from pix2pix.colorize.wish import Wish
+
+
+def color_stream(
+    source: str, dest: str, load: Callable[[], ColorModel], wish: Wish, files: FileOptions
+) -> Iterator[Record]:
+    """Color one photo -> its record, as `folders.color_photos` does."""
+    if dest == "-" and sys.stdout.isatty():
+        raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
+    status = _stdin_status() if source == "-" else outputs.status(source)
+    state = "none" if dest == "-" else outputs.state(dest, status)
+    if state == "good" and not files.overwrite:
+        yield Record(source, "skipped", output=dest)
+        return
+    try:
+        photo = files.read(sys.stdin.buffer if source == "-" else source)
+    except Exception as error:  # whatever it is, it is one line
+        yield failure(source, error)
+        return
+    model = load()
+    try:
+        where = sys.stdout.buffer if dest == "-" else dest
+        lost = color_photo(photo, model, wish).write(where, keep_gps=files.keep_gps, source=status)
+    except Exception as error:
+        yield failure(source, error)
+    else:
+        redone = None if files.overwrite else outputs.REDONE.get(state)
+        yield Record(source, "colored", dest, reason=redone, warnings=lost)
+
+
+def _stdin_status() -> os.stat_result | None:
+    """The state of the file that stdin comes from, `< private.jpg`, or None when it is a pipe."""
+    try:
+        status = os.fstat(sys.stdin.fileno())
+    except (OSError, ValueError, io.UnsupportedOperation):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None

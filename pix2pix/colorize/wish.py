@@ -1,0 +1,32 @@
+"""Wish: how a photo is to be colored, as one value all the way to the net."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pix2pix.colorize.hints import Hint
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a photo is to be colored; by default, as the net predicts it.
+
+    Raises ValueError for a saturation below 0. Whether the hints fit is told by the photo that they
+    are for (`hints.check`).
+    """
+
+    saturation: float = 1.0  # factor of the chroma: 0 is gray, 1 as predicted
+    hints: Sequence[Hint] = ()  # points whose color is known, in pixels of the upright photo
+    seed: int | None = None  # draws a variant, with other colors where the net is unsure
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.saturation < math.inf:
+            raise ValueError(f"saturation is {self.saturation}; it must be 0 or more")
+
+    def at(self, height: int, width: int) -> "Wish":
+        """The same for a picture of this size, where x and y are fractions of the sides."""
+        hints = tuple((x * width, y * height, color) for x, y, color in self.hints)
+        return replace(self, hints=hints)
+
+
+AS_PREDICTED = Wish()

@@ -1,5 +1,0 @@
-"""Convert: checkpoints of other projects become weights files of ours.
-
-layouts.py says how each names its tensors, checkpoint.py reads what they wrote, mapping.py maps and
-writes; command.py is the command line of it.
-"""

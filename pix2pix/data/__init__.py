@@ -1,0 +1,12 @@
+"""Photographs for training: files -> cache -> augmented batches.
+
+photos.py opens a folder or zip and makes batches, cache.py keeps the decoded photos, pairs.py sets
+gray pictures beside color ones, labels.py says what is in them. film.py ages them, written.py
+draws pages without color, reveal.py gives hints. samples.py are the photos that ship inside
+packages.
+"""
+
+from pix2pix.batch import Batch
+from pix2pix.data.photos import Photos, RandomCrop, prepare
+
+__all__ = ["Batch", "Photos", "RandomCrop", "prepare"]

@@ -1,0 +1,209 @@
+"""The photo cache: every picture of a folder or zip, decoded once, scaled and stored raw.
+
+Decoding costs more than a training step has time for; a crop out of raw pixels costs nearly none.
+A cache is a folder: `pixels.u8` (RGB bytes, one picture after the other), `index.json` (a `Row` for
+each) and `bad_files.jsonl` (what could not be read). It is whole when the index is there.
+"""
+
+import contextlib
+import hashlib
+import json
+import lzma
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from pix2pix.errors import Corrupt, DataError, PhotoError
+from pix2pix.files import Bytes, replacing, sweep
+from pix2pix.images import read
+from pix2pix.images.formats import EXTENSIONS
+from pix2pix.images.names import is_photo
+from pix2pix.metrics import colorfulness
+from pix2pix.strips import thread_pool
+
+MAX_BYTES = 2**28  # of one picture file; a zip may claim any size
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    RuntimeError,  # encrypted, or a compression that is not known
+)
+
+
+@dataclass
+class Row:
+    """One photo of a cache: where its pixels lie, how colorful it is, a checksum to know it by."""
+
+    name: str
+    offset: int  # [bytes]
+    height: int
+    width: int
+    colorfulness: float
+    crc: int
+
+    @property
+    def bytes(self) -> int:
+        """Length of its pixels: H * W * 3."""
+        return self.height * self.width * 3
+
+
+def list_photos(source: str | Path) -> list[str]:
+    """Names of the picture files in a folder (recursive) or zip, sorted; by suffix, unopened.
+
+    What `names.is_photo` says is none is passed over: hidden files, thumbnails and recycle bins of
+    network drives, `__MACOSX` in zips from a Mac, our own `*.color.*`.
+    Raises DataError when there is none or `source` is neither.
+    """
+    source = Path(source)
+    if source.is_dir():
+        names = [p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()]
+    elif zipfile.is_zipfile(source):
+        with _open_zip(source) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    else:
+        missing = "" if source.exists() else " (there is nothing of this name)"
+        raise DataError(f"neither a folder nor a zip of photos{missing}", source)
+    names = sorted({n for n in names if is_photo(Path(n).parts)})
+    if not names:
+        raise DataError(f"no pictures in it (looked for {', '.join(sorted(EXTENSIONS))})", source)
+    return names
+
+
+def _open_zip(source: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"the zip cannot be read: {error}", source) from error
+
+
+def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
+    """A key for the cache: the same files at the same size give the same key."""
+    source = Path(source)
+    whole = source.stat() if source.is_file() else None
+    digest = hashlib.sha256()
+    digest.update(f"v2 {source.resolve()} {short_side}".encode(errors="surrogateescape"))
+    for name in names:
+        stat = whole or (source / name).stat()
+        line = f"{name} {stat.st_size} {stat.st_mtime_ns}\n"
+        digest.update(line.encode(errors="surrogateescape"))  # a name may be any bytes
+    return digest.hexdigest()[:16]
+
+
+def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Path:
+    """Decode every picture of `source` once into a folder under `cache`, and return that folder.
+
+    Short sides longer than `short_side` are scaled down to it. A cache that is there is used; an
+    interrupted one is built anew. Raises DataError when there are no pictures, when more than 1 %
+    of them (and more than one) cannot be read, or when the cache cannot be written.
+    """
+    source, names = Path(source), list_photos(source)
+    folder = Path(cache) / fingerprint(source, names, short_side)
+    if (folder / "index.json").exists():
+        return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(str(folder))
+        with replacing(folder / "pixels.u8") as write:
+            rows, bad = _store(_decoded(source, names, short_side), write, len(names))
+            with replacing(folder / "bad_files.jsonl") as write:
+                write("".join(json.dumps(b) + "\n" for b in bad).encode())
+            _judge(source, folder, bad, len(names))
+        with replacing(folder / "index.json") as write:  # last
+            write(json.dumps([astuple(row) for row in rows]).encode())
+    except OSError as error:
+        raise DataError(f"the cache cannot be written: {error.strerror}", folder) from error
+    return folder
+
+
+def read_index(folder: Path) -> list[Row]:
+    """The rows of a cache. Raises DataError when its pixels are not all there."""
+    rows = [Row(*row) for row in json.loads((folder / "index.json").read_text())]
+    pixels = folder / "pixels.u8"
+    if not pixels.is_file() or pixels.stat().st_size != sum(row.bytes for row in rows):
+        raise DataError("this photo cache is damaged; delete it to have it built anew", folder)
+    return rows
+
+
+def _decoded(
+    source: Path, names: list[str], short_side: int
+) -> Iterator[tuple[Row, np.ndarray] | PhotoError]:
+    """Each picture (H, W, 3) uint8, its short side at most `short_side`, in the order of names."""
+    opened = _open_zip(source) if source.is_file() else contextlib.nullcontext()
+    with opened as archive, thread_pool() as pool:
+
+        def load(name: str) -> tuple[Row, np.ndarray] | PhotoError:
+            try:
+                rgb = _read(source, archive, name)
+            except PhotoError as error:
+                error.path = name
+                return error
+            rgb = np.ascontiguousarray(_shrink(rgb, short_side))
+            color = float(colorfulness(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255))
+            h, w = rgb.shape[:2]
+            return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
+
+        for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
+            yield from pool.map(load, names[start : start + 64])
+
+
+def _read(source: Path, archive: zipfile.ZipFile | None, name: str) -> np.ndarray:
+    if archive is None:
+        return read(source / name, max_bytes=MAX_BYTES).rgb
+    try:
+        with archive.open(name) as member:  # a member is read, never extracted: its name is a label
+            return read(member, max_bytes=MAX_BYTES).rgb  # type: ignore[arg-type]
+    except _ZIP_ERRORS as error:
+        raise Corrupt(f"broken in the zip: {error}") from error
+
+
+def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
+    """(H, W, 3) uint8 -> the same with a short side of at most `short_side`, antialiased."""
+    scale = short_side / min(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    size = [max(short_side, round(side * scale)) for side in rgb.shape[:2]]
+    picture = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None]
+    return F.interpolate(picture, size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
+
+
+def _store(
+    items: Iterator[tuple[Row, np.ndarray] | PhotoError],
+    write: Callable[[Bytes], object],
+    count: int,
+) -> tuple[list[Row], list[dict[str, str | None]]]:
+    """Write the pictures' pixels -> their rows, and a record of each that could not be read."""
+    rows: list[Row] = []
+    bad: list[dict[str, str | None]] = []
+    offset = 0
+    for item in tqdm(items, "decode", count, unit="img", disable=None):
+        if isinstance(item, PhotoError):
+            bad.append({"path": item.path, "code": item.code, "reason": item.reason})
+            continue
+        row, rgb = item
+        row.offset = offset
+        rows.append(row)
+        write(rgb.data)
+        offset += row.bytes
+    return rows, bad
+
+
+def _judge(source: Path, folder: Path, bad: list[dict[str, str | None]], count: int) -> None:
+    """Tell of the pictures that could not be read; raise DataError when they are too many."""
+    if not bad:
+        return
+    shown = "; ".join(f"{b['path']}: {b['code']}" for b in bad[:5]) + "; ..." * (len(bad) > 5)
+    said = f"{source}: {len(bad)} of {count} pictures cannot be read ({shown})"
+    said += f"; the whole list: {folder / 'bad_files.jsonl'}"
+    if len(bad) == count or len(bad) > max(1, count // 100):
+        raise DataError(said)
+    tqdm.write(said, file=sys.stderr)

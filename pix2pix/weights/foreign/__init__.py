@@ -1,0 +1,5 @@
+"""Checkpoints of other projects become weights files of ours.
+
+layouts.py says how each names its tensors, checkpoint.py reads what they wrote, mapping.py maps and
+writes.
+"""
