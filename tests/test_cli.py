@@ -18,8 +18,8 @@ import pytest
 import skimage.data
 import warm
 from PIL import Image
+from test_colorize_folders import ODD_NAMES
 from test_download import DATA, PICTURES, serve
-from test_folders import ODD_NAMES
 
 import pix2pix
 from pix2pix import cli

@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from test_folders import photo
+from test_colorize_folders import photo
 
 from pix2pix.colorize import jobs, watch
 

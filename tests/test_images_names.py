@@ -4,7 +4,7 @@ import os
 import zipfile
 
 import pytest
-from test_folders import color, files, outcomes, photo
+from test_colorize_folders import color, files, outcomes, photo
 
 from pix2pix.data.cache import list_photos
 from pix2pix.images import names

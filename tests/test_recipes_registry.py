@@ -10,7 +10,7 @@ import warm
 import yaml
 from PIL import Image
 from places import DOCS
-from test_config import TINY, composed
+from test_train_config import TINY, composed
 from tiny_runs import losses_of, make_photos
 
 from pix2pix import nets, recipes, weights

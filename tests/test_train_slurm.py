@@ -14,7 +14,7 @@ import warm
 from fake_slurm import install, start, tell_steps, wait_until
 from hydra import compose, initialize_config_module
 from places import DOCS, SCRIPTS
-from test_train import last_of, overrides_for
+from test_train_loop import last_of, overrides_for
 from tiny_runs import NO_DROPOUT, equal_states, losses_of, make_photos, train
 
 import pix2pix.train.__main__ as training

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from test_folders import assert_colored, color, files, outcomes, photo, unprivileged  # noqa: F401
+from test_colorize_folders import assert_colored, color, files, outcomes, photo, unprivileged  # noqa: F401
 
 from pix2pix import files as whole
 from pix2pix.colorize.outputs import state, status

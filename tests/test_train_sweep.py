@@ -10,7 +10,7 @@ import fake_slurm
 import pytest
 import warm
 from fake_slurm import install
-from test_train import overrides_for
+from test_train_loop import overrides_for
 from tiny_runs import losses_of, make_photos
 
 from pix2pix import weights

@@ -42,7 +42,7 @@ def test_what_is_printed_is_told_by_its_place_alone(capsys: pytest.CaptureFixtur
         print(CANARY, CANARY)
         print(CANARY, file=sys.stderr)
     assert {entry["event"] for entry in told} == {"printed"}
-    assert told and all("test_serve_log.py" in entry["at"] for entry in told)
+    assert told and all("test_service_log.py" in entry["at"] for entry in told)
 
 
 def test_a_printed_traceback_is_told_once_and_without_its_message(
@@ -56,7 +56,7 @@ def test_a_printed_traceback_is_told_once_and_without_its_message(
                 traceback.print_exc()
                 traceback.print_exc()
     assert [(entry["level"], entry["error"]) for entry in told] == [("warning", "ValueError")] * 2
-    assert "test_serve_log.py" in told[0]["at"][-1]
+    assert "test_service_log.py" in told[0]["at"][-1]
 
 
 def test_a_fault_of_our_own_code_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,9 +77,9 @@ def test_other_libraries_records_and_warnings_lose_their_words(
         logging.getLogger("gradio.history").warning(CANARY, exc_info=error)
         warnings.warn(CANARY, UserWarning, stacklevel=1)
         logging.getLogger("uvicorn.error").info("Shutting down")
-    assert told[0]["event"].startswith("asyncio: test_serve_log.py:")
+    assert told[0]["event"].startswith("asyncio: test_service_log.py:")
     assert told[1]["error"] == "ValueError"
-    assert told[2]["warning"] == "UserWarning" and "test_serve_log.py" in told[2]["at"]
+    assert told[2]["warning"] == "UserWarning" and "test_service_log.py" in told[2]["at"]
     assert told[3]["event"] == "Shutting down"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from test_train import overrides_for
+from test_train_loop import overrides_for
 from tiny_runs import make_photos
 
 from pix2pix.train.__main__ import main

@@ -20,7 +20,7 @@ import pytest
 import torch
 import warm
 from PIL import Image
-from test_checkpoints import a_pickle, a_torch_file
+from test_train_checkpoints import a_pickle, a_torch_file
 from tiny_runs import (
     BATCH_NORM,
     GAN,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import warm
-from test_train import last_of, overrides_for
+from test_train_loop import last_of, overrides_for
 from tiny_runs import (
     BATCH_NORM,
     NO_DROPOUT,

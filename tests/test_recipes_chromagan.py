@@ -225,7 +225,7 @@ def test_labels_are_the_folders():
 
 
 def settings(tmp_path, photos, **recipe):
-    from test_config import composed
+    from test_train_config import composed
 
     from pix2pix.train.config import plain
 

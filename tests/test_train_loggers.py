@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from test_train import overrides_for
+from test_train_loop import overrides_for
 from tiny_runs import losses_of, make_photos
 from wandb_files import OfflineRun
 
