@@ -24,12 +24,8 @@ from pix2pix import weights
 from pix2pix.colorize import Colorizer
 from pix2pix.data.cache import list_photos
 from pix2pix.data.photos import in_validation
-from pix2pix.evaluate import (
-    evaluate,
-)
-from pix2pix.nets import (
-    build_generator,
-)
+from pix2pix.evaluate import evaluate
+from pix2pix.nets import build_generator
 
 SIDES = (128, 160, 192, 224, 256)
 SATURATIONS = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)

@@ -10,9 +10,22 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = {"test_page_tabs": "test_page"}
 # What takes more than half a minute of one processor, the longest first.
 LONGEST = (
-    *("test_strangers", "test_page", "test_serve_load", "test_train", "test_notebook", "test_docs"),
-    *("test_cli", "test_page_touch", "test_serve_manners", "test_processes", "test_slurm"),
-    *("test_readme", "test_train_bundled", "test_registry", "test_contributing"),
+    *(
+        "test_service_strangers",
+        "test_page",
+        "test_service_load",
+        "test_train_loop",
+        "test_course_notebook",
+        "test_docs",
+    ),
+    *(
+        "test_cli",
+        "test_page_touch",
+        "test_service_manners",
+        "test_train_processes",
+        "test_train_slurm",
+    ),
+    *("test_readme", "test_train_bundled", "test_recipes_registry", "test_contributing"),
 )
 
 

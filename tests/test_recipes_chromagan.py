@@ -7,26 +7,13 @@ from safetensors.torch import save_file
 from tiny_runs import losses_of, make_photos
 from torch import nn
 
-from pix2pix import (
-    recipes,
-)
-from pix2pix.batch import (
-    Batch,
-)
+from pix2pix import recipes
+from pix2pix.batch import Batch
 from pix2pix.data.labels import Labels, tiny_imagenet
-from pix2pix.errors import (
-    DataError,
-    SettingError,
-)
-from pix2pix.nets.backbones import (
-    gray_for_imagenet,
-)
-from pix2pix.nets.chroma_net import (
-    ChromaNet,
-)
-from pix2pix.nets.variants import (
-    BarePatchGAN,
-)
+from pix2pix.errors import DataError, SettingError
+from pix2pix.nets.backbones import gray_for_imagenet
+from pix2pix.nets.chroma_net import ChromaNet
+from pix2pix.nets.variants import BarePatchGAN
 from pix2pix.recipes.chromagan import ChromaGAN, slope_error
 from pix2pix.recipes.teacher import Teacher
 

@@ -15,18 +15,8 @@ from torch import nn
 
 from pix2pix import cli
 from pix2pix.errors import DataError
-from pix2pix.nets import (
-    build_generator,
-)
-from pix2pix.report import (
-    charts,
-    evaluation,
-    folder,
-    grids,
-    histograms,
-    layers,
-    source,
-)
+from pix2pix.nets import build_generator
+from pix2pix.report import charts, evaluation, folder, grids, histograms, layers, source
 from pix2pix.report.plot import Drawn, Palette
 from pix2pix.train import history
 from pix2pix.weights import Header, save

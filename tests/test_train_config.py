@@ -11,14 +11,8 @@ from omegaconf import OmegaConf
 from tiny_runs import make_photos, pairs
 
 from pix2pix import nets, recipes, weights
-from pix2pix.data import (
-    Photos,
-    RandomCrop,
-)
-from pix2pix.errors import (
-    DataError,
-    SettingError,
-)
+from pix2pix.data import Photos, RandomCrop
+from pix2pix.errors import DataError, SettingError
 from pix2pix.recipes import CONFIGS
 from pix2pix.train.__main__ import fit_configured, main
 from pix2pix.train.config import (

@@ -37,10 +37,7 @@ from tiny_runs import (
 
 import pix2pix.train.__main__ as training
 from pix2pix import weights
-from pix2pix.errors import (
-    CheckpointError,
-    Diverged,
-)
+from pix2pix.errors import CheckpointError, Diverged
 from pix2pix.train import loop, processes
 from pix2pix.train.__main__ import main
 from pix2pix.train.checkpoints import Checkpoints

@@ -17,16 +17,9 @@ import yaml
 from tiny_runs import GAN, make_photos, make_recipe, open_photos
 
 from pix2pix import weights
-from pix2pix.batch import (
-    Batch,
-)
-from pix2pix.errors import (
-    CheckpointError,
-    Diverged,
-)
-from pix2pix.nets import (
-    config_of,
-)
+from pix2pix.batch import Batch
+from pix2pix.errors import CheckpointError, Diverged
+from pix2pix.nets import config_of
 from pix2pix.train.loop import begin
 from pix2pix.train.processes import launch
 from pix2pix.train.run import Run, stop_signals

@@ -7,9 +7,7 @@ import pytest
 import torch
 from tiny_runs import BATCH_NORM, GAN, UNET, make_recipe
 
-from pix2pix.errors import (
-    CheckpointError,
-)
+from pix2pix.errors import CheckpointError
 from pix2pix.train.loop import begin
 from pix2pix.train.processes import launch
 from pix2pix.train.state import differences, resume, update_average

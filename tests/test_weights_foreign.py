@@ -17,9 +17,7 @@ from torch import nn
 from pix2pix import cli
 from pix2pix.colorize import Colorizer
 from pix2pix.colorize.recolor import recolor
-from pix2pix.errors import (
-    WeightsError,
-)
+from pix2pix.errors import WeightsError
 from pix2pix.nets import UNet
 from pix2pix.nets.variants import UNetVariant
 from pix2pix.weights import load, read_header

@@ -20,12 +20,7 @@ from pix2pix.cli.console import print_records, reported
 from pix2pix.cli.convert import convert
 from pix2pix.cli.evaluate import evaluate
 from pix2pix.cli.report import report
-from pix2pix.errors import (
-    DataError,
-    ExportError,
-    PhotoError,
-    WeightsError,
-)
+from pix2pix.errors import DataError, ExportError, PhotoError, WeightsError
 
 if TYPE_CHECKING:
     from pix2pix.colorize.wish import Wish

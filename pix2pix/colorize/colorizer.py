@@ -12,10 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import (
-    BinaryIO,
-    overload,
-)
+from typing import BinaryIO, overload
 
 import numpy as np
 import torch

@@ -5,10 +5,7 @@ on the training device (`prepare`).
 """
 
 import hashlib
-from dataclasses import (
-    KW_ONLY,
-    dataclass,
-)
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pix2pix.batch import (
-    Batch,
-)
+from pix2pix.batch import Batch
 from pix2pix.color import rgb_to_net
 from pix2pix.data.cache import Row, build_cache, read_index
 from pix2pix.data.film import age, sketch
@@ -28,12 +23,7 @@ from pix2pix.data.labels import Labels
 from pix2pix.data.reveal import reveal
 from pix2pix.data.written import draw_page, typefaces
 from pix2pix.errors import DataError
-from pix2pix.randomness import (
-    permutation,
-    random_bits,
-    uniform,
-    uniform_like,
-)
+from pix2pix.randomness import permutation, random_bits, uniform, uniform_like
 
 GRAY_BELOW = 3.0  # Hasler-Suesstrunk colorfulness under which a photo counts as gray
 _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with the set

@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pix2pix import metrics
-from pix2pix.backbones import squeezenet1_1
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.evaluate.intervals import MetricTable
+from pix2pix.nets.backbones import squeezenet1_1
 
 if TYPE_CHECKING:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity

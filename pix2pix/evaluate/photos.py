@@ -12,9 +12,7 @@ from tqdm import tqdm
 
 from pix2pix import images
 from pix2pix.errors import DataError, PhotoError
-from pix2pix.evaluate.result import (
-    Skipped,
-)
+from pix2pix.evaluate.result import Skipped
 from pix2pix.images.names import MARK, is_clutter, is_photo
 
 _BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics

@@ -13,17 +13,7 @@ from PIL import Image, JpegImagePlugin
 
 from pix2pix import files
 from pix2pix.errors import Corrupt, PhotoError, Truncated
-from pix2pix.images import (
-    containers,
-    decoder,
-    endings,
-    formats,
-    guard,
-    jpeg,
-    jpeg2000,
-    modes,
-    pnm,
-)
+from pix2pix.images import containers, decoder, endings, formats, guard, jpeg, jpeg2000, modes, pnm
 from pix2pix.images.formats import Container
 from pix2pix.images.metadata import reader
 from pix2pix.images.metadata.texts import Text

@@ -11,14 +11,8 @@ from PIL import Image
 
 from pix2pix import files
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge
-from pix2pix.images import (
-    formats,
-    icc,
-)
-from pix2pix.images.metadata import (
-    statement,
-    writer,
-)
+from pix2pix.images import formats, icc
+from pix2pix.images.metadata import statement, writer
 from pix2pix.images.read import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}

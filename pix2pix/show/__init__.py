@@ -8,15 +8,7 @@ from pix2pix.show.check import check
 from pix2pix.show.code import Html, shapes, source
 from pix2pix.show.explore import explore
 from pix2pix.show.live import Live, Movie
-from pix2pix.show.pictures import (
-    Picture,
-    ab_plane,
-    channels,
-    figure,
-    grid,
-    heat,
-    patches,
-)
+from pix2pix.show.pictures import Picture, ab_plane, channels, figure, grid, heat, patches
 
 __all__ = [
     "Html",

@@ -17,24 +17,13 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from torch import nn
 
-from pix2pix import (
-    recipes,
-)
+from pix2pix import recipes
 from pix2pix.data.pairs import Pairs
 from pix2pix.data.photos import Photos, RandomCrop, prepare
 from pix2pix.download import SOURCES
-from pix2pix.errors import (
-    DataError,
-    SettingError,
-    one_line,
-)
-from pix2pix.nets.build import (
-    GENERATORS,
-    parameters,
-)
-from pix2pix.recipes.base import (
-    Recipe,
-)
+from pix2pix.errors import DataError, SettingError, one_line
+from pix2pix.nets.build import GENERATORS, parameters
+from pix2pix.recipes.base import Recipe
 from pix2pix.train.loggers import TRACKERS, Loggers
 from pix2pix.train.processes import launch
 from pix2pix.train.settings import Intervals, Optimization, Start

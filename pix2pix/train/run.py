@@ -20,11 +20,7 @@ from tqdm import tqdm
 from pix2pix import weights
 from pix2pix.batch import Batch
 from pix2pix.data.photos import Photos
-from pix2pix.errors import (
-    CheckpointError,
-    Diverged,
-    one_line,
-)
+from pix2pix.errors import CheckpointError, Diverged, one_line
 from pix2pix.terminal import is_live
 from pix2pix.train.checkpoints import Checkpoints, prepare_folder, write_atomically, writing
 from pix2pix.train.loggers import Loggers

@@ -11,13 +11,8 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from pix2pix.errors import (
-    CheckpointError,
-    one_line,
-)
-from pix2pix.recipes import (
-    renamed,
-)
+from pix2pix.errors import CheckpointError, one_line
+from pix2pix.recipes import renamed
 from pix2pix.recipes.base import Recipe
 
 

@@ -5,16 +5,7 @@ other projects' checkpoints.
 """
 
 from pix2pix.errors import WeightsError
-from pix2pix.weights.file import (
-    BUNDLED,
-    Header,
-    bundled,
-    find,
-    grow,
-    load,
-    read_header,
-    save,
-)
+from pix2pix.weights.file import BUNDLED, Header, bundled, find, grow, load, read_header, save
 
 __all__ = [
     "BUNDLED",

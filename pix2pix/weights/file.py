@@ -23,16 +23,9 @@ from torch.overrides import TorchFunctionMode
 
 from pix2pix import __version__
 from pix2pix.color import AB_SCALE
-from pix2pix.errors import (
-    WeightsError,
-    one_line,
-)
-from pix2pix.files import (
-    replacing,
-)
-from pix2pix.nets import (
-    build_generator,
-)
+from pix2pix.errors import WeightsError, one_line
+from pix2pix.files import replacing
+from pix2pix.nets import build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
 _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub knows the rest

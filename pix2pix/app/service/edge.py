@@ -11,13 +11,7 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pix2pix.app.limits import (
-    FORM_AROUND_BYTES,
-    HEADER_BYTES,
-    LINGER_BYTES,
-    LINGER_SECONDS,
-    Limits,
-)
+from pix2pix.app.limits import FORM_AROUND_BYTES, HEADER_BYTES, LINGER_BYTES, LINGER_SECONDS, Limits
 from pix2pix.app.service.failures import came_too_late
 from pix2pix.app.service.hosts import Hosts, stranger
 from pix2pix.app.service.logs import Metrics, log

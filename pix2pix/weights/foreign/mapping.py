@@ -8,12 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pix2pix.errors import (
-    WeightsError,
-)
-from pix2pix.nets import (
-    config_of,
-)
+from pix2pix.errors import WeightsError
+from pix2pix.nets import config_of
 from pix2pix.weights.file import AB_SCALES, MOST_PIXELS, Header, blank, save
 from pix2pix.weights.foreign.checkpoint import Checkpoint, read
 from pix2pix.weights.foreign.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
