@@ -60,7 +60,7 @@ class Curve(Protocol):
 class FilmCurve:
     """Film: PSNR lost when the model sees the photo as an old emulsion would have left it.
 
-    The five renderings are those of film.py at fixed strengths: orthochromatic and blue-only
+    The five renderings are those of data/film.py at fixed strengths: orthochromatic and blue-only
     response; faded (blacks lifted by 7.5 %, contrast 72.5 %); grainy (normal noise of sigma 0.06 in
     L of -1 to 1); scratched. Grain and scratches depend on the photo's place in the folder alone.
     The model is given the aged L as a gray RGB picture; the ab of its result is joined to the L of

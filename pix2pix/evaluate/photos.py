@@ -49,8 +49,8 @@ def to_tensor(rgb: np.ndarray) -> Tensor:
 def find_photos(folder: str | Path, *, outputs: bool = False) -> list[Path]:
     """Every photo under a folder, by name; with `outputs` also what `pix2pix colorize` wrote.
 
-    Thumbnails, trash and hidden files are none (see names.py). Raises DataError when it is no
-    folder.
+    Thumbnails, trash and hidden files are none (images/names.py). Raises DataError where there is
+    no folder.
     """
     if not Path(folder).is_dir():
         raise DataError(f"{folder} is no folder of photos")
