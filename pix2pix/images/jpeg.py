@@ -49,7 +49,7 @@ def inspect(data: bytes) -> Container:
     """
     container = Container(cut=True)
     components, adobe, exif_bytes = 0, False, 0
-    for number, (marker, start, end) in enumerate(_segments(data)):
+    for number, (marker, start, end) in enumerate(segments(data)):
         if number > _MAX_SEGMENTS:
             raise Corrupt(f"more than {_MAX_SEGMENTS:,} JPEG segments before the picture")
         if marker in _REFUSED:
@@ -83,7 +83,7 @@ def inspect(data: bytes) -> Container:
 
 def is_arithmetic(data: bytes) -> bool:
     """Whether the picture is arithmetic-coded, which not every decoder can undo."""
-    for marker, _, _ in _segments(data):
+    for marker, _, _ in segments(data):
         if marker in (0xC9, 0xCA):
             return True
         if marker == _START_OF_SCAN:
@@ -98,8 +98,8 @@ def quality(table: list[int]) -> int:
     return max(1, min(100, round(estimate)))
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end of its content) of each whole segment; scan data is passed over."""
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, end of its content) of each whole segment; what is between is passed over."""
     position = 2
     while (found := _MARKER.search(data, position)) is not None:
         marker, position = data[found.start() + 1], found.end()
@@ -120,7 +120,7 @@ def _check_scans(data: bytes, first: int, size: tuple[int, int] | None, *, cut: 
     if data.count(b"\xff\xda", first) < most:  # an upper bound, and nearly always enough
         return
     scans = 1
-    for number, (marker, _, _) in enumerate(_segments(b"\xff\xd8" + data[first:])):
+    for number, (marker, _, _) in enumerate(segments(b"\xff\xd8" + data[first:])):
         if marker == _END:
             return
         scans += marker == _START_OF_SCAN

@@ -5,10 +5,9 @@ Source: ITU-T T.81, B.1; Adobe XMP Specification, part 3, 1.1.3.
 
 import hashlib
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pix2pix.images.bits import big
+from pix2pix.images import jpeg
 from pix2pix.images.metadata.xmp import MAX_BYTES
 
 XMP_LIMIT = 65_000
@@ -17,7 +16,6 @@ _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _APP1, _APP13, _COM, _SCAN, _END = 0xE1, 0xED, 0xFE, 0xDA, 0xD9
-_MAX_SEGMENTS = 20_000
 _PIECE = 65_000
 
 
@@ -37,8 +35,11 @@ def collect(data: bytes, *, warnings: list[str]) -> Segments:
     found = Segments()
     photoshop = bytearray()
     pieces: dict[bytes, list[tuple[int, int, bytes]]] = {}
-    for marker, content in _segments(data):
-        if marker == _COM:
+    for marker, start, end in jpeg.segments(data):
+        if marker in (_SCAN, _END):
+            break
+        content = data[start:end]
+        if marker == _COM and start <= end:
             found.comments.append(content)
         elif marker == _APP13 and content.startswith(_PHOTOSHOP):
             photoshop += content[len(_PHOTOSHOP) :]
@@ -66,24 +67,6 @@ def _joined(pieces: list[tuple[int, int, bytes]]) -> bytes:
             return b""
         data[offset:] = content
     return bytes(data) if len(data) == pieces[0][1] else b""
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(marker, content) of each whole segment before the picture; junk between is passed over."""
-    position, number = 2, 0
-    while number < _MAX_SEGMENTS and (position := data.find(b"\xff", position)) >= 0:
-        marker = data[position + 1] if position + 1 < len(data) else _END
-        if marker in (_SCAN, _END):
-            return
-        if marker in (0x00, 0xFF) or 0xD0 <= marker <= 0xD8 or marker == 0x01:
-            position += 1
-            continue
-        length = big(data, position + 2, 2)
-        if length < 2 or position + 2 + length > len(data):
-            position += 2
-            continue
-        yield marker, data[position + 4 : position + 2 + length]
-        position, number = position + 2 + length, number + 1
 
 
 def build(
