@@ -9,45 +9,20 @@ from pix2pix.images import refused
 from pix2pix.images.bits import big, little
 from pix2pix.images.coding import Coding
 
-READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "JPEG2000", "PNM")
-
-EXTENSIONS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".jif": "JPEG",
-    ".jfi": "JPEG",
-    ".mpo": "JPEG",
-    ".png": "PNG",
-    ".apng": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".tff": "TIFF",
-    ".bmp": "BMP",
-    ".dib": "BMP",
-    ".gif": "GIF",
-    ".avif": "AVIF",
-    ".avifs": "AVIF",
-    ".heic": "HEIF",
-    ".heics": "HEIF",
-    ".heif": "HEIF",
-    ".heifs": "HEIF",
-    ".hif": "HEIF",
-    ".jp2": "JPEG2000",
-    ".j2k": "JPEG2000",
-    ".j2c": "JPEG2000",
-    ".jpc": "JPEG2000",
-    ".jpf": "JPEG2000",
-    ".jpx": "JPEG2000",
-    ".pbm": "PNM",
-    ".pgm": "PNM",
-    ".ppm": "PNM",
-    ".pnm": "PNM",
-    ".pam": "PNM",
-    ".pfm": "PNM",
+_EXTENSIONS = {
+    "JPEG": ".jpg .jpeg .jpe .jfif .jif .jfi .mpo",
+    "PNG": ".png .apng",
+    "WEBP": ".webp",
+    "TIFF": ".tif .tiff .tff",
+    "BMP": ".bmp .dib",
+    "GIF": ".gif",
+    "AVIF": ".avif .avifs",
+    "HEIF": ".heic .heics .heif .heifs .hif",
+    "JPEG2000": ".jp2 .j2k .j2c .jpc .jpf .jpx",
+    "PNM": ".pbm .pgm .ppm .pnm .pam .pfm",
 }
+READABLE = tuple(_EXTENSIONS)
+EXTENSIONS = {end: name for name, ends in _EXTENSIONS.items() for end in ends.split()}
 
 _WRITABLE = {
     "JPEG": ".jpg",
