@@ -6,7 +6,7 @@ the container, pixel limit, and only then a decoder.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
@@ -28,6 +28,15 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+class Encoding(TypedDict, total=False):
+    """How a file was compressed, as far as its format has such."""
+
+    quality: int
+    subsampling: int
+    lossless: bool
+    compression: str
 
 
 @dataclass
@@ -53,8 +62,7 @@ class Photo:
     dpi: tuple[float, float] | None = None
     profiled: bool = False
     """Whether the file came with a color profile."""
-    encoding: dict[str, Any] = field(default_factory=dict)
-    """How the file was compressed: quality, subsampling, lossless, compression."""
+    encoding: Encoding = field(default_factory=Encoding)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -172,8 +180,8 @@ def _photo(
     return photo
 
 
-def _encoding(image: Image.Image, container: Container) -> dict[str, Any]:
-    found: dict[str, Any] = {"lossless": container.lossless}
+def _encoding(image: Image.Image, container: Container) -> Encoding:
+    found: Encoding = {"lossless": container.lossless}
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         tables = list(image.quantization.values())
         if tables:
