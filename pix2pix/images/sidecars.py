@@ -77,7 +77,7 @@ def merge(photo: Photo, found: list[Sidecar]) -> Photo:
         name = os.path.basename(sidecar.path)
         try:
             other = xmp.Packet(sidecar.data)
-            own = _packet(packet)
+            own = xmp.usable(packet, [])  # named when the copy is written
             differ = sorted({name for uri, name in own.merge(other) if _counts(uri, name)})
             packet = own.to_bytes()
         except xmp.ERRORS as error:
@@ -90,13 +90,6 @@ def merge(photo: Photo, found: list[Sidecar]) -> Photo:
 
 def _counts(uri: str, name: str) -> bool:
     return not provenance.is_stale(uri, name, keep_gps=True)
-
-
-def _packet(data: bytes | None) -> xmp.Packet:
-    try:
-        return xmp.Packet(data)
-    except xmp.ERRORS:  # named when the copy is written
-        return xmp.Packet()
 
 
 def copy(

@@ -47,7 +47,7 @@ def compose(
 ) -> Statement:
     """What a copy in format `name` says: what `like` said and still holds, and who colored it."""
     words = [text for text in like.texts if keep_gps or not text.of_place]
-    packet = _parsed(like.xmp, warnings)
+    packet = xmp.usable(like.xmp, warnings)
     provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
     regions.turn(packet, like.turned)
     resources = dict(like.resources)
@@ -67,12 +67,3 @@ def compose(
         main, extension = packet.to_bytes(), b""
     block = exif_kept.final(like.exif, size=size, name=name, keep_gps=keep_gps)
     return Statement(block, main, extension, resources, words)
-
-
-def _parsed(data: bytes | None, warnings: list[str]) -> xmp.Packet:
-    if data:
-        try:
-            return xmp.Packet(data)
-        except xmp.ERRORS as error:
-            warnings.append(f"XMP ignored: {error}")
-    return xmp.Packet()

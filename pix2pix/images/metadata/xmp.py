@@ -199,6 +199,15 @@ class Packet:
         return self.to_bytes(), extension
 
 
+def usable(data: bytes | None, warnings: list[str]) -> Packet:
+    """The packet, or an empty one where there is none or it cannot be used, with a warning."""
+    try:
+        return Packet(data or None)
+    except ERRORS as error:
+        warnings.append(f"XMP ignored: {error}")
+        return Packet()
+
+
 def _texts(node: Node) -> list[str]:
     if isinstance(node, minidom.Attr):
         return [node.value]
