@@ -19,6 +19,7 @@ _MAX_DATA_SETS = 20_000
 _MAX_RESOURCE = 4096  # a URL, a caption of 255 characters
 _CHARSETS = {b"\x1b%G": "utf-8", b"\x1b.A": "latin-1", b"\x1b-A": "latin-1", b"\x1b%/I": "utf-8"}
 _CHARSET = (1, 90)
+_NOT_CP1252 = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
 # Previews, audio, and ImageType, which says that the photo is black and white.
 _STALE = {(2, 130), *((2, n) for n in range(150, 155)), (2, 200), (2, 201), (2, 202)}
 
@@ -99,11 +100,7 @@ def decode_text(data: bytes, charset: str | None = None) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252" if _is_cp1252(data) else "latin-1")
-
-
-def _is_cp1252(data: bytes) -> bool:
-    return not set(data) & {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+        return data.decode("latin-1" if set(data) & _NOT_CP1252 else "cp1252")
 
 
 def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
@@ -112,9 +109,7 @@ def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
     position, paths = 0, 0
     while data[position : position + 4] in (_SIGNATURE, b"PHUT", b"DCSR", b"AgHg", b"MeSa"):
         number = big(data, position + 4, 2)
-        name = data[position + 6 : position + 7]
-        position += 7 + (name[0] if name else 0)
-        position += _odd(name)
+        position += 6 + (big(data, position + 6, 1) + 2 & ~1)  # a name, padded to an even length
         size = big(data, position, 4)
         content = data[position + 4 : position + 4 + size]
         if len(content) < size:
@@ -126,11 +121,6 @@ def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
     if paths:
         warnings.append(f"{paths:,} Photoshop path{'s' * (paths > 1)} not kept")
     return found
-
-
-def _odd(name: bytes) -> int:
-    """The byte that pads a name to an even length, its own length byte counted."""
-    return 0 if not name else (name[0] + 1) & 1
 
 
 def to_resources(found: dict[int, bytes]) -> bytes:
