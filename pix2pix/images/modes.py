@@ -11,7 +11,7 @@ Strips keep the memory at one decoded picture plus one 8-bit result, whatever th
 the way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -117,7 +117,7 @@ def _from_deep(
 
 
 def _white(image: Image.Image, container: Container, warnings: list[str]) -> float:
-    low, high = _extremes(image)
+    low, high = extremes(np.asarray(strip) for _, strip in _strips(image))
     return white_of(low, high, container, floats=image.mode == "F", warnings=warnings)
 
 
@@ -127,7 +127,7 @@ def white_of(
     """The value that becomes white: stated by the file, or the least that holds every pixel."""
     if floats:
         warnings.append("float pixels become 8 bit")
-        return next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+        return white_of_floats(high)
     if low < 0 or high > 65535:
         raise UnsupportedMode(f"32-bit integers from {low:,} to {high:,}; 0 to 65,535 is read")
     if container.white is not None and high <= container.white:
@@ -139,15 +139,19 @@ def white_of(
     return float(white)
 
 
-def _extremes(image: Image.Image) -> tuple[float, float]:
-    lows, highs = [], []
-    for _, strip in _strips(image):
-        values = np.asarray(strip)
+def white_of_floats(high: float) -> float:
+    """The value that becomes white: 1, 255, 65,535 or `high`, the first that holds every pixel."""
+    return next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+
+
+def extremes(strips: Iterable[np.ndarray]) -> tuple[float, float]:
+    """The least and the largest value. Raises InvalidPixels for NaN and infinity."""
+    low, high = np.inf, -np.inf
+    for values in strips:
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise InvalidPixels("NaN or infinity among the pixel values")
-        lows.append(values.min())
-        highs.append(values.max())
-    return min(lows), max(highs)
+        low, high = min(low, values.min()), max(high, values.max())
+    return low, high
 
 
 def _table(convert: Callable[[Image.Image], Image.Image] | None) -> np.ndarray:

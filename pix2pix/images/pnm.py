@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from pix2pix.errors import Corrupt, InvalidPixels, Truncated, UnsupportedMode
-from pix2pix.images import hdr
+from pix2pix.errors import Corrupt, Truncated, UnsupportedMode
+from pix2pix.images import hdr, modes
 from pix2pix.images.formats import Container
 from pix2pix.images.metadata import texts
 
@@ -108,22 +108,10 @@ def decode(data: bytes, *, truncated: bool = False) -> Image.Image:
 
 def comments(data: bytes) -> Iterator[texts.Text]:
     """The comments in the header of a PBM, PGM, PPM or PAM."""
-    fields = position = 0
-    needed = 2 if data[1:2] in b"14" else 3
-    position = 2
-    while position < len(data) and fields < needed and data[1:2] in b"123456":
-        byte = data[position : position + 1]
-        if byte == b"#":
-            end = data.find(b"\n", position)
-            end = len(data) if end < 0 else end
-            yield texts.comment(data[position + 1 : end].strip())
-            position = end
-        elif byte.isspace():
-            position += 1
-        else:
-            while position < len(data) and not data[position : position + 1].isspace():
-                position += 1
-            fields += 1
+    head = _header(data) if data[1:2] in b"123456" else None
+    if head is not None:
+        for found in re.findall(rb"#([^\r\n]*)", data[: head.start]):
+            yield texts.comment(found.strip())
 
 
 def _picture(head: _Header, values: np.ndarray) -> Image.Image:
@@ -182,10 +170,7 @@ def _from_light(head: _Header, body: memoryview) -> Image.Image:
     """PFM's floats, rows from the bottom up, to sRGB."""
     dtype = np.dtype("<f4" if head.scale < 0 else ">f4")
     light = np.frombuffer(body, dtype, head.bytes // 4)
-    if not np.isfinite(light).all():
-        raise InvalidPixels("NaN or infinity among the pixel values")
-    high = float(light.max())
-    white = next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+    white = modes.white_of_floats(float(modes.extremes([light])[1]))
     rows = light.reshape(head.height, head.width, head.channels)[::-1]
     pixels = np.empty(rows.shape, np.uint8)
     for row in range(head.height):
