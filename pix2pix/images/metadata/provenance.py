@@ -23,19 +23,11 @@ _STALE = (
     "http://ns.adobe.com/hdr-metadata/",
     "http://ns.adobe.com/camera-raw-",  # settings, saved settings, defaults, lens profiles
     "http://ns.adobe.com/xap/1.0/g/img/",  # previews
-    "http://ns.google.com/photos/1.0/container/",
-    "http://ns.google.com/photos/1.0/camera/",
-    "http://ns.google.com/photos/1.0/depthmap/",
-    "http://ns.google.com/photos/1.0/image/",
-    "http://ns.google.com/photos/1.0/audio/",
-    "http://ns.google.com/photos/1.0/focus/",
+    *(f"http://ns.google.com/photos/1.0/{name}/" for name in ("container", "camera", "depthmap")),
+    *(f"http://ns.google.com/photos/1.0/{name}/" for name in ("image", "audio", "focus")),
     "http://ns.google.com/photos/dd/1.0/",
-    "http://ns.apple.com/HDR",
-    "http://ns.apple.com/pixeldatainfo/",
-    "http://ns.apple.com/depth",
-    "http://ns.apple.com/portrait",
-    "http://ns.apple.com/semantic",
-    "http://ns.apple.com/adjustment-settings/",
+    *(f"http://ns.apple.com/{name}" for name in ("HDR", "pixeldatainfo/", "depth", "portrait")),
+    *(f"http://ns.apple.com/{name}" for name in ("semantic", "adjustment-settings/")),
     "http://ns.xiaomi.com/photos/1.0/",
     "http://ns.oplus.com/photos/1.0/",
     "http://ns.microsoft.com/photo/1.1/",  # panoramic stitching state
