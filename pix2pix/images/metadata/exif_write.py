@@ -17,6 +17,7 @@ from pix2pix.images.metadata.exif import (
     Directory,
     Entry,
 )
+from pix2pix.images.tiff import structure
 
 
 def to_bytes(block: Block) -> bytes:
@@ -51,12 +52,11 @@ def attach(file: io.BytesIO, block: Block, packets: Directory) -> None:
     libtiff, which refuses some values, does not see them.
     """
     with file.getbuffer() as view:
-        order = "<" if view[:1] == b"I" else ">"
-        first, *_ = struct.unpack_from(order + "I", view, 4)
-        count, *_ = struct.unpack_from(order + "H", view, first)
-        raw = [bytes(view[first + 2 + 12 * i : first + 14 + 12 * i]) for i in range(count)]
+        head = structure.header(view)
+        places = structure.positions(view, head, head.first)
+        entries = {head.number(view[at : at + 2]): bytes(view[at : at + 12]) for at in places}
+    order = head.order
     block = block.in_order(order)
-    entries = {struct.unpack(order + "H", entry[:2])[0]: entry for entry in raw}
     file.seek(0, io.SEEK_END)
     for tag, directory in ((EXIF_IFD, block.details), (GPS_IFD, block.gps)):
         if directory:
