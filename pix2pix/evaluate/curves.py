@@ -7,6 +7,7 @@ counts as lost.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ from pix2pix.data import film
 from pix2pix.data.reveal import uniform_points
 from pix2pix.errors import BadHint
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
-from pix2pix.evaluate.photos import Crops, to_tensor, to_uint8
+from pix2pix.evaluate.photos import Crops, as_in_a_file, color_each, to_tensor, to_uint8
 from pix2pix.evaluate.result import CurveName, Section
 from pix2pix.randomness import normal_like
 
@@ -95,8 +96,7 @@ class FilmCurve:
     def _score(self, L: Tensor, seen: Tensor, best: Tensor, truth: Tensor) -> dict[str, Tensor]:
         lit = net_to_rgb(seen, torch.zeros_like(seen).expand(-1, 2, -1, -1))
         gray = to_uint8(lit[:, 1:2].expand(-1, 3, -1, -1))  # Lab's own gray can be a level off
-        colored = to_tensor(np.stack([self.colorizer.rgb(photo) for photo in gray]))
-        joined = _join(L, colored)
+        joined = _join(L, color_each(gray, self.colorizer.rgb))
         return {
             "psnr_lost": best - metrics.psnr(joined, truth),
             "colorfulness": metrics.colorfulness(joined),
@@ -148,11 +148,12 @@ class SizeCurve:
 
     def _color(self, crops: Crops, scale: float) -> Tensor:
         side = max(1, round(crops.truth.shape[-1] * scale))
-        colored = []
-        for photo in crops.rgb8:
-            scaled = Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS)
-            colored.append(self.colorizer.rgb(np.array(scaled)))
-        return to_tensor(np.stack(colored))
+
+        def scaled(photo: np.ndarray) -> np.ndarray:
+            image = Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS)
+            return self.colorizer.rgb(np.array(image))
+
+        return color_each(crops.rgb8, scaled)
 
     def summarize(self, table: MetricTable) -> Section:
         """As Curve."""
@@ -175,12 +176,11 @@ class SaturationCurve:
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each saturation `psnr`, `over_gray`, `colorfulness`, and the `true` one."""
         L, ab = rgb_to_net(crops.truth)
-        gray = metrics.psnr((255 * net_to_rgb(L, 0 * ab)).round() / 255, crops.truth)
+        gray = metrics.psnr(as_in_a_file(L, 0 * ab), crops.truth)
         true = metrics.colorfulness(crops.truth)
         table = {}
         for saturation in self.saturations:
-            rgb8 = [self.colorizer.rgb(photo, saturation=saturation) for photo in crops.rgb8]
-            colored = to_tensor(np.stack(rgb8))
+            colored = color_each(crops.rgb8, partial(self.colorizer.rgb, saturation=saturation))
             psnr = metrics.psnr(colored, crops.truth)
             table[f"{saturation:g}"] = {
                 "psnr": psnr,
@@ -277,4 +277,4 @@ def _join(L: Tensor, colored: Tensor) -> Tensor:
     ab = rgb_to_net(colored)[1]
     if ab.shape[-2:] != L.shape[-2:]:
         ab = F.interpolate(ab, L.shape[-2:], mode="bicubic", antialias=True)
-    return (255 * net_to_rgb(L, ab)).round() / 255
+    return as_in_a_file(L, ab)

@@ -1,6 +1,6 @@
 """Photos of a folder as batches of squares, and another tool's versions of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix import images
+from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.evaluate.result import Skipped
 from pix2pix.images.names import MARK, is_clutter, is_photo
@@ -44,6 +45,22 @@ def to_uint8(rgb: Tensor) -> np.ndarray:
 def to_tensor(rgb: np.ndarray) -> Tensor:
     """Rgb (B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
     return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
+
+
+def gray_of(rgb: np.ndarray) -> np.ndarray:
+    """A photo rgb (H, W, 3) uint8 without its color, the lightness kept."""
+    L, ab = rgb_to_net(to_tensor(rgb[None]))
+    return to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0]
+
+
+def as_in_a_file(L: Tensor, ab: Tensor) -> Tensor:
+    """The nets' L (B, 1, H, W) and ab (B, 2, H, W) -> rgb in [0, 1], in steps of 1/255."""
+    return (255 * net_to_rgb(L, ab)).round() / 255
+
+
+def color_each(photos: Iterable[np.ndarray], rgb: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+    """Photos rgb (H, W, 3) uint8 of one size, each through `rgb` -> (B, 3, H, W) in [0, 1]."""
+    return to_tensor(np.stack([rgb(photo) for photo in photos]))
 
 
 def find_photos(folder: str | Path, *, outputs: bool = False) -> list[Path]:

@@ -9,6 +9,10 @@ Intervals = dict[str, dict[str, list[float] | None]]
 CurveName = Literal["hints", "film", "sizes", "takes", "saturations"]
 
 
+OfPhoto = dict[str, Any]
+"""`path`, and by section, row and metric the photo's own value, or the list of its hints'."""
+
+
 class Section(TypedDict):
     """The means of some rows and the intervals of these."""
 
@@ -57,8 +61,7 @@ class Result(TypedDict, total=False):
     rows: Means
     intervals: Intervals
     over_sepia: Section
-    photos: list[dict[str, Any]]
-    """`path`, and by section, row and metric the photo's own value, or the list of its hints'."""
+    photos: list[OfPhoto]
     other: str
     compare: Comparison
     against: Against

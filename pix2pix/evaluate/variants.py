@@ -1,8 +1,8 @@
 """Variants: how much the colorings of several seeds differ, in what, and what each costs."""
 
+from functools import partial
 from itertools import combinations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from pix2pix import metrics
 from pix2pix.color import rgb_to_lab
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
-from pix2pix.evaluate.photos import Crops, to_tensor
+from pix2pix.evaluate.photos import Crops, color_each
 from pix2pix.evaluate.result import CurveName, Section
 
 
@@ -33,8 +33,7 @@ class VariantCurve:
         """As `curves.Curve`."""
         best = metrics.psnr(plain, crops.truth)
         variants = [
-            to_tensor(np.stack([self.colorizer.rgb(photo, seed=seed) for photo in crops.rgb8]))
-            for seed in self.SEEDS
+            color_each(crops.rgb8, partial(self.colorizer.rgb, seed=seed)) for seed in self.SEEDS
         ]
         table = {
             str(seed): {"psnr_lost": best - metrics.psnr(variant, crops.truth)}

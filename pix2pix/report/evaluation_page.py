@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from pix2pix import images
-from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.evaluate import table
 from pix2pix.evaluate.curves import ColorizerLike
-from pix2pix.evaluate.photos import center_square, to_tensor, to_uint8
+from pix2pix.evaluate.photos import center_square, gray_of
 from pix2pix.evaluate.result import Result
 from pix2pix.report.paper import jpeg, render
 from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, Palette, bare, in_page
@@ -96,10 +94,9 @@ def _pictures(result: Result, models: Sequence[ColorizerLike]) -> dict[str, list
 def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[str, str]:
     """A photo in gray, as each model colors it, and as it was."""
     truth = center_square(images.read(path).rgb, size)
-    L, ab = rgb_to_net(to_tensor(truth[None]))
     letters = ("",) if len(models) == 1 else ("A ", "B ")
     versions = {
-        "gray": to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0],
+        "gray": gray_of(truth),
         **{a + model.name: model.rgb(truth) for a, model in zip(letters, models, strict=True)},
         "truth": truth,
     }
