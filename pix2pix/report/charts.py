@@ -9,7 +9,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from pix2pix.report import layers as of_layers
 from pix2pix.report.layers import Layer
-from pix2pix.report.plot import WIDTH, Palette, bare, literal
+from pix2pix.report.plot import WIDTH, Palette, bare, literal, panels
 from pix2pix.train.history import History
 
 _MOST_BARS = 20
@@ -84,10 +84,8 @@ def columns_of(history: History) -> list[str]:
 def curves(history: History, colors: Palette) -> Figure:
     """A chart a column over the steps; PSNR beside gray's, colorfulness below the truth's."""
     columns = columns_of(history)
-    rows = math.ceil(len(columns) / 2)
-    figure = Figure(figsize=(WIDTH, 0.5 + 2.35 * rows), layout="constrained")
-    grid = figure.subplots(rows, 2, squeeze=False).ravel()
-    for axes, column in zip(grid, columns, strict=False):
+    figure, grid = panels(len(columns), 2, height=2.35)
+    for axes, column in zip(grid, columns, strict=True):
         other = column if column.startswith("val_") else f"Loss term {column}"
         title, unit = _TITLES.get(column, (other, "loss"))
         axes.set_title(literal(title))
@@ -104,8 +102,6 @@ def curves(history: History, colors: Palette) -> Figure:
         if axes.get_yscale() == "linear":
             axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
         bare(axes)
-    for axes in grid[len(columns) :]:
-        axes.set_visible(False)
     return figure
 
 

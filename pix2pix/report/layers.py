@@ -1,12 +1,12 @@
 """Layers: where a net's parameters are, and histograms of its weights; nothing is run."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from torch import Tensor, nn
+
+from pix2pix.report.paper import csv_text
 
 _BINS = 80  # of a histogram
 _MOST_GROUPS = 16  # histograms that can still be looked at
@@ -90,13 +90,7 @@ def concentration(layers: Sequence[Layer], share: float) -> int:
 
 def to_csv(layers: Sequence[Layer]) -> str:
     """A row a layer, real numbers with nine digits."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Layer)])
-    for layer in layers:
-        cells = astuple(layer)
-        writer.writerow([f"{x:.9g}" if isinstance(x, float) else x for x in cells])
-    return file.getvalue()
+    return csv_text([[field.name for field in fields(Layer)], *map(astuple, layers)])
 
 
 def histograms(net: nn.Module) -> list[Histogram]:

@@ -1,10 +1,13 @@
-"""Paper: what the pages written here share: one file, no request, light and dark, any width.
+"""Paper: what is written here shares it: pages, the pictures in them, and tables beside them.
 
-Each is a template that extends templates/paper.html.
+A page is one file that makes no request, light and dark, for any width: a template that extends
+templates/paper.html.
 """
 
 import base64
+import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +28,23 @@ def render(name: str, **values: object) -> str:
 
 
 def jpeg(rgb: np.ndarray, *, quality: int = 88) -> str:
-    """Rgb (H,W,3) uint8 -> a data: address of it as JPEG, color at full resolution."""
+    """Rgb (H, W, 3) uint8 -> a data: address of it as JPEG, color at full resolution."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "JPEG", quality=quality, subsampling=0, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def png(rgb: np.ndarray) -> bytes:
+    """Rgb (H, W, 3) uint8 -> the bytes of a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG")
+    return file.getvalue()
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Rows of cells -> the text of a CSV file: floats with nine digits, nothing for None."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(
+        [f"{cell:.9g}" if isinstance(cell, float) else cell for cell in row] for row in rows
+    )
+    return file.getvalue()

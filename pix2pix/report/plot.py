@@ -5,8 +5,9 @@ Needs matplotlib.
 
 import html
 import io
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ class Drawn:
 
 
 Draw = Callable[[Palette], Figure]
+Sizes = Mapping[str, float | str]  # settings of matplotlib
 
 WIDTH = 9.6  # [in]
 MOST_RATIO = 2.5  # photos nearly gray have ratios of any size: they stand at the edge
@@ -48,7 +50,7 @@ _MEANT = {
     _IN_PAGE.accent: "var(--accent)",
     _IN_PAGE.second: "var(--second)",
 }
-_SIZES = {
+_SIZES: Sizes = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -69,7 +71,7 @@ def draw(make: Draw, label: str) -> Drawn:
     return Drawn(in_page(make, label), png.getvalue())
 
 
-def in_page(make: Draw, label: str, sizes: dict[str, Any] = _SIZES) -> str:
+def in_page(make: Draw, label: str, sizes: Sizes = _SIZES) -> str:
     """What `make` draws as an SVG element, in the colors of the page that it is put into."""
     with matplotlib.rc_context(_settings(_IN_PAGE, sizes)):
         file = io.StringIO()
@@ -82,7 +84,7 @@ def in_page(make: Draw, label: str, sizes: dict[str, Any] = _SIZES) -> str:
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1)
 
 
-def _settings(colors: Palette, sizes: dict[str, Any]) -> dict[Any, Any]:
+def _settings(colors: Palette, sizes: Sizes) -> dict[Any, Any]:
     keys = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
     return {
         "svg.fonttype": "none",
@@ -91,6 +93,16 @@ def _settings(colors: Palette, sizes: dict[str, Any]) -> dict[Any, Any]:
         **sizes,
         **dict.fromkeys(keys, colors.ink),
     }
+
+
+def panels(count: int, columns: int, *, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, `columns` a row, each `height` inches; the rest stays blank."""
+    rows = math.ceil(count / columns)
+    figure = Figure(figsize=(WIDTH, 0.5 + height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    return figure, grid[:count]
 
 
 def bare(axes: Axes) -> None:
