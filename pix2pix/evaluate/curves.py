@@ -29,7 +29,7 @@ from pix2pix.randomness import normal_like
 
 
 class ColorizerLike(Protocol):
-    """What is evaluated, such as a `Colorizer`; only the curves ask for more than plain color."""
+    """A model to evaluate, such as a `Colorizer`; only curves use the keyword arguments."""
 
     @property
     def name(self) -> str:
@@ -47,7 +47,7 @@ class ColorizerLike(Protocol):
 
 
 class Curve(Protocol):
-    """What `evaluate` runs beside the rows; `name` is that of its section in the result."""
+    """A robustness curve that `evaluate` runs; `name` is that of its section in the result."""
 
     name: CurveName
 
@@ -68,7 +68,7 @@ class FilmCurve:
     the photo as it was, and scored against the photo: PSNR [dB] of the plain result, scored in the
     same way, less that of the aged one. So an emulsion's wrong grays cost nothing, only the colors
     that they mislead the model to. It can fall below 0, because PSNR rewards timid color and what
-    misleads the model often makes it timid: `colorfulness`, of the joined result, tells; `plain` is
+    misleads the model often makes it timid: `colorfulness`, of the joined result, shows; `plain` is
     the photo as it was, `mean` is over the five.
     """
 
@@ -244,7 +244,7 @@ class HintCurve:
 
 
 def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
-    """Points of a photo rgb (H, W, 3) uint8 and the true colors around them (see `HintCurve`)."""
+    """Make hints of a photo rgb (H, W, 3) uint8: random points with their true colors."""
     height, width = rgb.shape[:2]
     reach = round(HintCurve.SIDE * min(height, width)) // 2
     hints: list[Hint] = []
@@ -259,7 +259,7 @@ def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
 
 
 def missed_by(rgb: np.ndarray, hints: Sequence[Hint]) -> Tensor:
-    """CIEDE2000 (N,) of rgb (H, W, 3) uint8 from N hints at their pixels and its own L*."""
+    """CIEDE2000 (N,) between rgb (H, W, 3) uint8 and N hints, at their pixels and its own L*."""
     pixels = np.array([rgb[int(y), int(x)] for x, y, _ in hints], np.uint8)
     result, wanted = (
         rgb_to_lab(torch.from_numpy(colors).T[:, None] / 255)  # (3, 1, N)

@@ -29,11 +29,11 @@ T = TypeVar("T")
 
 
 class FeatureMetricError(WeightsError):
-    """A net to measure with that cannot be loaded."""
+    """A feature metric whose net cannot be loaded."""
 
 
 class FeatureMetric(Protocol):
-    """What `evaluate` measures with; `names` are those of the metrics that `summarize` gives."""
+    """Metrics on a pretrained net's features; `names` are those that `summarize` gives."""
 
     names: tuple[str, ...]
 
@@ -43,7 +43,7 @@ class FeatureMetric(Protocol):
     def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
         """Features (N, D) of a row, of the truth and of gray -> the row's metrics; N is 2 or more.
 
-        None for one that these photos do not tell.
+        None for one that is undefined for these photos.
         """
 
 

@@ -44,7 +44,7 @@ def evaluate(
     the center square. `sepia` is the tint a*, b* of the sepia row, the median of the training
     photos. `rows` holds the mean over the photos of PSNR [dB], SSIM, CIEDE2000 and colorfulness
     [0..255], that colorfulness over the truth's, and the mean of the differences' absolute values;
-    `intervals` the 95 % bootstrap interval of each (None where these photos tell none), `photos`
+    `intervals` the 95 % bootstrap interval of each (None where it is undefined), `photos`
     the photos' own metrics, and `over_sepia` how far the model is from sepia, photo by photo.
 
     `feature_metrics` add to the rows; the intervals of distances between sets are the jackknife's.

@@ -48,23 +48,23 @@ def to_tensor(rgb: np.ndarray) -> Tensor:
 
 
 def gray_of(rgb: np.ndarray) -> np.ndarray:
-    """A photo rgb (H, W, 3) uint8 without its color, the lightness kept."""
+    """Remove the color of a photo rgb (H, W, 3) uint8; the lightness is kept."""
     L, ab = rgb_to_net(to_tensor(rgb[None]))
     return to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0]
 
 
 def as_in_a_file(L: Tensor, ab: Tensor) -> Tensor:
-    """The nets' L (B, 1, H, W) and ab (B, 2, H, W) -> rgb in [0, 1], in steps of 1/255."""
+    """Convert the nets' L (B, 1, H, W), ab (B, 2, H, W) to rgb in [0, 1], rounded to 1/255."""
     return (255 * net_to_rgb(L, ab)).round() / 255
 
 
 def color_each(photos: Iterable[np.ndarray], rgb: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """Photos rgb (H, W, 3) uint8 of one size, each through `rgb` -> (B, 3, H, W) in [0, 1]."""
+    """Apply `rgb` to each photo (H, W, 3) uint8, all of one size -> (B, 3, H, W) in [0, 1]."""
     return to_tensor(np.stack([rgb(photo) for photo in photos]))
 
 
 def find_photos(folder: str | Path, *, outputs: bool = False) -> list[Path]:
-    """Every photo under a folder, by name; with `outputs` also what `pix2pix colorize` wrote.
+    """List the photos under a folder, by name; with `outputs` also those `pix2pix colorize` wrote.
 
     Thumbnails, trash and hidden files are none (images/names.py). Raises DataError where there is
     no folder.
@@ -134,7 +134,7 @@ class OtherResults:
         self._files = {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
 
     def rows(self, crops: Crops) -> tuple[Tensor, Tensor]:
-        """Of a batch: rgb (B, 3, size, size) in [0, 1], and which are there (B,) bool."""
+        """Read a batch -> rgb (B, 3, size, size) in [0, 1], and which were found (B,) bool."""
         rgb = torch.zeros_like(crops.truth)
         there = torch.zeros(len(rgb), dtype=torch.bool)
         for i, (path, shape) in enumerate(zip(crops.paths, crops.shapes, strict=True)):

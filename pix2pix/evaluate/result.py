@@ -21,7 +21,7 @@ class Section(TypedDict):
 
 
 class Gain(TypedDict):
-    """By how much one photo's PSNR [dB] of a model is above the other's."""
+    """The PSNR gain [dB] of one model over another on one photo."""
 
     path: str
     psnr: float

@@ -34,7 +34,7 @@ _UNSUPPORTED = ("unknown pixel mode", "cannot handle", "unsupported", "unknown d
 def decode(
     data: bytes, name: str, container: Container, *, max_pixels: int, warnings: list[str]
 ) -> ImageFile.ImageFile:
-    """A file of format `name` -> its first frame, loaded.
+    """Decode the first frame of a file of format `name`.
 
     Raises TooLarge before any pixel is decoded, Truncated, Corrupt, UnsupportedFormat and
     UnsupportedMode.
@@ -61,7 +61,7 @@ def decode(
 def decode_truncated(
     data: bytes, name: str, container: Container, *, max_pixels: int, warnings: list[str]
 ) -> ImageFile.ImageFile:
-    """What there is of a file that ends early. Raises Truncated if that is nothing."""
+    """Decode what there is of a file that ends early. Raises Truncated if that is nothing."""
     if name == "JPEG":
         data += _END_OF_JPEG  # the decoder fills up the rest
     try:

@@ -1,4 +1,4 @@
-"""The allowlist: picture formats that are read, told by their first bytes, and those written."""
+"""The allowlist: picture formats that are read, detected by magic numbers, and those written."""
 
 import re
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 @dataclass
 class Container:
-    """What a file says about itself before its pixels are decoded."""
+    """What the headers of a file say, before its pixels are decoded."""
 
     size: tuple[int, int] | None = None
     """(width, height), where it is cheap to know."""
@@ -86,9 +86,9 @@ class HasFormat(Protocol):
 
 
 def sniff(data: bytes) -> str:
-    """The format's name, one of READABLE, by content; the file's name plays no part.
+    """Detect the format, one of READABLE, by content; the file's name plays no part.
 
-    Raises Unreadable below four bytes (no format can be told), Truncated inside a signature, and
+    Raises Unreadable below four bytes (too few for any format), Truncated inside a signature, and
     UnsupportedFormat for everything else.
     """
     if len(data) < 4:
@@ -151,7 +151,7 @@ def _brands(data: bytes, start: int) -> set[bytes]:
 
 
 def output_format(photo: HasFormat) -> tuple[str, str]:
-    """(format, extension with dot) that a colored copy of `photo` is written in.
+    """Choose the (format, extension with dot) that a colored copy of `photo` is written in.
 
     The photo's own format where it can hold full color and is written here; HEIF becomes JPEG,
     the others (GIF, JPEG 2000, PNM) PNG.
@@ -163,7 +163,7 @@ def output_format(photo: HasFormat) -> tuple[str, str]:
 
 
 def writable_format(name: str) -> str:
-    """`name` in capitals if that format is written here, else raises UnsupportedFormat."""
+    """Normalize the name of a format that is written here. Raises UnsupportedFormat for others."""
     upper = {"JPG": "JPEG", "TIF": "TIFF"}.get(name.upper(), name.upper())
     if upper not in _WRITABLE:
         raise UnsupportedFormat(f"cannot write {name!r}, only {', '.join(_WRITABLE)}")

@@ -40,7 +40,7 @@ def srgb_bytes() -> bytes:
 
 
 def to_srgb(icc: bytes | None, *, mode: str, warnings: list[str]) -> ToSRGB | None:
-    """The function that turns a PIL image of `mode` (L, RGB, CMYK, LAB) into sRGB L or RGB.
+    """Make the function that converts a PIL image of `mode` (L, RGB, CMYK, LAB) to sRGB.
 
     None when nothing is to be done: no profile (Pillow's plain conversion has to do for CMYK), or
     one that is sRGB within one level of 255.

@@ -43,7 +43,7 @@ _LUMINANCE = (
 
 
 def inspect(data: bytes) -> Container:
-    """The frame header, the pictures of a multi-picture file, and whether the end is there.
+    """Read the frame header, count the pictures of an MPO file, and look for the end marker.
 
     Raises UnsupportedFormat for lossless, hierarchical and 12-bit JPEG, Corrupt and TookTooLong.
     """
@@ -82,7 +82,7 @@ def inspect(data: bytes) -> Container:
 
 
 def is_arithmetic(data: bytes) -> bool:
-    """Whether the picture is arithmetic-coded, which not every decoder can undo."""
+    """Whether the picture is arithmetic-coded, which not every decoder supports."""
     for marker, _, _ in segments(data):
         if marker in (0xC9, 0xCA):
             return True
@@ -92,14 +92,14 @@ def is_arithmetic(data: bytes) -> bool:
 
 
 def quality(table: list[int]) -> int:
-    """The quality, 1 to 100, whose scaled standard luminance table is nearest to `table` (64)."""
+    """Estimate the quality, 1 to 100, from the luminance quantization table (64 numbers)."""
     percent = 100 * sum(table) / sum(_LUMINANCE)
     estimate = 5000 / percent if percent > 100 else (200 - percent) / 2
     return max(1, min(100, round(estimate)))
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end of its content) of each whole segment; what is between is passed over."""
+    """Iterate over the segments as (marker, start, end of its content); scan data is skipped."""
     position = 2
     while (found := _MARKER.search(data, position)) is not None:
         marker, position = data[found.start() + 1], found.end()

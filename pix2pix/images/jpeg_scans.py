@@ -18,7 +18,7 @@ _SCAN, _RESTART_INTERVAL, _END = 0xDA, 0xDD, 0xD9
 
 @dataclass
 class Ending:
-    """Where the last scan's data end: at a marker that belongs to no scan, or with the file."""
+    """The end of the last scan's data: a marker that belongs to no scan, or the file's end."""
 
     position: int
     marked: bool
@@ -49,7 +49,7 @@ class _Frame:
 
 
 def ending(data: bytes) -> Ending | None:
-    """Where the picture of a JPEG ends, None where no scan begins."""
+    """Find where the last scan of a JPEG ends, None where no scan begins."""
     frame, position = _Frame(), 2
     found: Ending | None = None
     while True:

@@ -124,7 +124,7 @@ def _white(image: Image.Image, container: Container, warnings: list[str]) -> flo
 def white_of(
     low: float, high: float, container: Container, *, floats: bool, warnings: list[str]
 ) -> float:
-    """The value that becomes white: stated by the file, or the least that holds every pixel."""
+    """Choose the value that becomes white: the file's, or the least that clips no pixel."""
     if floats:
         warnings.append("float pixels become 8 bit")
         return white_of_floats(high)
@@ -140,12 +140,12 @@ def white_of(
 
 
 def white_of_floats(high: float) -> float:
-    """The value that becomes white: 1, 255, 65,535 or `high`, the first that holds every pixel."""
+    """Choose the value of floats that becomes white: 1, 255, 65,535 or `high`, clipping none."""
     return next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
 
 
 def extremes(strips: Iterable[np.ndarray]) -> tuple[float, float]:
-    """The least and the largest value. Raises InvalidPixels for NaN and infinity."""
+    """Find the minimum and the maximum. Raises InvalidPixels for NaN and infinity."""
     low, high = np.inf, -np.inf
     for values in strips:
         if values.dtype.kind == "f" and not np.isfinite(values).all():

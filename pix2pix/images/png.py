@@ -20,7 +20,7 @@ _ESSENTIAL = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf"}
 
 
 def inspect(data: bytes) -> Container:
-    """Walks all chunks. Raises Corrupt for a bad checksum, which Pillow does not check in IDAT."""
+    """Read all chunks. Raises Corrupt for a bad CRC, which Pillow does not check in IDAT."""
     container = Container(cut=True, lossless=True)
     extras, frames, first_is_frame, pixels = 0, 1, False, False
     colors: dict[bytes, bytes] = {}
@@ -85,7 +85,7 @@ def _chromaticities(
 
 
 def closed(data: bytes) -> bytes | None:
-    """A PNG that ends behind a whole chunk, with the IEND that it lacks; None without pixels."""
+    """Append the missing IEND behind the last whole chunk; None without pixels."""
     end, pixels = 0, False
     for kind, _, stop in _chunks(data):
         end, pixels = stop + 4, pixels or kind == b"IDAT"
@@ -93,13 +93,13 @@ def closed(data: bytes) -> bytes | None:
 
 
 def essential(data: bytes) -> bytes:
-    """The same picture without text, profile, animation and private chunks."""
+    """Strip text, profile, animation and private chunks."""
     kept = [data[start - 8 : end + 4] for kind, start, end in _chunks(data) if kind in _ESSENTIAL]
     return data[:8] + b"".join(kept)
 
 
 def text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, content) of each chunk of text."""
+    """Iterate over the text chunks as (type, content)."""
     for kind, start, end in _chunks(data):
         if kind in _TEXT:
             yield kind, data[start:end]

@@ -65,7 +65,7 @@ class _Header:
 
 
 def inspect(data: bytes) -> Container:
-    """The header. Raises Corrupt where it is impossible, UnsupportedMode beyond 4 channels."""
+    """Read the header. Raises Corrupt for an invalid one, UnsupportedMode beyond 4 channels."""
     head = _header(data)
     if head is None:
         return Container(cut=True, lossless=True)
@@ -81,7 +81,7 @@ def inspect(data: bytes) -> Container:
 
 
 def decode(data: bytes, *, truncated: bool = False) -> Image.Image:
-    """The first picture, of mode L, LA, RGB, RGBA, or I;16 with maxval for white.
+    """Decode the first picture: mode L, LA, RGB, RGBA, or I;16 with maxval for white.
 
     `truncated` fills what is missing with gray. Raises Truncated, Corrupt and InvalidPixels.
     """
@@ -107,7 +107,7 @@ def decode(data: bytes, *, truncated: bool = False) -> Image.Image:
 
 
 def comments(data: bytes) -> Iterator[texts.Text]:
-    """The comments in the header of a PBM, PGM, PPM or PAM."""
+    """Read the comments in the header of a PBM, PGM or PPM."""
     head = _header(data) if data[1:2] in b"123456" else None
     if head is not None:
         for found in re.findall(rb"#([^\r\n]*)", data[: head.start]):

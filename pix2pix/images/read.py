@@ -73,7 +73,7 @@ def read(
     max_bytes: int | None = None,
     allow_truncated: bool = False,
 ) -> Photo:
-    """A path, bytes or a binary stream -> Photo with rgb (H, W, 3) uint8 sRGB, upright.
+    """Read a path, bytes or a binary stream -> Photo with rgb (H, W, 3) uint8 sRGB, upright.
 
     `max_bytes` defaults to what `max_pixels` of the deepest layout take. `allow_truncated` accepts
     a file that ends early, with a warning; the missing part is gray. Raises the errors of

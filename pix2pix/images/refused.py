@@ -47,7 +47,7 @@ _TGA_DEPTHS = {8, 15, 16, 24, 32}
 
 
 def guess(data: bytes) -> str:
-    """What a file is that none of the readable formats' signatures fits."""
+    """Name the kind of a file that is in none of the readable formats."""
     for magic, name in _SIGNATURES:
         if data.startswith(magic):
             return name
@@ -68,7 +68,7 @@ def guess(data: bytes) -> str:
 
 
 def iso_kind(brand: bytes) -> str:
-    """What an ISO base media file of that main brand is, other than AVIF and HEIF."""
+    """Name the kind of an ISO base media file, other than AVIF and HEIF, by its major brand."""
     if brand == b"crx ":
         return "a camera raw file (CR3)"
     if brand in (b"avci", b"avcs"):
@@ -79,7 +79,7 @@ def iso_kind(brand: bytes) -> str:
 
 
 def _without_signature(data: bytes) -> str:
-    """Formats that only the plausibility of their header tells."""
+    """Formats without a magic number, recognized by a plausible header."""
     icon = {b"\0\0\1\0": "a Windows icon (ICO)", b"\0\0\2\0": "a Windows cursor (CUR)"}
     if data[:4] in icon and any(data[4:6]):  # TGA can begin so, too, and then has zeros there
         return icon[data[:4]]

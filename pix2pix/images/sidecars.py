@@ -26,7 +26,7 @@ class Sidecar:
 
 
 def find(photo: str, *, warnings: list[str]) -> list[Sidecar]:
-    """The sidecars of the photo at a path, the more exactly named first.
+    """Find the sidecars of the photo at a path, the more exactly named first.
 
     What is no regular file, is too large or cannot be read is named and left.
     """
@@ -58,7 +58,7 @@ def _is_for(data: bytes, extension: str) -> bool:
 
 
 def add(photo: Photo, path: str) -> Photo:
-    """The photo that was read from `path`, with what only its sidecars say (see `merge`)."""
+    """Find the sidecars of a photo that was read from `path`, and merge them into it."""
     warnings: list[str] = []
     found = find(path, warnings=warnings)
     if not found and not warnings:
@@ -67,7 +67,7 @@ def add(photo: Photo, path: str) -> Photo:
 
 
 def merge(photo: Photo, found: list[Sidecar]) -> Photo:
-    """The photo, with what only its sidecars say; where both speak, the photo is right.
+    """Merge sidecars into a photo's XMP; where both have a property, the photo's is kept.
 
     Differences and sidecars that cannot be used are added to its warnings.
     """

@@ -32,7 +32,7 @@ def write(
     keep_gps: bool = False,
     source: os.stat_result | None = None,
 ) -> list[str]:
-    """rgb (H, W, 3) uint8 sRGB -> a file at `dest`, atomically, or bytes into a stream; warnings.
+    """Write rgb (H, W, 3) uint8 sRGB to a file, atomically, or a stream -> warnings.
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
     gives alpha and metadata. `model` is named in the provenance. A file gets the modification time
@@ -63,7 +63,7 @@ def encode(
     keep_gps: bool = False,
     warnings: list[str] | None = None,
 ) -> bytes:
-    """rgb (H, W, 3) uint8 sRGB -> the bytes of a file, as `write` makes it.
+    """Encode rgb (H, W, 3) uint8 sRGB -> the bytes of a file, as `write` makes it.
 
     What got lost on the way is appended to `warnings`.
     """

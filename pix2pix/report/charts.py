@@ -27,7 +27,7 @@ _FIRST, _LAST = ("val_psnr", "val_colorfulness", "val_l1"), ("images_per_second"
 
 
 def parameters(layers: Sequence[Layer], colors: Palette) -> Figure:
-    """Bars of the largest layers, and how much of all parameters the largest N hold."""
+    """Plot the parameters of the largest layers, and their cumulative share over the layers."""
     shown = layers[:_MOST_BARS]
     figure = Figure(figsize=(WIDTH, 5.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -82,7 +82,7 @@ def columns_of(history: History) -> list[str]:
 
 
 def curves(history: History, colors: Palette) -> Figure:
-    """A chart a column over the steps; PSNR beside gray's, colorfulness below the truth's."""
+    """Plot each column over the steps; PSNR beside gray's, colorfulness below the truth's."""
     columns = columns_of(history)
     figure, grid = panels(len(columns), 2, height=2.35)
     for axes, column in zip(grid, columns, strict=True):

@@ -17,7 +17,7 @@ Values = list[float | None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """By metric and row, such as gray and model, a value a photo; None where it has none."""
+    """Per-photo values by metric and row, such as gray and model; None where there is none."""
 
     about: str
     paths: list[str]
@@ -26,7 +26,7 @@ class Evaluation:
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
-    """Read the JSON. Raises DataError when it is none that `pix2pix evaluate` wrote."""
+    """Read the JSON. Raises DataError when `pix2pix evaluate` did not write it."""
     try:
         result = json.loads(Path(path).read_bytes())
     except (OSError, RecursionError, ValueError) as error:
@@ -74,7 +74,7 @@ def _known(value: object) -> float | None:
 
 
 def to_csv(evaluation: Evaluation) -> str:
-    """A row a photo: its path, then every metric of every row, such as gray_psnr."""
+    """Write CSV, a line a photo: its path, then every metric of every row, such as gray_psnr."""
     columns = [(name, metric) for metric in METRICS for name in evaluation.names]
     head = ["path", *(f"{name}_{metric}" for name, metric in columns)]
     paths = [path.encode(errors="backslashreplace").decode() for path in evaluation.paths]

@@ -28,7 +28,7 @@ _PLACES = {"best": 0.0, "median": 0.5, "worst": 1.0}  # in the order from best t
 
 
 def build_evaluation_page(result: Result, models: Sequence[ColorizerLike]) -> str:
-    """What `evaluate` returned, and the models it was given -> a self-contained HTML document.
+    """Render what `evaluate` returned, with the models it was given -> a self-contained page.
 
     The photos shown are read and colored again.
     """
@@ -57,7 +57,7 @@ def _rows(result: Result, columns: Sequence[str]) -> Iterator[tuple[str, str, ta
 
 
 def pick(result: Result, metric: str) -> dict[str, int]:
-    """The best, the median and the worst photo by a metric of the model: its place in `photos`."""
+    """Pick the best, the median and the worst photo by a metric of the model: its index."""
     sign = _CRITERIA[metric][1]
     values = np.array([photo["rows"]["model"][metric] for photo in result["photos"]], float)
     order = np.argsort(-sign * values, kind="stable")
@@ -104,7 +104,7 @@ def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[st
 
 
 def scatter(result: Result) -> str:
-    """PSNR over gray against colorfulness over the truth's, a dot a photo -> inline SVG."""
+    """Scatter plot of PSNR over gray against colorfulness over the truth's -> inline SVG."""
     rows = [photo["rows"] for photo in result["photos"]]
     gain = np.array([row["model"]["psnr"] - row["gray"]["psnr"] for row in rows])
     true = np.array([row["truth"]["colorfulness"] for row in rows])

@@ -41,7 +41,7 @@ def check_destination(dest: Path, *, overwrite: bool) -> None:
 def build_report(
     source: RunOrWeights, evaluation: of_photos.Evaluation | None = None
 ) -> dict[str, bytes]:
-    """The files of a report by name, in the order of FILES; those that have nothing are not there.
+    """Build the files of a report, by name, in the order of FILES; empty ones are left out.
 
     The same input gives the same bytes. Raises DataError for a metrics.csv that no run wrote,
     WeightsError for weights that cannot be read; a run's are only noted, it may be writing them.

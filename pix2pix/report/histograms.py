@@ -23,7 +23,7 @@ _METRICS = {
 
 
 def weights(histograms: Sequence[Histogram], colors: Palette) -> Figure:
-    """A histogram of the weights of each layer or group, counts on a logarithmic axis."""
+    """Plot a histogram of the weights of each layer or group, with logarithmic counts."""
     figure, grid = panels(len(histograms), 4, height=1.75)
     for axes, one in zip(grid, histograms, strict=True):
         axes.set_title(literal(one.name))
@@ -39,7 +39,7 @@ def weights(histograms: Sequence[Histogram], colors: Palette) -> Figure:
 
 
 def photos(evaluation: Evaluation, colors: Palette) -> Figure:
-    """By metric a histogram over the photos of each row: gray, sepia, the model."""
+    """Plot a histogram over the photos of each metric, a line a row: gray, sepia, the model."""
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     grid = figure.subplots(1, len(_METRICS))
     looks = {

@@ -29,7 +29,7 @@ class Palette:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One figure twice."""
+    """A figure as SVG and as PNG."""
 
     svg: str
     png: bytes
@@ -64,7 +64,7 @@ _SIZES: Sizes = {
 
 
 def draw(make: Draw, label: str) -> Drawn:
-    """What `make` draws with a palette; `label` says in the page what is to be seen."""
+    """Render a figure as PNG and SVG; `label` is its text alternative in the page."""
     with matplotlib.rc_context(_settings(_LIGHT, _SIZES)):
         png = io.BytesIO()
         make(_LIGHT).savefig(png, format="png", dpi=_DPI, facecolor=_LIGHT.paper)
@@ -72,7 +72,7 @@ def draw(make: Draw, label: str) -> Drawn:
 
 
 def in_page(make: Draw, label: str, sizes: Sizes = _SIZES) -> str:
-    """What `make` draws as an SVG element, in the colors of the page that it is put into."""
+    """Render a figure as an inline SVG element, in the colors of the page around it."""
     with matplotlib.rc_context(_settings(_IN_PAGE, sizes)):
         file = io.StringIO()
         make(_IN_PAGE).savefig(file, format="svg", transparent=True, metadata={"Date": None})
@@ -106,11 +106,11 @@ def panels(count: int, columns: int, *, height: float) -> tuple[Figure, list[Axe
 
 
 def bare(axes: Axes) -> None:
-    """Without the frame's upper and right side, and without a ground of its own."""
+    """Hide the upper and right spine, and the background."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.patch.set_visible(False)
 
 
 def literal(text: str) -> str:
-    """A name from a file as matplotlib shows it: cut at 40 characters, its dollars no formula."""
+    """Escape a name from a file for matplotlib: cut at 40 characters, no mathtext."""
     return "".join(c if c.isprintable() else "?" for c in text[:40]).replace("$", r"\$")

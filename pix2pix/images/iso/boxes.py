@@ -16,7 +16,7 @@ MAX_ITEMS = 10_000
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """The boxes in a stretch, the last one cut to it; what is impossible ends them."""
+    """Iterate over the boxes in [start, end), the last one cut to it; an invalid one ends it."""
     for _ in range(MAX_BOXES):
         if start + 8 > end:
             return
@@ -28,8 +28,10 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 
 def whole_boxes(data: bytes, start: int, end: int, *, cut: bool = False) -> Iterator[Box]:
-    """The boxes in a stretch. Raises Corrupt for too many, for impossible sizes, and, unless `cut`,
-    for one that reaches beyond the end, which else is the last.
+    """Iterate over the boxes in [start, end), strictly.
+
+    Raises Corrupt for too many, for impossible sizes, and, unless `cut`, for one that reaches
+    beyond the end, which else is the last.
     """
     for _ in range(_MAX_WHOLE):
         if start + 8 > end:

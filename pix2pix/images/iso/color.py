@@ -10,7 +10,7 @@ from pix2pix.images.iso.boxes import MAX_BOXES, Box, boxes
 
 
 def coding(data: bytes) -> Coding | None:
-    """What the main picture's values mean, None for sRGB and where an ICC profile says it.
+    """Read the coding of the main picture, None for sRGB and where there is an ICC profile.
 
     An HDR coding holds beside a profile, too: such profiles are stand-ins for old readers. Raises
     UnsupportedMode for transfer functions that are not read here.

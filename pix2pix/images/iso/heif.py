@@ -20,7 +20,7 @@ _Extents = dict[int, list[tuple[int, int]]]  # start and end of the parts of eac
 
 
 def inspect(data: bytes, *, coded: bytes) -> Container:
-    """The largest picture of a file; `coded` is the item type that it must hold, or b"".
+    """Measure the largest picture of a file; `coded` is the item type it must hold, or b"".
 
     Raises Corrupt for absurd boxes, and where a coded picture is far larger than the file says.
     """

@@ -36,7 +36,7 @@ _MAX_WARNINGS = 100
 
 
 def clean(block: Block, *, warnings: list[str]) -> bytes | None:
-    """EXIF bytes to carry on: descriptions, Exif and GPS; no thumbnail, orientation 1."""
+    """Filter EXIF -> bytes to keep: descriptions, Exif and GPS; no thumbnail, orientation 1."""
     if block.damaged and not any("EXIF" in warning for warning in warnings):
         warnings.append("EXIF damaged: some of it ignored")
     block.main = {tag: e for tag, e in block.main.items() if _is_kept(tag, e)}
@@ -95,7 +95,7 @@ def _shorten(block: Block, warnings: list[str]) -> None:
 
 
 def final(data: bytes | None, *, size: tuple[int, int], name: str, keep_gps: bool) -> Block | None:
-    """The EXIF of the file to be written: its own width and height, GPS only if asked for."""
+    """Update EXIF for the output: its own width and height, GPS only if asked for."""
     if not data:
         return None
     block = parse(data)

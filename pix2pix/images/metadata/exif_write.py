@@ -21,7 +21,7 @@ from pix2pix.images.tiff import structure
 
 
 def to_bytes(block: Block) -> bytes:
-    """The block with its header, as JPEG, PNG, WebP and AVIF carry it."""
+    """Serialize a block with its header, as JPEG, PNG, WebP and AVIF carry it."""
     file = io.BytesIO()
     magic = b"II*\0" if block.order == "<" else b"MM\0*"
     file.write(magic + struct.pack(block.order + "I", 8))
@@ -46,7 +46,7 @@ def to_bytes(block: Block) -> bytes:
 
 
 def attach(file: io.BytesIO, block: Block, packets: Directory) -> None:
-    """Put the block's entries, and `packets`, into the directory of a finished classic TIFF.
+    """Insert the block's entries, and `packets`, into the directory of a finished TIFF.
 
     Packets have bytes and no byte order, whatever their type is. All are appended as they are:
     libtiff, which refuses some values, does not see them.

@@ -33,7 +33,7 @@ class DataSet:
 
 
 def data_sets(data: bytes) -> list[DataSet]:
-    """IPTC-IIM bytes -> its data sets, up to the first that is none."""
+    """Parse IPTC-IIM bytes -> the data sets, up to the first invalid one."""
     if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # written as 32-bit numbers, by some into TIFF
         data = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
     found: list[DataSet] = []
@@ -56,7 +56,7 @@ def data_sets(data: bytes) -> list[DataSet]:
 
 
 def clean(data: bytes, *, warnings: list[str]) -> bytes | None:
-    """The data sets that still hold, as IPTC-IIM bytes; what is too long is named."""
+    """Filter IPTC-IIM: keep the data sets that still hold; what is too long is named."""
     found = [r for r in data_sets(data) if r.key[0] in (1, 2) and r.key not in _STALE]
     if data.strip(b"\0") and not found:
         warnings.append("IPTC ignored: no record can be read")
@@ -79,7 +79,7 @@ def _packed(each: DataSet) -> bytes:
 
 
 def texts(data: bytes) -> dict[tuple[int, int], list[str]]:
-    """The text of every data set of record 2, in the character set that 1:90 names.
+    """Decode the text of every data set of record 2, in the character set that 1:90 names.
 
     Without a name: UTF-8 where it fits, else Windows Latin.
     """
@@ -93,7 +93,7 @@ def texts(data: bytes) -> dict[tuple[int, int], list[str]]:
 
 
 def decode_text(data: bytes, charset: str | None = None) -> str:
-    """Text whose character set nobody knows for sure: UTF-8 where it fits, else Windows Latin."""
+    """Decode text of an uncertain character set: UTF-8 where it fits, else Windows Latin."""
     data = data.rstrip(b"\0")
     if charset == "latin-1":
         return data.decode("latin-1")
@@ -104,7 +104,7 @@ def decode_text(data: bytes, charset: str | None = None) -> str:
 
 
 def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
-    """Photoshop's image resource blocks -> those of KEPT, the first of each; paths are named."""
+    """Parse Photoshop's image resource blocks -> those of KEPT, the first of each."""
     found: dict[int, bytes] = {}
     position, paths = 0, 0
     while data[position : position + 4] in (_SIGNATURE, b"PHUT", b"DCSR", b"AgHg", b"MeSa"):
@@ -124,7 +124,7 @@ def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
 
 
 def to_resources(found: dict[int, bytes]) -> bytes:
-    """Image resource blocks, as JPEG's APP13 and TIFF's tag 34377 carry them."""
+    """Serialize image resource blocks, as JPEG's APP13 and TIFF's tag 34377 carry them."""
     blocks = []
     for number, content in sorted(found.items()):
         head = _SIGNATURE + struct.pack(">HHI", number, 0, len(content))

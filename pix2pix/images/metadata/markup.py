@@ -51,7 +51,7 @@ class _Builder(expatbuilder.ExpatBuilderNS):
 
 
 def packet_text(data: bytes) -> str:
-    """A packet in UTF-8, 16 or 32 -> its text, without wrapper and forbidden characters.
+    """Decode a packet in UTF-8, 16 or 32, and strip wrapper and forbidden characters.
 
     Raises ValueError and LookupError.
     """
@@ -67,10 +67,10 @@ def packet_text(data: bytes) -> str:
 
 
 def parse(text: str) -> minidom.Document:
-    """Text -> document. Raises ExpatError and ValueError."""
+    """Parse XML. Raises ExpatError and ValueError."""
     return _Builder().parseString(text.encode())
 
 
 def without_forbidden(text: str) -> str:
-    """Without the characters that XML cannot hold."""
+    """Strip the characters that XML cannot hold."""
     return _FORBIDDEN.sub("", text)

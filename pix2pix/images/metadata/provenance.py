@@ -1,4 +1,4 @@
-"""What an XMP packet claims of its file: the untrue goes, and who made the color is put in.
+"""Provenance in XMP: what does not hold in a colored copy goes, who made the color is added.
 
 A colored copy is another file in another color mode: develop settings, depth, gain maps, motion,
 previews, sizes and photometry of the old one do not hold for it. They go by namespace.
@@ -58,7 +58,7 @@ _PLACE_WORDS = ("LATITUDE", "LONGITUDE", "LONGTITUDE", "ALTITUDE")  # the third 
 
 
 def stamp(packet: Packet, *, model: str, name: str, keep_gps: bool) -> None:
-    """Take out of the packet what does not hold in a copy of format `name`; name the model."""
+    """Remove what does not hold in a copy of format `name` from a packet; name the model."""
     system = _system(model)
     _derive(packet)
     for element in packet.elements():
@@ -74,7 +74,7 @@ def stamp(packet: Packet, *, model: str, name: str, keep_gps: bool) -> None:
 
 
 def is_place(uri: str | None, name: str) -> bool:
-    """Whether a name, of whatever maker, is of a position on the earth."""
+    """Whether a property is GPS data or another position on the earth, of whatever maker."""
     upper = name.upper()
     return (
         upper.startswith("GPS")
@@ -109,7 +109,7 @@ def _derive(packet: Packet) -> None:
 
 
 def is_stale(uri: str | None, name: str, *, keep_gps: bool) -> bool:
-    """Whether a property does not hold in a copy, or tells the place unasked."""
+    """Whether a property does not hold in a copy, or is a position that is not to be kept."""
     if is_place(uri, name):
         return not keep_gps
     if uri is None or uri == RDF:

@@ -21,7 +21,7 @@ _PIECE = 65_000
 
 @dataclass
 class Segments:
-    """What the segments before the picture say."""
+    """The metadata in the segments before the picture."""
 
     xmp: bytes | None = None
     extension: bytes = b""
@@ -31,7 +31,7 @@ class Segments:
 
 
 def collect(data: bytes, *, warnings: list[str]) -> Segments:
-    """The metadata of a JPEG. An extension that is not whole is named."""
+    """Extract the metadata of a JPEG; an incomplete XMP extension is a warning."""
     found = Segments()
     photoshop = bytearray()
     pieces: dict[bytes, list[tuple[int, int, bytes]]] = {}
@@ -72,7 +72,7 @@ def _joined(pieces: list[tuple[int, int, bytes]]) -> bytes:
 def build(
     *, xmp: bytes, extension: bytes = b"", resources: bytes = b"", comments: list[bytes]
 ) -> bytes:
-    """The segments to put into a JPEG; each of `comments` and `resources` fits one or is cut up."""
+    """Serialize metadata as JPEG segments; what does not fit into one is split."""
     parts = [_segment(_APP1, XMP_HEAD + xmp)]
     guid = hashlib.md5(extension, usedforsecurity=False).hexdigest().upper().encode()
     for offset in range(0, len(extension), _PIECE):

@@ -30,7 +30,7 @@ _PLACE = re.compile("gps|latitude|longitude|geo(tag|ref|:|$)", re.I)
 
 @dataclass(frozen=True)
 class Text:
-    """One text with its keyword, its bytes as they came."""
+    """A comment or keyword text, its bytes as they came."""
 
     keyword: str
     """`Comment` where the format has none."""
@@ -53,7 +53,7 @@ class Text:
 
 
 def sift(texts: Iterable[Text], *, warnings: list[str]) -> list[Text]:
-    """Those that are text and not too much of it; the others are named."""
+    """Keep the texts that are text and within the limits; the others become warnings."""
     kept: list[Text] = []
     total = lost = 0
     for number, text in enumerate(texts):
@@ -93,12 +93,12 @@ def _refusal(text: Text) -> str | None:
 
 
 def comment(value: bytes) -> Text:
-    """A comment of a format that has no keywords."""
+    """Make a text of a comment without keyword."""
     return Text(COMMENT, value.rstrip(b"\0"), "COM")
 
 
 def png_texts(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[Text]:
-    """The texts of tEXt, zTXt and iTXt chunks (type, content); what cannot be inflated is no text.
+    """Decode tEXt, zTXt and iTXt chunks (type, content); what cannot be inflated is no text.
 
     No more is inflated than the limits allow.
     """
@@ -130,7 +130,7 @@ def _inflated(data: bytes, most: int) -> bytes | None:
 
 
 def png_chunk(text: Text) -> tuple[bytes, bytes]:
-    """(type, content) of the chunk that holds the text; of the kind it came in, or the simplest."""
+    """Encode a text as a PNG chunk (type, content): of the kind it came in, or the simplest."""
     keyword = text.keyword.encode("latin-1", "replace")[:79]
     if text.kind == "tEXt" or (text.kind == "COM" and text.value.isascii()):
         return b"tEXt", keyword + b"\0" + text.value
