@@ -145,11 +145,11 @@ def notes(result: Result) -> list[str]:
     """The footnotes of the table."""
     said = ["± half of the 95 % bootstrap interval (1,000 draws of the photos)"]
     if result["pictures"] < 2:
-        said = ["one photo has no interval: how far a metric would vary, several photos tell"]
+        said = ["one photo has no interval: it takes several to see how far a metric varies"]
     elif "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
         said += ["± of distances between sets: the jackknife's (20 groups left out in turn)"]
     if _lacks(result):
-        said += ["- cannot be told from these photos: a share of no color, or a distance of one"]
+        said += ["- undefined for these photos: a share of no color, or a distance of one"]
     return [*said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
 
 
