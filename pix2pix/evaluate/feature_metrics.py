@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 _NO_DISTANCE = 1e-9  # Fréchet distance of gray below which there is nothing to close
 _TAPS = {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}  # layer: channels
 _BGR_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, in 0..255: what this SqueezeNet was fed
-Rows = Mapping[str, Tensor]
-"""Rows of rgb (B, 3, H, W) in [0, 1] by name, `truth` among them."""
+Rows = Mapping[str, Tensor]  # rows of rgb (B, 3, H, W) in [0, 1] by name, `truth` among them
 T = TypeVar("T")
 
 

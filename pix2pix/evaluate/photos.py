@@ -23,13 +23,10 @@ _BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
 class Crops:
     """Center squares of photos: `truth` rgb (B, 3, size, size) in [0, 1], in steps of 1/255."""
 
-    paths: list[str]
-    """Relative to the folder."""
-    positions: np.ndarray
-    """(B,) int64: the places of the photos among those that could be read, from 0."""
+    paths: list[str]  # relative to the folder
+    positions: np.ndarray  # (B,) int64: indices among the photos that could be read
     truth: Tensor
-    shapes: list[tuple[int, int]]
-    """Height and width of the files."""
+    shapes: list[tuple[int, int]]  # height and width of the files
 
     @property
     def rgb8(self) -> np.ndarray:

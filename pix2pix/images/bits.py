@@ -1,7 +1,6 @@
 """Numbers in binary headers: bytes in either order, and bits as video codecs pack them."""
 
-Size = tuple[int, int]
-"""(width, height)."""
+Size = tuple[int, int]  # (width, height)
 
 
 def big(data: bytes, start: int, size: int) -> int:

@@ -56,26 +56,17 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 class Container:
     """What the headers of a file say, before its pixels are decoded."""
 
-    size: tuple[int, int] | None = None
-    """(width, height), where it is cheap to know."""
-    frames: int = 1
-    """A lower bound when `many`."""
+    size: tuple[int, int] | None = None  # (width, height), where it is cheap to know
+    frames: int = 1  # a lower bound when `many`
     many: bool = False
-    deep: bool = False
-    """More than 8 bits a channel."""
-    white: int | None = None
-    """The value of white, where it is not the largest that the layout holds."""
-    inverted: bool = False
-    """0 is white."""
+    deep: bool = False  # more than 8 bits a channel
+    white: int | None = None  # the value of white, where it is not the largest possible
+    inverted: bool = False  # 0 is white
     lossless: bool = False
-    cut: bool = False
-    """The bytes end before the structure does."""
-    page: int = 0
-    """TIFF: where the picture's directory is, if Pillow cannot start from the file's first."""
-    coding: Coding | None = None
-    """What the values mean, where the file says it without a profile and it is not sRGB."""
-    icc: bytes | None = None
-    """A color profile that the decoder does not hand on."""
+    cut: bool = False  # the bytes end before the structure does
+    page: int = 0  # TIFF: offset of the picture's directory, where Pillow needs it
+    coding: Coding | None = None  # stated without a profile, and not sRGB
+    icc: bytes | None = None  # a color profile that the decoder does not hand on
     warnings: list[str] = field(default_factory=list)
 
 

@@ -21,22 +21,17 @@ class Ending:
     """The end of the last scan's data: a marker that belongs to no scan, or the file's end."""
 
     position: int
-    marked: bool
-    """The end marker is there."""
-    complete: bool
-    """Every coefficient was begun in every bit, and every restart interval of the last scan."""
+    marked: bool  # the end marker is there
+    complete: bool  # all coefficients in all bits, all restart intervals of the last scan
 
 
 @dataclass
 class _Frame:
     width: int = 0
     height: int = 0
-    sampling: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Component -> its horizontal and vertical factor."""
-    bits: dict[int, list[int]] = field(default_factory=dict)
-    """Component -> the lowest bit that its 64 coefficients have so far, 99 for none."""
-    interval: int = 0
-    """MCUs between restart markers, 0 for no markers."""
+    sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # component: (h, v)
+    bits: dict[int, list[int]] = field(default_factory=dict)  # component: 64 lowest, 99 none
+    interval: int = 0  # MCUs between restart markers, 0 for no markers
 
     def units(self, components: list[int]) -> int:
         """MCUs of a scan of these components."""

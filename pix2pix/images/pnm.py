@@ -39,16 +39,13 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 @dataclass
 class _Header:
-    kind: str
-    """The character behind the P."""
+    kind: str  # the character behind the P
     width: int
     height: int
     channels: int
     white: int
-    start: int
-    """Where the pixels begin."""
-    scale: float = 0.0
-    """PFM's, negative for little-endian."""
+    start: int  # where the pixels begin
+    scale: float = 0.0  # PFM's, negative for little-endian
 
     @property
     def row_bytes(self) -> int:

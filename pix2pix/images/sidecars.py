@@ -20,8 +20,7 @@ class Sidecar:
     """One file beside a photo."""
 
     path: str
-    whole_name: bool
-    """Whether it is named for the photo with its extension."""
+    whole_name: bool  # whether it is named for the photo with its extension
     data: bytes
 
 

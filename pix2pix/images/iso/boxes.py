@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from pix2pix.errors import Corrupt
 from pix2pix.images.bits import big
 
-Box = tuple[bytes, int, int]
-"""Type, start and end of the content."""
+Box = tuple[bytes, int, int]  # type, start and end of the content
 MAX_BOXES = 20_000
 _MAX_WHOLE = 10_000
 MAX_ITEMS = 10_000

@@ -39,15 +39,12 @@ Directory = dict[int, Entry]
 class Block:
     """The directories of an EXIF block that are carried on."""
 
-    order: str = "<"
-    """"<" or ">"."""
+    order: str = "<"  # "<" or ">"
     main: Directory = field(default_factory=dict)
     details: Directory = field(default_factory=dict)
     gps: Directory = field(default_factory=dict)
-    note_at: int = 0
-    """Where the maker's note began."""
-    damaged: bool = False
-    """Whether something could not be read."""
+    note_at: int = 0  # where the maker's note began
+    damaged: bool = False  # whether something could not be read
 
     def short(self, value: int) -> Entry:
         """Pack a 16-bit number."""

@@ -5,8 +5,7 @@ import re
 from xml.dom import expatbuilder, minidom
 from xml.parsers.expat import ExpatError, XMLParserType
 
-MAX_BYTES = 16 * 2**20
-"""Of a packet with its extension; phones put depth maps there."""
+MAX_BYTES = 16 * 2**20  # of a packet with its extension; phones put depth maps there
 _MAX_MARKUP = 50_000  # tags and attributes; each becomes an object
 _MAX_DEPTH = 100
 _ENCODINGS = (
@@ -22,8 +21,7 @@ _ENCODINGS = (
 )
 _WRAPPER = re.compile(r"<\?(?:xpacket|xml|adobe-xap-filters)\b[^>]{0,500}\?>")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2
-ERRORS = (ExpatError, ValueError, LookupError)
-"""What is raised for a packet that cannot be used."""
+ERRORS = (ExpatError, ValueError, LookupError)  # what is raised for a packet that cannot be used
 
 
 class _Builder(expatbuilder.ExpatBuilderNS):

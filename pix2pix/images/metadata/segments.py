@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pix2pix.images import jpeg
 from pix2pix.images.metadata.xmp import MAX_BYTES
 
-XMP_LIMIT = 65_000
-"""[bytes] of a packet in one segment; the standard's 65,502 with some room."""
+XMP_LIMIT = 65_000  # [bytes] of a packet in one segment; the standard's 65,502 with some room
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
@@ -25,8 +24,7 @@ class Segments:
 
     xmp: bytes | None = None
     extension: bytes = b""
-    photoshop: bytes = b""
-    """Image resource blocks, of all segments."""
+    photoshop: bytes = b""  # image resource blocks, of all segments
     comments: list[bytes] = field(default_factory=list)
 
 

@@ -30,8 +30,7 @@ class Statement:
 
     exif: Block | None
     xmp: bytes
-    extension: bytes = b""
-    """What does not fit into JPEG's one segment of XMP."""
+    extension: bytes = b""  # what does not fit into JPEG's one segment of XMP
     resources: dict[int, bytes] = field(default_factory=dict)
     texts: list[Text] = field(default_factory=list)
 

@@ -32,14 +32,11 @@ _PLACE = re.compile("gps|latitude|longitude|geo(tag|ref|:|$)", re.I)
 class Text:
     """A comment or keyword text, its bytes as they came."""
 
-    keyword: str
-    """`Comment` where the format has none."""
+    keyword: str  # `Comment` where the format has none
     value: bytes
-    kind: str
-    """Where it stood: tEXt, zTXt, iTXt, or COM for a comment."""
+    kind: str  # where it stood: tEXt, zTXt, iTXt, or COM for a comment
     language: bytes = b""
-    translated: bytes = b""
-    """The keyword in that language, UTF-8."""
+    translated: bytes = b""  # the keyword in that language, UTF-8
 
     @property
     def text(self) -> str:

@@ -99,8 +99,7 @@ class Entry:
     tag: int
     kind: int
     count: int
-    place: int
-    """Where the values begin: inside of the entry, or where it points."""
+    place: int  # where the values begin: inside of the entry, or where it points
 
     @property
     def length(self) -> int:
