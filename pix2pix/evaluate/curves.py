@@ -46,19 +46,24 @@ class ColorizerLike(Protocol):
         """Color rgb (H, W, 3) uint8 from its lightness alone -> (H, W, 3) uint8."""
 
 
-class Curve(Protocol):
-    """A robustness curve that `evaluate` runs; `name` is that of its section in the result."""
+class Curve:
+    """A curve that `evaluate` measures; `name` is that of its section in the result."""
 
     name: CurveName
 
+    def __init__(self, colorizer: ColorizerLike):
+        self.colorizer = colorizer
+
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """Color a batch again; `plain` (B, 3, H, W) in [0, 1] is the model's usual result."""
+        raise NotImplementedError
 
     def summarize(self, table: MetricTable) -> Section:
         """Metrics of all photos by condition -> their means and intervals."""
+        return section(table)
 
 
-class FilmCurve:
+class FilmCurve(Curve):
     """Film: PSNR lost when the model sees the photo as an old emulsion would have left it.
 
     The five renderings are those of data/film.py at fixed strengths: orthochromatic and blue-only
@@ -73,9 +78,6 @@ class FilmCurve:
     """
 
     name: CurveName = "film"
-
-    def __init__(self, colorizer: ColorizerLike):
-        self.colorizer = colorizer
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each rendering `psnr_lost` in dB and `colorfulness` (B,)."""
@@ -102,10 +104,6 @@ class FilmCurve:
             "colorfulness": metrics.colorfulness(joined),
         }
 
-    def summarize(self, table: MetricTable) -> Section:
-        """As Curve."""
-        return section(table)
-
 
 def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tensor]:
     """Rgb (B, 3, H, W) in [0, 1] and its L (B, 1, H, W) -> the aged L in [-1, 1] by name."""
@@ -119,7 +117,7 @@ def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tenso
     }
 
 
-class SizeCurve:
+class SizeCurve(Curve):
     """Sizes: how the colors change when the same photo comes smaller or larger.
 
     The square is scaled (Lanczos) by each of SCALES and colored; the result's ab is brought back to
@@ -129,9 +127,6 @@ class SizeCurve:
 
     name: CurveName = "sizes"
     SCALES = (0.5, 0.71, 1.0, 1.41, 2.0)
-
-    def __init__(self, colorizer: ColorizerLike):
-        self.colorizer = colorizer
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each scale `delta_e2000` and `colorfulness` (B,)."""
@@ -155,12 +150,8 @@ class SizeCurve:
 
         return color_each(crops.rgb8, scaled)
 
-    def summarize(self, table: MetricTable) -> Section:
-        """As Curve."""
-        return section(table)
 
-
-class SaturationCurve:
+class SaturationCurve(Curve):
     """Saturations: what it costs when the colors are made stronger or weaker.
 
     The photos are colored with each `saturation`, a factor of the chroma. `psnr` [dB] of the
@@ -171,7 +162,8 @@ class SaturationCurve:
     name: CurveName = "saturations"
 
     def __init__(self, colorizer: ColorizerLike, saturations: Sequence[float]):
-        self.colorizer, self.saturations = colorizer, sorted(set(saturations))
+        super().__init__(colorizer)
+        self.saturations = sorted(set(saturations))
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each saturation `psnr`, `over_gray`, `colorfulness`, and the `true` one."""
@@ -200,7 +192,7 @@ class SaturationCurve:
         return section(rows)
 
 
-class HintCurve:
+class HintCurve(Curve):
     """Hints: PSNR gained by true colors at some points, and how closely they are followed.
 
     Points are uniformly random (`reveal.uniform_points`, seeded by the photo's place in the
@@ -217,7 +209,8 @@ class HintCurve:
     def __init__(self, colorizer: ColorizerLike, counts: Sequence[int]):
         if not getattr(colorizer, "takes_hints", False):
             raise BadHint(f"{colorizer.name} takes no hints: leave --hints out")
-        self.colorizer, self.counts = colorizer, sorted(set(counts))
+        super().__init__(colorizer)
+        self.counts = sorted(set(counts))
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each count `psnr_gain` (B,) and `delta_e2000` (B, count)."""

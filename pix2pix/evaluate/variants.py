@@ -8,13 +8,13 @@ from torch import Tensor
 
 from pix2pix import metrics
 from pix2pix.color import rgb_to_lab
-from pix2pix.evaluate.curves import ColorizerLike
+from pix2pix.evaluate.curves import Curve
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
 from pix2pix.evaluate.photos import Crops, color_each
 from pix2pix.evaluate.result import CurveName, Section
 
 
-class VariantCurve:
+class VariantCurve(Curve):
     """Seeds 1, 2 and 3 beside the plain result and beside each other; `takes` in the result.
 
     Of each variant `psnr_lost` [dB], the PSNR of the plain result less that of the variant, and
@@ -26,11 +26,8 @@ class VariantCurve:
     name: CurveName = "takes"
     SEEDS = (1, 2, 3)
 
-    def __init__(self, colorizer: ColorizerLike):
-        self.colorizer = colorizer
-
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
-        """As `curves.Curve`."""
+        """As Curve."""
         best = metrics.psnr(plain, crops.truth)
         variants = [
             color_each(crops.rgb8, partial(self.colorizer.rgb, seed=seed)) for seed in self.SEEDS
@@ -46,7 +43,7 @@ class VariantCurve:
         return table | {"together": together}
 
     def summarize(self, table: MetricTable) -> Section:
-        """As `curves.Curve`."""
+        """As Curve."""
         rows: dict[str, dict[str, PerPhoto]] = {
             name: {**row, "over_1_db": (row["psnr_lost"] > 1).float()}
             for name, row in table.items()
