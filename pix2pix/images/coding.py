@@ -9,8 +9,7 @@ from typing import Literal
 
 from pix2pix.errors import UnsupportedMode
 
-Chromaticities = tuple[float, float, float, float, float, float, float, float]
-"""x and y of red, green, blue and white."""
+Chromaticities = tuple[float, ...]  # x and y of red, green, blue and white
 
 _D65 = (0.3127, 0.3290)
 SRGB: Chromaticities = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, *_D65)

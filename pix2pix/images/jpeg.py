@@ -5,6 +5,7 @@ Source: ITU-T T.81, annex B; CIPA DC-007 for the multi-picture index.
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from pix2pix.errors import Corrupt, TookTooLong, UnsupportedFormat
 from pix2pix.images.bits import big
@@ -33,13 +34,7 @@ _FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _APP1, _APP2, _APP14, _START_OF_SCAN, _END = 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
 # In scan data FF is followed by 00, a restart marker, or FF as fill.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-# The luminance table of T.81, annex K.1, by rows: what a quality of 50 uses.
-_LUMINANCE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
-    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
+_LUMINANCE = 3688  # the sum of the luminance table of T.81, annex K.1: a quality of 50
 
 
 def inspect(data: bytes) -> Container:
@@ -83,17 +78,13 @@ def inspect(data: bytes) -> Container:
 
 def is_arithmetic(data: bytes) -> bool:
     """Whether the picture is arithmetic-coded, which not every decoder supports."""
-    for marker, _, _ in segments(data):
-        if marker in (0xC9, 0xCA):
-            return True
-        if marker == _START_OF_SCAN:
-            break
-    return False
+    before_scan = takewhile(lambda segment: segment[0] != _START_OF_SCAN, segments(data))
+    return any(marker in (0xC9, 0xCA) for marker, _, _ in before_scan)
 
 
 def quality(table: list[int]) -> int:
     """Estimate the quality, 1 to 100, from the luminance quantization table (64 numbers)."""
-    percent = 100 * sum(table) / sum(_LUMINANCE)
+    percent = 100 * sum(table) / _LUMINANCE
     estimate = 5000 / percent if percent > 100 else (200 - percent) / 2
     return max(1, min(100, round(estimate)))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pix2pix.errors import Corrupt, UnsupportedFormat, UnsupportedMode
 from pix2pix.images.bits import big
-from pix2pix.images.coding import Chromaticities, Coding, from_code_points, from_gamma
+from pix2pix.images.coding import Coding, from_code_points, from_gamma
 from pix2pix.images.formats import Container
 
 _COLOR = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
@@ -71,17 +71,11 @@ def _coding(chunks: dict[bytes, bytes]) -> Coding | None:
         return None
     gamma, primaries = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
     exponent = big(gamma, 0, 4) if len(gamma) == 4 else 0
-    numbers = struct.unpack(">8I", primaries) if len(primaries) == 32 else None
+    numbers = [n / 100_000 for n in struct.unpack(">8I", primaries)] if len(primaries) == 32 else []
     return from_gamma(
         100_000 / exponent if exponent else None,
-        None if numbers is None else _chromaticities(*(n / 100_000 for n in numbers)),
+        (*numbers[2:], *numbers[:2]) or None,  # white comes first there
     )
-
-
-def _chromaticities(
-    wx: float, wy: float, rx: float, ry: float, gx: float, gy: float, bx: float, by: float
-) -> Chromaticities:
-    return rx, ry, gx, gy, bx, by, wx, wy
 
 
 def closed(data: bytes) -> bytes | None:
