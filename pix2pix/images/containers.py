@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from functools import partial
 
-from pix2pix.errors import Corrupt, TooLarge
+from pix2pix.errors import Corrupt, TooLarge, one_line
 from pix2pix.images import gif, jpeg, jpeg2000, png, pnm
 from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
@@ -36,8 +36,7 @@ def inspect(name: str, data: bytes) -> Container:
             container.coding = iso_color.coding(data)
     except (ValueError, LookupError, ArithmeticError, struct.error) as error:
         # numbers that point past the end, in whichever of a hundred places
-        reason = str(error) or type(error).__name__
-        raise Corrupt(f"the structure of the {name} cannot be read: {reason}") from error
+        raise Corrupt(f"the structure of the {name} cannot be read: {one_line(error)}") from error
     if container.size is not None and 0 in container.size and not container.cut:
         raise Corrupt("width or height is zero")
     return container

@@ -16,6 +16,7 @@ from pix2pix.errors import (
     Truncated,
     UnsupportedFormat,
     UnsupportedMode,
+    one_line,
 )
 from pix2pix.images import guard, jpeg, png
 from pix2pix.images.formats import Container
@@ -129,7 +130,7 @@ def _reason(data: bytes, name: str) -> str:
     try:
         Image.OPEN[name][0](io.BytesIO(data), "")
     except Exception as error:
-        return str(error) or type(error).__name__
+        return one_line(error)
     return "unreadable header"
 
 
@@ -144,7 +145,7 @@ def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]
             for tag in reader.DIRECTORIES:
                 exif.get_ifd(tag)
         except Exception as error:  # Pillow raises many kinds here
-            warnings.append(f"EXIF ignored: {error or type(error).__name__}")
+            warnings.append(f"EXIF ignored: {one_line(error)}")
             image.info.pop("exif", None)
             image.getexif().clear()
             return
@@ -165,7 +166,7 @@ def _register_heif() -> None:
 
 
 def _typed(error: Exception, data: bytes, name: str, container: Container) -> PhotoError:
-    reason = str(error) or type(error).__name__
+    reason = one_line(error)
     if isinstance(error, MemoryError):
         return TooLarge("not enough memory to decode it")
     if container.cut:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from pix2pix.errors import one_line
 from pix2pix.images import gif, png, pnm
 from pix2pix.images.metadata import exif, exif_kept, iptc, items, segments, texts, xmp
 from pix2pix.images.metadata.exif import EXIF_IFD, GPS_IFD, Block
@@ -58,7 +59,7 @@ def gather(
     except MemoryError:
         raise
     except Exception as error:
-        warnings.append(f"metadata ignored: {str(error) or type(error).__name__}")
+        warnings.append(f"metadata ignored: {one_line(error)}")
         return Said()
 
 
