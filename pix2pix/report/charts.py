@@ -59,7 +59,7 @@ def parameters(layers: Sequence[Layer], colors: Palette) -> Figure:
 
 def _concentration(axes: Axes, layers: Sequence[Layer], colors: Palette) -> None:
     held = [0.0, *(100 * layer.cumulative_share for layer in layers)]
-    axes.set_title("Concentration")
+    axes.set_title("Cumulative share of the parameters")
     axes.plot(range(len(held)), held, color=colors.accent)
     for share in (0.5, 0.9):
         count = of_layers.concentration(layers, share)
@@ -70,8 +70,8 @@ def _concentration(axes: Axes, layers: Sequence[Layer], colors: Palette) -> None
     axes.set_xlim(0, len(layers))
     axes.set_ylim(0, 102)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_xlabel("so many of the largest layers")
-    axes.set_ylabel("hold so much of the parameters [%]")
+    axes.set_xlabel("number of largest layers")
+    axes.set_ylabel("share of all parameters [%]")
 
 
 def columns_of(history: History) -> list[str]:

@@ -34,7 +34,7 @@ def weights(histograms: Sequence[Histogram], colors: Palette) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(4))
         bare(axes)
     figure.supxlabel("weight")
-    figure.supylabel("how many")
+    figure.supylabel("count")
     return figure
 
 
