@@ -106,7 +106,7 @@ class FilmCurve(Curve):
 
 
 def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tensor]:
-    """Rgb (B, 3, H, W) in [0, 1] and its L (B, 1, H, W) -> the aged L in [-1, 1] by name."""
+    """RGB (B, 3, H, W) in [0, 1] and its L (B, 1, H, W) -> the aged L in [-1, 1] by name."""
     amount = L.new_ones(len(L), 1, 1, 1)
     return {
         "orthochromatic": film.respond(rgb, film.RESPONSES["orthochromatic"]),

@@ -35,12 +35,12 @@ class Crops:
 
 
 def to_uint8(rgb: Tensor) -> np.ndarray:
-    """Rgb (B, 3, H, W) in [0, 1] -> (B, H, W, 3) uint8."""
+    """RGB (B, 3, H, W) in [0, 1] -> (B, H, W, 3) uint8."""
     return (255 * rgb).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def to_tensor(rgb: np.ndarray) -> Tensor:
-    """Rgb (B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
+    """RGB (B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
     return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
 
 

@@ -55,7 +55,7 @@ class VariantCurve(Curve):
 
 
 def differences(a: Tensor, b: Tensor) -> Tensor:
-    """Two rgb (B, 3, H, W) -> mean squared difference of hue, and of all a*, b*: (2, B)."""
+    """Two RGB (B, 3, H, W) -> mean squared difference of hue, and of all a*, b*: (2, B)."""
     one, other = rgb_to_lab(a)[:, 1:], rgb_to_lab(b)[:, 1:]
     whole = (one - other).square().sum(1)  # (B, H, W)
     chroma = (one.norm(dim=1) - other.norm(dim=1)).square()

@@ -38,7 +38,7 @@ def build_sheet(folder: str, models: Mapping[str, ColorizerLike], skipped: list[
 
 
 def _fitted(rgb: np.ndarray) -> Image.Image:
-    """Rgb (H, W, 3) uint8 fitted into the box, so that a folder of scans fits into memory."""
+    """RGB (H, W, 3) uint8 fitted into the box, so that a folder of scans fits into memory."""
     scale = min(_BOX[0] / rgb.shape[1], _BOX[1] / rgb.shape[0])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     return Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
