@@ -43,25 +43,16 @@ class Encoding(TypedDict, total=False):
 class Photo:
     """A decoded picture and what is needed to write its colored copy."""
 
-    rgb: np.ndarray
-    """(H, W, 3) uint8 sRGB, upright."""
-    alpha: np.ndarray | None
-    """(H, W) uint8, or None for an opaque picture."""
-    format: str
-    """One of formats.READABLE."""
-    exif: bytes | None = None
-    """Clean EXIF: orientation 1, no thumbnail, GPS still there."""
-    xmp: bytes | None = None
-    """The XMP packet as it came, joined with its extension."""
-    resources: dict[int, bytes] = field(default_factory=dict)
-    """Photoshop's resources by number: IPTC (0x0404), copyright flag and URL."""
-    texts: list[Text] = field(default_factory=list)
-    """Comments, and PNG text."""
-    turned: int = 1
-    """The orientation, 1 to 8, that EXIF states and the pixels have got."""
+    rgb: np.ndarray  # (H, W, 3) uint8 sRGB, upright
+    alpha: np.ndarray | None  # (H, W) uint8, or None for an opaque picture
+    format: str  # one of formats.READABLE
+    exif: bytes | None = None  # clean EXIF: orientation 1, no thumbnail, GPS still there
+    xmp: bytes | None = None  # the XMP packet as it came, joined with its extension
+    resources: dict[int, bytes] = field(default_factory=dict)  # Photoshop's, IPTC is 0x0404
+    texts: list[Text] = field(default_factory=list)  # comments, and PNG text
+    turned: int = 1  # the orientation, 1 to 8, that EXIF states and the pixels have got
     dpi: tuple[float, float] | None = None
-    profiled: bool = False
-    """Whether the file came with a color profile."""
+    profiled: bool = False  # whether the file came with a color profile
     encoding: Encoding = field(default_factory=Encoding)
     warnings: list[str] = field(default_factory=list)
 
