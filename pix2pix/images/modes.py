@@ -94,7 +94,8 @@ def _from_deep(
     warnings: list[str],
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """16-bit, 32-bit integer and float gray through one table of 65,536 levels."""
-    white = _white(image, container, warnings)
+    low, high = extremes(np.asarray(strip) for _, strip in _strips(image))
+    white = white_of(low, high, container, floats=image.mode == "F", warnings=warnings)
     if coded is not None:
         table = coded.gray(np.arange(65536) / 65535)
     else:
@@ -114,11 +115,6 @@ def _from_deep(
         for channel in range(3):  # four times as fast as broadcasting over the last axis
             rgb[rows, :, channel] = gray
     return rgb, alpha
-
-
-def _white(image: Image.Image, container: Container, warnings: list[str]) -> float:
-    low, high = extremes(np.asarray(strip) for _, strip in _strips(image))
-    return white_of(low, high, container, floats=image.mode == "F", warnings=warnings)
 
 
 def white_of(

@@ -24,8 +24,8 @@ def inspect(data: bytes, *, coded: bytes) -> Container:
 
     Raises Corrupt for absurd boxes, and where a coded picture is far larger than the file says.
     """
-    boxes, cut = _top(data)
-    if cut:
+    boxes = list(whole_boxes(data, 0, len(data), cut=True))
+    if not boxes or boxes[-1][2] != len(data):  # it ends within one
         return Container(cut=True)
     try:
         stated, found = _sizes(data, boxes)
@@ -48,13 +48,6 @@ def inspect(data: bytes, *, coded: bytes) -> Container:
 
 def _area(size: Size) -> int:
     return size[0] * size[1]
-
-
-def _top(data: bytes) -> tuple[list[Box], bool]:
-    """The top-level boxes, and whether the file ends within one."""
-    boxes = list(whole_boxes(data, 0, len(data), cut=True))
-    end = boxes[-1][2] if boxes else 0
-    return boxes, end != len(data)
 
 
 def _sizes(data: bytes, boxes: list[Box]) -> tuple[list[Size], list[Size]]:
