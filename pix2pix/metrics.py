@@ -1,6 +1,6 @@
 """Metrics: how close a colored photo is to the true one, and how colorful it is.
 
-Plain functions on batches, one value a picture, so that a mean never hides one failure. None of
+Plain functions on batches, one value per picture, so that a mean never hides one failure. None of
 them means anything alone: a gray copy of the photo already scores 22 dB, so `evaluate.evaluate`
 prints them beside a gray and a sepia row.
 """

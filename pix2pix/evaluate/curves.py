@@ -72,9 +72,9 @@ class FilmCurve(Curve):
     The model is given the aged L as a gray RGB picture; the ab of its result is joined to the L of
     the photo as it was, and scored against the photo: PSNR [dB] of the plain result, scored in the
     same way, less that of the aged one. So an emulsion's wrong grays cost nothing, only the colors
-    that they mislead the model to. It can fall below 0, because PSNR rewards timid color and what
-    misleads the model often makes it timid: `colorfulness`, of the joined result, shows; `plain` is
-    the photo as it was, `mean` is over the five.
+    that they mislead the model to. It can fall below 0, because PSNR rewards desaturated color and
+    what misleads the model often desaturates it, as `colorfulness` of the joined result shows;
+    `plain` is the photo as it was, `mean` is over the five.
     """
 
     name: CurveName = "film"

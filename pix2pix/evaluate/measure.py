@@ -1,7 +1,7 @@
-"""Measure a model on a folder of color photos, beside rows that cost nothing.
+"""Measure a model on a folder of color photos, beside two baselines.
 
 The gray row (no color at all) and the sepia row (one constant tint) say what the model's metrics
-are worth: PSNR rewards timid color, so sepia is the row to beat, with colorfulness near the
+are worth: PSNR rewards desaturated color, so sepia is the row to beat, with colorfulness near the
 truth's.
 """
 

@@ -1,4 +1,4 @@
-"""Pillow, kept on a lead: one format at a time, silent, and with typed errors only.
+"""Decoding by Pillow: one format at a time, silent, with typed errors only.
 
 Pillow raises a dozen kinds of exceptions on bad files; they end here. Nothing here waits for
 another thread: see guard.py.

@@ -1,4 +1,4 @@
-"""Names for what is no photo that can be read here, so that the refusal says what it is.
+"""Names of other file types, so that the refusal says what the file is.
 
 Source: the file(1) magic database; the formats' own specifications.
 """

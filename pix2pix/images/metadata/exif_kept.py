@@ -1,4 +1,4 @@
-"""EXIF that is carried on: which tags still hold in a copy, and what they say there."""
+"""EXIF of a copy: which tags are kept, and which values change."""
 
 import struct
 

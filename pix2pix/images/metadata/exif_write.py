@@ -1,4 +1,4 @@
-"""EXIF blocks into bytes: one of its own, or entries appended to a finished TIFF.
+"""Serialize EXIF: as a block of its own, or as entries of a finished TIFF.
 
 The maker's note stays at its place where it can, since cameras put offsets into it.
 """

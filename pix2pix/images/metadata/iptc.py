@@ -11,7 +11,7 @@ from pix2pix.images.bits import big
 
 IPTC, COPYRIGHT_FLAG, URL, CAPTION, DIGEST = 0x0404, 0x040A, 0x040B, 0x03F0, 0x0425
 KEPT = (CAPTION, IPTC, COPYRIGHT_FLAG, URL)
-"""Resources that describe the photo; the others are the state of an editor, or previews."""
+"""Resources that describe the photo; the others are editor state, or previews."""
 _PATHS = range(2000, 2999)
 _SIGNATURE = b"8BIM"
 _MAX_BYTES = 60_000  # of all data sets: one JPEG segment

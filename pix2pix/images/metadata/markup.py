@@ -1,4 +1,4 @@
-"""XML of strangers: decoded, bounded, and without document types."""
+"""Untrusted XML: decoded and parsed within limits, without document types."""
 
 import codecs
 import re
@@ -25,7 +25,7 @@ ERRORS = (ExpatError, ValueError, LookupError)  # what is raised for a packet th
 
 
 class _Builder(expatbuilder.ExpatBuilderNS):
-    """minidom's own builder, without document types (entities, external files) and abysses."""
+    """minidom's own builder, of limited depth, without document types (entities, files)."""
 
     depth = 0
 

@@ -1,7 +1,7 @@
 """Text beside the picture: comments of JPEG, GIF, PNM and JPEG 2000, and the keywords of PNG.
 
-Bounded: a text that inflates past its limit, is no text, or is a program in disguise stays behind
-with a warning. Source: PNG specification, third edition, 11.3.3.
+Within limits: a text that inflates past them, is binary, or is active content (scripts, documents)
+is dropped with a warning. Source: PNG specification, third edition, 11.3.3.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Metadata into a file: what each encoder is given, and what a finished TIFF gets."""
+"""Write metadata: by the arguments of Pillow's encoders, or into a finished TIFF."""
 
 import io
 from typing import Any
