@@ -23,7 +23,7 @@ _HEADERS = {
     kind: re.compile(rb"P." + (_SPACE + _NUMBER) * numbers + rb"(?:#[^\r\n]*)?[ \t\r\n\v\f]")
     for kind, numbers in {"1": 2, "2": 3, "3": 3, "4": 2, "5": 3, "6": 3}.items()
 }
-_FLOAT = rb"([-+]?[0-9.]{1,20}(?:[eE][-+]?[0-9]{1,3})?)"
+_FLOAT = rb"([-+]?(?:[0-9]{1,20}[.]?[0-9]{0,20}|[.][0-9]{1,20})(?:[eE][-+]?[0-9]{1,3})?)"
 _HEADERS |= {
     kind: re.compile(rb"P." + (_SPACE + _NUMBER) * 2 + _SPACE + _FLOAT + rb"[ \t\r\n]")
     for kind in "fF"
@@ -189,19 +189,12 @@ def _header(data: bytes) -> _Header | None:
     width, height = int(found[1]), int(found[2])
     head = _Header(kind, width, height, _CHANNELS[kind], 1, found.end())
     if kind in "fF":
-        head.scale = float(found[3]) if _is_float(found[3]) else 0.0
-        if not head.scale:
+        head.scale = float(found[3])
+        if not 0 < abs(head.scale) < float("inf"):
             raise Corrupt("a PFM without a scale")
     elif kind not in "14":
         head.white = int(found[3])
     return _checked(head)
-
-
-def _is_float(text: bytes) -> bool:
-    try:
-        return np.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _pam(start: bytes) -> _Header | None:
