@@ -1,7 +1,7 @@
 """Hints: points of a photo whose color is known, which the result must keep.
 
 `parse` and `check` take them from people, `place` puts them into the net's input (B, 3, H, W): a, b
-and a mask; `hold` mends the result. In training, data/reveal.py takes them from the truth.
+and a mask; `hold` mends the result. In training they are revealed from the true colors: reveal.py.
 """
 
 import re

@@ -77,7 +77,7 @@ class Photos(Dataset):
     than `size` are enlarged, and counted in `small`. `split` is "train", "val" or "all".
     Photos with a colorfulness below `min_colorfulness` are left out, and counted in `gray`.
     `labels` gives each photo a class, by the folder that it lies in: "folders" or "imagenet", see
-    `Labels`. Of the crops a share `pages` are written pages instead, gray ones (written.py); they
+    `Labels`. Of the crops a share `pages` are written pages instead, gray ones, see pages.py; they
     have no class, so `labels` and `pages` exclude each other.
 
     Raises DataError when nothing is left or nearly all photos are gray, ValueError for arguments
@@ -247,7 +247,7 @@ def prepare(
     `film` is the share of inputs that age (see film.py); `exposure` the largest change of the
     input's lightness contrast and level, as a fraction; `color` the largest change of the target's
     chroma, as a fraction; `hints` the share of photos with hints, some of their true colors (see
-    reveal.py); `drawing` the share that become pencil drawings, which stay gray. All drawn from
+    hints.py); `drawing` the share that become pencil drawings, which stay gray. All drawn from
     (seed, position).
     """
     picture = rgb.float() / 255

@@ -1,6 +1,6 @@
 """Hints for training: true colors at random places, as the net takes them (B, 3, H, W).
 
-The channels are a, b and a mask. colorize/hints.py makes the same of what people give.
+The channels are a, b and a mask. hints.py makes the same of what people give.
 """
 
 import numpy as np
