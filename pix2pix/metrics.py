@@ -1,6 +1,6 @@
 """Metrics: how close a colored photo is to the true one, and how colorful it is.
 
-Plain functions on batches, one value a picture, so that a mean never hides one failure. None of
+Plain functions on batches, one value per picture, so that a mean never hides one failure. None of
 them means anything alone: a gray copy of the photo already scores 22 dB, so `evaluate.evaluate`
 prints them beside a gray and a sepia row.
 """
@@ -17,7 +17,7 @@ _SIGMA, _RADIUS = 1.5, 5  # of the SSIM window: Wang 2004, 11x11
 
 
 def psnr(fake: Tensor, real: Tensor) -> Tensor:
-    """Two rgb (B, 3, H, W) in [0, 1] -> peak signal-to-noise ratio (B,) in dB.
+    """Two RGB (B, 3, H, W) in [0, 1] -> peak signal-to-noise ratio (B,) in dB.
 
     Capped at 100 dB, which identical pictures get, so that means stay finite.
     """
@@ -27,7 +27,7 @@ def psnr(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def ssim(fake: Tensor, real: Tensor) -> Tensor:
-    """Two rgb (B, 3, H, W) in [0, 1], at least 11x11 -> structural similarity (B,) in [-1, 1].
+    """Two RGB (B, 3, H, W) in [0, 1], at least 11x11 -> structural similarity (B,) in [-1, 1].
 
     Gaussian window of sigma 1.5 and 11x11 pixels, only where it fits whole, mean over the channels:
     skimage's `structural_similarity(gaussian_weights=True, use_sample_covariance=False)`.
@@ -52,7 +52,7 @@ def ssim(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def delta_e2000(fake: Tensor, real: Tensor) -> Tensor:
-    """Two rgb (B, 3, H, W) in [0, 1] -> mean CIEDE2000 color difference (B,); 1 is just visible."""
+    """Two RGB (B, 3, H, W) in [0, 1] -> mean CIEDE2000 color difference (B,); 1 is just visible."""
     _check(fake, real)
     return ciede2000(rgb_to_lab(fake), rgb_to_lab(real)).mean(dim=(1, 2))
 
@@ -89,7 +89,7 @@ def ciede2000(lab_1: Tensor, lab_2: Tensor) -> Tensor:
 
 
 def colorfulness(rgb: Tensor) -> Tensor:
-    """Rgb (B, 3, H, W) in [0, 1] -> M (B,) in units of 0..255: 0 is gray, photos are around 40.
+    """RGB (B, 3, H, W) in [0, 1] -> M (B,) in units of 0..255: 0 is gray, photos are around 40.
 
     Source: Hasler & Süsstrunk, "Measuring colourfulness in natural images", 2003.
     """

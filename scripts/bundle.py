@@ -7,7 +7,7 @@
 well, and confident mistakes that only one of them makes fade; `--shares` weighs it. `--blend` and
 `--vivid` set what part a net's distribution over colors has in its answer (see `BackboneUNet`).
 Area and saturation are chosen on the photos that training held out (the validation split of DATA),
-never on the photos whose figures are published. L1 predicts the median color, which is duller than
+never on the photos whose metrics are published. L1 predicts the median color, which is duller than
 the mean; so chroma is scaled by the largest factor that costs at most 0.02 dB beside the best one,
 or by `--saturation`.
 """

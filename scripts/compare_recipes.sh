@@ -2,7 +2,7 @@
 # Train every coloring recipe on the same photos and score it: scripts/compare_recipes.sh DATA VAL OUT [RECIPE ...]
 #
 #   DATA  folder or zip of color photographs     VAL  folder of others, to score on
-#   OUT   where runs, weights and figures go; python scripts/recipes_table.py OUT makes the table
+#   OUT   where runs, weights and metrics go; python scripts/recipes_table.py OUT makes the table
 #
 # SIZE=128 and WIDTH=32 set the crops' side and the nets' first level (half of it for chromagan's VGG),
 # IMAGES=25000 how many photos each sees. hints and mobilenet start from ENCODER, a .safetensors file of

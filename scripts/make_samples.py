@@ -91,7 +91,7 @@ the original is a color photograph, and the file here is the gray of the same li
 
 
 def to_gray(rgb: np.ndarray) -> np.ndarray:
-    """Rgb (H,W,3) uint8 -> (H,W) uint8, the gray of the same L*: what a colorizer gets to see."""
+    """Rgb (H, W, 3) uint8 -> (H, W) uint8, the gray of the same L*, as a colorizer sees it."""
     lab = rgb_to_lab(torch.from_numpy(rgb.copy()).permute(2, 0, 1).float() / 255)
     lab[1:] = 0
     return (lab_to_rgb(lab)[0] * 255).round().byte().numpy()

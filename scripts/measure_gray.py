@@ -2,7 +2,8 @@
 
     python scripts/measure_gray.py [NAME_OR_FILE ...]
 
-Pictures that come with scikit-image, an even gray, and the mean over 24 drawn pages (pages.py).
+Pictures that come with scikit-image, an even gray, and the mean over 24 pages drawn by
+pix2pix/data/written.py.
 """
 
 import sys

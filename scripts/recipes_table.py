@@ -1,6 +1,6 @@
 """Print what scripts/compare_recipes.sh found as a Markdown table: recipes_table.py OUT.
 
-A row a recipe, its figures from OUT/NAME.json (what `pix2pix evaluate` wrote), its parameters from
+A row a recipe, its metrics from OUT/NAME.json (what `pix2pix evaluate` wrote), its parameters from
 the weights, its speed from metrics.csv: the median over the logged steps, without validation.
 """
 
@@ -13,7 +13,7 @@ from pix2pix import weights
 from pix2pix.train.history import read
 
 HEAD = "recipe | PSNR dB | SSIM | ΔE2000 | colorfulness | of true | parameters | images/s"
-FIGURES = {
+METRICS = {
     "psnr": "{:.2f}",
     "ssim": "{:.4f}",
     "delta_e2000": "{:.2f}",
@@ -31,11 +31,11 @@ def main(out: Path) -> None:
     print("|---" * len(HEAD.split("|")) + "|")
     first = next(iter(results.values()))
     for row in ("gray", "sepia"):
-        print(f"| {row} | {figures(first['rows'][row])} | | |")
+        print(f"| {row} | {cells_of(first['rows'][row])} | | |")
     for name, result in sorted(results.items(), key=lambda item: -psnr(item[1])):
         net, _ = weights.load(out / name / "last.safetensors")
         count = sum(tensor.numel() for tensor in net.parameters())
-        cells = name, figures(result["rows"]["model"]), f"{count:,}", f"{speed(out / name):.0f}"
+        cells = name, cells_of(result["rows"]["model"]), f"{count:,}", f"{speed(out / name):.0f}"
         print("| " + " | ".join(cells) + " |")
 
 
@@ -44,9 +44,9 @@ def psnr(result: dict) -> float:
     return result["rows"]["model"]["psnr"]
 
 
-def figures(row: dict[str, float]) -> str:
-    """The figures of a row, as cells."""
-    return " | ".join(form.format(row[key]) for key, form in FIGURES.items())
+def cells_of(row: dict[str, float]) -> str:
+    """The metrics of a row, as cells."""
+    return " | ".join(form.format(row[key]) for key, form in METRICS.items())
 
 
 def speed(run: Path) -> float:

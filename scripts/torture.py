@@ -1,4 +1,4 @@
-"""Torture the package and print one line a count: `name: figure (bar)`.
+"""Torture the package and print one line a count: `name: number (bar)`.
 
     python scripts/torture.py [SECTION ...] [--quick]
 

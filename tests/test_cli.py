@@ -447,14 +447,14 @@ def test_evaluate_prints_the_table_and_writes_json(weights, tmp_path, capsys):
         crop = skimage.data.astronaut()[60 * i : 60 * i + 64, 180:244]
         (tmp_path / "data").mkdir(exist_ok=True)
         Image.fromarray(crop).save(tmp_path / f"data/{i}.png")
-    figures = tmp_path / "figures.json"
+    metrics = tmp_path / "metrics.json"
     arguments = ["evaluate", str(tmp_path / "data"), "--weights", weights, "--size", "64"]
-    assert cli.main([*arguments, "--json", str(figures)]) == 0
+    assert cli.main([*arguments, "--json", str(metrics)]) == 0
     out, _ = capsys.readouterr()
     lines = tidy(out)
     assert [line.split()[0] for line in lines[1:9:2]] == ["gray", "sepia", "model", "truth"]
     assert lines[10] == "3 photos at 64 px, model tiny"
-    result = json.loads(figures.read_text())
+    result = json.loads(metrics.read_text())
     assert result["model"] == "tiny"
     assert f"{result['rows']['model']['psnr']:.2f}" in lines[5]
     assert [photo["path"] for photo in result["photos"]] == ["0.png", "1.png", "2.png"]

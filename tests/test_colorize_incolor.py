@@ -32,14 +32,14 @@ def jpeg(rgb: np.ndarray, quality: int = 85) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def photos() -> list[np.ndarray]:
-    """Color photos (H,W,3) uint8, of 500 pixels."""
+    """Color photos (H, W, 3) uint8, of 500 pixels."""
     sources = (getattr(skimage.data, name)() for name in NAMES)
     return [np.asarray(Image.fromarray(rgb).resize((600, 500))) for rgb in sources]
 
 
 @pytest.fixture(scope="module")
 def grays(photos) -> list[np.ndarray]:
-    """The same as gray levels (H,W,3) float."""
+    """The same as gray levels (H, W, 3) float."""
     return [
         np.asarray(Image.fromarray(p).convert("L"), float)[..., None] * [1, 1, 1] for p in photos
     ]

@@ -1,4 +1,4 @@
-"""`evaluate` against figures computed by hand, on pictures that ship with skimage."""
+"""`evaluate` against metrics computed by hand, on pictures that ship with skimage."""
 
 import json
 
@@ -73,7 +73,7 @@ def test_rows_are_those_computed_by_hand(photos):
     assert "psnr" not in rows["truth"]
 
 
-def test_figures_tell_half_the_chroma(photos):
+def test_metrics_see_half_the_chroma(photos):
     rows = evaluate(photos, Paint(0.5), size=64)["rows"]
     true = rows["truth"]["colorfulness"]
     assert rows["model"]["colorfulness_ratio"] == pytest.approx(0.5, abs=0.1)

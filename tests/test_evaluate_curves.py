@@ -100,7 +100,7 @@ def test_film_scores_aged_colors_at_the_true_lightness(batch):
 
 
 def _lab(L):
-    """The nets' L (B,1,H,W) -> gray L*a*b* (B,H,W,3)."""
+    """The nets' L (B, 1, H, W) -> gray L*a*b* (B, H, W, 3)."""
     lightness = 50 * L[:, 0, :, :, None].double().numpy() + 50
     return np.concatenate([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], -1)
 

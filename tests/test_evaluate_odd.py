@@ -116,7 +116,7 @@ def test_one_photo_has_no_interval_and_no_distance(tmp_path):
     assert {v for part in intervals for row in part.values() for v in row.values()} == {None}
     assert {result["rows"]["model"][k] for k in Same.names} == {None}
     text = format_table(result)
-    assert "±" not in text and "one photo has no interval" in text and "- cannot be told" in text
+    assert "±" not in text and "one photo has no interval" in text and "- undefined" in text
     assert text.splitlines()[1].split()[-3:] == ["-"] * 3
     assert "1 photo at 32 px" in text
 

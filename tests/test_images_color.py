@@ -32,7 +32,7 @@ def lightness(rgb: np.ndarray) -> np.ndarray:
 
 
 def by_lcms(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    """rgb or gray (H,W) uint8 in `profile` -> sRGB, by LittleCMS on its own."""
+    """rgb or gray (H, W) uint8 in `profile` -> sRGB, by LittleCMS on its own."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     target = ImageCms.createProfile("sRGB")
     image = ImageCms.profileToProfile(Image.fromarray(pixels), source, target, outputMode="RGB")

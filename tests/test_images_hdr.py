@@ -28,7 +28,7 @@ def ok(data: bytes) -> Photo:
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:
-    """uint8 sRGB (H,W,3) -> L*, by the formulas of the standards."""
+    """uint8 sRGB (H, W, 3) -> L*, by the formulas of the standards."""
     return profiles.lightness(codings.linear(rgb) @ np.array(codings.XYZ[1][1]))
 
 

@@ -51,7 +51,7 @@ SHARMA = """
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
-    """Photos and disturbed copies, (3,3,120,97) in [0, 1]: noise, gray, and one left as it is."""
+    """Photos and disturbed copies, (3, 3, 120, 97) in [0, 1]: noise, gray, one as it is."""
     astronaut, coffee = skimage.data.astronaut(), skimage.data.coffee()
     crops = [astronaut[:120, 200:297], coffee[100:220, 150:247], astronaut[300:420, 100:197]]
     real = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2) / 255

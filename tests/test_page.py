@@ -64,7 +64,7 @@ def png_of_a_side(side: int) -> bytes:
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:
-    """Rgb (H,W,3) uint8 -> L* (H,W)."""
+    """Rgb (H, W, 3) uint8 -> L* (H, W)."""
     return rgb_to_lab(torch.from_numpy(rgb.copy()).permute(2, 0, 1) / 255)[0].numpy()
 
 

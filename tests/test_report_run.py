@@ -71,11 +71,11 @@ def report(*arguments: object) -> int:
 
 def photos_json(path: Path) -> Path:
     def rows(psnr, colorfulness):
-        figures = {"psnr": psnr, "delta_e2000": 5.0, "colorfulness": colorfulness}
+        metrics = {"psnr": psnr, "delta_e2000": 5.0, "colorfulness": colorfulness}
         return {
-            "gray": figures | {"psnr": 20.0, "colorfulness": 0.5},
-            "sepia": figures | {"psnr": 19.0},
-            "model": figures,
+            "gray": metrics | {"psnr": 20.0, "colorfulness": 0.5},
+            "sepia": metrics | {"psnr": 19.0},
+            "model": metrics,
             "truth": {"colorfulness": 40.0},
         }
 
@@ -257,7 +257,7 @@ def test_pictures_being_written_and_steps_gone_back_behind_are_left_out(run):
 # ---- evaluation
 
 
-def test_figures_of_photos_stand_beside_those_of_gray_and_sepia(tmp_path):
+def test_metrics_of_photos_stand_beside_those_of_gray_and_sepia(tmp_path):
     found = evaluation.read_evaluation(photos_json(tmp_path / "e.json"))
     rows = list(csv.DictReader(io.StringIO(evaluation.to_csv(found))))
     assert rows[2]["path"] == "2<i>.png"

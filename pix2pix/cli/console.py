@@ -1,6 +1,6 @@
 """Console: what the commands say, as lines for people and JSON, their exit status, and options.
 
-Of libraries only typer is imported up here, as in cli.py.
+Of libraries only typer is imported up here, as in __main__.py.
 """
 
 import importlib

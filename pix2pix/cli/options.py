@@ -1,6 +1,6 @@
 """Options: those of the commands that color, as types, in the command line's own words.
 
-Defaults stand where an option is taken. Only typer is imported up here, as in cli.py.
+Defaults stand where an option is taken. Only typer is imported up here, as in __main__.py.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The command `pix2pix report`; cli.py registers it.
+"""The command `pix2pix report`; __main__.py registers it.
 
 Only typer is imported up here, so that `pix2pix --help` stays quick.
 """

@@ -85,11 +85,11 @@ def find(
     """Files, folders and globs -> one Job a photo, or a Record where there is nothing to color.
 
     Folders are walked with all below them, hidden names, thumbnails, trash and outputs of earlier
-    runs aside (names.py); under `out` they keep their structure. `every_file` looks into files
-    without extension too, `follow` takes symbolic links that leave the folder. `shard` (i, n) keeps
-    the i-th of n parts, i from 1, by a hash of the name below the input. An existing path wins over
-    its meaning as a glob. `tallies` receives what was passed over in each input, where there is
-    such, and the inputs without a photo.
+    runs aside (images/names.py); under `out` they keep their structure. `every_file` looks into
+    files without extension too, `follow` takes symbolic links that leave the folder. `shard` (i, n)
+    keeps the i-th of n parts, i from 1, by a hash of the name below the input. An existing path
+    wins over its meaning as a glob. `tallies` receives what was passed over in each input, where
+    there is such, and the inputs without a photo.
     """
     paths = list(inputs)
     finder = _Finder(out, every_file, follow, alone=len(paths) == 1)

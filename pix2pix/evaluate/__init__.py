@@ -1,6 +1,6 @@
-"""Evaluate: how good a model is on a folder of color photos, in numbers.
+"""Evaluate: metrics of a model on a folder of color photos.
 
-`evaluate` measures it beside rows that cost nothing, `format_table` lays out what it found.
+`evaluate` computes them, beside those of baselines, `format_table` makes a table of the result.
 measure.py goes through the photos (photos.py) with metrics.py and feature_metrics.py; curves.py and
 variants.py color them again under other conditions, compare.py sets two models side by side,
 intervals.py says how far to trust a mean, and result.py what comes out.

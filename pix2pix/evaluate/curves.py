@@ -7,6 +7,7 @@ counts as lost.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -22,13 +23,13 @@ from pix2pix.data import film
 from pix2pix.data.reveal import uniform_points
 from pix2pix.errors import BadHint
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
-from pix2pix.evaluate.photos import Crops, to_tensor, to_uint8
+from pix2pix.evaluate.photos import Crops, as_in_a_file, color_each, to_tensor, to_uint8
 from pix2pix.evaluate.result import CurveName, Section
 from pix2pix.randomness import normal_like
 
 
 class ColorizerLike(Protocol):
-    """What is evaluated, such as a `Colorizer`; only the curves ask for more than plain color."""
+    """A model to evaluate, such as a `Colorizer`; only curves use the keyword arguments."""
 
     @property
     def name(self) -> str:
@@ -45,36 +46,38 @@ class ColorizerLike(Protocol):
         """Color rgb (H, W, 3) uint8 from its lightness alone -> (H, W, 3) uint8."""
 
 
-class Curve(Protocol):
-    """What `evaluate` runs beside the rows; `name` is that of its section in the result."""
+class Curve:
+    """A curve that `evaluate` measures; `name` is that of its section in the result."""
 
     name: CurveName
 
+    def __init__(self, colorizer: ColorizerLike):
+        self.colorizer = colorizer
+
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """Color a batch again; `plain` (B, 3, H, W) in [0, 1] is the model's usual result."""
+        raise NotImplementedError
 
     def summarize(self, table: MetricTable) -> Section:
         """Metrics of all photos by condition -> their means and intervals."""
+        return section(table)
 
 
-class FilmCurve:
+class FilmCurve(Curve):
     """Film: PSNR lost when the model sees the photo as an old emulsion would have left it.
 
-    The five renderings are those of film.py at fixed strengths: orthochromatic and blue-only
+    The five renderings are those of data/film.py at fixed strengths: orthochromatic and blue-only
     response; faded (blacks lifted by 7.5 %, contrast 72.5 %); grainy (normal noise of sigma 0.06 in
     L of -1 to 1); scratched. Grain and scratches depend on the photo's place in the folder alone.
     The model is given the aged L as a gray RGB picture; the ab of its result is joined to the L of
     the photo as it was, and scored against the photo: PSNR [dB] of the plain result, scored in the
     same way, less that of the aged one. So an emulsion's wrong grays cost nothing, only the colors
-    that they mislead the model to. It can fall below 0, because PSNR rewards timid color and what
-    misleads the model often makes it timid: `colorfulness`, of the joined result, tells; `plain` is
-    the photo as it was, `mean` is over the five.
+    that they mislead the model to. It can fall below 0, because PSNR rewards desaturated color and
+    what misleads the model often desaturates it, as `colorfulness` of the joined result shows;
+    `plain` is the photo as it was, `mean` is over the five.
     """
 
     name: CurveName = "film"
-
-    def __init__(self, colorizer: ColorizerLike):
-        self.colorizer = colorizer
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each rendering `psnr_lost` in dB and `colorfulness` (B,)."""
@@ -95,20 +98,15 @@ class FilmCurve:
     def _score(self, L: Tensor, seen: Tensor, best: Tensor, truth: Tensor) -> dict[str, Tensor]:
         lit = net_to_rgb(seen, torch.zeros_like(seen).expand(-1, 2, -1, -1))
         gray = to_uint8(lit[:, 1:2].expand(-1, 3, -1, -1))  # Lab's own gray can be a level off
-        colored = to_tensor(np.stack([self.colorizer.rgb(photo) for photo in gray]))
-        joined = _join(L, colored)
+        joined = _join(L, color_each(gray, self.colorizer.rgb))
         return {
             "psnr_lost": best - metrics.psnr(joined, truth),
             "colorfulness": metrics.colorfulness(joined),
         }
 
-    def summarize(self, table: MetricTable) -> Section:
-        """As Curve."""
-        return section(table)
-
 
 def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tensor]:
-    """Rgb (B, 3, H, W) in [0, 1] and its L (B, 1, H, W) -> the aged L in [-1, 1] by name."""
+    """RGB (B, 3, H, W) in [0, 1] and its L (B, 1, H, W) -> the aged L in [-1, 1] by name."""
     amount = L.new_ones(len(L), 1, 1, 1)
     return {
         "orthochromatic": film.respond(rgb, film.RESPONSES["orthochromatic"]),
@@ -119,7 +117,7 @@ def renderings(rgb: Tensor, L: Tensor, positions: np.ndarray) -> dict[str, Tenso
     }
 
 
-class SizeCurve:
+class SizeCurve(Curve):
     """Sizes: how the colors change when the same photo comes smaller or larger.
 
     The square is scaled (Lanczos) by each of SCALES and colored; the result's ab is brought back to
@@ -129,9 +127,6 @@ class SizeCurve:
 
     name: CurveName = "sizes"
     SCALES = (0.5, 0.71, 1.0, 1.41, 2.0)
-
-    def __init__(self, colorizer: ColorizerLike):
-        self.colorizer = colorizer
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each scale `delta_e2000` and `colorfulness` (B,)."""
@@ -148,18 +143,15 @@ class SizeCurve:
 
     def _color(self, crops: Crops, scale: float) -> Tensor:
         side = max(1, round(crops.truth.shape[-1] * scale))
-        colored = []
-        for photo in crops.rgb8:
-            scaled = Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS)
-            colored.append(self.colorizer.rgb(np.array(scaled)))
-        return to_tensor(np.stack(colored))
 
-    def summarize(self, table: MetricTable) -> Section:
-        """As Curve."""
-        return section(table)
+        def scaled(photo: np.ndarray) -> np.ndarray:
+            image = Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS)
+            return self.colorizer.rgb(np.array(image))
+
+        return color_each(crops.rgb8, scaled)
 
 
-class SaturationCurve:
+class SaturationCurve(Curve):
     """Saturations: what it costs when the colors are made stronger or weaker.
 
     The photos are colored with each `saturation`, a factor of the chroma. `psnr` [dB] of the
@@ -170,17 +162,17 @@ class SaturationCurve:
     name: CurveName = "saturations"
 
     def __init__(self, colorizer: ColorizerLike, saturations: Sequence[float]):
-        self.colorizer, self.saturations = colorizer, sorted(set(saturations))
+        super().__init__(colorizer)
+        self.saturations = sorted(set(saturations))
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each saturation `psnr`, `over_gray`, `colorfulness`, and the `true` one."""
         L, ab = rgb_to_net(crops.truth)
-        gray = metrics.psnr((255 * net_to_rgb(L, 0 * ab)).round() / 255, crops.truth)
+        gray = metrics.psnr(as_in_a_file(L, 0 * ab), crops.truth)
         true = metrics.colorfulness(crops.truth)
         table = {}
         for saturation in self.saturations:
-            rgb8 = [self.colorizer.rgb(photo, saturation=saturation) for photo in crops.rgb8]
-            colored = to_tensor(np.stack(rgb8))
+            colored = color_each(crops.rgb8, partial(self.colorizer.rgb, saturation=saturation))
             psnr = metrics.psnr(colored, crops.truth)
             table[f"{saturation:g}"] = {
                 "psnr": psnr,
@@ -200,7 +192,7 @@ class SaturationCurve:
         return section(rows)
 
 
-class HintCurve:
+class HintCurve(Curve):
     """Hints: PSNR gained by true colors at some points, and how closely they are followed.
 
     Points are uniformly random (`reveal.uniform_points`, seeded by the photo's place in the
@@ -217,7 +209,8 @@ class HintCurve:
     def __init__(self, colorizer: ColorizerLike, counts: Sequence[int]):
         if not getattr(colorizer, "takes_hints", False):
             raise BadHint(f"{colorizer.name} takes no hints: leave --hints out")
-        self.colorizer, self.counts = colorizer, sorted(set(counts))
+        super().__init__(colorizer)
+        self.counts = sorted(set(counts))
 
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
         """As Curve: of each count `psnr_gain` (B,) and `delta_e2000` (B, count)."""
@@ -244,7 +237,7 @@ class HintCurve:
 
 
 def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
-    """Points of a photo rgb (H, W, 3) uint8 and the true colors around them (see `HintCurve`)."""
+    """Make hints of a photo rgb (H, W, 3) uint8: random points with their true colors."""
     height, width = rgb.shape[:2]
     reach = round(HintCurve.SIDE * min(height, width)) // 2
     hints: list[Hint] = []
@@ -259,7 +252,7 @@ def true_hints(rgb: np.ndarray, count: int, seed: int) -> list[Hint]:
 
 
 def missed_by(rgb: np.ndarray, hints: Sequence[Hint]) -> Tensor:
-    """CIEDE2000 (N,) of rgb (H, W, 3) uint8 from N hints at their pixels and its own L*."""
+    """CIEDE2000 (N,) between rgb (H, W, 3) uint8 and N hints, at their pixels and its own L*."""
     pixels = np.array([rgb[int(y), int(x)] for x, y, _ in hints], np.uint8)
     result, wanted = (
         rgb_to_lab(torch.from_numpy(colors).T[:, None] / 255)  # (3, 1, N)
@@ -277,4 +270,4 @@ def _join(L: Tensor, colored: Tensor) -> Tensor:
     ab = rgb_to_net(colored)[1]
     if ab.shape[-2:] != L.shape[-2:]:
         ab = F.interpolate(ab, L.shape[-2:], mode="bicubic", antialias=True)
-    return (255 * net_to_rgb(L, ab)).round() / 255
+    return as_in_a_file(L, ab)

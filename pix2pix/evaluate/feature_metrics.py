@@ -23,17 +23,16 @@ if TYPE_CHECKING:
 _NO_DISTANCE = 1e-9  # Fréchet distance of gray below which there is nothing to close
 _TAPS = {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}  # layer: channels
 _BGR_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, in 0..255: what this SqueezeNet was fed
-Rows = Mapping[str, Tensor]
-"""Rows of rgb (B, 3, H, W) in [0, 1] by name, `truth` among them."""
+Rows = Mapping[str, Tensor]  # rows of rgb (B, 3, H, W) in [0, 1] by name, `truth` among them
 T = TypeVar("T")
 
 
 class FeatureMetricError(WeightsError):
-    """A net to measure with that cannot be loaded."""
+    """A feature metric whose net cannot be loaded."""
 
 
 class FeatureMetric(Protocol):
-    """What `evaluate` measures with; `names` are those of the metrics that `summarize` gives."""
+    """Metrics on a pretrained net's features; `names` are those that `summarize` gives."""
 
     names: tuple[str, ...]
 
@@ -43,7 +42,7 @@ class FeatureMetric(Protocol):
     def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
         """Features (N, D) of a row, of the truth and of gray -> the row's metrics; N is 2 or more.
 
-        None for one that these photos do not tell.
+        None for one that is undefined for these photos.
         """
 
 

@@ -36,7 +36,7 @@ T_975 = dict(zip(range(3, GROUPS), (  # degrees of freedom: 97.5 % quantile of S
 def summarize(
     table: Mapping[str, Mapping[str, PerPhoto]], *, draws: int = DRAWS, seed: int = SEED
 ) -> tuple[Means, Intervals]:
-    """Values of the photos -> their means, and for each the 95 % interval [low, high] of the mean.
+    """Bootstrap per-photo values -> their means, and of each the 95 % interval [low, high].
 
     The interval is that of `draws` samples of the photos, as many and with replacement, the same
     for every metric. None for a metric that is not defined, and for an interval of one photo.
@@ -59,13 +59,13 @@ def summarize(
 
 
 def section(table: Mapping[str, Mapping[str, PerPhoto]]) -> Section:
-    """Values of the photos -> the `rows` of their means and the `intervals` of these."""
+    """Bootstrap per-photo values -> the `rows` of their means and the `intervals` of these."""
     rows, intervals = summarize(table)
     return {"rows": rows, "intervals": intervals}
 
 
 def resample(above: np.ndarray, below: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
-    """Two (N, K) -> (draws, K): the ratio of their sums over each sample of the N photos.
+    """Draw bootstrap samples: two (N, K) -> the ratio of their sums over each, (draws, K).
 
     NaN for a sample in which the second sum is 0, such as one without any photo of a sparse row.
     """
@@ -89,7 +89,7 @@ def jackknife(
     *,
     seed: int = SEED,
 ) -> dict[str, list[float] | None]:
-    """For each metric of a set of `count` photos its 95 % interval [low, high].
+    """Jackknife the metrics of a set of `count` photos -> of each the 95 % interval [low, high].
 
     `whole` are the metrics of all, `metrics_of` gives those of the photos at some places (n,).
     `GROUPS` groups of photos, or each photo where there are fewer, are left out in turn. {} for

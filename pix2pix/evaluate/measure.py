@@ -1,7 +1,7 @@
-"""Measure a model on a folder of color photos, beside rows that cost nothing.
+"""Measure a model on a folder of color photos, beside two baselines.
 
 The gray row (no color at all) and the sepia row (one constant tint) say what the model's metrics
-are worth: PSNR rewards timid color, so sepia is the row to beat, with colorfulness near the
+are worth: PSNR rewards desaturated color, so sepia is the row to beat, with colorfulness near the
 truth's.
 """
 
@@ -9,21 +9,19 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pix2pix import metrics
-from pix2pix.color import AB_SCALE, net_to_rgb, rgb_to_net
+from pix2pix.color import AB_SCALE, rgb_to_net
 from pix2pix.errors import DataError
 from pix2pix.evaluate.compare import BETTER, compare
 from pix2pix.evaluate.curves import ColorizerLike, Curve
 from pix2pix.evaluate.feature_metrics import FeatureMetric
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, jackknife, section
-from pix2pix.evaluate.photos import Crops, OtherResults, read_crops, to_tensor
-from pix2pix.evaluate.result import Intervals, Means, Result, Skipped
+from pix2pix.evaluate.photos import Crops, OtherResults, as_in_a_file, color_each, read_crops
+from pix2pix.evaluate.result import Intervals, Means, OfPhoto, Result, Skipped
 
 _LEAST_COLOR = 1.0  # mean colorfulness below which every ratio to the truth is noise
 _PLAIN = ("gray", "sepia", "truth")  # rows that no model made
@@ -46,7 +44,7 @@ def evaluate(
     the center square. `sepia` is the tint a*, b* of the sepia row, the median of the training
     photos. `rows` holds the mean over the photos of PSNR [dB], SSIM, CIEDE2000 and colorfulness
     [0..255], that colorfulness over the truth's, and the mean of the differences' absolute values;
-    `intervals` the 95 % bootstrap interval of each (None where these photos tell none), `photos`
+    `intervals` the 95 % bootstrap interval of each (None where it is undefined), `photos`
     the photos' own metrics, and `over_sepia` how far the model is from sepia, photo by photo.
 
     `feature_metrics` add to the rows; the intervals of distances between sets are the jackknife's.
@@ -171,14 +169,10 @@ def _pictures(
     L, ab = rgb_to_net(crops.truth)
     tint = torch.tensor(sepia).view(1, 2, 1, 1) / AB_SCALE
     rgb8 = crops.rgb8
-    colored = {
-        name: to_tensor(np.stack([model.rgb(photo) for photo in rgb8]))
-        for name, model in models.items()
-    }
     return {
-        "gray": (255 * net_to_rgb(L, torch.zeros_like(ab))).round() / 255,
-        "sepia": (255 * net_to_rgb(L, tint.expand_as(ab))).round() / 255,
-        **colored,
+        "gray": as_in_a_file(L, torch.zeros_like(ab)),
+        "sepia": as_in_a_file(L, tint.expand_as(ab)),
+        **{name: color_each(rgb8, model.rgb) for name, model in models.items()},
     }
 
 
@@ -236,9 +230,9 @@ def _distances(
     return distances, intervals
 
 
-def _photos(paths: list[str], sections: dict[str, MetricTable]) -> list[dict[str, Any]]:
+def _photos(paths: list[str], sections: dict[str, MetricTable]) -> list[OfPhoto]:
     """What is known of each photo alone; null for what is not."""
-    photos: list[dict[str, Any]] = [{"path": path} for path in paths]
+    photos: list[OfPhoto] = [{"path": path} for path in paths]
     for section_name, table in sections.items():
         for row, columns in table.items():
             for metric, values in columns.items():

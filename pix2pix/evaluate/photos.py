@@ -1,6 +1,6 @@
 """Photos of a folder as batches of squares, and another tool's versions of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix import images
+from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.evaluate.result import Skipped
 from pix2pix.images.names import MARK, is_clutter, is_photo
@@ -22,13 +23,10 @@ _BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
 class Crops:
     """Center squares of photos: `truth` rgb (B, 3, size, size) in [0, 1], in steps of 1/255."""
 
-    paths: list[str]
-    """Relative to the folder."""
-    positions: np.ndarray
-    """(B,) int64: the places of the photos among those that could be read, from 0."""
+    paths: list[str]  # relative to the folder
+    positions: np.ndarray  # (B,) int64: indices among the photos that could be read
     truth: Tensor
-    shapes: list[tuple[int, int]]
-    """Height and width of the files."""
+    shapes: list[tuple[int, int]]  # height and width of the files
 
     @property
     def rgb8(self) -> np.ndarray:
@@ -37,20 +35,36 @@ class Crops:
 
 
 def to_uint8(rgb: Tensor) -> np.ndarray:
-    """Rgb (B, 3, H, W) in [0, 1] -> (B, H, W, 3) uint8."""
+    """RGB (B, 3, H, W) in [0, 1] -> (B, H, W, 3) uint8."""
     return (255 * rgb).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def to_tensor(rgb: np.ndarray) -> Tensor:
-    """Rgb (B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
+    """RGB (B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
     return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
 
 
-def find_photos(folder: str | Path, *, outputs: bool = False) -> list[Path]:
-    """Every photo under a folder, by name; with `outputs` also what `pix2pix colorize` wrote.
+def gray_of(rgb: np.ndarray) -> np.ndarray:
+    """Remove the color of a photo rgb (H, W, 3) uint8; the lightness is kept."""
+    L, ab = rgb_to_net(to_tensor(rgb[None]))
+    return to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0]
 
-    Thumbnails, trash and hidden files are none (see names.py). Raises DataError when it is no
-    folder.
+
+def as_in_a_file(L: Tensor, ab: Tensor) -> Tensor:
+    """Convert the nets' L (B, 1, H, W), ab (B, 2, H, W) to rgb in [0, 1], rounded to 1/255."""
+    return (255 * net_to_rgb(L, ab)).round() / 255
+
+
+def color_each(photos: Iterable[np.ndarray], rgb: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+    """Apply `rgb` to each photo (H, W, 3) uint8, all of one size -> (B, 3, H, W) in [0, 1]."""
+    return to_tensor(np.stack([rgb(photo) for photo in photos]))
+
+
+def find_photos(folder: str | Path, *, outputs: bool = False) -> list[Path]:
+    """List the photos under a folder, by name; with `outputs` also those `pix2pix colorize` wrote.
+
+    Thumbnails, trash and hidden files are none (images/names.py). Raises DataError where there is
+    no folder.
     """
     if not Path(folder).is_dir():
         raise DataError(f"{folder} is no folder of photos")
@@ -117,7 +131,7 @@ class OtherResults:
         self._files = {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
 
     def rows(self, crops: Crops) -> tuple[Tensor, Tensor]:
-        """Of a batch: rgb (B, 3, size, size) in [0, 1], and which are there (B,) bool."""
+        """Read a batch -> rgb (B, 3, size, size) in [0, 1], and which were found (B,) bool."""
         rgb = torch.zeros_like(crops.truth)
         there = torch.zeros(len(rgb), dtype=torch.bool)
         for i, (path, shape) in enumerate(zip(crops.paths, crops.shapes, strict=True)):

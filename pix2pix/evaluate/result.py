@@ -9,6 +9,10 @@ Intervals = dict[str, dict[str, list[float] | None]]
 CurveName = Literal["hints", "film", "sizes", "takes", "saturations"]
 
 
+OfPhoto = dict[str, Any]
+"""`path`, and by section, row and metric the photo's own value, or the list of its hints'."""
+
+
 class Section(TypedDict):
     """The means of some rows and the intervals of these."""
 
@@ -17,7 +21,7 @@ class Section(TypedDict):
 
 
 class Gain(TypedDict):
-    """By how much one photo's PSNR [dB] of a model is above the other's."""
+    """The PSNR gain [dB] of one model over another on one photo."""
 
     path: str
     psnr: float
@@ -57,8 +61,7 @@ class Result(TypedDict, total=False):
     rows: Means
     intervals: Intervals
     over_sepia: Section
-    photos: list[dict[str, Any]]
-    """`path`, and by section, row and metric the photo's own value, or the list of its hints'."""
+    photos: list[OfPhoto]
     other: str
     compare: Comparison
     against: Against

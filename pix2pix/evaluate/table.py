@@ -80,7 +80,7 @@ def format_table(result: Result, *, encoding: str | None = None) -> str:
 
 
 def sections(result: Result) -> dict[str, Cells]:
-    """What a result has beside its rows: by heading the cells of a table, its head first."""
+    """Lay out the sections beside the rows: by heading the cells of a table, its head first."""
     means, intervals = result["over_sepia"]["rows"], result["over_sepia"]["intervals"]
     keys = [key for key in COLUMNS if key in means["model"]]
     found = {"Over sepia": _rows("over sepia", means, intervals, keys, result, _signed)}
@@ -104,22 +104,22 @@ def label(name: str, result: Result) -> str:
 
 
 def show(key: str, value: float | None) -> str:
-    """A metric in its column's format; a dash for None."""
+    """Format a metric as its column does; a dash for None."""
     return known(COLUMNS[key][1], value)
 
 
 def known(form: str, value: float | None) -> str:
-    """A value in a format; a dash for None."""
+    """Format a value; a dash for None."""
     return _UNKNOWN if value is None else form.format(value)
 
 
 def cell(key: str, row: Mapping[str, float | None]) -> str:
-    """A row's metric in its column's format; nothing where the row does not have it."""
+    """Format a row's metric as its column does; nothing where the row does not have it."""
     return show(key, row[key]) if key in row else ""
 
 
 def show_half(key: str, interval: Sequence[float] | None) -> str:
-    """Half of an interval as `±0.12`; nothing for None."""
+    """Format half of an interval as `±0.12`; nothing for None."""
     if interval is None:
         return ""
     form = _HALVES.get(key, COLUMNS[key][1])
@@ -127,7 +127,7 @@ def show_half(key: str, interval: Sequence[float] | None) -> str:
 
 
 def about(result: Result) -> str:
-    """One line: how many photos, their size, the model."""
+    """Summarize a result in one line: how many photos, their size, the model."""
     models = f"model {result['model']}"
     if "other" in result:
         models = f"A {result['model']}, B {result['other']}"
@@ -142,14 +142,14 @@ def about(result: Result) -> str:
 
 
 def notes(result: Result) -> list[str]:
-    """What has to be said below the table."""
+    """The footnotes of the table."""
     said = ["± half of the 95 % bootstrap interval (1,000 draws of the photos)"]
     if result["pictures"] < 2:
-        said = ["one photo has no interval: how far a metric would vary, several photos tell"]
+        said = ["one photo has no interval: it takes several to see how far a metric varies"]
     elif "frechet" in result["rows"]["gray"] or "fid" in result["rows"]["gray"]:
         said += ["± of distances between sets: the jackknife's (20 groups left out in turn)"]
     if _lacks(result):
-        said += ["- cannot be told from these photos: a share of no color, or a distance of one"]
+        said += ["- undefined for these photos: a share of no color, or a distance of one"]
     return [*said, *(_NOTES[key] for key in columns_of(result) if key in _NOTES)]
 
 
@@ -162,7 +162,7 @@ def _lacks(part: object) -> bool:
 
 
 def align(cells: Iterable[Sequence[str]]) -> str:
-    """Lines of cells -> text: the first column to the left, the others to the right."""
+    """Align cells as text: the first column to the left, the others to the right."""
     lines = [list(line) for line in cells]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(

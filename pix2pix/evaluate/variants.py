@@ -1,20 +1,20 @@
 """Variants: how much the colorings of several seeds differ, in what, and what each costs."""
 
+from functools import partial
 from itertools import combinations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pix2pix import metrics
 from pix2pix.color import rgb_to_lab
-from pix2pix.evaluate.curves import ColorizerLike
+from pix2pix.evaluate.curves import Curve
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
-from pix2pix.evaluate.photos import Crops, to_tensor
+from pix2pix.evaluate.photos import Crops, color_each
 from pix2pix.evaluate.result import CurveName, Section
 
 
-class VariantCurve:
+class VariantCurve(Curve):
     """Seeds 1, 2 and 3 beside the plain result and beside each other; `takes` in the result.
 
     Of each variant `psnr_lost` [dB], the PSNR of the plain result less that of the variant, and
@@ -26,15 +26,11 @@ class VariantCurve:
     name: CurveName = "takes"
     SEEDS = (1, 2, 3)
 
-    def __init__(self, colorizer: ColorizerLike):
-        self.colorizer = colorizer
-
     def measure(self, crops: Crops, plain: Tensor) -> MetricTable:
-        """As `curves.Curve`."""
+        """As Curve."""
         best = metrics.psnr(plain, crops.truth)
         variants = [
-            to_tensor(np.stack([self.colorizer.rgb(photo, seed=seed) for photo in crops.rgb8]))
-            for seed in self.SEEDS
+            color_each(crops.rgb8, partial(self.colorizer.rgb, seed=seed)) for seed in self.SEEDS
         ]
         table = {
             str(seed): {"psnr_lost": best - metrics.psnr(variant, crops.truth)}
@@ -47,7 +43,7 @@ class VariantCurve:
         return table | {"together": together}
 
     def summarize(self, table: MetricTable) -> Section:
-        """As `curves.Curve`."""
+        """As Curve."""
         rows: dict[str, dict[str, PerPhoto]] = {
             name: {**row, "over_1_db": (row["psnr_lost"] > 1).float()}
             for name, row in table.items()
@@ -59,7 +55,7 @@ class VariantCurve:
 
 
 def differences(a: Tensor, b: Tensor) -> Tensor:
-    """Rgb (B, 3, H, W) twice -> (2, B): mean squared difference of hue, and of all a*, b*."""
+    """Two RGB (B, 3, H, W) -> mean squared difference of hue, and of all a*, b*: (2, B)."""
     one, other = rgb_to_lab(a)[:, 1:], rgb_to_lab(b)[:, 1:]
     whole = (one - other).square().sum(1)  # (B, H, W)
     chroma = (one.norm(dim=1) - other.norm(dim=1)).square()

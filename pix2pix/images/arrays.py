@@ -7,7 +7,7 @@ WHITE = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 
 
 def from_array(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """An array of any kind that `Colorizer` takes -> rgb (H, W, 3) uint8, alpha as it came.
+    """Convert an array that `Colorizer` takes -> rgb (H, W, 3) uint8, alpha as it came.
 
     (H, W) or (H, W, 1|3|4) of uint8, uint16, or floats in [0, 1]. Raises TypeError for another
     dtype, ValueError for another shape and for floats outside of [0, 1].
@@ -30,7 +30,7 @@ def from_array(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def to_array(rgb: np.ndarray, alpha: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
-    """Colors (H, W, 3) uint8 and the input's alpha -> an array of the input's dtype."""
+    """Convert rgb (H, W, 3) uint8, with the input's alpha, back to the input's dtype."""
     white = WHITE[dtype.name]
     if white != 255:
         rgb = (rgb * np.float32(white / 255)).round(0 if white > 1 else 7).astype(dtype)

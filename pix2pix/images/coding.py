@@ -9,8 +9,7 @@ from typing import Literal
 
 from pix2pix.errors import UnsupportedMode
 
-Chromaticities = tuple[float, float, float, float, float, float, float, float]
-"""x and y of red, green, blue and white."""
+Chromaticities = tuple[float, ...]  # x and y of red, green, blue and white
 
 _D65 = (0.3127, 0.3290)
 SRGB: Chromaticities = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, *_D65)
@@ -43,12 +42,12 @@ class Coding:
 
     @property
     def hdr(self) -> bool:
-        """Whether white in it is brighter than paper."""
+        """Whether it is a high dynamic range: white may be brighter than paper."""
         return self.transfer in ("pq", "hlg")
 
 
 def from_code_points(primaries: int, transfer: int) -> Coding | None:
-    """The coding of H.273's numbers, None where that is sRGB or not stated.
+    """Look up H.273's code points -> their coding, None for sRGB and where not stated.
 
     The transfer functions of video (BT.709 and its kin) are read as sRGB, as browsers do.
     Raises UnsupportedMode for those of film.
@@ -64,7 +63,7 @@ def from_code_points(primaries: int, transfer: int) -> Coding | None:
 
 
 def from_gamma(gamma: float | None, primaries: Chromaticities | None) -> Coding | None:
-    """The coding of light = value ** gamma and those primaries, None where it looks as sRGB does.
+    """Make a coding of a gamma and primaries (gAMA, cHRM), None where it looks as sRGB does.
 
     Either is None where the file does not say; what no screen can be counts as not said.
     """

@@ -1,7 +1,7 @@
 """What a file says about itself, read from its bytes before a decoder runs.
 
 Frames are counted without decoding them, damage and absurd structure are found where Pillow would
-be silent or slow, and a file that ends early is told from one that is broken. `_INSPECTORS` names
+be silent or slow, and truncated files are distinguished from corrupt ones. `_INSPECTORS` names
 the function of each format; WebP and BMP, the simplest, are here.
 """
 
@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from functools import partial
 
-from pix2pix.errors import Corrupt, TooLarge
+from pix2pix.errors import Corrupt, TooLarge, one_line
 from pix2pix.images import gif, jpeg, jpeg2000, png, pnm
 from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
@@ -25,7 +25,7 @@ _RLE, _RLE_RATIO, _RLE_SLACK, _RLE_WIDTH = (1, 2), 128, 2**20, 65_535
 
 
 def inspect(name: str, data: bytes) -> Container:
-    """The structure of a file of format `name`.
+    """Read the structure of a file of format `name`, without decoding it.
 
     Raises Corrupt for damage that a decoder would pass over, UnsupportedFormat and UnsupportedMode
     for kinds that are not decoded here, TookTooLong for files built to take minutes.
@@ -36,15 +36,14 @@ def inspect(name: str, data: bytes) -> Container:
             container.coding = iso_color.coding(data)
     except (ValueError, LookupError, ArithmeticError, struct.error) as error:
         # numbers that point past the end, in whichever of a hundred places
-        reason = str(error) or type(error).__name__
-        raise Corrupt(f"the structure of the {name} cannot be read: {reason}") from error
+        raise Corrupt(f"the structure of the {name} cannot be read: {one_line(error)}") from error
     if container.size is not None and 0 in container.size and not container.cut:
         raise Corrupt("width or height is zero")
     return container
 
 
 def check_density(size: tuple[int, int], data: bytes) -> None:
-    """Raises TooLarge for a picture of millions of pixels in hardly any bytes."""
+    """Raise TooLarge for a decompression bomb: millions of pixels in hardly any bytes."""
     width, height = size
     if len(data) < _SMALL and width * height > _MAX_PIXELS_OF_SMALL:
         raise TooLarge(f"{width:,} x {height:,} pixels from {len(data)} bytes")

@@ -1,4 +1,4 @@
-"""Pillow, kept on a lead: one format at a time, silent, and with typed errors only.
+"""Decoding by Pillow: one format at a time, silent, with typed errors only.
 
 Pillow raises a dozen kinds of exceptions on bad files; they end here. Nothing here waits for
 another thread: see guard.py.
@@ -16,6 +16,7 @@ from pix2pix.errors import (
     Truncated,
     UnsupportedFormat,
     UnsupportedMode,
+    one_line,
 )
 from pix2pix.images import guard, jpeg, png
 from pix2pix.images.formats import Container
@@ -34,7 +35,7 @@ _UNSUPPORTED = ("unknown pixel mode", "cannot handle", "unsupported", "unknown d
 def decode(
     data: bytes, name: str, container: Container, *, max_pixels: int, warnings: list[str]
 ) -> ImageFile.ImageFile:
-    """A file of format `name` -> its first frame, loaded.
+    """Decode the first frame of a file of format `name`.
 
     Raises TooLarge before any pixel is decoded, Truncated, Corrupt, UnsupportedFormat and
     UnsupportedMode.
@@ -61,7 +62,7 @@ def decode(
 def decode_truncated(
     data: bytes, name: str, container: Container, *, max_pixels: int, warnings: list[str]
 ) -> ImageFile.ImageFile:
-    """What there is of a file that ends early. Raises Truncated if that is nothing."""
+    """Decode what there is of a file that ends early. Raises Truncated if that is nothing."""
     if name == "JPEG":
         data += _END_OF_JPEG  # the decoder fills up the rest
     try:
@@ -129,7 +130,7 @@ def _reason(data: bytes, name: str) -> str:
     try:
         Image.OPEN[name][0](io.BytesIO(data), "")
     except Exception as error:
-        return str(error) or type(error).__name__
+        return one_line(error)
     return "unreadable header"
 
 
@@ -144,7 +145,7 @@ def _parse_exif(image: ImageFile.ImageFile, max_pixels: int, warnings: list[str]
             for tag in reader.DIRECTORIES:
                 exif.get_ifd(tag)
         except Exception as error:  # Pillow raises many kinds here
-            warnings.append(f"EXIF ignored: {error or type(error).__name__}")
+            warnings.append(f"EXIF ignored: {one_line(error)}")
             image.info.pop("exif", None)
             image.getexif().clear()
             return
@@ -165,7 +166,7 @@ def _register_heif() -> None:
 
 
 def _typed(error: Exception, data: bytes, name: str, container: Container) -> PhotoError:
-    reason = str(error) or type(error).__name__
+    reason = one_line(error)
     if isinstance(error, MemoryError):
         return TooLarge("not enough memory to decode it")
     if container.cut:

@@ -29,7 +29,7 @@ _STRIP_ROWS = 256
 
 
 def completed(name: str, data: bytes, container: Container, *, max_pixels: int) -> bytes | None:
-    """The file of format `name` with the end that it lacks, None where more than that is missing.
+    """Append the end marker that a file of format `name` lacks; None where more is missing.
 
     Decodes it up to four times.
     """

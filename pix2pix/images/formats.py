@@ -1,4 +1,4 @@
-"""The allowlist: picture formats that are read, told by their first bytes, and those written."""
+"""The allowlist: picture formats that are read, detected by magic numbers, and those written."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,45 +9,20 @@ from pix2pix.images import refused
 from pix2pix.images.bits import big, little
 from pix2pix.images.coding import Coding
 
-READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "JPEG2000", "PNM")
-
-EXTENSIONS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".jif": "JPEG",
-    ".jfi": "JPEG",
-    ".mpo": "JPEG",
-    ".png": "PNG",
-    ".apng": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".tff": "TIFF",
-    ".bmp": "BMP",
-    ".dib": "BMP",
-    ".gif": "GIF",
-    ".avif": "AVIF",
-    ".avifs": "AVIF",
-    ".heic": "HEIF",
-    ".heics": "HEIF",
-    ".heif": "HEIF",
-    ".heifs": "HEIF",
-    ".hif": "HEIF",
-    ".jp2": "JPEG2000",
-    ".j2k": "JPEG2000",
-    ".j2c": "JPEG2000",
-    ".jpc": "JPEG2000",
-    ".jpf": "JPEG2000",
-    ".jpx": "JPEG2000",
-    ".pbm": "PNM",
-    ".pgm": "PNM",
-    ".ppm": "PNM",
-    ".pnm": "PNM",
-    ".pam": "PNM",
-    ".pfm": "PNM",
+_EXTENSIONS = {
+    "JPEG": ".jpg .jpeg .jpe .jfif .jif .jfi .mpo",
+    "PNG": ".png .apng",
+    "WEBP": ".webp",
+    "TIFF": ".tif .tiff .tff",
+    "BMP": ".bmp .dib",
+    "GIF": ".gif",
+    "AVIF": ".avif .avifs",
+    "HEIF": ".heic .heics .heif .heifs .hif",
+    "JPEG2000": ".jp2 .j2k .j2c .jpc .jpf .jpx",
+    "PNM": ".pbm .pgm .ppm .pnm .pam .pfm",
 }
+READABLE = tuple(_EXTENSIONS)
+EXTENSIONS = {end: name for name, ends in _EXTENSIONS.items() for end in ends.split()}
 
 _WRITABLE = {
     "JPEG": ".jpg",
@@ -79,28 +54,19 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 @dataclass
 class Container:
-    """What a file says about itself before its pixels are decoded."""
+    """What the headers of a file say, before its pixels are decoded."""
 
-    size: tuple[int, int] | None = None
-    """(width, height), where it is cheap to know."""
-    frames: int = 1
-    """A lower bound when `many`."""
+    size: tuple[int, int] | None = None  # (width, height), where it is cheap to know
+    frames: int = 1  # a lower bound when `many`
     many: bool = False
-    deep: bool = False
-    """More than 8 bits a channel."""
-    white: int | None = None
-    """The value of white, where it is not the largest that the layout holds."""
-    inverted: bool = False
-    """0 is white."""
+    deep: bool = False  # more than 8 bits a channel
+    white: int | None = None  # the value of white, where it is not the largest possible
+    inverted: bool = False  # 0 is white
     lossless: bool = False
-    cut: bool = False
-    """The bytes end before the structure does."""
-    page: int = 0
-    """TIFF: where the picture's directory is, if Pillow cannot start from the file's first."""
-    coding: Coding | None = None
-    """What the values mean, where the file says it without a profile and it is not sRGB."""
-    icc: bytes | None = None
-    """A color profile that the decoder does not hand on."""
+    cut: bool = False  # the bytes end before the structure does
+    page: int = 0  # TIFF: offset of the picture's directory, where Pillow needs it
+    coding: Coding | None = None  # stated without a profile, and not sRGB
+    icc: bytes | None = None  # a color profile that the decoder does not hand on
     warnings: list[str] = field(default_factory=list)
 
 
@@ -111,9 +77,9 @@ class HasFormat(Protocol):
 
 
 def sniff(data: bytes) -> str:
-    """The format's name, one of READABLE, by content; the file's name plays no part.
+    """Detect the format, one of READABLE, by content; the file's name plays no part.
 
-    Raises Unreadable below four bytes (no format can be told), Truncated inside a signature, and
+    Raises Unreadable below four bytes (too few for any format), Truncated inside a signature, and
     UnsupportedFormat for everything else.
     """
     if len(data) < 4:
@@ -176,7 +142,7 @@ def _brands(data: bytes, start: int) -> set[bytes]:
 
 
 def output_format(photo: HasFormat) -> tuple[str, str]:
-    """(format, extension with dot) that a colored copy of `photo` is written in.
+    """Choose the (format, extension with dot) that a colored copy of `photo` is written in.
 
     The photo's own format where it can hold full color and is written here; HEIF becomes JPEG,
     the others (GIF, JPEG 2000, PNM) PNG.
@@ -188,7 +154,7 @@ def output_format(photo: HasFormat) -> tuple[str, str]:
 
 
 def writable_format(name: str) -> str:
-    """`name` in capitals if that format is written here, else raises UnsupportedFormat."""
+    """Normalize the name of a format that is written here. Raises UnsupportedFormat for others."""
     upper = {"JPG": "JPEG", "TIF": "TIFF"}.get(name.upper(), name.upper())
     if upper not in _WRITABLE:
         raise UnsupportedFormat(f"cannot write {name!r}, only {', '.join(_WRITABLE)}")

@@ -56,7 +56,7 @@ class _Reader:
 
 
 def inspect(data: bytes) -> Container:
-    """The number of frames, and the canvas that the first one needs.
+    """Count the frames, and measure the canvas that the first one needs.
 
     Pillow widens the screen to a frame that reaches beyond it, and allocates both when it opens
     the file. Raises Corrupt for too many blocks.
@@ -76,7 +76,7 @@ def inspect(data: bytes) -> Container:
 
 
 def comments(data: bytes) -> Iterator[texts.Text]:
-    """The comments of a GIF, and its XMP as a text of that name."""
+    """Read the comments of a GIF, and its XMP as a text of that name."""
     position = 13 + _color_table(data, 10)
     while (kind := data[position : position + 1]) in (b",", b"!"):
         label = data[position + 1 : position + 2] if kind == b"!" else b""

@@ -30,7 +30,7 @@ _pillows_check = Image._decompression_bomb_check
 
 @contextlib.contextmanager
 def reading(max_pixels: int) -> Iterator[list[str]]:
-    """While it holds, this thread's warnings from Pillow go into the list given, and no further.
+    """Collect this thread's warnings from Pillow in a list, and set its pixel limit.
 
     Pillow compares sizes with `max_pixels`, not with its own limit. Raises TooLarge where they are
     above.
@@ -44,7 +44,7 @@ def reading(max_pixels: int) -> Iterator[list[str]]:
 
 
 def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
-    """Raises TooLarge, naming the limit and the flag that lifts it."""
+    """Raise TooLarge above the limit; the error names the flag that lifts it."""
     width, height = size
     if width * height > max_pixels:
         raise TooLarge(
@@ -53,7 +53,7 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def load_what_there_is(image: ImageFile.ImageFile) -> None:
-    """Decodes a picture up to where it is damaged.
+    """Decode a picture up to where it is damaged.
 
     Pillow's own switch for this is process-wide: another thread would pass over damage, too.
     """
@@ -69,7 +69,7 @@ def load_what_there_is(image: ImageFile.ImageFile) -> None:
 
 @functools.cache
 def silence_libtiff() -> None:
-    """libtiff writes its own lines to stderr about every broken strip; Pillow leaves it to."""
+    """Silence libtiff, which else writes a line to stderr about every broken strip."""
     with contextlib.suppress(OSError, AttributeError):  # linked statically, as on Windows
         library = ctypes.CDLL(Image.core.__file__)  # a symbol of its dependencies is found, too
         library.TIFFSetErrorHandler(None)

@@ -28,7 +28,7 @@ _BRADFORD = np.array(
 
 
 class ToSRGB:
-    """The conversion of one picture, whose brightest value its tone curve depends on."""
+    """The conversion of one picture to sRGB; its tone curve depends on the brightest value."""
 
     def __init__(self, coding: Coding, brightest: float, warnings: list[str]):
         """`brightest` is the largest value that counts, in [0, 1]."""
@@ -40,11 +40,11 @@ class ToSRGB:
             warnings.append(f"HDR ({name}, up to {self.peak * WHITE:,.0f} cd/m2) becomes SDR")
 
     def gray(self, values: np.ndarray) -> np.ndarray:
-        """Gray values in [0, 1] -> uint8 sRGB."""
+        """Convert gray values in [0, 1] to uint8 sRGB."""
         return encode(_roll_off(self._gray_light(values), self.peak))
 
     def convert(self, image: Image.Image) -> Image.Image:
-        """A PIL image of mode L or RGB -> the same mode in sRGB."""
+        """Convert a PIL image of mode L or RGB to sRGB, in the same mode."""
         levels = np.arange(256) / 255
         if image.mode == "L":
             return image.point(self.gray(levels).tolist())
@@ -79,7 +79,7 @@ class ToSRGB:
 
 
 def brightest(image: Image.Image) -> float:
-    """The value in [0, 1] that all but a thousandth of the pixels keep below, in any channel."""
+    """The 99.9th percentile of the pixel values, in [0, 1], of the brightest channel."""
     if image.mode in ("I", "F"):
         return 1.0
     if image.mode.startswith("I;16"):
@@ -94,7 +94,7 @@ def brightest(image: Image.Image) -> float:
 
 
 def encode(light: np.ndarray) -> np.ndarray:
-    """Linear light, 1 is white -> uint8 sRGB (IEC 61966-2-1), by a table over its square root."""
+    """Gamma-encode linear light, 1 is white -> uint8 sRGB (IEC 61966-2-1), by a lookup table."""
     grid = np.linspace(0, 1, _STEPS) ** 2
     v = np.where(grid > 0.0031308, 1.055 * grid ** (1 / 2.4) - 0.055, 12.92 * grid)
     table = np.rint(255 * v).astype(np.uint8)

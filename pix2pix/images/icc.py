@@ -40,20 +40,21 @@ def srgb_bytes() -> bytes:
 
 
 def to_srgb(icc: bytes | None, *, mode: str, warnings: list[str]) -> ToSRGB | None:
-    """The function that turns a PIL image of `mode` (L, RGB, CMYK, LAB) into sRGB L or RGB.
+    """Make the function that converts a PIL image of `mode` (L, RGB, CMYK, LAB) to sRGB.
 
-    None when nothing is to be done: no profile, or one that is sRGB within one level of 255.
+    None when nothing is to be done: no profile (Pillow's plain conversion has to do for CMYK), or
+    one that is sRGB within one level of 255.
     Appends to `warnings` when the profile cannot be used.
     """
     if mode == "LAB":
         return _lab_to_rgb()
     if not icc:
-        return _no_profile(mode)
+        return None
     try:
         return _transform(icc, mode)
     except (ValueError, TypeError, OSError, ImageCms.PyCMSError) as error:
         warnings.append(f"color profile ignored, read as sRGB: {error}")
-        return _no_profile(mode)
+        return None
 
 
 @functools.lru_cache(maxsize=8)
@@ -82,14 +83,6 @@ def _coding_by_name(icc: bytes) -> Coding | None:
         return None
     transfer = 16 if re.search(r"\bPQ\b|2084", name) else 18 if re.search(r"\bHLG\b", name) else 0
     return from_code_points(12 if "P3" in name else 9, transfer) if transfer else None
-
-
-def _no_profile(mode: str) -> ToSRGB | None:
-    return _naive_cmyk if mode == "CMYK" else None
-
-
-def _naive_cmyk(image: Image.Image) -> Image.Image:
-    return image.convert("RGB")
 
 
 @functools.lru_cache(maxsize=8)

@@ -5,6 +5,7 @@ Source: ITU-T T.81, annex B; CIPA DC-007 for the multi-picture index.
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from pix2pix.errors import Corrupt, TookTooLong, UnsupportedFormat
 from pix2pix.images.bits import big
@@ -33,23 +34,17 @@ _FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _APP1, _APP2, _APP14, _START_OF_SCAN, _END = 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
 # In scan data FF is followed by 00, a restart marker, or FF as fill.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-# The luminance table of T.81, annex K.1, by rows: what a quality of 50 uses.
-_LUMINANCE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
-    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
+_LUMINANCE = 3688  # the sum of the luminance table of T.81, annex K.1: a quality of 50
 
 
 def inspect(data: bytes) -> Container:
-    """The frame header, the pictures of a multi-picture file, and whether the end is there.
+    """Read the frame header, count the pictures of an MPO file, and look for the end marker.
 
     Raises UnsupportedFormat for lossless, hierarchical and 12-bit JPEG, Corrupt and TookTooLong.
     """
     container = Container(cut=True)
     components, adobe, exif_bytes = 0, False, 0
-    for number, (marker, start, end) in enumerate(_segments(data)):
+    for number, (marker, start, end) in enumerate(segments(data)):
         if number > _MAX_SEGMENTS:
             raise Corrupt(f"more than {_MAX_SEGMENTS:,} JPEG segments before the picture")
         if marker in _REFUSED:
@@ -82,24 +77,20 @@ def inspect(data: bytes) -> Container:
 
 
 def is_arithmetic(data: bytes) -> bool:
-    """Whether the picture is arithmetic-coded, which not every decoder can undo."""
-    for marker, _, _ in _segments(data):
-        if marker in (0xC9, 0xCA):
-            return True
-        if marker == _START_OF_SCAN:
-            break
-    return False
+    """Whether the picture is arithmetic-coded, which not every decoder supports."""
+    before_scan = takewhile(lambda segment: segment[0] != _START_OF_SCAN, segments(data))
+    return any(marker in (0xC9, 0xCA) for marker, _, _ in before_scan)
 
 
 def quality(table: list[int]) -> int:
-    """The quality, 1 to 100, whose scaled standard luminance table is nearest to `table` (64)."""
-    percent = 100 * sum(table) / sum(_LUMINANCE)
+    """Estimate the quality, 1 to 100, from the luminance quantization table (64 numbers)."""
+    percent = 100 * sum(table) / _LUMINANCE
     estimate = 5000 / percent if percent > 100 else (200 - percent) / 2
     return max(1, min(100, round(estimate)))
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end of its content) of each whole segment; scan data is passed over."""
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Iterate over the segments as (marker, start, end of its content); scan data is skipped."""
     position = 2
     while (found := _MARKER.search(data, position)) is not None:
         marker, position = data[found.start() + 1], found.end()
@@ -120,7 +111,7 @@ def _check_scans(data: bytes, first: int, size: tuple[int, int] | None, *, cut: 
     if data.count(b"\xff\xda", first) < most:  # an upper bound, and nearly always enough
         return
     scans = 1
-    for number, (marker, _, _) in enumerate(_segments(b"\xff\xd8" + data[first:])):
+    for number, (marker, _, _) in enumerate(segments(b"\xff\xd8" + data[first:])):
         if marker == _END:
             return
         scans += marker == _START_OF_SCAN

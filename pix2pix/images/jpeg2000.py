@@ -46,7 +46,7 @@ class _Grid:
 
 
 def inspect(data: bytes) -> Container:
-    """Boxes and codestream headers.
+    """Read the boxes and codestream headers.
 
     Raises TooLarge for pictures that take far more memory than their pixels, Corrupt where the
     boxes and the codestream differ, UnsupportedMode for color spaces not read here.
@@ -68,7 +68,7 @@ def inspect(data: bytes) -> Container:
 
 
 def finished(image: Image.Image, container: Container) -> Image.Image:
-    """The decoded picture with what Pillow leaves out: few bits stretched to 255, the profile."""
+    """Do what Pillow leaves out: scale depths below 8 bits to 255, attach the ICC profile."""
     info = image.info
     white = container.white or 255
     if white < 255 and image.mode == "P":  # numbers of colors, moved up as if they were levels

@@ -18,25 +18,20 @@ _SCAN, _RESTART_INTERVAL, _END = 0xDA, 0xDD, 0xD9
 
 @dataclass
 class Ending:
-    """Where the last scan's data end: at a marker that belongs to no scan, or with the file."""
+    """The end of the last scan's data: a marker that belongs to no scan, or the file's end."""
 
     position: int
-    marked: bool
-    """The end marker is there."""
-    complete: bool
-    """Every coefficient was begun in every bit, and every restart interval of the last scan."""
+    marked: bool  # the end marker is there
+    complete: bool  # all coefficients in all bits, all restart intervals of the last scan
 
 
 @dataclass
 class _Frame:
     width: int = 0
     height: int = 0
-    sampling: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Component -> its horizontal and vertical factor."""
-    bits: dict[int, list[int]] = field(default_factory=dict)
-    """Component -> the lowest bit that its 64 coefficients have so far, 99 for none."""
-    interval: int = 0
-    """MCUs between restart markers, 0 for no markers."""
+    sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # component: (h, v)
+    bits: dict[int, list[int]] = field(default_factory=dict)  # component: 64 lowest, 99 none
+    interval: int = 0  # MCUs between restart markers, 0 for no markers
 
     def units(self, components: list[int]) -> int:
         """MCUs of a scan of these components."""
@@ -49,7 +44,7 @@ class _Frame:
 
 
 def ending(data: bytes) -> Ending | None:
-    """Where the picture of a JPEG ends, None where no scan begins."""
+    """Find where the last scan of a JPEG ends, None where no scan begins."""
     frame, position = _Frame(), 2
     found: Ending | None = None
     while True:

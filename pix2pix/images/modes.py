@@ -11,7 +11,7 @@ Strips keep the memory at one decoded picture plus one 8-bit result, whatever th
 the way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -94,7 +94,8 @@ def _from_deep(
     warnings: list[str],
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """16-bit, 32-bit integer and float gray through one table of 65,536 levels."""
-    white = _white(image, container, warnings)
+    low, high = extremes(np.asarray(strip) for _, strip in _strips(image))
+    white = white_of(low, high, container, floats=image.mode == "F", warnings=warnings)
     if coded is not None:
         table = coded.gray(np.arange(65536) / 65535)
     else:
@@ -116,18 +117,13 @@ def _from_deep(
     return rgb, alpha
 
 
-def _white(image: Image.Image, container: Container, warnings: list[str]) -> float:
-    low, high = _extremes(image)
-    return white_of(low, high, container, floats=image.mode == "F", warnings=warnings)
-
-
 def white_of(
     low: float, high: float, container: Container, *, floats: bool, warnings: list[str]
 ) -> float:
-    """The value that becomes white: stated by the file, or the least that holds every pixel."""
+    """Choose the value that becomes white: the file's, or the least that clips no pixel."""
     if floats:
         warnings.append("float pixels become 8 bit")
-        return next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+        return white_of_floats(high)
     if low < 0 or high > 65535:
         raise UnsupportedMode(f"32-bit integers from {low:,} to {high:,}; 0 to 65,535 is read")
     if container.white is not None and high <= container.white:
@@ -139,15 +135,19 @@ def white_of(
     return float(white)
 
 
-def _extremes(image: Image.Image) -> tuple[float, float]:
-    lows, highs = [], []
-    for _, strip in _strips(image):
-        values = np.asarray(strip)
+def white_of_floats(high: float) -> float:
+    """Choose the value of floats that becomes white: 1, 255, 65,535 or `high`, clipping none."""
+    return next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+
+
+def extremes(strips: Iterable[np.ndarray]) -> tuple[float, float]:
+    """Find the minimum and the maximum. Raises InvalidPixels for NaN and infinity."""
+    low, high = np.inf, -np.inf
+    for values in strips:
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise InvalidPixels("NaN or infinity among the pixel values")
-        lows.append(values.min())
-        highs.append(values.max())
-    return min(lows), max(highs)
+        low, high = min(low, values.min()), max(high, values.max())
+    return low, high
 
 
 def _table(convert: Callable[[Image.Image], Image.Image] | None) -> np.ndarray:

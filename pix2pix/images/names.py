@@ -35,14 +35,13 @@ def output_name(name: str, *, format: str | None = None) -> str:
     """Name a photo's output: `scan.tif` -> `scan.color.tif`, `a.gif` -> `a.gif.color.png`.
 
     The extension stays where it is that of the format that is written. The photo's own is `format`,
-    one of images.READABLE, where somebody has looked; else the one that its name tells, or PNG. A
-    name that would get longer than file systems allow is cut, and told from others by a hash of the
-    whole.
+    one of images.READABLE, where it has been detected; else that of its extension, or PNG. A name
+    that would get longer than file systems allow is cut, and made unique by a hash of the whole.
     """
     stem, extension = os.path.splitext(name)
-    told = images.EXTENSIONS.get(extension.lower())
-    written, new = images.output_format(SimpleNamespace(format=format or told or "PNG"))
-    if written != told:
+    known = images.EXTENSIONS.get(extension.lower())
+    written, new = images.output_format(SimpleNamespace(format=format or known or "PNG"))
+    if written != known:
         stem, extension = name, new
     end = MARK + extension
     if len(os.fsencode(stem + end)) <= _LONGEST:
@@ -59,13 +58,13 @@ def _cut(text: str, size: int) -> str:
 
 
 def is_output(name: str) -> bool:
-    """Whether a file's name is that of an output of ours: `*.color.EXT`."""
+    """Whether a file's name marks an output of ours: `*.color.EXT`."""
     stem, extension = os.path.splitext(name)
     return extension.lower() in images.EXTENSIONS and stem.lower().endswith(MARK)
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder of this name holds no photos of anyone: thumbnails, trash, hidden.
+    """Whether a file or folder of this name is to be skipped: thumbnails, trash, hidden.
 
     The name alone, not a path; "." and ".." are none.
     """
@@ -74,7 +73,7 @@ def is_clutter(name: str) -> bool:
 
 
 def is_photo(parts: Iterable[str]) -> bool:
-    """Whether a file is a photo, by the names on the way to it from the folder that was given."""
+    """Whether a file is a photo, by the parts of its path below the folder that was given."""
     *folders, name = parts
     known = os.path.splitext(name)[1].lower() in images.EXTENSIONS
     return known and not is_output(name) and not any(map(is_clutter, [*folders, name]))

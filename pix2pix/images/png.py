@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pix2pix.errors import Corrupt, UnsupportedFormat, UnsupportedMode
 from pix2pix.images.bits import big
-from pix2pix.images.coding import Chromaticities, Coding, from_code_points, from_gamma
+from pix2pix.images.coding import Coding, from_code_points, from_gamma
 from pix2pix.images.formats import Container
 
 _COLOR = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
@@ -20,7 +20,7 @@ _ESSENTIAL = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf"}
 
 
 def inspect(data: bytes) -> Container:
-    """Walks all chunks. Raises Corrupt for a bad checksum, which Pillow does not check in IDAT."""
+    """Read all chunks. Raises Corrupt for a bad CRC, which Pillow does not check in IDAT."""
     container = Container(cut=True, lossless=True)
     extras, frames, first_is_frame, pixels = 0, 1, False, False
     colors: dict[bytes, bytes] = {}
@@ -71,21 +71,15 @@ def _coding(chunks: dict[bytes, bytes]) -> Coding | None:
         return None
     gamma, primaries = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
     exponent = big(gamma, 0, 4) if len(gamma) == 4 else 0
-    numbers = struct.unpack(">8I", primaries) if len(primaries) == 32 else None
+    numbers = [n / 100_000 for n in struct.unpack(">8I", primaries)] if len(primaries) == 32 else []
     return from_gamma(
         100_000 / exponent if exponent else None,
-        None if numbers is None else _chromaticities(*(n / 100_000 for n in numbers)),
+        (*numbers[2:], *numbers[:2]) or None,  # white comes first there
     )
 
 
-def _chromaticities(
-    wx: float, wy: float, rx: float, ry: float, gx: float, gy: float, bx: float, by: float
-) -> Chromaticities:
-    return rx, ry, gx, gy, bx, by, wx, wy
-
-
 def closed(data: bytes) -> bytes | None:
-    """A PNG that ends behind a whole chunk, with the IEND that it lacks; None without pixels."""
+    """Append the missing IEND behind the last whole chunk; None without pixels."""
     end, pixels = 0, False
     for kind, _, stop in _chunks(data):
         end, pixels = stop + 4, pixels or kind == b"IDAT"
@@ -93,13 +87,13 @@ def closed(data: bytes) -> bytes | None:
 
 
 def essential(data: bytes) -> bytes:
-    """The same picture without text, profile, animation and private chunks."""
+    """Strip text, profile, animation and private chunks."""
     kept = [data[start - 8 : end + 4] for kind, start, end in _chunks(data) if kind in _ESSENTIAL]
     return data[:8] + b"".join(kept)
 
 
 def text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, content) of each chunk of text."""
+    """Iterate over the text chunks as (type, content)."""
     for kind, start, end in _chunks(data):
         if kind in _TEXT:
             yield kind, data[start:end]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from pix2pix.errors import Corrupt, InvalidPixels, Truncated, UnsupportedMode
-from pix2pix.images import hdr
+from pix2pix.errors import Corrupt, Truncated, UnsupportedMode
+from pix2pix.images import hdr, modes
 from pix2pix.images.formats import Container
 from pix2pix.images.metadata import texts
 
@@ -23,7 +23,7 @@ _HEADERS = {
     kind: re.compile(rb"P." + (_SPACE + _NUMBER) * numbers + rb"(?:#[^\r\n]*)?[ \t\r\n\v\f]")
     for kind, numbers in {"1": 2, "2": 3, "3": 3, "4": 2, "5": 3, "6": 3}.items()
 }
-_FLOAT = rb"([-+]?[0-9.]{1,20}(?:[eE][-+]?[0-9]{1,3})?)"
+_FLOAT = rb"([-+]?(?:[0-9]{1,20}[.]?[0-9]{0,20}|[.][0-9]{1,20})(?:[eE][-+]?[0-9]{1,3})?)"
 _HEADERS |= {
     kind: re.compile(rb"P." + (_SPACE + _NUMBER) * 2 + _SPACE + _FLOAT + rb"[ \t\r\n]")
     for kind in "fF"
@@ -39,16 +39,13 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 @dataclass
 class _Header:
-    kind: str
-    """The character behind the P."""
+    kind: str  # the character behind the P
     width: int
     height: int
     channels: int
     white: int
-    start: int
-    """Where the pixels begin."""
-    scale: float = 0.0
-    """PFM's, negative for little-endian."""
+    start: int  # where the pixels begin
+    scale: float = 0.0  # PFM's, negative for little-endian
 
     @property
     def row_bytes(self) -> int:
@@ -65,7 +62,7 @@ class _Header:
 
 
 def inspect(data: bytes) -> Container:
-    """The header. Raises Corrupt where it is impossible, UnsupportedMode beyond 4 channels."""
+    """Read the header. Raises Corrupt for an invalid one, UnsupportedMode beyond 4 channels."""
     head = _header(data)
     if head is None:
         return Container(cut=True, lossless=True)
@@ -81,7 +78,7 @@ def inspect(data: bytes) -> Container:
 
 
 def decode(data: bytes, *, truncated: bool = False) -> Image.Image:
-    """The first picture, of mode L, LA, RGB, RGBA, or I;16 with maxval for white.
+    """Decode the first picture: mode L, LA, RGB, RGBA, or I;16 with maxval for white.
 
     `truncated` fills what is missing with gray. Raises Truncated, Corrupt and InvalidPixels.
     """
@@ -107,23 +104,11 @@ def decode(data: bytes, *, truncated: bool = False) -> Image.Image:
 
 
 def comments(data: bytes) -> Iterator[texts.Text]:
-    """The comments in the header of a PBM, PGM, PPM or PAM."""
-    fields = position = 0
-    needed = 2 if data[1:2] in b"14" else 3
-    position = 2
-    while position < len(data) and fields < needed and data[1:2] in b"123456":
-        byte = data[position : position + 1]
-        if byte == b"#":
-            end = data.find(b"\n", position)
-            end = len(data) if end < 0 else end
-            yield texts.comment(data[position + 1 : end].strip())
-            position = end
-        elif byte.isspace():
-            position += 1
-        else:
-            while position < len(data) and not data[position : position + 1].isspace():
-                position += 1
-            fields += 1
+    """Read the comments in the header of a PBM, PGM or PPM."""
+    head = _header(data) if data[1:2] in b"123456" else None
+    if head is not None:
+        for found in re.findall(rb"#([^\r\n]*)", data[: head.start]):
+            yield texts.comment(found.strip())
 
 
 def _picture(head: _Header, values: np.ndarray) -> Image.Image:
@@ -182,10 +167,7 @@ def _from_light(head: _Header, body: memoryview) -> Image.Image:
     """PFM's floats, rows from the bottom up, to sRGB."""
     dtype = np.dtype("<f4" if head.scale < 0 else ">f4")
     light = np.frombuffer(body, dtype, head.bytes // 4)
-    if not np.isfinite(light).all():
-        raise InvalidPixels("NaN or infinity among the pixel values")
-    high = float(light.max())
-    white = next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+    white = modes.white_of_floats(float(modes.extremes([light])[1]))
     rows = light.reshape(head.height, head.width, head.channels)[::-1]
     pixels = np.empty(rows.shape, np.uint8)
     for row in range(head.height):
@@ -207,19 +189,12 @@ def _header(data: bytes) -> _Header | None:
     width, height = int(found[1]), int(found[2])
     head = _Header(kind, width, height, _CHANNELS[kind], 1, found.end())
     if kind in "fF":
-        head.scale = float(found[3]) if _is_float(found[3]) else 0.0
-        if not head.scale:
+        head.scale = float(found[3])
+        if not 0 < abs(head.scale) < float("inf"):
             raise Corrupt("a PFM without a scale")
     elif kind not in "14":
         head.white = int(found[3])
     return _checked(head)
-
-
-def _is_float(text: bytes) -> bool:
-    try:
-        return np.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _pam(start: bytes) -> _Header | None:

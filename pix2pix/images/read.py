@@ -6,7 +6,7 @@ the container, pixel limit, and only then a decoder.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
@@ -30,31 +30,30 @@ _TRANSPOSE = {
 }
 
 
+class Encoding(TypedDict, total=False):
+    """How a file was compressed, as far as its format has such."""
+
+    quality: int
+    subsampling: int
+    lossless: bool
+    compression: str
+
+
 @dataclass
 class Photo:
     """A decoded picture and what is needed to write its colored copy."""
 
-    rgb: np.ndarray
-    """(H, W, 3) uint8 sRGB, upright."""
-    alpha: np.ndarray | None
-    """(H, W) uint8, or None for an opaque picture."""
-    format: str
-    """One of formats.READABLE."""
-    exif: bytes | None = None
-    """Clean EXIF: orientation 1, no thumbnail, GPS still there."""
-    xmp: bytes | None = None
-    """The XMP packet as it came, joined with its extension."""
-    resources: dict[int, bytes] = field(default_factory=dict)
-    """Photoshop's resources by number: IPTC (0x0404), copyright flag and URL."""
-    texts: list[Text] = field(default_factory=list)
-    """Comments, and PNG text."""
-    turned: int = 1
-    """The orientation, 1 to 8, that EXIF states and the pixels have got."""
+    rgb: np.ndarray  # (H, W, 3) uint8 sRGB, upright
+    alpha: np.ndarray | None  # (H, W) uint8, or None for an opaque picture
+    format: str  # one of formats.READABLE
+    exif: bytes | None = None  # clean EXIF: orientation 1, no thumbnail, GPS still there
+    xmp: bytes | None = None  # the XMP packet as it came, joined with its extension
+    resources: dict[int, bytes] = field(default_factory=dict)  # Photoshop's, IPTC is 0x0404
+    texts: list[Text] = field(default_factory=list)  # comments, and PNG text
+    turned: int = 1  # the orientation, 1 to 8, that EXIF states and the pixels have got
     dpi: tuple[float, float] | None = None
-    profiled: bool = False
-    """Whether the file came with a color profile."""
-    encoding: dict[str, Any] = field(default_factory=dict)
-    """How the file was compressed: quality, subsampling, lossless, compression."""
+    profiled: bool = False  # whether the file came with a color profile
+    encoding: Encoding = field(default_factory=Encoding)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -65,7 +64,7 @@ def read(
     max_bytes: int | None = None,
     allow_truncated: bool = False,
 ) -> Photo:
-    """A path, bytes or a binary stream -> Photo with rgb (H, W, 3) uint8 sRGB, upright.
+    """Read a path, bytes or a binary stream -> Photo with rgb (H, W, 3) uint8 sRGB, upright.
 
     `max_bytes` defaults to what `max_pixels` of the deepest layout take. `allow_truncated` accepts
     a file that ends early, with a warning; the missing part is gray. Raises the errors of
@@ -172,8 +171,8 @@ def _photo(
     return photo
 
 
-def _encoding(image: Image.Image, container: Container) -> dict[str, Any]:
-    found: dict[str, Any] = {"lossless": container.lossless}
+def _encoding(image: Image.Image, container: Container) -> Encoding:
+    found: Encoding = {"lossless": container.lossless}
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         tables = list(image.quantization.values())
         if tables:

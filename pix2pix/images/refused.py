@@ -1,9 +1,9 @@
-"""Names for what is no photo that can be read here, so that the refusal says what it is.
+"""Names of other file types, so that the refusal says what the file is.
 
 Source: the file(1) magic database; the formats' own specifications.
 """
 
-_SIGNATURES = (
+_SIGNATURES: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"%!PS", "PostScript"),
     (b"\xc5\xd0\xd3\xc6", "EPS"),
@@ -11,22 +11,15 @@ _SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"\x80\x02", "a Python pickle"),
-    (b"\x80\x03", "a Python pickle"),
-    (b"\x80\x04", "a Python pickle"),
-    (b"\x80\x05", "a Python pickle"),
-    (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
+    ((b"\x7fELF", b"MZ"), "a program"),
+    ((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a Python pickle"),
+    ((b"\x00\x00\x00\x0cJXL ", b"\xff\x0a"), "JPEG XL"),
     (b"II\xbc\x01", "JPEG XR"),
     (b"8BPS", "a Photoshop document"),
     (b"gimp xcf", "a GIMP picture"),
     (b"icns", "an Apple icon (ICNS)"),
     (b"FUJIFILMCCD-RAW", "a camera raw file (RAF)"),
-    (b"IIRO", "a camera raw file (ORF)"),
-    (b"IIRS", "a camera raw file (ORF)"),
-    (b"MMOR", "a camera raw file (ORF)"),
+    ((b"IIRO", b"IIRS", b"MMOR"), "a camera raw file (ORF)"),
     (b"IIU\x00", "a camera raw file (RW2)"),
     (b"II\x1a\x00\x00\x00HEAPCCDR", "a camera raw file (CRW)"),
     (b"FOVb", "a camera raw file (X3F)"),
@@ -35,16 +28,14 @@ _SIGNATURES = (
     (b"BPG\xfb", "BPG"),
     (b"qoif", "QOI"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
-    (b"#?RADIANCE", "a Radiance HDR picture"),
-    (b"#?RGBE", "a Radiance HDR picture"),
+    ((b"#?RADIANCE", b"#?RGBE"), "a Radiance HDR picture"),
     (b"DDS ", "a DDS texture"),
     (b"SIMPLE  =", "a FITS file"),
     (b"AT&TFORM", "DjVu"),
     (b"\x8aMNG\r\n", "MNG"),
     (b"\x8bJNG\r\n", "JNG"),
     (b"\x59\xa6\x6a\x95", "a Sun raster picture"),
-    (b"\x01\xda\x00", "an SGI picture"),
-    (b"\x01\xda\x01", "an SGI picture"),
+    ((b"\x01\xda\x00", b"\x01\xda\x01"), "an SGI picture"),
     (b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
     (b"\x1a\x45\xdf\xa3", "a video (Matroska, WebM)"),
     (b"OggS", "an Ogg recording"),
@@ -56,7 +47,7 @@ _TGA_DEPTHS = {8, 15, 16, 24, 32}
 
 
 def guess(data: bytes) -> str:
-    """What a file is that none of the readable formats' signatures fits."""
+    """Name the kind of a file that is in none of the readable formats."""
     for magic, name in _SIGNATURES:
         if data.startswith(magic):
             return name
@@ -77,7 +68,7 @@ def guess(data: bytes) -> str:
 
 
 def iso_kind(brand: bytes) -> str:
-    """What an ISO base media file of that main brand is, other than AVIF and HEIF."""
+    """Name the kind of an ISO base media file, other than AVIF and HEIF, by its major brand."""
     if brand == b"crx ":
         return "a camera raw file (CR3)"
     if brand in (b"avci", b"avcs"):
@@ -88,7 +79,7 @@ def iso_kind(brand: bytes) -> str:
 
 
 def _without_signature(data: bytes) -> str:
-    """Formats that only the plausibility of their header tells."""
+    """Formats without a magic number, recognized by a plausible header."""
     icon = {b"\0\0\1\0": "a Windows icon (ICO)", b"\0\0\2\0": "a Windows cursor (CUR)"}
     if data[:4] in icon and any(data[4:6]):  # TGA can begin so, too, and then has zeros there
         return icon[data[:4]]

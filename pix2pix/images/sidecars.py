@@ -20,13 +20,12 @@ class Sidecar:
     """One file beside a photo."""
 
     path: str
-    whole_name: bool
-    """Whether it is named for the photo with its extension."""
+    whole_name: bool  # whether it is named for the photo with its extension
     data: bytes
 
 
 def find(photo: str, *, warnings: list[str]) -> list[Sidecar]:
-    """The sidecars of the photo at a path, the more exactly named first.
+    """Find the sidecars of the photo at a path, the more exactly named first.
 
     What is no regular file, is too large or cannot be read is named and left.
     """
@@ -58,7 +57,7 @@ def _is_for(data: bytes, extension: str) -> bool:
 
 
 def add(photo: Photo, path: str) -> Photo:
-    """The photo that was read from `path`, with what only its sidecars say (see `merge`)."""
+    """Find the sidecars of a photo that was read from `path`, and merge them into it."""
     warnings: list[str] = []
     found = find(path, warnings=warnings)
     if not found and not warnings:
@@ -67,7 +66,7 @@ def add(photo: Photo, path: str) -> Photo:
 
 
 def merge(photo: Photo, found: list[Sidecar]) -> Photo:
-    """The photo, with what only its sidecars say; where both speak, the photo is right.
+    """Merge sidecars into a photo's XMP; where both have a property, the photo's is kept.
 
     Differences and sidecars that cannot be used are added to its warnings.
     """
@@ -77,7 +76,7 @@ def merge(photo: Photo, found: list[Sidecar]) -> Photo:
         name = os.path.basename(sidecar.path)
         try:
             other = xmp.Packet(sidecar.data)
-            own = _packet(packet)
+            own = xmp.usable(packet, [])  # named when the copy is written
             differ = sorted({name for uri, name in own.merge(other) if _counts(uri, name)})
             packet = own.to_bytes()
         except xmp.ERRORS as error:
@@ -90,13 +89,6 @@ def merge(photo: Photo, found: list[Sidecar]) -> Photo:
 
 def _counts(uri: str, name: str) -> bool:
     return not provenance.is_stale(uri, name, keep_gps=True)
-
-
-def _packet(data: bytes | None) -> xmp.Packet:
-    try:
-        return xmp.Packet(data)
-    except xmp.ERRORS:  # named when the copy is written
-        return xmp.Packet()
 
 
 def copy(

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import files
-from pix2pix.errors import NotEncoded, PhotoError, TooLarge
+from pix2pix.errors import NotEncoded, PhotoError, TooLarge, one_line
 from pix2pix.images import formats, icc
 from pix2pix.images.metadata import statement, writer
 from pix2pix.images.read import Photo
@@ -32,7 +32,7 @@ def write(
     keep_gps: bool = False,
     source: os.stat_result | None = None,
 ) -> list[str]:
-    """rgb (H, W, 3) uint8 sRGB -> a file at `dest`, atomically, or bytes into a stream; warnings.
+    """Write rgb (H, W, 3) uint8 sRGB to a file, atomically, or a stream -> warnings.
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
     gives alpha and metadata. `model` is named in the provenance. A file gets the modification time
@@ -63,7 +63,7 @@ def encode(
     keep_gps: bool = False,
     warnings: list[str] | None = None,
 ) -> bytes:
-    """rgb (H, W, 3) uint8 sRGB -> the bytes of a file, as `write` makes it.
+    """Encode rgb (H, W, 3) uint8 sRGB -> the bytes of a file, as `write` makes it.
 
     What got lost on the way is appended to `warnings`.
     """
@@ -85,7 +85,9 @@ def _encode(
     warnings: list[str] = []
     image = _image(rgb, like.alpha, name, warnings)
     if name == "BMP":
-        _name_losses(like, warnings)
+        warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
+        if like.resources or like.texts:
+            warnings.append("BMP holds no text: IPTC and comments are not written")
     options = _options(like, name, width * height)
     if like.profiled and name != "BMP":
         options["icc_profile"] = icc.srgb_bytes()
@@ -105,20 +107,10 @@ def _encode(
             failure = failure or error
             continue
         if failure is not None:
-            warnings.append(f"EXIF, XMP, IPTC and comments not written: {_reason(failure)}")
+            warnings.append(f"EXIF, XMP, IPTC and comments not written: {one_line(failure)}")
         return buffer, warnings + lost
     assert failure is not None
-    raise NotEncoded(f"{name}: {_reason(failure)}") from failure
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-def _name_losses(like: Photo, warnings: list[str]) -> None:
-    warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
-    if like.resources or like.texts:
-        warnings.append("BMP holds no text: IPTC and comments are not written")
+    raise NotEncoded(f"{name}: {one_line(failure)}") from failure
 
 
 def _save(

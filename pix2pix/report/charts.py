@@ -9,7 +9,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from pix2pix.report import layers as of_layers
 from pix2pix.report.layers import Layer
-from pix2pix.report.plot import WIDTH, Palette, bare, literal
+from pix2pix.report.plot import WIDTH, Palette, bare, literal, panels
 from pix2pix.train.history import History
 
 _MOST_BARS = 20
@@ -27,7 +27,7 @@ _FIRST, _LAST = ("val_psnr", "val_colorfulness", "val_l1"), ("images_per_second"
 
 
 def parameters(layers: Sequence[Layer], colors: Palette) -> Figure:
-    """Bars of the largest layers, and how much of all parameters the largest N hold."""
+    """Plot the parameters of the largest layers, and their cumulative share over the layers."""
     shown = layers[:_MOST_BARS]
     figure = Figure(figsize=(WIDTH, 5.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -59,7 +59,7 @@ def parameters(layers: Sequence[Layer], colors: Palette) -> Figure:
 
 def _concentration(axes: Axes, layers: Sequence[Layer], colors: Palette) -> None:
     held = [0.0, *(100 * layer.cumulative_share for layer in layers)]
-    axes.set_title("Concentration")
+    axes.set_title("Cumulative share of the parameters")
     axes.plot(range(len(held)), held, color=colors.accent)
     for share in (0.5, 0.9):
         count = of_layers.concentration(layers, share)
@@ -70,8 +70,8 @@ def _concentration(axes: Axes, layers: Sequence[Layer], colors: Palette) -> None
     axes.set_xlim(0, len(layers))
     axes.set_ylim(0, 102)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_xlabel("so many of the largest layers")
-    axes.set_ylabel("hold so much of the parameters [%]")
+    axes.set_xlabel("number of largest layers")
+    axes.set_ylabel("share of all parameters [%]")
 
 
 def columns_of(history: History) -> list[str]:
@@ -82,12 +82,10 @@ def columns_of(history: History) -> list[str]:
 
 
 def curves(history: History, colors: Palette) -> Figure:
-    """A chart a column over the steps; PSNR beside gray's, colorfulness below the truth's."""
+    """Plot each column over the steps; PSNR beside gray's, colorfulness below the truth's."""
     columns = columns_of(history)
-    rows = math.ceil(len(columns) / 2)
-    figure = Figure(figsize=(WIDTH, 0.5 + 2.35 * rows), layout="constrained")
-    grid = figure.subplots(rows, 2, squeeze=False).ravel()
-    for axes, column in zip(grid, columns, strict=False):
+    figure, grid = panels(len(columns), 2, height=2.35)
+    for axes, column in zip(grid, columns, strict=True):
         other = column if column.startswith("val_") else f"Loss term {column}"
         title, unit = _TITLES.get(column, (other, "loss"))
         axes.set_title(literal(title))
@@ -104,8 +102,6 @@ def curves(history: History, colors: Palette) -> Figure:
         if axes.get_yscale() == "linear":
             axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
         bare(axes)
-    for axes in grid[len(columns) :]:
-        axes.set_visible(False)
     return figure
 
 

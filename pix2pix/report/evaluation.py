@@ -1,7 +1,5 @@
 """Evaluation: the photos' own metrics in the JSON that `pix2pix evaluate --json` writes."""
 
-import csv
-import io
 import json
 import math
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.errors import DataError
+from pix2pix.report.paper import csv_text
 
 METRICS = ("psnr", "colorfulness_ratio", "delta_e2000")
 _ROWS = ("gray", "sepia", "model", "other", "against")  # in the order of columns and legends
@@ -18,7 +17,7 @@ Values = list[float | None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """By metric and row, such as gray and model, a value a photo; None where it has none."""
+    """Per-photo values by metric and row, such as gray and model; None where there is none."""
 
     about: str
     paths: list[str]
@@ -27,7 +26,7 @@ class Evaluation:
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
-    """Read the JSON. Raises DataError when it is none that `pix2pix evaluate` wrote."""
+    """Read the JSON. Raises DataError when `pix2pix evaluate` did not write it."""
     try:
         result = json.loads(Path(path).read_bytes())
     except (OSError, RecursionError, ValueError) as error:
@@ -70,18 +69,14 @@ def _value(rows: dict[str, Any], name: str, metric: str) -> float | None:
     return None if value is None or true is None else _known(value / true if true > 0 else None)
 
 
-def _known(value: Any) -> float | None:
+def _known(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def to_csv(evaluation: Evaluation) -> str:
-    """A row a photo: its path, then every metric of every row, such as gray_psnr."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    """Write CSV, a line a photo: its path, then every metric of every row, such as gray_psnr."""
     columns = [(name, metric) for metric in METRICS for name in evaluation.names]
-    writer.writerow(["path", *(f"{name}_{metric}" for name, metric in columns)])
+    head = ["path", *(f"{name}_{metric}" for name, metric in columns)]
+    paths = [path.encode(errors="backslashreplace").decode() for path in evaluation.paths]
     values = [evaluation.values[metric][name] for name, metric in columns]
-    for path, *cells in zip(evaluation.paths, *values, strict=True):
-        known = ("" if cell is None else f"{cell:.9g}" for cell in cells)
-        writer.writerow([path.encode(errors="backslashreplace").decode(), *known])
-    return file.getvalue()
+    return csv_text([head, *zip(paths, *values, strict=True)])

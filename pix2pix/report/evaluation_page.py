@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from pix2pix import images
-from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.evaluate import table
 from pix2pix.evaluate.curves import ColorizerLike
-from pix2pix.evaluate.photos import center_square, to_tensor, to_uint8
+from pix2pix.evaluate.photos import center_square, gray_of
 from pix2pix.evaluate.result import Result
 from pix2pix.report.paper import jpeg, render
 from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, Palette, bare, in_page
@@ -30,7 +28,7 @@ _PLACES = {"best": 0.0, "median": 0.5, "worst": 1.0}  # in the order from best t
 
 
 def build_evaluation_page(result: Result, models: Sequence[ColorizerLike]) -> str:
-    """What `evaluate` returned, and the models it was given -> a self-contained HTML document.
+    """Render what `evaluate` returned, with the models it was given -> a self-contained page.
 
     The photos shown are read and colored again.
     """
@@ -59,7 +57,7 @@ def _rows(result: Result, columns: Sequence[str]) -> Iterator[tuple[str, str, ta
 
 
 def pick(result: Result, metric: str) -> dict[str, int]:
-    """The best, the median and the worst photo by a metric of the model: its place in `photos`."""
+    """Pick the best, the median and the worst photo by a metric of the model: its index."""
     sign = _CRITERIA[metric][1]
     values = np.array([photo["rows"]["model"][metric] for photo in result["photos"]], float)
     order = np.argsort(-sign * values, kind="stable")
@@ -96,10 +94,9 @@ def _pictures(result: Result, models: Sequence[ColorizerLike]) -> dict[str, list
 def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[str, str]:
     """A photo in gray, as each model colors it, and as it was."""
     truth = center_square(images.read(path).rgb, size)
-    L, ab = rgb_to_net(to_tensor(truth[None]))
     letters = ("",) if len(models) == 1 else ("A ", "B ")
     versions = {
-        "gray": to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0],
+        "gray": gray_of(truth),
         **{a + model.name: model.rgb(truth) for a, model in zip(letters, models, strict=True)},
         "truth": truth,
     }
@@ -107,7 +104,7 @@ def _versions(path: Path, size: int, models: Sequence[ColorizerLike]) -> dict[st
 
 
 def scatter(result: Result) -> str:
-    """PSNR over gray against colorfulness over the truth's, a dot a photo -> inline SVG."""
+    """Scatter plot of PSNR over gray against colorfulness over the truth's -> inline SVG."""
     rows = [photo["rows"] for photo in result["photos"]]
     gain = np.array([row["model"]["psnr"] - row["gray"]["psnr"] for row in rows])
     true = np.array([row["truth"]["colorfulness"] for row in rows])

@@ -1,17 +1,14 @@
 """Folder: all files of the report of a run or of weights. Needs matplotlib."""
 
-import io
 from functools import partial
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from pix2pix import weights
 from pix2pix.errors import DataError, WeightsError
 from pix2pix.files import write_bytes, write_error
 from pix2pix.report import charts, grids, histograms, layers, run_page
 from pix2pix.report import evaluation as of_photos
+from pix2pix.report.paper import png
 from pix2pix.report.plot import Draw, draw
 from pix2pix.report.run_page import Report
 from pix2pix.report.source import RunOrWeights, is_run
@@ -44,7 +41,7 @@ def check_destination(dest: Path, *, overwrite: bool) -> None:
 def build_report(
     source: RunOrWeights, evaluation: of_photos.Evaluation | None = None
 ) -> dict[str, bytes]:
-    """The files of a report by name, in the order of FILES; those that have nothing are not there.
+    """Build the files of a report, by name, in the order of FILES; empty ones are left out.
 
     The same input gives the same bytes. Raises DataError for a metrics.csv that no run wrote,
     WeightsError for weights that cannot be read; a run's are only noted, it may be writing them.
@@ -98,14 +95,8 @@ def _draw(report: Report, files: dict[str, bytes]) -> None:
         make = partial(histograms.photos, evaluation)
         report.drawn["photos"] = draw(make, "Histograms over the photos")
     if report.sheet is not None:
-        files["grids.png"] = _png(report.sheet)
+        files["grids.png"] = png(report.sheet)
     files.update({f"{name}.png": one.png for name, one in report.drawn.items()})
-
-
-def _png(rgb: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "PNG")
-    return file.getvalue()
 
 
 def write_report(files: dict[str, bytes], dest: Path) -> None:

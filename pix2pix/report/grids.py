@@ -14,7 +14,7 @@ _MOST_PIXELS = 64 * 1024 * 1024  # of a picture that a run drew
 
 
 def choose_steps(steps: list[int], best: int | None) -> dict[int, list[str]]:
-    """The steps shown, each with its names among first, middle, best and last; in their order."""
+    """Choose the steps to show, each with its names among first, middle, best and last."""
     if not steps:
         return {}
     named = [("first", steps[0]), ("best", best), ("last", steps[-1])]
@@ -28,7 +28,7 @@ def choose_steps(steps: list[int], best: int | None) -> dict[int, list[str]]:
 
 
 def read_grids(grids: Mapping[int, Path]) -> dict[int, np.ndarray]:
-    """By step the pictures (3 * S, W, 3) uint8 that are whole: a run may be writing the last."""
+    """Read the pictures (3 * S, W, 3) uint8 by step; skip one that a run is still writing."""
     found = {}
     for step, path in grids.items():
         try:
@@ -42,7 +42,7 @@ def read_grids(grids: Mapping[int, Path]) -> dict[int, np.ndarray]:
 
 
 def whole(grids: Mapping[int, Path], last: int | None) -> dict[int, Path]:
-    """The grids up to the last logged step: later ones are of steps that were gone back behind.
+    """Keep the grids up to the last logged step: later ones are from before a resume.
 
     A picture that cannot be read, such as one still being written, counts only at the end.
     """
@@ -53,7 +53,7 @@ def whole(grids: Mapping[int, Path], last: int | None) -> dict[int, Path]:
 
 
 def sheet(grids: Mapping[int, Path], *, best: int | None, last: int | None) -> np.ndarray | None:
-    """Rows of photos in gray, as colored at the chosen steps, and as they are: (H, W, 3) uint8.
+    """Draw photos in gray, as colored at the chosen steps, and as they are: (H, W, 3) uint8.
 
     Gray and truth stand once for all steps that share their photos. None without a picture.
     """

@@ -3,7 +3,6 @@
 Needs matplotlib.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from pix2pix.report.evaluation import Evaluation
 from pix2pix.report.layers import Histogram
-from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, WIDTH, Palette, bare, literal
+from pix2pix.report.plot import MOST_RATIO, RATIO_LABEL, WIDTH, Palette, bare, literal, panels
 
 _BINS = 30  # over the photos
 _METRICS = {
@@ -24,12 +23,9 @@ _METRICS = {
 
 
 def weights(histograms: Sequence[Histogram], colors: Palette) -> Figure:
-    """A histogram of the weights of each layer or group, counts on a logarithmic axis."""
-    columns = 4
-    rows = math.ceil(len(histograms) / columns)
-    figure = Figure(figsize=(WIDTH, 0.5 + 1.75 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, one in zip(grid, histograms, strict=False):
+    """Plot a histogram of the weights of each layer or group, with logarithmic counts."""
+    figure, grid = panels(len(histograms), 4, height=1.75)
+    for axes, one in zip(grid, histograms, strict=True):
         axes.set_title(literal(one.name))
         axes.stairs(one.counts, one.edges, baseline=0.1, fill=True, color=colors.accent, alpha=0.75)
         axes.set_yscale("log")
@@ -37,15 +33,13 @@ def weights(histograms: Sequence[Histogram], colors: Palette) -> Figure:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_locator(MaxNLocator(4))
         bare(axes)
-    for axes in grid[len(histograms) :]:
-        axes.set_visible(False)
     figure.supxlabel("weight")
-    figure.supylabel("how many")
+    figure.supylabel("count")
     return figure
 
 
 def photos(evaluation: Evaluation, colors: Palette) -> Figure:
-    """By metric a histogram over the photos of each row: gray, sepia, the model."""
+    """Plot a histogram over the photos of each metric, a line a row: gray, sepia, the model."""
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     grid = figure.subplots(1, len(_METRICS))
     looks = {

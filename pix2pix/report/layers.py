@@ -1,12 +1,12 @@
 """Layers: where a net's parameters are, and histograms of its weights; nothing is run."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from torch import Tensor, nn
+
+from pix2pix.report.paper import csv_text
 
 _BINS = 80  # of a histogram
 _MOST_GROUPS = 16  # histograms that can still be looked at
@@ -14,7 +14,7 @@ _MOST_GROUPS = 16  # histograms that can still be looked at
 
 @dataclass(frozen=True)
 class Layer:
-    """One module with parameters of its own; mean to zeros are those of its largest tensor."""
+    """One module with parameters of its own; statistics are those of its largest tensor."""
 
     name: str
     kind: str  # its class
@@ -32,7 +32,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many weights of a group of layers are between two edges (B + 1 edges, B counts)."""
+    """A histogram of the weights of a group of layers (B + 1 edges, B counts)."""
 
     name: str
     edges: np.ndarray
@@ -40,7 +40,7 @@ class Histogram:
 
 
 def measure_layers(net: nn.Module) -> list[Layer]:
-    """The layers of a net, the largest first; those of one size in the net's order.
+    """List the layers of a net, the largest first; those of one size in the net's order.
 
     Buffers, such as the running means of a batch norm, are no parameters.
     """
@@ -89,18 +89,12 @@ def concentration(layers: Sequence[Layer], share: float) -> int:
 
 
 def to_csv(layers: Sequence[Layer]) -> str:
-    """A row a layer, real numbers with nine digits."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Layer)])
-    for layer in layers:
-        cells = astuple(layer)
-        writer.writerow([f"{x:.9g}" if isinstance(x, float) else x for x in cells])
-    return file.getvalue()
+    """Write CSV, a line a layer, floats with nine digits."""
+    return csv_text([[field.name for field in fields(Layer)], *map(astuple, layers)])
 
 
 def histograms(net: nn.Module) -> list[Histogram]:
-    """Histograms of the weights of convolutions and linear layers, in the net's order.
+    """Compute histograms of the weights of convolutions and linear layers, in the net's order.
 
     Biases and the scales of normalizations, tensors of one dimension, are left out. One a layer,
     or, where these are more than 16, one a group of layers whose names begin alike.

@@ -5,8 +5,9 @@ Needs matplotlib.
 
 import html
 import io
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +29,14 @@ class Palette:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One figure twice."""
+    """A figure as SVG and as PNG."""
 
     svg: str
     png: bytes
 
 
 Draw = Callable[[Palette], Figure]
+Sizes = Mapping[str, float | str]  # settings of matplotlib
 
 WIDTH = 9.6  # [in]
 MOST_RATIO = 2.5  # photos nearly gray have ratios of any size: they stand at the edge
@@ -48,7 +50,7 @@ _MEANT = {
     _IN_PAGE.accent: "var(--accent)",
     _IN_PAGE.second: "var(--second)",
 }
-_SIZES = {
+_SIZES: Sizes = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -62,15 +64,15 @@ _SIZES = {
 
 
 def draw(make: Draw, label: str) -> Drawn:
-    """What `make` draws with a palette; `label` says in the page what is to be seen."""
+    """Render a figure as PNG and SVG; `label` is its text alternative in the page."""
     with matplotlib.rc_context(_settings(_LIGHT, _SIZES)):
         png = io.BytesIO()
         make(_LIGHT).savefig(png, format="png", dpi=_DPI, facecolor=_LIGHT.paper)
     return Drawn(in_page(make, label), png.getvalue())
 
 
-def in_page(make: Draw, label: str, sizes: dict[str, Any] = _SIZES) -> str:
-    """What `make` draws as an SVG element, in the colors of the page that it is put into."""
+def in_page(make: Draw, label: str, sizes: Sizes = _SIZES) -> str:
+    """Render a figure as an inline SVG element, in the colors of the page around it."""
     with matplotlib.rc_context(_settings(_IN_PAGE, sizes)):
         file = io.StringIO()
         make(_IN_PAGE).savefig(file, format="svg", transparent=True, metadata={"Date": None})
@@ -82,7 +84,7 @@ def in_page(make: Draw, label: str, sizes: dict[str, Any] = _SIZES) -> str:
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1)
 
 
-def _settings(colors: Palette, sizes: dict[str, Any]) -> dict[Any, Any]:
+def _settings(colors: Palette, sizes: Sizes) -> dict[Any, Any]:
     keys = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
     return {
         "svg.fonttype": "none",
@@ -93,12 +95,22 @@ def _settings(colors: Palette, sizes: dict[str, Any]) -> dict[Any, Any]:
     }
 
 
+def panels(count: int, columns: int, *, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, `columns` a row, each `height` inches; the rest stays blank."""
+    rows = math.ceil(count / columns)
+    figure = Figure(figsize=(WIDTH, 0.5 + height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    return figure, grid[:count]
+
+
 def bare(axes: Axes) -> None:
-    """Without the frame's upper and right side, and without a ground of its own."""
+    """Hide the upper and right spine, and the background."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.patch.set_visible(False)
 
 
 def literal(text: str) -> str:
-    """A name from a file as matplotlib shows it: cut at 40 characters, its dollars no formula."""
+    """Escape a name from a file for matplotlib: cut at 40 characters, no mathtext."""
     return "".join(c if c.isprintable() else "?" for c in text[:40]).replace("$", r"\$")

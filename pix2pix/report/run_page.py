@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ _MOST_ROWS = 20  # layers in the page; all are in layers.csv
 
 @dataclass
 class Report:
-    """What was found; what a run has not written yet is empty."""
+    """The contents of a report; what a run has not written yet is empty."""
 
     title: str
     is_run: bool
@@ -35,7 +34,7 @@ class Report:
 
 
 def build_run_page(report: Report) -> str:
-    """A self-contained HTML document."""
+    """Render a report as a self-contained HTML document."""
     half, most = (of_layers.concentration(report.layers, share) for share in (0.5, 0.9))
     return render(
         "run.html",
@@ -61,7 +60,7 @@ def _headers(report: Report) -> dict[str, list[str]]:
     }
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={value[key]}" for key in sorted(value))
     return str(value)

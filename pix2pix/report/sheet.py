@@ -1,17 +1,15 @@
 """Sheets: a folder of photos, each a row: gray, then each model's coloring. For looking at."""
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from pix2pix.color import net_to_rgb, rgb_to_net
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
-from pix2pix.evaluate.photos import find_photos, read_photos, to_tensor, to_uint8
+from pix2pix.evaluate.photos import find_photos, gray_of, read_photos
 from pix2pix.evaluate.result import Skipped
+from pix2pix.report.paper import png
 from pix2pix.terminal import escape
 
 _BOX = (440, 330)  # [px] that a picture is fitted into
@@ -32,23 +30,18 @@ def build_sheet(folder: str, models: Mapping[str, ColorizerLike], skipped: list[
             _fitted(rgb) for rgb in (rgb, *(model.rgb(rgb) for model in models.values()))
         )
         labels = [f"{escape(path.stem)}, gray", *models]
-        shown = [_gray(gray), *colored]
+        shown = [Image.fromarray(gray_of(np.array(gray))), *colored]
         rows.append([_labelled(*cell) for cell in zip(shown, labels, strict=True)])
     if not rows:
         raise DataError(f"No photo could be read in {folder} ({len(skipped)} files skipped)")
-    return _png(rows)
+    return _drawn(rows)
 
 
 def _fitted(rgb: np.ndarray) -> Image.Image:
-    """Rgb (H, W, 3) uint8 fitted into the box, so that a folder of scans fits into memory."""
+    """RGB (H, W, 3) uint8 fitted into the box, so that a folder of scans fits into memory."""
     scale = min(_BOX[0] / rgb.shape[1], _BOX[1] / rgb.shape[0])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     return Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
-
-
-def _gray(image: Image.Image) -> Image.Image:
-    L, ab = rgb_to_net(to_tensor(np.array(image)[None]))
-    return Image.fromarray(to_uint8(net_to_rgb(L, torch.zeros_like(ab)))[0])
 
 
 def _labelled(image: Image.Image, label: str) -> Image.Image:
@@ -61,7 +54,7 @@ def _labelled(image: Image.Image, label: str) -> Image.Image:
     return cell
 
 
-def _png(rows: list[list[Image.Image]]) -> bytes:
+def _drawn(rows: list[list[Image.Image]]) -> bytes:
     width = len(rows[0]) * (_BOX[0] + _GAP) + _GAP
     height = sum(row[0].height + _GAP for row in rows) + _GAP
     sheet = Image.new("RGB", (width, height), PAPER)
@@ -70,6 +63,4 @@ def _png(rows: list[list[Image.Image]]) -> bytes:
         for column, cell in enumerate(row):
             sheet.paste(cell, (_GAP + column * (_BOX[0] + _GAP), top))
         top += row[0].height + _GAP
-    file = io.BytesIO()
-    sheet.save(file, "PNG")
-    return file.getvalue()
+    return png(np.asarray(sheet))

@@ -13,7 +13,7 @@ _GRID = re.compile(r"val-(\d+)\.png")
 
 @dataclass(frozen=True)
 class RunOrWeights:
-    """The files there are; a run that goes on may have none of them yet."""
+    """The files of a run or of weights; a run that has just begun may have none yet."""
 
     title: str
     is_run: bool
@@ -24,12 +24,12 @@ class RunOrWeights:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a training run has written into this folder, be it only its configuration."""
+    """Whether this is the folder of a training run, be it only its configuration."""
     return any((folder / name).is_file() for name in _OF_A_RUN)
 
 
 def find_run_or_weights(source: str) -> RunOrWeights:
-    """A run's folder, or what `weights.find` takes -> its files.
+    """Find the files of a run's folder, or of weights as `weights.find` does.
 
     Bundled names come before folders of that name. Raises DataError for a folder that is no run,
     WeightsError for no such weights.

@@ -1,13 +1,10 @@
 """Checks that a learner fills in."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import torch
 
 
-def check(answer: Any, truth: Any, hint: str = "", *, tolerance: float = 1e-3) -> None:
+def check(answer: object, truth: object, hint: str = "", *, tolerance: float = 1e-3) -> None:
     """Compare a learner's answer with the truth; say so when it is right, or not given yet.
 
     `...` (and None, which a function gives that returns nothing) is no answer yet. `truth` is the
@@ -23,15 +20,15 @@ def check(answer: Any, truth: Any, hint: str = "", *, tolerance: float = 1e-3) -
     print("Right.")
 
 
-def unanswered(answer: Any) -> bool:
+def unanswered(answer: object) -> bool:
     """Whether dots are left in an answer."""
     if isinstance(answer, (list, tuple)):
         return any(unanswered(part) for part in answer)
     return answer is ... or answer is None
 
 
-def _agrees(answer: Any, truth: Any, tolerance: float) -> bool:
-    if isinstance(truth, Callable) and not isinstance(truth, (torch.Tensor, np.ndarray)):  # type: ignore[arg-type]
+def _agrees(answer: object, truth: object, tolerance: float) -> bool:
+    if callable(truth):
         return bool(truth(answer))
     if isinstance(truth, str):
         return isinstance(answer, str) and answer.strip().lower() == truth.strip().lower()
@@ -45,7 +42,7 @@ def _agrees(answer: Any, truth: Any, tolerance: float) -> bool:
     return bool((np.abs(mine - its) <= tolerance * (largest or 1)).all())
 
 
-def _numbers(value: Any) -> np.ndarray:
+def _numbers(value: object) -> np.ndarray:
     """A number, list, array or tensor as float64."""
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().numpy()

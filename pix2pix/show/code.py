@@ -4,7 +4,6 @@ import html
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +29,7 @@ class Html:
         return self.text
 
 
-def source(thing: Any, *, docstring: bool = True) -> Html:
+def source(thing: type | Callable[..., object], *, docstring: bool = True) -> Html:
     """The source of a function, method or class as it runs, in color.
 
     `docstring=False` leaves out its first docstring. Raises TypeError for what has no source.
@@ -92,7 +91,7 @@ def shapes(net: nn.Module, *inputs: Tensor, depth: int = 1) -> Html:
 
 
 def _note(rows: list[tuple[str, str, str, str]], name: str) -> Callable[..., None]:
-    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+    def hook(module: nn.Module, inputs: object, output: object) -> None:
         count = sum(p.numel() for p in module.parameters())
         rows.append((name, _layers(module), _shape(output), f"{count:,}" if count else ""))
 
@@ -107,7 +106,7 @@ def _layers(module: nn.Module) -> str:
     return ", ".join(shown)
 
 
-def _shape(value: Any) -> str:
+def _shape(value: object) -> str:
     return " x ".join(map(str, value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 

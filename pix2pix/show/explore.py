@@ -25,7 +25,7 @@ def explore(draw: Callable[..., Picture], *, frames: int = 3, **controls: Contro
     widgets = {name: _widget(ipywidgets, name, value) for name, value in controls.items()}
     image = ipywidgets.Image(layout=ipywidgets.Layout(max_width="100%", align_self="flex-start"))
 
-    def refresh(change: Any = None) -> None:
+    def refresh(change: object = None) -> None:
         mime, data = draw(**{name: widget.value for name, widget in widgets.items()}).encoded()
         image.format, image.value = mime.removeprefix("image/"), data
 
@@ -96,5 +96,5 @@ def _values(control: Control, frames: int) -> list[Any]:
     return [round(v) for v in spread] if whole else spread
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -3,12 +3,15 @@
 import io
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from pix2pix.show.pictures import Picture, figure, to_rgb
+from pix2pix.show.pictures import Picture, Rgb, figure, to_rgb
+
+if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
 
 
 class Live:
@@ -25,7 +28,7 @@ class Live:
         self.curves: dict[str, tuple[list[int], list[float]]] = {}
         self.frames: list[tuple[int, np.ndarray]] = []
         self.drawn_at = 0.0
-        self.handle: Any = None
+        self.handle: DisplayHandle | None = None
 
     def open(self, step: int) -> None:
         """Nothing to begin: the first numbers draw it."""
@@ -39,7 +42,7 @@ class Live:
                 points.append(float(value))
         self.refresh()
 
-    def picture(self, name: str, rgb: Any, step: int) -> None:
+    def picture(self, name: str, rgb: Rgb, step: int) -> None:
         """Keep a picture (H, W, 3) uint8 as the next frame, and show it."""
         self.frames.append((step, to_rgb(rgb)))
         self.refresh()
@@ -104,7 +107,7 @@ class Movie(Picture):
     """
 
     def __init__(
-        self, frames: Sequence[Any], *, width: int = 400, seconds: float = 5.0, most: int = 7
+        self, frames: Sequence[Rgb], *, width: int = 400, seconds: float = 5.0, most: int = 7
     ):
         if not frames:
             raise ValueError("no frames: a movie needs at least one picture")

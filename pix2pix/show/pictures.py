@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,6 +11,10 @@ from torch import Tensor
 
 from pix2pix.color import compress_chroma, lab_to_rgb, rgb_to_lab
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Rgb: TypeAlias = "np.ndarray | Tensor | Image.Image | Picture"
 _PAPER, _INK, _GAP = (255, 255, 255), (31, 35, 40), 4
 _SIGN = ((255, 214, 10), (0, 200, 255), (255, 80, 160), (120, 230, 90), (255, 140, 40))
@@ -36,7 +40,7 @@ class Picture:
         self.image.convert("RGB").save(buffer, "JPEG", quality=78, subsampling=1, optimize=True)
         return "image/jpeg", buffer.getvalue()
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **chosen: object) -> dict[str, bytes | str]:
         mime, data = self.encoded()
         return {mime: data, "text/plain": repr(self)}
 
@@ -104,7 +108,7 @@ def grid(
     return Picture(sheet)
 
 
-def _fitting(text: str, width: int, font: Any) -> str:
+def _fitting(text: str, width: int, font: Font) -> str:
     """The text, cut where it would run into the next column."""
     while text and font.getlength(text) > width:
         text = text[:-1]
@@ -194,7 +198,7 @@ def heat(
     return Picture(Image.blend(gray, over, mix))
 
 
-def figure(plot: Any) -> Picture:
+def figure(plot: "Figure") -> Picture:
     """A matplotlib figure as a picture; it is closed, so that it is not shown twice."""
     import matplotlib.pyplot as plt
 

@@ -43,10 +43,10 @@ def run(quick: bool) -> Iterator[Line]:
         missing = photos - len(list(out.glob("*.color.*")))
         after = len(list(out.glob(".pix2pix-*")))
     yield Line(f"broken outputs after {kills} kills", f"{len(bad)}", "0", not bad, bad[:5])
-    figure = f"{missing} of {photos} missing, exit {process.returncode}"
-    yield Line("the run after the last kill", figure, "0", not missing and not process.returncode)
-    figure = f"{after} (left by the kills: {left})"
-    yield Line("temporary files after that run", figure, "0", not after)
+    number = f"{missing} of {photos} missing, exit {process.returncode}"
+    yield Line("the run after the last kill", number, "0", not missing and not process.returncode)
+    number = f"{after} (left by the kills: {left})"
+    yield Line("temporary files after that run", number, "0", not after)
 
 
 def _command(source: Path, out: Path) -> list[str]:

@@ -67,8 +67,8 @@ def run(quick: bool) -> Iterator[Line]:
             named += 1
         else:
             lost.append(f"{kind} in {extension}")
-    figure = f"{len(lost)} of {len(written)} (kind x format); {named} named in a warning"
-    yield Line("metadata lost in silence", figure, "0", not lost, lost[:20])
+    number = f"{len(lost)} of {len(written)} (kind x format); {named} named in a warning"
+    yield Line("metadata lost in silence", number, "0", not lost, lost[:20])
 
 
 def _make(folder: Path, kinds: list[str]) -> Iterator[tuple[str, str]]:

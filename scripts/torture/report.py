@@ -1,4 +1,4 @@
-"""The line of a section: name, figure, the bar that it is held against."""
+"""The line of a section: name, number, the bar that it is held against."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,14 @@ class Line:
     """`met` is None where there is no bar."""
 
     name: str
-    figure: str
+    number: str
     bar: str = ""
     met: bool | None = None
     worst: list[str] = field(default_factory=list)
     """What fell short, or came nearest to it."""
 
     def __str__(self) -> str:
-        """`name: figure (bar: ...)`, and below it what fell short."""
+        """`name: number (bar: ...)`, and below it what fell short."""
         short = {True: "", False: "  <-- NOT MET", None: ""}[self.met]
         bar = f" (bar: {self.bar})" if self.bar else ""
-        return "\n    ".join([f"{self.name}: {self.figure}{bar}{short}", *self.worst])
+        return "\n    ".join([f"{self.name}: {self.number}{bar}{short}", *self.worst])

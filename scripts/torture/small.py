@@ -60,9 +60,9 @@ def _line(name: str, pictures: list[tuple[str, bytes]]) -> Line:
             costs[i] = min(costs[i], again, key=lambda cost: cost.over)
     over = sorted((cost for cost in costs if cost.over > 1), key=lambda cost: -cost.over)
     most, longest = max(c.megabytes for c in costs), max(c.seconds for c in costs)
-    figure = f"{len(over)} of {len(costs):,} over; most {most:.0f} MB, {longest:.2f} s"
+    number = f"{len(over)} of {len(costs):,} over; most {most:.0f} MB, {longest:.2f} s"
     lines = [str(cost) for cost in over[:30]]
-    return Line(name, figure, f"{_MEGABYTES:.0f} MB, {_SECONDS:.0f} s", not over, lines)
+    return Line(name, number, f"{_MEGABYTES:.0f} MB, {_SECONDS:.0f} s", not over, lines)
 
 
 def measured(pictures: list[tuple[str, bytes]]) -> list[Cost]:

@@ -48,7 +48,7 @@ def scans(count: int, width: int, height: int) -> bytes:
 
 
 def cmyk(ink: np.ndarray, *, adobe: bool = True, ycck: bool = False, **options: object) -> bytes:
-    """ink (H,W,4) uint8, 255 is full -> a JPEG: inverted with Adobe's marker, or plain without."""
+    """ink (H, W, 4) uint8, 255 is full -> a JPEG: inverted with Adobe's marker, or plain."""
     if ycck:
         ycc = np.asarray(Image.fromarray(ink[..., :3]).convert("YCbCr"))
         ink = np.dstack([255 - ycc, ink[..., 3]])

@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def gray(width: int = 96, height: int = 64) -> np.ndarray:
-    """(H,W) uint8: a smooth scene with a texture that does not compress to nothing."""
+    """(H, W) uint8: a smooth scene with a texture that does not compress to nothing."""
     y, x = np.mgrid[:height, :width]
     noise = np.random.default_rng(0).normal(0, 6, (height, width))
     scene = 128 + 60 * np.sin(x / 9) * np.cos(y / 7) + 40 * (x - width / 2) / width + noise
@@ -16,7 +16,7 @@ def gray(width: int = 96, height: int = 64) -> np.ndarray:
 
 
 def rgb(width: int = 96, height: int = 64) -> np.ndarray:
-    """(H,W,3) uint8: in color, no channel like another."""
+    """(H, W, 3) uint8: in color, no channel like another."""
     base = gray(width, height).astype(float)
     return np.stack([base, base * 0.8 + 20, 255 - base * 0.6], axis=-1).astype(np.uint8)
 

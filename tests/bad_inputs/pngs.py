@@ -37,7 +37,7 @@ def png(
 
 
 def from_samples(samples: np.ndarray, *, before: bytes = b"") -> bytes:
-    """(H,W) or (H,W,C) uint8 or uint16 -> a PNG of that depth; C is 2 (LA), 3 or 4."""
+    """(H, W) or (H, W, C) uint8 or uint16 -> a PNG of that depth; C is 2 (LA), 3 or 4."""
     height, width = samples.shape[:2]
     color = {1: 0, 2: 4, 3: 2, 4: 6}[1 if samples.ndim == 2 else samples.shape[2]]
     bits = samples.dtype.itemsize * 8

@@ -20,7 +20,7 @@ SPACES = {
 
 
 def to_xyz(space: str) -> np.ndarray:
-    """(3,3): linear RGB of `space` to XYZ relative to D50."""
+    """(3, 3): linear RGB of `space` to XYZ relative to D50."""
     red, green, blue, white, _ = SPACES[space]
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in (red, green, blue)]).T
     matrix = columns * np.linalg.solve(columns, white)

@@ -40,7 +40,7 @@ def tiff(
     declared: tuple[int, int] | None = None,
     following: int = 0,
 ) -> bytes:
-    """(H,W) samples in one uncompressed strip behind the directory.
+    """(H, W) samples in one uncompressed strip behind the directory.
 
     `bits` overrides what is stated, `declared` (width, height) too; `more` are further entries,
     or others in the place of these.

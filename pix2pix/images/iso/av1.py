@@ -31,7 +31,7 @@ class _Sequence:
 
 
 def coded_size(stream: bytes) -> Size | None:
-    """(width, height) of the largest frame in a sequence of OBUs, or None if there is none.
+    """Parse OBUs -> (width, height) of the largest frame, or None if there is none.
 
     Where a frame sets its own size, the largest that its sequence lets it set. Raises ValueError
     for headers that cannot be read.
@@ -51,7 +51,7 @@ def coded_size(stream: bytes) -> Size | None:
 
 
 def color(config: bytes) -> tuple[int, int] | None:
-    """The content of an av1C box -> (primaries, transfer), None where they are not stated."""
+    """Parse an av1C box -> (primaries, transfer), None where they are not stated."""
     try:
         for kind, payload in _units(config[4:]):
             if kind == _SEQUENCE:

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from pix2pix.errors import Corrupt
 from pix2pix.images.bits import big
 
-Box = tuple[bytes, int, int]
-"""Type, start and end of the content."""
+Box = tuple[bytes, int, int]  # type, start and end of the content
 MAX_BOXES = 20_000
 _MAX_WHOLE = 10_000
 MAX_ITEMS = 10_000
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """The boxes in a stretch, the last one cut to it; what is impossible ends them."""
+    """Iterate over the boxes in [start, end), the last one cut to it; an invalid one ends it."""
     for _ in range(MAX_BOXES):
         if start + 8 > end:
             return
@@ -28,8 +27,10 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 
 def whole_boxes(data: bytes, start: int, end: int, *, cut: bool = False) -> Iterator[Box]:
-    """The boxes in a stretch. Raises Corrupt for too many, for impossible sizes, and, unless `cut`,
-    for one that reaches beyond the end, which else is the last.
+    """Iterate over the boxes in [start, end), strictly.
+
+    Raises Corrupt for too many, for impossible sizes, and, unless `cut`, for one that reaches
+    beyond the end, which else is the last.
     """
     for _ in range(_MAX_WHOLE):
         if start + 8 > end:

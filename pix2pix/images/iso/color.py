@@ -10,7 +10,7 @@ from pix2pix.images.iso.boxes import MAX_BOXES, Box, boxes
 
 
 def coding(data: bytes) -> Coding | None:
-    """What the main picture's values mean, None for sRGB and where an ICC profile says it.
+    """Read the coding of the main picture, None for sRGB and where there is an ICC profile.
 
     An HDR coding holds beside a profile, too: such profiles are stand-ins for old readers. Raises
     UnsupportedMode for transfer functions that are not read here.
@@ -20,25 +20,17 @@ def coding(data: bytes) -> Coding | None:
     if b"meta" in top:
         start, end = top[b"meta"]
         found = _properties(data, start + 4, end)
-    points = _stated(data, found)
+    colors = [start for kind, start, _ in found if kind == b"colr"]
+    kinds = [data[start : start + 4] for start in colors]
+    points = _numbers(data, colors[kinds.index(b"nclx")] + 4) if b"nclx" in kinds else None
     if points is None and b"moov" in top:  # an image sequence
         start = data.find(b"colrnclx", *top[b"moov"])
         points = _numbers(data, start + 8) if start > 0 else None
     if points is None:
         points = _in_codec(data, found)
     result = None if points is None else from_code_points(*points)
-    profiled = any(
-        kind == b"colr" and data[start : start + 4] in (b"prof", b"rICC")
-        for kind, start, _ in found
-    )
+    profiled = b"prof" in kinds or b"rICC" in kinds
     return result if result is not None and (result.hdr or not profiled) else None
-
-
-def _stated(data: bytes, properties: list[Box]) -> tuple[int, int] | None:
-    for kind, start, _ in properties:
-        if kind == b"colr" and data[start : start + 4] == b"nclx":
-            return _numbers(data, start + 4)
-    return None
 
 
 def _in_codec(data: bytes, properties: list[Box]) -> tuple[int, int] | None:

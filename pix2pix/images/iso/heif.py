@@ -4,6 +4,8 @@ The sizes that the boxes state are what decoders report; what they allocate is w
 stream says, so both are read. Source: ISO/IEC 14496-12 and 23008-12; AV1 Image File Format.
 """
 
+from collections.abc import Iterator
+
 from pix2pix.errors import Corrupt
 from pix2pix.images.bits import Size, big
 from pix2pix.images.formats import Container
@@ -18,12 +20,12 @@ _Extents = dict[int, list[tuple[int, int]]]  # start and end of the parts of eac
 
 
 def inspect(data: bytes, *, coded: bytes) -> Container:
-    """The largest picture of a file; `coded` is the item type that it must hold, or b"".
+    """Measure the largest picture of a file; `coded` is the item type it must hold, or b"".
 
     Raises Corrupt for absurd boxes, and where a coded picture is far larger than the file says.
     """
-    boxes, cut = _top(data)
-    if cut:
+    boxes = list(whole_boxes(data, 0, len(data), cut=True))
+    if not boxes or boxes[-1][2] != len(data):  # it ends within one
         return Container(cut=True)
     try:
         stated, found = _sizes(data, boxes)
@@ -46,13 +48,6 @@ def inspect(data: bytes, *, coded: bytes) -> Container:
 
 def _area(size: Size) -> int:
     return size[0] * size[1]
-
-
-def _top(data: bytes) -> tuple[list[Box], bool]:
-    """The top-level boxes, and whether the file ends within one."""
-    boxes = list(whole_boxes(data, 0, len(data), cut=True))
-    end = boxes[-1][2] if boxes else 0
-    return boxes, end != len(data)
 
 
 def _sizes(data: bytes, boxes: list[Box]) -> tuple[list[Size], list[Size]]:
@@ -126,20 +121,21 @@ def _read_track(
     """A sequence: its size and that of its first frame."""
     offset = length = 0
     coded = False
-    for media in _inside(data, *track, b"mdia"):
-        for information in _inside(data, *media, b"minf"):
-            for table in _inside(data, *information, b"stbl"):
-                for kind, at, _ in whole_boxes(data, *table):
-                    if kind == b"stsd":
-                        coded = data[at + 12 : at + 16] == b"av01"
-                        stated.append((big(data, at + 40, 2), big(data, at + 42, 2)))
-                    elif kind == b"stsz":
-                        length = big(data, at + 4, 4) or big(data, at + 12, 4)
-                    elif kind in (b"stco", b"co64"):
-                        offset = big(data, at + 8, 4 if kind == b"stco" else 8)
+    for table in _inside(data, *track, b"mdia", b"minf", b"stbl"):
+        for kind, at, _ in whole_boxes(data, *table):
+            if kind == b"stsd":
+                coded = data[at + 12 : at + 16] == b"av01"
+                stated.append((big(data, at + 40, 2), big(data, at + 42, 2)))
+            elif kind == b"stsz":
+                length = big(data, at + 4, 4) or big(data, at + 12, 4)
+            elif kind in (b"stco", b"co64"):
+                offset = big(data, at + 8, 4 if kind == b"stco" else 8)
     if coded:
         found.append(av1.coded_size(data[offset : offset + length]))
 
 
-def _inside(data: bytes, start: int, end: int, name: bytes) -> list[tuple[int, int]]:
-    return [(at, until) for kind, at, until in whole_boxes(data, start, end) if kind == name]
+def _inside(data: bytes, start: int, end: int, *path: bytes) -> Iterator[tuple[int, int]]:
+    """(start, end) of the boxes at the end of a path of types."""
+    for kind, at, until in whole_boxes(data, start, end):
+        if kind == path[0]:
+            yield from _inside(data, at, until, *path[1:]) if path[1:] else [(at, until)]

@@ -14,7 +14,7 @@ _COLOR_BYTES = 4096  # and up to the color
 
 
 def coded_size(unit: bytes) -> Size | None:
-    """(width, height) of the pictures of a NAL unit, or None if it is no sequence parameter set.
+    """Parse a NAL unit -> (width, height), or None if it is no sequence parameter set.
 
     Raises ValueError where it cannot be read.
     """
@@ -22,17 +22,17 @@ def coded_size(unit: bytes) -> Size | None:
 
 
 def configured_size(config: bytes) -> Size | None:
-    """The largest size in a decoder configuration record (hvcC). Raises ValueError."""
+    """Parse a decoder configuration record (hvcC) -> the largest size. Raises ValueError."""
     return _largest(_configured(config))
 
 
 def in_band_size(stream: bytes) -> Size | None:
-    """The size that the picture itself states, in NAL units with their lengths in 4 bytes."""
+    """Parse the coded picture, NAL units with lengths in 4 bytes -> the size that it states."""
     return _largest(_in_band(stream))
 
 
 def color(config: bytes) -> tuple[int, int] | None:
-    """A decoder configuration record (hvcC) -> (primaries, transfer), None where not stated."""
+    """Parse a decoder configuration record (hvcC) -> (primaries, transfer), None if not stated."""
     try:
         return next((_color(unit) for unit in _configured(config) if _is_sequence(unit)), None)
     except ValueError:  # it ends early

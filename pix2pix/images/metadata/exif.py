@@ -28,7 +28,7 @@ class Entry:
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return len(self.data) // structure.SIZES[self.kind]
 
 
@@ -39,26 +39,23 @@ Directory = dict[int, Entry]
 class Block:
     """The directories of an EXIF block that are carried on."""
 
-    order: str = "<"
-    """"<" or ">"."""
+    order: str = "<"  # "<" or ">"
     main: Directory = field(default_factory=dict)
     details: Directory = field(default_factory=dict)
     gps: Directory = field(default_factory=dict)
-    note_at: int = 0
-    """Where the maker's note began."""
-    damaged: bool = False
-    """Whether something could not be read."""
+    note_at: int = 0  # where the maker's note began
+    damaged: bool = False  # whether something could not be read
 
     def short(self, value: int) -> Entry:
-        """A 16-bit number."""
+        """Pack a 16-bit number."""
         return Entry(SHORT, struct.pack(self.order + "H", value))
 
     def long(self, value: int) -> Entry:
-        """A 32-bit number."""
+        """Pack a 32-bit number."""
         return Entry(LONG, struct.pack(self.order + "I", value))
 
     def in_order(self, order: str) -> "Block":
-        """The same values in another byte order."""
+        """Convert to another byte order."""
         if order == self.order:
             return self
         return Block(
@@ -71,7 +68,7 @@ class Block:
 
 
 def parse(data: bytes, *, first: int | None = None) -> Block:
-    """The bytes of an EXIF block or of a whole TIFF -> its directories.
+    """Parse the bytes of an EXIF block or of a whole TIFF -> its directories.
 
     `first` is where the main one begins, by default where the header says. Raises ValueError when
     there is none.
@@ -110,7 +107,7 @@ class _Reader:
         self.room = _MAX_DATA
 
     def directory(self, offset: int) -> tuple[Directory, dict[int, int]]:
-        """The entries of a directory, and where sub-directories and the maker's note begin."""
+        """Read a directory's entries, and the offsets of sub-directories and the maker's note."""
         entries: Directory = {}
         places: dict[int, int] = {}
         _, stop, _ = structure.extent(self.data, self.head, offset)

@@ -1,21 +1,10 @@
-"""EXIF that is carried on: which tags still hold in a copy, and what they say there."""
+"""EXIF of a copy: which tags are kept, and which values change."""
 
 import struct
 
 from PIL import ExifTags
 
-from pix2pix.images.metadata import exif_write
-from pix2pix.images.metadata.exif import (
-    ASCII,
-    EXIF_IFD,
-    GPS_IFD,
-    MAKER_NOTE,
-    RATIONAL,
-    SHORT,
-    Block,
-    Entry,
-    parse,
-)
+from pix2pix.images.metadata import exif, exif_write
 
 _ORIENTATION = 0x0112
 _PIXEL_WIDTH, _PIXEL_HEIGHT, _COLOR_SPACE, _COMPONENTS = 0xA002, 0xA003, 0xA001, 0x9101
@@ -30,13 +19,13 @@ _KEPT = frozenset(
 # Texts of the old file: names of inks, parameters of the map projection.
 _STALE_TEXT = frozenset([333, 34737, 42112, 42113])
 # Pointers, the compression and the transfer curve of the old file.
-_STALE_DETAILS = frozenset([EXIF_IFD, GPS_IFD, 0xA005, 0x014A, 0x9102, 0xA500])
+_STALE_DETAILS = frozenset([exif.EXIF_IFD, exif.GPS_IFD, 0xA005, 0x014A, 0x9102, 0xA500])
 _MAX_EXIF = 32 * 1024
 _MAX_WARNINGS = 100
 
 
-def clean(block: Block, *, warnings: list[str]) -> bytes | None:
-    """EXIF bytes to carry on: descriptions, Exif and GPS; no thumbnail, orientation 1."""
+def clean(block: exif.Block, *, warnings: list[str]) -> bytes | None:
+    """Filter EXIF -> bytes to keep: descriptions, Exif and GPS; no thumbnail, orientation 1."""
     if block.damaged and not any("EXIF" in warning for warning in warnings):
         warnings.append("EXIF damaged: some of it ignored")
     block.main = {tag: e for tag, e in block.main.items() if _is_kept(tag, e)}
@@ -51,35 +40,35 @@ def clean(block: Block, *, warnings: list[str]) -> bytes | None:
     return exif_write.to_bytes(block)
 
 
-def _is_kept(tag: int, entry: Entry) -> bool:
+def _is_kept(tag: int, entry: exif.Entry) -> bool:
     """Known descriptions, and any other text, which can only be one."""
-    text = entry.kind in (ASCII, 129) and tag > 263
+    text = entry.kind in (exif.ASCII, 129) and tag > 263
     return tag in _KEPT or (text and tag not in _STALE_TEXT | _STALE_DETAILS)
 
 
-def _check_resolution(block: Block, warnings: list[str]) -> None:
+def _check_resolution(block: exif.Block, warnings: list[str]) -> None:
     """Resolution only as readers take it: a fraction, in no unit, inches or centimeters."""
     unit = block.main.get(_UNIT)
     if unit is not None:
         number = int.from_bytes(unit.data[:2], "little" if block.order == "<" else "big")
-        stated = number if unit.kind == SHORT else 0
+        stated = number if unit.kind == exif.SHORT else 0
         if stated not in (1, 2, 3):
             warnings.append(f"EXIF ResolutionUnit {number} ignored: 1, 2 and 3 are known")
             del block.main[_UNIT]
     for tag in _RESOLUTIONS:
         entry = block.main.get(tag)
         if entry is not None and not (
-            entry.kind == RATIONAL
+            entry.kind == exif.RATIONAL
             and len(entry.data) == 8
             and struct.unpack(block.order + "II", entry.data)[1]
         ):
             del block.main[tag]
 
 
-def _shorten(block: Block, warnings: list[str]) -> None:
+def _shorten(block: exif.Block, warnings: list[str]) -> None:
     """Leave out the maker's note, then the longest values, until the block is short enough."""
     places = [
-        (tag == MAKER_NOTE, len(entry.data), tag, directory)
+        (tag == exif.MAKER_NOTE, len(entry.data), tag, directory)
         for directory in (block.main, block.details, block.gps)
         for tag, entry in directory.items()
     ]
@@ -94,18 +83,20 @@ def _shorten(block: Block, warnings: list[str]) -> None:
             warnings.append(f"EXIF {name} not kept: {size:,} bytes")
 
 
-def final(data: bytes | None, *, size: tuple[int, int], name: str, keep_gps: bool) -> Block | None:
-    """The EXIF of the file to be written: its own width and height, GPS only if asked for."""
+def final(
+    data: bytes | None, *, size: tuple[int, int], name: str, keep_gps: bool
+) -> exif.Block | None:
+    """Update EXIF for the output: its own width and height, GPS only if asked for."""
     if not data:
         return None
-    block = parse(data)
+    block = exif.parse(data)
     if not keep_gps:
         block.gps = {}
     for tag, value in zip((_PIXEL_WIDTH, _PIXEL_HEIGHT), size, strict=True):
         if tag in block.details:
             block.details[tag] = block.long(value)
     if name == "JPEG" and _COMPONENTS in block.details:
-        block.details[_COMPONENTS] = Entry(7, b"\1\2\3\0")  # Y, Cb, Cr
+        block.details[_COMPONENTS] = exif.Entry(7, b"\1\2\3\0")  # Y, Cb, Cr
     else:
         block.details.pop(_COMPONENTS, None)
     return block

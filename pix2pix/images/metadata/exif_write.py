@@ -1,4 +1,4 @@
-"""EXIF blocks into bytes: one of its own, or entries appended to a finished TIFF.
+"""Serialize EXIF: as a block of its own, or as entries of a finished TIFF.
 
 The maker's note stays at its place where it can, since cameras put offsets into it.
 """
@@ -7,27 +7,19 @@ import io
 import struct
 from collections.abc import Iterator
 
-from pix2pix.images.metadata.exif import (
-    EXIF_IFD,
-    GPS_IFD,
-    HEAD,
-    LONG,
-    MAKER_NOTE,
-    Block,
-    Directory,
-    Entry,
-)
+from pix2pix.images.metadata import exif
+from pix2pix.images.tiff import structure
 
 
-def to_bytes(block: Block) -> bytes:
-    """The block with its header, as JPEG, PNG, WebP and AVIF carry it."""
+def to_bytes(block: exif.Block) -> bytes:
+    """Serialize a block with its header, as JPEG, PNG, WebP and AVIF carry it."""
     file = io.BytesIO()
     magic = b"II*\0" if block.order == "<" else b"MM\0*"
     file.write(magic + struct.pack(block.order + "I", 8))
     main = dict(block.main)
     pointers = [
         (tag, directory)
-        for tag, directory in ((EXIF_IFD, block.details), (GPS_IFD, block.gps))
+        for tag, directory in ((exif.EXIF_IFD, block.details), (exif.GPS_IFD, block.gps))
         if directory
     ]
     for tag, _ in pointers:
@@ -41,28 +33,27 @@ def to_bytes(block: Block) -> bytes:
     file.seek(start)
     _write(file, main, block.order)  # the same bytes again, now with the pointers
     file.seek(end)
-    return HEAD + file.getvalue()
+    return exif.HEAD + file.getvalue()
 
 
-def attach(file: io.BytesIO, block: Block, packets: Directory) -> None:
-    """Put the block's entries, and `packets`, into the directory of a finished classic TIFF.
+def attach(file: io.BytesIO, block: exif.Block, packets: exif.Directory) -> None:
+    """Insert the block's entries, and `packets`, into the directory of a finished TIFF.
 
     Packets have bytes and no byte order, whatever their type is. All are appended as they are:
     libtiff, which refuses some values, does not see them.
     """
     with file.getbuffer() as view:
-        order = "<" if view[:1] == b"I" else ">"
-        first, *_ = struct.unpack_from(order + "I", view, 4)
-        count, *_ = struct.unpack_from(order + "H", view, first)
-        raw = [bytes(view[first + 2 + 12 * i : first + 14 + 12 * i]) for i in range(count)]
+        head = structure.header(view)
+        places = structure.positions(view, head, head.first)
+        entries = {head.number(view[at : at + 2]): bytes(view[at : at + 12]) for at in places}
+    order = head.order
     block = block.in_order(order)
-    entries = {struct.unpack(order + "H", entry[:2])[0]: entry for entry in raw}
     file.seek(0, io.SEEK_END)
-    for tag, directory in ((EXIF_IFD, block.details), (GPS_IFD, block.gps)):
+    for tag, directory in ((exif.EXIF_IFD, block.details), (exif.GPS_IFD, block.gps)):
         if directory:
             _align(file)
             place = _write(file, directory, order)
-            entries[tag] = struct.pack(order + "HHII", tag, LONG, 1, place)
+            entries[tag] = struct.pack(order + "HHII", tag, exif.LONG, 1, place)
     for tag, entry in (block.main | packets).items():
         entries[tag] = _packed(file, tag, entry, order)
     _align(file)
@@ -74,7 +65,7 @@ def attach(file: io.BytesIO, block: Block, packets: Directory) -> None:
     file.write(struct.pack(order + "I", start))
 
 
-def _write(file: io.BytesIO, directory: Directory, order: str, *, note_at: int = 0) -> int:
+def _write(file: io.BytesIO, directory: exif.Directory, order: str, *, note_at: int = 0) -> int:
     """Write a directory, then its values, from here on -> where it begins."""
     start = file.tell()
     size = 2 + 12 * len(directory) + 4
@@ -91,18 +82,20 @@ def _write(file: io.BytesIO, directory: Directory, order: str, *, note_at: int =
     return start
 
 
-def _last_note(directory: Directory, note_at: int, file: io.BytesIO) -> Iterator[tuple[int, Entry]]:
+def _last_note(
+    directory: exif.Directory, note_at: int, file: io.BytesIO
+) -> Iterator[tuple[int, exif.Entry]]:
     """The entries, the maker's note last, and the file filled up to where it was."""
     for tag, entry in sorted(directory.items()):
-        if tag != MAKER_NOTE:
+        if tag != exif.MAKER_NOTE:
             yield tag, entry
-    if MAKER_NOTE in directory:
+    if exif.MAKER_NOTE in directory:
         gap = note_at - file.tell()
         file.write(bytes(gap if 0 < gap <= 4096 else 0))
-        yield MAKER_NOTE, directory[MAKER_NOTE]
+        yield exif.MAKER_NOTE, directory[exif.MAKER_NOTE]
 
 
-def _packed(file: io.BytesIO, tag: int, entry: Entry, order: str) -> bytes:
+def _packed(file: io.BytesIO, tag: int, entry: exif.Entry, order: str) -> bytes:
     """The 12 bytes of an entry; values that do not fit are written first."""
     head = struct.pack(order + "HHI", tag, entry.kind, entry.count)
     if len(entry.data) <= 4:

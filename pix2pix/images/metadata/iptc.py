@@ -11,7 +11,7 @@ from pix2pix.images.bits import big
 
 IPTC, COPYRIGHT_FLAG, URL, CAPTION, DIGEST = 0x0404, 0x040A, 0x040B, 0x03F0, 0x0425
 KEPT = (CAPTION, IPTC, COPYRIGHT_FLAG, URL)
-"""Resources that describe the photo; the others are the state of an editor, or previews."""
+"""Resources that describe the photo; the others are editor state, or previews."""
 _PATHS = range(2000, 2999)
 _SIGNATURE = b"8BIM"
 _MAX_BYTES = 60_000  # of all data sets: one JPEG segment
@@ -19,6 +19,7 @@ _MAX_DATA_SETS = 20_000
 _MAX_RESOURCE = 4096  # a URL, a caption of 255 characters
 _CHARSETS = {b"\x1b%G": "utf-8", b"\x1b.A": "latin-1", b"\x1b-A": "latin-1", b"\x1b%/I": "utf-8"}
 _CHARSET = (1, 90)
+_NOT_CP1252 = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
 # Previews, audio, and ImageType, which says that the photo is black and white.
 _STALE = {(2, 130), *((2, n) for n in range(150, 155)), (2, 200), (2, 201), (2, 202)}
 
@@ -32,7 +33,7 @@ class DataSet:
 
 
 def data_sets(data: bytes) -> list[DataSet]:
-    """IPTC-IIM bytes -> its data sets, up to the first that is none."""
+    """Parse IPTC-IIM bytes -> the data sets, up to the first invalid one."""
     if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # written as 32-bit numbers, by some into TIFF
         data = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
     found: list[DataSet] = []
@@ -55,7 +56,7 @@ def data_sets(data: bytes) -> list[DataSet]:
 
 
 def clean(data: bytes, *, warnings: list[str]) -> bytes | None:
-    """The data sets that still hold, as IPTC-IIM bytes; what is too long is named."""
+    """Filter IPTC-IIM: keep the data sets that still hold; what is too long is named."""
     found = [r for r in data_sets(data) if r.key[0] in (1, 2) and r.key not in _STALE]
     if data.strip(b"\0") and not found:
         warnings.append("IPTC ignored: no record can be read")
@@ -78,7 +79,7 @@ def _packed(each: DataSet) -> bytes:
 
 
 def texts(data: bytes) -> dict[tuple[int, int], list[str]]:
-    """The text of every data set of record 2, in the character set that 1:90 names.
+    """Decode the text of every data set of record 2, in the character set that 1:90 names.
 
     Without a name: UTF-8 where it fits, else Windows Latin.
     """
@@ -92,29 +93,23 @@ def texts(data: bytes) -> dict[tuple[int, int], list[str]]:
 
 
 def decode_text(data: bytes, charset: str | None = None) -> str:
-    """Text whose character set nobody knows for sure: UTF-8 where it fits, else Windows Latin."""
+    """Decode text of an uncertain character set: UTF-8 where it fits, else Windows Latin."""
     data = data.rstrip(b"\0")
     if charset == "latin-1":
         return data.decode("latin-1")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252" if _is_cp1252(data) else "latin-1")
-
-
-def _is_cp1252(data: bytes) -> bool:
-    return not set(data) & {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+        return data.decode("latin-1" if set(data) & _NOT_CP1252 else "cp1252")
 
 
 def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
-    """Photoshop's image resource blocks -> those of KEPT, the first of each; paths are named."""
+    """Parse Photoshop's image resource blocks -> those of KEPT, the first of each."""
     found: dict[int, bytes] = {}
     position, paths = 0, 0
     while data[position : position + 4] in (_SIGNATURE, b"PHUT", b"DCSR", b"AgHg", b"MeSa"):
         number = big(data, position + 4, 2)
-        name = data[position + 6 : position + 7]
-        position += 7 + (name[0] if name else 0)
-        position += _odd(name)
+        position += 6 + (big(data, position + 6, 1) + 2 & ~1)  # a name, padded to an even length
         size = big(data, position, 4)
         content = data[position + 4 : position + 4 + size]
         if len(content) < size:
@@ -128,13 +123,8 @@ def resources(data: bytes, *, warnings: list[str]) -> dict[int, bytes]:
     return found
 
 
-def _odd(name: bytes) -> int:
-    """The byte that pads a name to an even length, its own length byte counted."""
-    return 0 if not name else (name[0] + 1) & 1
-
-
 def to_resources(found: dict[int, bytes]) -> bytes:
-    """Image resource blocks, as JPEG's APP13 and TIFF's tag 34377 carry them."""
+    """Serialize image resource blocks, as JPEG's APP13 and TIFF's tag 34377 carry them."""
     blocks = []
     for number, content in sorted(found.items()):
         head = _SIGNATURE + struct.pack(">HHI", number, 0, len(content))

@@ -23,7 +23,7 @@ Found = dict[str, bytes]
 
 
 def collect(data: bytes) -> Found:
-    """`exif` (as JPEG has it), `xmp` and `iptc` of a file of boxes, where they are."""
+    """Extract `exif` (as JPEG has it), `xmp` and `iptc` from a file of boxes."""
     found: Found = {}
     for kind, start, end in boxes(data, 0, len(data)):
         if kind == b"uuid" and (name := _UUIDS.get(data[start : start + 16])):

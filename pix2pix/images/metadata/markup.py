@@ -1,12 +1,11 @@
-"""XML of strangers: decoded, bounded, and without document types."""
+"""Untrusted XML: decoded and parsed within limits, without document types."""
 
 import codecs
 import re
 from xml.dom import expatbuilder, minidom
 from xml.parsers.expat import ExpatError, XMLParserType
 
-MAX_BYTES = 16 * 2**20
-"""Of a packet with its extension; phones put depth maps there."""
+MAX_BYTES = 16 * 2**20  # of a packet with its extension; phones put depth maps there
 _MAX_MARKUP = 50_000  # tags and attributes; each becomes an object
 _MAX_DEPTH = 100
 _ENCODINGS = (
@@ -22,12 +21,11 @@ _ENCODINGS = (
 )
 _WRAPPER = re.compile(r"<\?(?:xpacket|xml|adobe-xap-filters)\b[^>]{0,500}\?>")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2
-ERRORS = (ExpatError, ValueError, LookupError)
-"""What is raised for a packet that cannot be used."""
+ERRORS = (ExpatError, ValueError, LookupError)  # what is raised for a packet that cannot be used
 
 
 class _Builder(expatbuilder.ExpatBuilderNS):
-    """minidom's own builder, without document types (entities, external files) and abysses."""
+    """minidom's own builder, of limited depth, without document types (entities, files)."""
 
     depth = 0
 
@@ -51,7 +49,7 @@ class _Builder(expatbuilder.ExpatBuilderNS):
 
 
 def packet_text(data: bytes) -> str:
-    """A packet in UTF-8, 16 or 32 -> its text, without wrapper and forbidden characters.
+    """Decode a packet in UTF-8, 16 or 32, and strip wrapper and forbidden characters.
 
     Raises ValueError and LookupError.
     """
@@ -67,10 +65,10 @@ def packet_text(data: bytes) -> str:
 
 
 def parse(text: str) -> minidom.Document:
-    """Text -> document. Raises ExpatError and ValueError."""
+    """Parse XML. Raises ExpatError and ValueError."""
     return _Builder().parseString(text.encode())
 
 
 def without_forbidden(text: str) -> str:
-    """Without the characters that XML cannot hold."""
+    """Strip the characters that XML cannot hold."""
     return _FORBIDDEN.sub("", text)

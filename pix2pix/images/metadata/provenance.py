@@ -1,4 +1,4 @@
-"""What an XMP packet claims of its file: the untrue goes, and who made the color is put in.
+"""Provenance in XMP: what does not hold in a colored copy goes, who made the color is added.
 
 A colored copy is another file in another color mode: develop settings, depth, gain maps, motion,
 previews, sizes and photometry of the old one do not hold for it. They go by namespace.
@@ -23,19 +23,11 @@ _STALE = (
     "http://ns.adobe.com/hdr-metadata/",
     "http://ns.adobe.com/camera-raw-",  # settings, saved settings, defaults, lens profiles
     "http://ns.adobe.com/xap/1.0/g/img/",  # previews
-    "http://ns.google.com/photos/1.0/container/",
-    "http://ns.google.com/photos/1.0/camera/",
-    "http://ns.google.com/photos/1.0/depthmap/",
-    "http://ns.google.com/photos/1.0/image/",
-    "http://ns.google.com/photos/1.0/audio/",
-    "http://ns.google.com/photos/1.0/focus/",
+    *(f"http://ns.google.com/photos/1.0/{name}/" for name in ("container", "camera", "depthmap")),
+    *(f"http://ns.google.com/photos/1.0/{name}/" for name in ("image", "audio", "focus")),
     "http://ns.google.com/photos/dd/1.0/",
-    "http://ns.apple.com/HDR",
-    "http://ns.apple.com/pixeldatainfo/",
-    "http://ns.apple.com/depth",
-    "http://ns.apple.com/portrait",
-    "http://ns.apple.com/semantic",
-    "http://ns.apple.com/adjustment-settings/",
+    *(f"http://ns.apple.com/{name}" for name in ("HDR", "pixeldatainfo/", "depth", "portrait")),
+    *(f"http://ns.apple.com/{name}" for name in ("semantic", "adjustment-settings/")),
     "http://ns.xiaomi.com/photos/1.0/",
     "http://ns.oplus.com/photos/1.0/",
     "http://ns.microsoft.com/photo/1.1/",  # panoramic stitching state
@@ -66,7 +58,7 @@ _PLACE_WORDS = ("LATITUDE", "LONGITUDE", "LONGTITUDE", "ALTITUDE")  # the third 
 
 
 def stamp(packet: Packet, *, model: str, name: str, keep_gps: bool) -> None:
-    """Take out of the packet what does not hold in a copy of format `name`; name the model."""
+    """Remove what does not hold in a copy of format `name` from a packet; name the model."""
     system = _system(model)
     _derive(packet)
     for element in packet.elements():
@@ -82,7 +74,7 @@ def stamp(packet: Packet, *, model: str, name: str, keep_gps: bool) -> None:
 
 
 def is_place(uri: str | None, name: str) -> bool:
-    """Whether a name, of whatever maker, is of a position on the earth."""
+    """Whether a property is GPS data or another position on the earth, of whatever maker."""
     upper = name.upper()
     return (
         upper.startswith("GPS")
@@ -117,7 +109,7 @@ def _derive(packet: Packet) -> None:
 
 
 def is_stale(uri: str | None, name: str, *, keep_gps: bool) -> bool:
-    """Whether a property does not hold in a copy, or tells the place unasked."""
+    """Whether a property does not hold in a copy, or is a position that is not to be kept."""
     if is_place(uri, name):
         return not keep_gps
     if uri is None or uri == RDF:

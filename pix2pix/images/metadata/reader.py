@@ -1,4 +1,4 @@
-"""What a file says beside its pixels: EXIF, XMP, IPTC, comments and text, from every place."""
+"""Read metadata: EXIF, XMP, IPTC, comments and text, from every place in a file."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from pix2pix.errors import one_line
 from pix2pix.images import gif, png, pnm
 from pix2pix.images.metadata import exif, exif_kept, iptc, items, segments, texts, xmp
 from pix2pix.images.metadata.exif import EXIF_IFD, GPS_IFD, Block
@@ -21,7 +22,7 @@ _RAW_IPTC = ("raw profile type iptc", "raw profile type 8bim")
 
 @dataclass
 class Said:
-    """What a file said, cleaned; see the fields of `read.Photo`."""
+    """The metadata of a file, cleaned; see the fields of `read.Photo`."""
 
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -30,13 +31,13 @@ class Said:
 
 
 def orientation(exif: Image.Exif) -> int:
-    """1 to 8; anything else that a file states counts as 1, upright."""
+    """Read the EXIF orientation, 1 to 8; anything else counts as 1, upright."""
     value = exif.get(_ORIENTATION, 1)
     return value if value in range(1, 9) else 1
 
 
 def resolution(info: dict[Any, Any]) -> tuple[float, float] | None:
-    """Dots per inch, where the file states a possible figure."""
+    """Read the resolution in dots per inch, None where it is not plausible."""
     try:
         x, y = (float(value) for value in info["dpi"])
     except (KeyError, TypeError, ValueError, ArithmeticError):
@@ -48,7 +49,7 @@ def resolution(info: dict[Any, Any]) -> tuple[float, float] | None:
 def gather(
     info: dict[Any, Any], name: str, data: bytes, *, page: int = 0, warnings: list[str]
 ) -> Said:
-    """All that a file of format `name` says; `info` is what Pillow found in it.
+    """Read all metadata of a file of format `name`; `info` is what Pillow found in it.
 
     In a TIFF `page` is where the picture's directory is, if it is not the first one.
     Whatever is wrong with it becomes a warning: the photo is worth more.
@@ -58,7 +59,7 @@ def gather(
     except MemoryError:
         raise
     except Exception as error:
-        warnings.append(f"metadata ignored: {str(error) or type(error).__name__}")
+        warnings.append(f"metadata ignored: {one_line(error)}")
         return Said()
 
 

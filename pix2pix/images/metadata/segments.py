@@ -5,40 +5,39 @@ Source: ITU-T T.81, B.1; Adobe XMP Specification, part 3, 1.1.3.
 
 import hashlib
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pix2pix.images.bits import big
+from pix2pix.images import jpeg
 from pix2pix.images.metadata.xmp import MAX_BYTES
 
-XMP_LIMIT = 65_000
-"""[bytes] of a packet in one segment; the standard's 65,502 with some room."""
+XMP_LIMIT = 65_000  # [bytes] of a packet in one segment; the standard's 65,502 with some room
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _APP1, _APP13, _COM, _SCAN, _END = 0xE1, 0xED, 0xFE, 0xDA, 0xD9
-_MAX_SEGMENTS = 20_000
 _PIECE = 65_000
 
 
 @dataclass
 class Segments:
-    """What the segments before the picture say."""
+    """The metadata in the segments before the picture."""
 
     xmp: bytes | None = None
     extension: bytes = b""
-    photoshop: bytes = b""
-    """Image resource blocks, of all segments."""
+    photoshop: bytes = b""  # image resource blocks, of all segments
     comments: list[bytes] = field(default_factory=list)
 
 
 def collect(data: bytes, *, warnings: list[str]) -> Segments:
-    """The metadata of a JPEG. An extension that is not whole is named."""
+    """Extract the metadata of a JPEG; an incomplete XMP extension is a warning."""
     found = Segments()
     photoshop = bytearray()
     pieces: dict[bytes, list[tuple[int, int, bytes]]] = {}
-    for marker, content in _segments(data):
-        if marker == _COM:
+    for marker, start, end in jpeg.segments(data):
+        if marker in (_SCAN, _END):
+            break
+        content = data[start:end]
+        if marker == _COM and start <= end:
             found.comments.append(content)
         elif marker == _APP13 and content.startswith(_PHOTOSHOP):
             photoshop += content[len(_PHOTOSHOP) :]
@@ -68,28 +67,10 @@ def _joined(pieces: list[tuple[int, int, bytes]]) -> bytes:
     return bytes(data) if len(data) == pieces[0][1] else b""
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(marker, content) of each whole segment before the picture; junk between is passed over."""
-    position, number = 2, 0
-    while number < _MAX_SEGMENTS and (position := data.find(b"\xff", position)) >= 0:
-        marker = data[position + 1] if position + 1 < len(data) else _END
-        if marker in (_SCAN, _END):
-            return
-        if marker in (0x00, 0xFF) or 0xD0 <= marker <= 0xD8 or marker == 0x01:
-            position += 1
-            continue
-        length = big(data, position + 2, 2)
-        if length < 2 or position + 2 + length > len(data):
-            position += 2
-            continue
-        yield marker, data[position + 4 : position + 2 + length]
-        position, number = position + 2 + length, number + 1
-
-
 def build(
     *, xmp: bytes, extension: bytes = b"", resources: bytes = b"", comments: list[bytes]
 ) -> bytes:
-    """The segments to put into a JPEG; each of `comments` and `resources` fits one or is cut up."""
+    """Serialize metadata as JPEG segments; what does not fit into one is split."""
     parts = [_segment(_APP1, XMP_HEAD + xmp)]
     guid = hashlib.md5(extension, usedforsecurity=False).hexdigest().upper().encode()
     for offset in range(0, len(extension), _PIECE):

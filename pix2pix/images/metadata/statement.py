@@ -1,4 +1,4 @@
-"""What a copy states: all that its photo said and that still holds, and who made the color.
+"""The metadata of a copy: its photo's, as far as it still holds, and who made the color.
 
 EXIF, XMP, IPTC and comments go where they were if the copy's format has that place, else into XMP,
 else into a warning. Nothing here carries the time: the same input gives the same bytes.
@@ -15,7 +15,7 @@ _HAS_IPTC, _HAS_TEXT = ("JPEG", "TIFF"), ("PNG",)
 
 
 class HasSaid(Protocol):
-    """Anything with what its file said, such as a Photo."""
+    """Anything with the metadata of its file, such as a Photo."""
 
     exif: bytes | None
     xmp: bytes | None
@@ -26,12 +26,11 @@ class HasSaid(Protocol):
 
 @dataclass
 class Statement:
-    """In the shape of the copy's format."""
+    """The metadata of a copy, in the shape of its format."""
 
     exif: Block | None
     xmp: bytes
-    extension: bytes = b""
-    """What does not fit into JPEG's one segment of XMP."""
+    extension: bytes = b""  # what does not fit into JPEG's one segment of XMP
     resources: dict[int, bytes] = field(default_factory=dict)
     texts: list[Text] = field(default_factory=list)
 
@@ -45,9 +44,9 @@ def compose(
     keep_gps: bool,
     warnings: list[str],
 ) -> Statement:
-    """What a copy in format `name` says: what `like` said and still holds, and who colored it."""
+    """Compose the metadata of a copy in format `name`: `like`'s that still holds, and the model."""
     words = [text for text in like.texts if keep_gps or not text.of_place]
-    packet = _parsed(like.xmp, warnings)
+    packet = xmp.usable(like.xmp, warnings)
     provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
     regions.turn(packet, like.turned)
     resources = dict(like.resources)
@@ -67,12 +66,3 @@ def compose(
         main, extension = packet.to_bytes(), b""
     block = exif_kept.final(like.exif, size=size, name=name, keep_gps=keep_gps)
     return Statement(block, main, extension, resources, words)
-
-
-def _parsed(data: bytes | None, warnings: list[str]) -> xmp.Packet:
-    if data:
-        try:
-            return xmp.Packet(data)
-        except xmp.ERRORS as error:
-            warnings.append(f"XMP ignored: {error}")
-    return xmp.Packet()

@@ -1,7 +1,7 @@
 """Text beside the picture: comments of JPEG, GIF, PNM and JPEG 2000, and the keywords of PNG.
 
-Bounded: a text that inflates past its limit, is no text, or is a program in disguise stays behind
-with a warning. Source: PNG specification, third edition, 11.3.3.
+Within limits: a text that inflates past them, is binary, or is active content (scripts, documents)
+is dropped with a warning. Source: PNG specification, third edition, 11.3.3.
 """
 
 import re
@@ -30,16 +30,13 @@ _PLACE = re.compile("gps|latitude|longitude|geo(tag|ref|:|$)", re.I)
 
 @dataclass(frozen=True)
 class Text:
-    """One text with its keyword, its bytes as they came."""
+    """A comment or keyword text, its bytes as they came."""
 
-    keyword: str
-    """`Comment` where the format has none."""
+    keyword: str  # `Comment` where the format has none
     value: bytes
-    kind: str
-    """Where it stood: tEXt, zTXt, iTXt, or COM for a comment."""
+    kind: str  # where it stood: tEXt, zTXt, iTXt, or COM for a comment
     language: bytes = b""
-    translated: bytes = b""
-    """The keyword in that language, UTF-8."""
+    translated: bytes = b""  # the keyword in that language, UTF-8
 
     @property
     def text(self) -> str:
@@ -53,7 +50,7 @@ class Text:
 
 
 def sift(texts: Iterable[Text], *, warnings: list[str]) -> list[Text]:
-    """Those that are text and not too much of it; the others are named."""
+    """Keep the texts that are text and within the limits; the others become warnings."""
     kept: list[Text] = []
     total = lost = 0
     for number, text in enumerate(texts):
@@ -93,12 +90,12 @@ def _refusal(text: Text) -> str | None:
 
 
 def comment(value: bytes) -> Text:
-    """A comment of a format that has no keywords."""
+    """Make a text of a comment without keyword."""
     return Text(COMMENT, value.rstrip(b"\0"), "COM")
 
 
 def png_texts(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[Text]:
-    """The texts of tEXt, zTXt and iTXt chunks (type, content); what cannot be inflated is no text.
+    """Decode tEXt, zTXt and iTXt chunks (type, content); what cannot be inflated is no text.
 
     No more is inflated than the limits allow.
     """
@@ -130,7 +127,7 @@ def _inflated(data: bytes, most: int) -> bytes | None:
 
 
 def png_chunk(text: Text) -> tuple[bytes, bytes]:
-    """(type, content) of the chunk that holds the text; of the kind it came in, or the simplest."""
+    """Encode a text as a PNG chunk (type, content): of the kind it came in, or the simplest."""
     keyword = text.keyword.encode("latin-1", "replace")[:79]
     if text.kind == "tEXt" or (text.kind == "COM" and text.value.isascii()):
         return b"tEXt", keyword + b"\0" + text.value

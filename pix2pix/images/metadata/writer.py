@@ -1,4 +1,4 @@
-"""Metadata into a file: what each encoder is given, and what a finished TIFF gets."""
+"""Write metadata: by the arguments of Pillow's encoders, or into a finished TIFF."""
 
 import io
 from typing import Any
@@ -13,7 +13,7 @@ _BYTE = 1
 
 
 def options(said: Statement, name: str) -> dict[str, Any]:
-    """What Pillow's encoder of format `name` takes, besides pixels."""
+    """Make the keyword arguments of Pillow's encoder of format `name` that hold metadata."""
     found: dict[str, Any] = {}
     if name == "TIFF":
         return found
@@ -40,7 +40,7 @@ def options(said: Statement, name: str) -> dict[str, Any]:
 
 
 def finish_tiff(file: io.BytesIO, said: Statement) -> None:
-    """Put into a finished TIFF what it is to say."""
+    """Insert the metadata into a finished TIFF."""
     packets = {_XMP: exif.Entry(_BYTE, said.xmp)}
     others = dict(said.resources)
     if iptc.IPTC in others:

@@ -1,4 +1,4 @@
-"""XMP packets: read without trusting them, asked, added to, and split for JPEG.
+"""XMP packets: untrusted XML parsed, queried, changed, and split for JPEG.
 
 Source: Adobe XMP Specification, parts 1 and 3 (ISO 16684-1).
 """
@@ -27,7 +27,7 @@ Property = tuple[str, str]  # (namespace, name)
 
 
 class Packet:
-    """An XMP packet that can be asked and added to. What is added goes into a description of ours.
+    """A mutable XMP packet. What is added goes into a description of ours.
 
     Reading is by namespace and name, whatever prefix a file has for it.
     """
@@ -52,11 +52,11 @@ class Packet:
         ]
 
     def elements(self) -> list[minidom.Element]:
-        """Every element, at every depth."""
+        """List every element, at every depth."""
         return list(self._document.getElementsByTagName("*"))
 
     def properties(self) -> Iterator[tuple[Property, Node]]:
-        """The top-level properties: elements and attributes of the descriptions."""
+        """Iterate over the top-level properties: elements and attributes of the descriptions."""
         for description in self._descriptions(self._rdf):
             for attribute in list(description.attributes.values()):
                 uri = attribute.namespaceURI
@@ -67,17 +67,17 @@ class Packet:
                     yield (child.namespaceURI, child.localName or ""), child
 
     def values(self, property: Property) -> list[str]:
-        """The texts of a top-level property: those of its items, or its own."""
+        """Get the texts of a top-level property: those of its items, or its own."""
         return [text for key, node in self.properties() if key == property for text in _texts(node)]
 
     def remove(self, property: Property) -> None:
-        """Take a top-level property out."""
+        """Remove a top-level property."""
         for key, node in self.properties():
             if key == property:
                 _detach(node)
 
     def set(self, property: Property, prefix: str, value: str) -> None:
-        """Make a property a plain text."""
+        """Set a property to a plain text."""
         self.remove(property)
         description = self._own()
         description.setAttributeNS(_XMLNS, f"xmlns:{prefix}", property[0])
@@ -127,7 +127,7 @@ class Packet:
         return self._ours
 
     def merge(self, other: "Packet") -> list[Property]:
-        """Take over what only `other` says -> the properties in which they differ."""
+        """Copy the properties that only `other` has -> those in which they differ."""
         own: dict[Property, list[str]] = {}
         more: dict[Property, list[str]] = {}
         for key, node in self.properties():
@@ -159,7 +159,7 @@ class Packet:
         self._rdf.appendChild(description)
 
     def to_bytes(self) -> bytes:
-        """The packet in UTF-8, with its wrapper."""
+        """Serialize in UTF-8, with the wrapper."""
         head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         return f'{head}{self._body()}<?xpacket end="w"?>'.encode()
 
@@ -174,7 +174,7 @@ class Packet:
         return root.toxml()
 
     def split(self, limit: int) -> tuple[bytes, bytes]:
-        """(packet of at most `limit` bytes, extension with what is left over, or nothing).
+        """Split into a packet of at most `limit` bytes and an extension for the rest, or nothing.
 
         What `set` put in stays in the packet.
         """
@@ -197,6 +197,15 @@ class Packet:
         guid = hashlib.md5(extension, usedforsecurity=False).hexdigest().upper()
         self.set((NOTE, "HasExtendedXMP"), "xmpNote", guid)
         return self.to_bytes(), extension
+
+
+def usable(data: bytes | None, warnings: list[str]) -> Packet:
+    """Parse a packet; an empty one where there is none or it is invalid, with a warning."""
+    try:
+        return Packet(data or None)
+    except ERRORS as error:
+        warnings.append(f"XMP ignored: {error}")
+        return Packet()
 
 
 def _texts(node: Node) -> list[str]:

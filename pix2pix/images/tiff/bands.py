@@ -7,6 +7,7 @@ Technical Note 3 for the predictor of floats.
 
 import io
 from collections.abc import Iterator
+from itertools import accumulate
 
 import numpy as np
 from PIL import Image
@@ -52,16 +53,12 @@ def _decoded(data: bytes, page: SampleLayout, plane: int, first: int, last: int)
     start = (plane * page.down + first) * page.across
     stop = start + (last - first) * page.across
     offsets, counts = page.offsets[start:stop], page.counts[start:stop]
-    places = list(zip(offsets.tolist(), counts.tolist(), strict=True))
+    places = zip(offsets.tolist(), counts.tolist(), strict=True)
     segments = [data[offset : offset + count] for offset, count in places]
+    lengths = [len(segment) for segment in segments]
     rows = (last - first) * page.segment[1]
     if not page.tiled:
         rows = min(rows, page.size[1] - first * page.segment[1])
-    position, begins = 8, []
-    for segment in segments:
-        begins.append(position)
-        position += len(segment)
-    lengths = [len(segment) for segment in segments]
     place, size = (324, 325) if page.tiled else (273, 279)
     fields = {
         256: longs(_HEAD, page.row_bytes * page.across),
@@ -71,7 +68,7 @@ def _decoded(data: bytes, page: SampleLayout, plane: int, first: int, last: int)
         262: longs(_HEAD, 1),
         266: longs(_HEAD, page.fill_order),
         277: longs(_HEAD, 1),
-        place: longs(_HEAD, *begins),
+        place: longs(_HEAD, *accumulate([8, *lengths[:-1]])),  # where each begins
         size: longs(_HEAD, *lengths),
     }
     if page.tiled:

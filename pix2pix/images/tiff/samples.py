@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from pix2pix.errors import InvalidPixels
 from pix2pix.images import guard, modes
 from pix2pix.images.formats import Container
 from pix2pix.images.tiff import extract, structure
@@ -88,7 +87,8 @@ def _white(data: bytes, page: SampleLayout, container: Container, warnings: list
     floats, deep = page.dtype.kind == "f", page.dtype.itemsize == 2
     if page.mode == "I;16" and deep:
         return 0.0
-    low, high = _extremes(data, page)
+    colors = (values[..., : page.colors] for _, values in bands(data, page))
+    low, high = map(float, modes.extremes(colors))
     if page.dtype.kind == "u" and page.dtype.itemsize == 4 and high > 65535:
         container.white = 65535  # once scaled
         return float(2**32 - 1)
@@ -99,17 +99,6 @@ def _white(data: bytes, page: SampleLayout, container: Container, warnings: list
         warnings.append("16-bit channels become 8 bit")
         return 65535.0
     return modes.white_of(low, high, container, floats=floats, warnings=warnings)
-
-
-def _extremes(data: bytes, page: SampleLayout) -> tuple[float, float]:
-    """The least and the largest value of the colors."""
-    low, high = np.inf, -np.inf
-    for _, values in bands(data, page):
-        colors = values[..., : page.colors]
-        if colors.dtype.kind == "f" and not np.isfinite(colors).all():
-            raise InvalidPixels("NaN or infinity among the pixel values")
-        low, high = min(low, float(colors.min())), max(high, float(colors.max()))
-    return low, high
 
 
 def _strip(values: np.ndarray, page: SampleLayout, white: float) -> Image.Image:

@@ -36,7 +36,7 @@ class TiffHeader:
         return int.from_bytes(data, "little" if self.order == "<" else "big")
 
 
-def header(data: bytes) -> TiffHeader:
+def header(data: bytes | memoryview) -> TiffHeader:
     """The first 8 (BigTIFF: 16) bytes. Raises ValueError if they are not those of a TIFF."""
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None or len(data) < 8:
@@ -86,7 +86,7 @@ def extent(data: bytes | memoryview, head: TiffHeader, offset: int) -> tuple[int
     return start, start + size * head.number(data[offset:start]), size
 
 
-def positions(data: bytes, head: TiffHeader, offset: int) -> range:
+def positions(data: bytes | memoryview, head: TiffHeader, offset: int) -> range:
     """Where those entries of a directory begin that lie within the file."""
     start, stop, size = extent(data, head, offset)
     return range(start, start + max(0, min(stop, len(data)) - start) // size * size, size)
@@ -99,8 +99,7 @@ class Entry:
     tag: int
     kind: int
     count: int
-    place: int
-    """Where the values begin: inside of the entry, or where it points."""
+    place: int  # where the values begin: inside of the entry, or where it points
 
     @property
     def length(self) -> int:

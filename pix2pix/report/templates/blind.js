@@ -36,13 +36,13 @@ function finish() {
   byId('interval').textContent =
     `${hits} of ${pairs.length} colored photos were taken for the real one; ` +
     `95 % interval ${percent(low)} to ${percent(high)} (Wilson). ` +
-    'Who cannot tell them apart is fooled by 50 %.';
+    'Chance is 50 %.';
   pairs.forEach((pair, i) => {
     const row = byId('list').insertRow();
     row.insertCell().textContent = pair.path;
     row.insertCell().textContent = pair.real;
     const said = row.insertCell();
-    said.textContent = fooled[i] ? 'fooled' : 'told apart';
+    said.textContent = fooled[i] ? 'fooled' : 'right';
     if (fooled[i]) said.className = 'fooled';
   });
   byId('test').hidden = true;
