@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pix2pix.color import decode, encode, rgb_to_net
+from pix2pix.color import linear_to_srgb, rgb_to_net, srgb_to_linear
 from pix2pix.randomness import normal_like, uniform, uniform_like
 
 # Relative response to linear red, green, blue; each sums to 1, so that white stays white.
@@ -78,7 +78,8 @@ def age(rgb: Tensor, L: Tensor, seed: int, positions: np.ndarray, probability: f
 def respond(rgb: Tensor, response: tuple[float, float, float]) -> Tensor:
     """Weigh the linear light of sRGB (B, 3, H, W) in [0, 1] by `response` -> L (B, 1, H, W)."""
     weights = torch.tensor(response, dtype=rgb.dtype, device=rgb.device).view(3, 1, 1)
-    gray = encode((decode(rgb) * weights).sum(1, keepdim=True))  # the print of such a negative
+    light = (srgb_to_linear(rgb) * weights).sum(1, keepdim=True)  # (B, 1, H, W)
+    gray = linear_to_srgb(light)  # the print of such a negative
     return rgb_to_net(gray.expand_as(rgb))[0]
 
 
