@@ -73,7 +73,8 @@ class BackboneUNet(nn.Module):
         if up not in ("nearest", "bilinear"):
             raise ValueError(f"up={up!r}: nearest or bilinear")
         check_answer(bins, blend, vivid)
-        self.encoder_name, self.encoder = encoder, build_backbone(encoder, weights=weights)
+        self.encoder = build_backbone(encoder, weights=weights)
+        self.taps = [tap[0] for tap in TAPS[encoder] if tap]
         freeze(self.encoder, encoder, frozen)
         *skips, deepest = [tap[1] if tap else 0 for tap in TAPS[encoder]]  # channels
         if len(decoder) < len(skips):
@@ -93,7 +94,7 @@ class BackboneUNet(nn.Module):
             double_conv(below + skip, c)
             for (below, c), skip in zip(pairwise(widths), reversed(skips), strict=True)
         )
-        self.told = HintConvs(widths) if in_channels > 1 else None
+        self.told = HintConvs(widths) if in_channels > 1 else None  # its name in weights files
         self.attention = Attention(widths[1], attention) if attention else None
         self.head = nn.Conv2d(widths[-1], 2, 1)
         self.bins = AbBins(decoder[1], step=bins) if bins else None
@@ -137,7 +138,7 @@ class BackboneUNet(nn.Module):
     def _maps(self, L: Tensor) -> list[Tensor]:
         """L (B, 1 or in_channels, H, W) -> the decoder's maps, from the deepest to half size."""
         check_sides(L, self.multiple)
-        skips = tapped(self.encoder, self.encoder_name, gray_for_imagenet(L[:, :1]))
+        skips = tapped(self.encoder, self.taps, gray_for_imagenet(L[:, :1]))
         maps = [self._level(0, skips.pop(), L)]  # (B, bottleneck, H / multiple, W / multiple)
         for i, joins in enumerate(reversed(self.skips), 1):
             x = self.rise(maps[-1])
