@@ -72,13 +72,12 @@ def test_every_module_is_imported_and_a_run_trains_resumes_and_is_alone(tmp_path
         from PIL import Image
         import numpy as np
         from pix2pix import build, show
-        from pix2pix.checkpoints import Checkpoints
-from pix2pix.errors import CheckpointError
         from pix2pix.colorize import Colorizer
         from pix2pix.data import Photos
-        from pix2pix.loggers import Loggers
-        from pix2pix.run import only_run_in
-        from pix2pix.train import fit
+        from pix2pix.errors import CheckpointError
+        from pix2pix.train import Loggers, fit
+        from pix2pix.train.checkpoints import Checkpoints
+        from pix2pix.train.run import only_run_in
 
         Path("photos").mkdir()
         for i in range(8):
