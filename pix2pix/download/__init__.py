@@ -8,12 +8,11 @@ a manifest.csv that says where its pictures come from (manifest.py). Where a not
 attached, kaggle.py finds it.
 """
 
-import contextlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -150,24 +149,18 @@ def _mark(source: Source | Collection) -> str:
     return json.dumps({**md5, "url": source.url})
 
 
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Lock a folder against other processes; one that was killed holds no lock."""
+def _lock(path: Path) -> AbstractContextManager[object]:
+    """Wait for a lock against other processes; `with` releases it, and so does a process' end."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
     try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"{path}: waiting for another process that holds it", file=sys.stderr)
-            lock.acquire(poll_interval=0.2)
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{path}: waiting for another process that holds it", file=sys.stderr)
+        return lock.acquire(poll_interval=0.2)
     except NotImplementedError as error:
         raise DataError(f"{path.parent}: this file system has no locks; take another") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _kept(source: Source, folder: Path) -> Path:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,25 +52,19 @@ def stop_signals() -> Iterator[list[int]]:
             signal.signal(kind, handler)
 
 
-@contextmanager
-def only_run_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: a second run in it is refused with CheckpointError.
+def only_run_in(folder: Path) -> AbstractContextManager[object]:
+    """Lock a folder for one run; `with` releases it. Raises CheckpointError in a second run.
 
     The lock is the kernel's: it goes with the process, however that ends, and knows no clock.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        lock.acquire(timeout=0)
+        return FileLock(folder / ".lock").acquire(timeout=0)
     except Timeout as error:  # an OSError, too
         raise CheckpointError("another run is writing here", folder) from error
     except (OSError, NotImplementedError, ValueError) as error:
         why = getattr(error, "strerror", None) or one_line(error)
         raise CheckpointError(f"cannot be written: {why}", folder) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Run:
