@@ -40,21 +40,15 @@ class Layout:
 
 def _course(depth: int) -> Iterator[Pair]:
     """encoder1.block.0 conv, .1 norm ... decoder1.block.0 conv, .1 norm: outermost to innermost."""
-    for i in range(depth):
-        bare = i in (0, depth - 1)  # without norm, with bias
-        theirs, ours, at = f"encoder{i + 1}.block", f"down.{i}", 1 if i else 0
-        yield Pair(f"{theirs}.0.weight", f"{ours}.{at}.weight")
-        if bare:
-            yield Pair(f"{theirs}.0.bias", f"{ours}.{at}.bias")
-        else:
-            yield from (Pair(f"{theirs}.1.{x}", f"{ours}.2.{x}") for x in NORM)
-    for i in range(depth):
-        theirs, ours = f"decoder{i + 1}.block", f"up.{i}"
-        yield Pair(f"{theirs}.0.weight", f"{ours}.1.weight")
-        if i == depth - 1:
-            yield Pair(f"{theirs}.0.bias", f"{ours}.1.bias")
-        else:
-            yield from (Pair(f"{theirs}.1.{x}", f"{ours}.2.{x}") for x in NORM)
+    for half, name in (("encoder", "down"), ("decoder", "up")):
+        for i in range(depth):
+            theirs, ours = f"{half}{i + 1}.block", f"{name}.{i}"
+            conv = 0 if (name, i) == ("down", 0) else 1  # the first has no activation before it
+            yield Pair(f"{theirs}.0.weight", f"{ours}.{conv}.weight")
+            if i == depth - 1 or conv == 0:  # without norm
+                yield Pair(f"{theirs}.0.bias", f"{ours}.{conv}.bias")
+            else:
+                yield from (Pair(f"{theirs}.1.{x}", f"{ours}.2.{x}") for x in NORM)
 
 
 def _nested(depth: int) -> Iterator[Pair]:
