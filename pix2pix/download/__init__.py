@@ -52,8 +52,8 @@ def download(
     `limit`, until there are so many. manifest.csv in the folder says where the pictures are from: a
     line each for a collection, one for an archive.
 
-    Retries up to `retries` times, after `backoff` seconds and twice as many each further time; an
-    attempt times out after `timeout` seconds without a byte, and one that brings some is no retry.
+    Retries up to `retries` times, with exponential backoff from `backoff` seconds on; each attempt
+    times out after `timeout` seconds without a byte, and one that brings some is no retry.
     `progress` shows bars; by default on a terminal and in notebooks. An interrupted download,
     Ctrl-C included, is resumed by the same call. Several processes may call it at once: one
     downloads, the others wait for it.
@@ -168,7 +168,7 @@ def _kept(source: Source, folder: Path) -> Path:
 
 
 def _archive(source: Source, folder: Path) -> tuple[Path, bool]:
-    """Where the archive is or comes to be, and whether it is to be fetched (and deleted at last).
+    """The archive's path, and whether it is to be downloaded (and deleted after unpacking).
 
     Raises DataError where the folder's place is taken or the disk has too little space.
     """

@@ -1,4 +1,4 @@
-"""A collection of the Library of Congress, picture by picture: fetched, cropped, put on record.
+"""Download a collection of the Library of Congress picture by picture, cropped, with a manifest.
 
 Each picture is whole when it appears, and has its line in the manifest then; what has both is not
 fetched again.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def collect(
     url: str, folder: Path, *, rights: str, limit: int | None, retry: Retry, progress: bool
 ) -> bool:
-    """Fill `folder`, which is there, with the pictures of a listing: all, or up to `limit` of them.
+    """Download the pictures of a listing into an existing `folder`: all, or up to `limit` of them.
 
     `rights` stand in the manifest for pictures of which the listing says nothing. A picture that is
     not to be had is passed over, with a line on stderr. Returns whether the folder has them all.
@@ -85,7 +85,7 @@ def _entry(item: loc.Item, file: str, data: bytes, rights: str) -> manifest.Entr
 
 
 def crop(data: bytes) -> bytes:
-    """A JPEG -> a JPEG of the print in it, without the mount, compressed as much as it was.
+    """Crop a JPEG to the print in it, without the mount, at the same quality.
 
     Raises ValueError for what is no JPEG or not all of one.
     """

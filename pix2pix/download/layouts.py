@@ -27,7 +27,7 @@ class LayoutError(Exception):
 
 
 def pictures(members: Iterator[Member]) -> Iterator[Member]:
-    """Every picture at its own path, and nothing else."""
+    """Keep every picture at its own path, and nothing else."""
     return ((path, file) for path, file in members if is_picture(PurePosixPath(path).name))
 
 

@@ -56,7 +56,7 @@ def walk(url: str, read: Callable[[str], Page]) -> Iterator[Page]:
 
 
 def parse(data: bytes, url: str) -> Page:
-    """A page out of the JSON at an address. Raises ValueError for all but a listing."""
+    """Parse the JSON at an address -> a page. Raises ValueError for all but a listing."""
     content = json.loads(data)
     if not isinstance(content, dict) or not isinstance(content.get("results"), list):
         raise ValueError("no list of results")
@@ -94,7 +94,7 @@ def _item(result: Any, base: str) -> Item | None:
 
 
 def _side(url: str) -> int:
-    """[px] of the long side of a JPEG, as `#h=766&w=1024` or its name says it; 0 for others."""
+    """Long side of a JPEG [px], by `#h=766&w=1024` or its name; 0 for others."""
     address, fragment = urldefrag(url)
     name = re.search(r"([a-z]?)\.jpe?g$", urlsplit(address).path.lower())
     if not name:

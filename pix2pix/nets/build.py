@@ -1,4 +1,4 @@
-"""Nets by name: what a configuration or a weights file may build."""
+"""Registry of the nets: what a configuration or a weights file may build."""
 
 import importlib
 import inspect
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def _generators() -> dict[str, type[nn.Module]]:
-    """The classes of this folder that say what they predict, by name."""
+    """The classes of this folder with an attribute `predicts`, by name."""
     found: dict[str, type[nn.Module]] = {}
     for file in pkgutil.iter_modules([str(Path(__file__).parent)]):
         module = importlib.import_module(f"{__package__}.{file.name}")
@@ -59,7 +59,7 @@ def config_of(generator: nn.Module) -> dict[str, Any]:
 
 
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:
-    """A net's configuration, maybe as version 0.1.0 wrote it -> a copy in today's words."""
+    """Upgrade a net's configuration that version 0.1.0 may have written -> a copy."""
     config = dict(config)
     usual = {"norm": "instance", "padding": "zeros", "leaky_skips": False}  # arguments of UNet then
     if config.get("net") == "UNet" and usual.keys() & config.keys():

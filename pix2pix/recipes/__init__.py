@@ -18,12 +18,12 @@ CONFIGS = files("pix2pix") / "configs" / "recipe"
 
 
 def names() -> list[str]:
-    """The recipes there are: the stems of `configs/recipe/*.yaml`."""
+    """Names of the recipes: the stems of `configs/recipe/*.yaml`."""
     return stems(CONFIGS)
 
 
 def generators() -> list[str]:
-    """The generators there are: the stems of `configs/recipe/generator/*.yaml`."""
+    """Names of the generators: the stems of `configs/recipe/generator/*.yaml`."""
     return stems(CONFIGS / "generator")
 
 
@@ -33,7 +33,7 @@ def stems(folder: Traversable) -> list[str]:
 
 
 def about(name: str) -> str:
-    """What a recipe is, in one line: the first of its YAML."""
+    """One line about a recipe: the first of its YAML."""
     read(name)  # names what there is
     return (CONFIGS / f"{name}.yaml").read_text().splitlines()[0].removeprefix("# ")
 
@@ -85,7 +85,7 @@ def assemble(config: dict[str, Any]) -> Recipe:
 
 
 def renamed(config: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's configuration, maybe as version 0.1.0 wrote it -> a copy in today's words."""
+    """Upgrade a recipe's configuration that version 0.1.0 may have written -> a copy."""
     config = dict(config)
     if config.get("target") == "hints.Hints":
         config["target"] = "hinted.Hinted"

@@ -52,7 +52,7 @@ def schema(
 
 
 def field_type(hint: Any) -> Any:
-    """The OmegaConf type for a signature's: tuples are lists, a path is a string."""
+    """Type hint of a signature -> OmegaConf's type: tuples become lists, a path a string."""
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         known = [field_type(a) for a in arguments if a is not types.NoneType]
@@ -73,7 +73,7 @@ def field_of(default: Any) -> Any:
 
 
 def register() -> frozenset[str]:
-    """Put the schemas into Hydra's store -> names of the settings that are text, like data.path."""
+    """Register the schemas with Hydra -> names of the settings of type str, like data.path."""
     texts: set[str] = set()
 
     def store(name: str, node: type, group: str | None = None) -> None:
@@ -110,7 +110,7 @@ def register() -> frozenset[str]:
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """A composed configuration as dicts; SettingError when something mandatory is not given."""
+    """Composed configuration -> dicts. Raises SettingError when a mandatory setting is missing."""
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise SettingError(f"{missing[0]}: not given, such as in: {missing[0]}=...")
     settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -120,7 +120,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 
 def fitting_size(size: int | None, generator: nn.Module) -> int:
-    """The side of the crops: as given, or the default, enlarged to what the net can take.
+    """The side of the crops: as given, or the default, rounded up to the net's multiple.
 
     Raises SettingError when the given one does not fit.
     """
@@ -138,7 +138,7 @@ def fitting_size(size: int | None, generator: nn.Module) -> int:
 def check_sizes(
     sizes: list[int], size: int, generator: nn.Module, critic: nn.Module | None = None
 ) -> None:
-    """Raise SettingError unless the nets take each of `sizes`, or `size` if there are none.
+    """Raise SettingError unless the nets accept each of `sizes`, or `size` if there are none.
 
     None of `sizes` may be above `size`.
     """
@@ -157,7 +157,7 @@ def check_sizes(
 
 
 def check_classes(recipe: Recipe, photos: Photos) -> None:
-    """Raise SettingError unless the photos have as many classes as the recipe wants, if any."""
+    """Raise SettingError unless the photos have as many classes as the recipe needs, if any."""
     count = photos.labels.count if photos.labels else 0
     if recipe.classes not in (0, count):
         raise SettingError(
@@ -166,7 +166,7 @@ def check_classes(recipe: Recipe, photos: Photos) -> None:
 
 
 def build_loggers(settings: dict[str, Any]) -> Loggers:
-    """The loggers of a run, from all its settings. Raises SettingError."""
+    """Build the loggers of a run from all its settings. Raises SettingError."""
     given, run_dir = settings["logger"], settings["run_dir"]
     also = []
     if name := given.get("tracker"):
@@ -178,9 +178,9 @@ def build_loggers(settings: dict[str, Any]) -> Loggers:
 
 
 def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | None]:
-    """The photos to train on and those to validate on, of the settings data.*.
+    """Open the training and the validation photos, by the settings data.*.
 
-    Without a folder of their own, some are held back for validation; None when there are too few.
+    Without a folder for validation, some are held out; None when there are too few.
     Photos that are in both are left out of validation: published splits may have a few. Raises
     DataError when there is nothing to train on, or when many are in both; SettingError for settings
     out of range.
@@ -193,7 +193,7 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
         if folder == "":
             raise SettingError(f"data.{key}: empty; give a folder or a zip of photos")
         if folder is not None:
-            _be_there(Path(folder))
+            _check_exists(Path(folder))
     try:
         photos = kind(path, **settings, split="all" if val_path else "train")
     except DataError:
@@ -216,8 +216,8 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
     return photos, val if len(val) else None
 
 
-def _be_there(path: Path) -> None:
-    """Raise DataError for a path that is not there, with the command that brings it, if any."""
+def _check_exists(path: Path) -> None:
+    """Raise DataError for a path that does not exist, with the command that brings it, if any."""
     try:
         there = path.exists()
     except (OSError, ValueError) as error:  # a name that is too long or holds a zero byte

@@ -54,7 +54,7 @@ def fit(
     `val` are the photos to validate on, `augment` goes to `data.prepare`. `settings` are those of
     `Optimization`, `Intervals` and `Start`, such as `steps=300, batch=16, val_every=100`.
 
-    Raises Diverged after three non-finite losses in a row, SystemExit(143) when told to stop,
+    Raises Diverged after three non-finite losses in a row, SystemExit(143) on a stop signal,
     CheckpointError when the folder cannot be written or the checkpoint is of another net,
     SettingError when `batch` cannot be shared out, or a count is out of range.
     """
@@ -96,7 +96,7 @@ def fit(
 
 
 def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
-    """The state at step 0: recipe on its device, channels last; optimizers; average."""
+    """Build the state at step 0: recipe on its device, channels last; optimizers; average."""
     recipe = recipe.to(fabric.device).to(memory_format=torch.channels_last)
     copy_from_first(fabric, recipe)
     average = deepcopy(recipe.generator).eval().requires_grad_(False)
@@ -108,7 +108,7 @@ def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
 
 
 def start(state: State, run: Run, origin: Start) -> None:
-    """Give the state its first weights: random, another run's, or a checkpoint to go on from."""
+    """Initialize the weights: random, another run's (`init_from`), or a checkpoint's."""
     if origin.init_from:
         net, trained = state.recipe.generator, weights.load(origin.init_from)[0]
         try:
@@ -128,7 +128,7 @@ def start(state: State, run: Run, origin: Start) -> None:
 
 
 def end_early(fabric: Fabric, run: Run, state: State, *, requeue: bool) -> NoReturn:
-    """End a run that was told to stop, and has saved: SystemExit(143)."""
+    """End a run that got a stop signal, and has saved: SystemExit(143)."""
     run.say(f"stopped at step {state.step}; trainer.ckpt_path=last goes on")
     if requeue and run.main:
         slurm.requeue(run.say)

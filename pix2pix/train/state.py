@@ -1,4 +1,4 @@
-"""What a training run carries from step to step, and a checkpoint from run to run."""
+"""The state of a training run, as a checkpoint holds it."""
 
 import json
 import math
@@ -49,7 +49,7 @@ class State:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take over a checkpoint; rates and other settings of the optimizers stay as they are."""
+        """Load a checkpoint, but for the optimizers' learning rates and other settings."""
         self.recipe.load_state_dict(saved["recipe"])
         self.average.load_state_dict(saved["average"])
         for optimizer, old in zip(self.optimizers, saved["optimizers"], strict=True):
@@ -63,7 +63,7 @@ class State:
 
 @torch.no_grad()
 def update_average(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
-    """Move the average towards the generator: average = decay * average + (1 - decay) * generator.
+    """Update the EMA: average = decay * average + (1 - decay) * generator.
 
     `decay` ramps up from 0.1 at step 0, so that the random start is soon forgotten. Buffers
     (BatchNorm's statistics) are averages already, and are copied.
@@ -76,7 +76,7 @@ def update_average(average: nn.Module, generator: nn.Module, decay: float, step:
 
 
 def resume(state: State, saved: dict[str, Any], *, say: Callable[[str], None] = print) -> None:
-    """Continue from a checkpoint; `say` is told what differs in the configuration.
+    """Resume from a checkpoint; differences in the configuration go to `say`.
 
     Raises CheckpointError, with the differences, when the checkpoint is of other networks.
     """
@@ -125,7 +125,7 @@ def other_tensors(mine: dict[str, Any], saved: dict[str, Any], *, shown: int = 4
 
 
 def trained(state: dict[str, Any]) -> list[list[int]]:
-    """How many tensors each parameter group of each optimizer of a `state_dict` trains."""
+    """The number of tensors in each parameter group of each optimizer of a `state_dict`."""
     return [[len(g["params"]) for g in o["param_groups"]] for o in state["optimizers"] if o]
 
 

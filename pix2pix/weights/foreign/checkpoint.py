@@ -19,7 +19,7 @@ HOLDERS = ("model", "model_state_dict", "state_dict", "net_G", "netG", "generato
 
 @dataclass
 class Checkpoint:
-    """What a file holds."""
+    """The tensors and the metadata of a file."""
 
     tensors: dict[str, Tensor]
     cfg: dict[str, Any] = field(default_factory=dict)  # of its training, where it says

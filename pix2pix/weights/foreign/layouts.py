@@ -24,7 +24,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Layout:
-    """The names of one kind of net, by what only the source of its project can tell."""
+    """How one project names the tensors of its net."""
 
     name: str
     source: str

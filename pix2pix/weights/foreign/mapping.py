@@ -19,7 +19,7 @@ SHOWN = 10  # names of a kind in an error
 
 @dataclass
 class Converted:
-    """What `convert_checkpoint` did."""
+    """The result of `convert_checkpoint`."""
 
     path: Path
     header: Header
@@ -39,7 +39,7 @@ def convert_checkpoint(
     half: bool = False,
     overwrite: bool = False,
 ) -> Converted:
-    """Write the net of a checkpoint as a weights file that `Colorizer.from_pretrained` takes.
+    """Convert a checkpoint to a weights file that `Colorizer.from_pretrained` loads.
 
     `recipe` is the one of ours that trains such a net: "pix2pix" or "unet_l1". `ab_scale`, 110 or
     128, is what the net's ab was divided by in training; by default as its project does. The file
