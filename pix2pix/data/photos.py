@@ -122,7 +122,7 @@ class Photos(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_pixels": None}  # a pickled memory map would be all its bytes
 
     @property

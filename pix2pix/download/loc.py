@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 # Its limits (https://www.loc.gov/apis/json-and-yaml/): of pages of a collection 20 in 10 s and 80
@@ -69,7 +68,7 @@ def parse(data: bytes, url: str) -> Page:
     )
 
 
-def _item(result: Any, base: str) -> Item | None:
+def _item(result: object, base: str) -> Item | None:
     """A result as an item; None where it has no picture to be had."""
     if not isinstance(result, dict) or result.get("access_restricted"):
         return None
@@ -103,11 +102,11 @@ def _side(url: str) -> int:
     return max(said, default=_SIDES.get(name[1], 0))
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     """A text, or a list of them, as a list; the API has both."""
     values = value if isinstance(value, list) else [value]
     return [text.strip() for text in values if isinstance(text, str) and text.strip()]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return " ".join(_texts(value))

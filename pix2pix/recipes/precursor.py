@@ -4,8 +4,6 @@ First one number of a picture, then the picture itself, in color as it came; aft
 is not shown the color (`unet_l1`). They train through the same loop, on any photos.
 """
 
-from typing import Any
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
@@ -33,7 +31,7 @@ class Brightness(Toy):
 
     heads = ("brightness",)
 
-    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
         """Squared error of the brightness."""
         return {"mse": F.mse_loss(fake.float(), batch.L[:, :1].mean((2, 3)))}
 
@@ -52,7 +50,7 @@ class SamePicture(Toy):
         """The photo in color, rgb (B, 3, H, W) in [-1, 1]."""
         return net_to_rgb(batch.L[:, :1], batch.ab) * 2 - 1
 
-    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
         """L1 to the photo."""
         return {"l1": F.l1_loss(fake.float(), self.input(batch))}
 

@@ -22,6 +22,8 @@ from pix2pix.errors import CheckpointError
 from pix2pix.files import replacing, sweep
 
 KEPT = 2
+StateDict = dict[str, Any]
+"""What a checkpoint holds: tensors and plain values by name."""
 _NOT_OURS = "not a checkpoint of a training run"
 _KINDS = {  # of what a checkpoint holds
     "recipe": dict,
@@ -76,7 +78,7 @@ class Checkpoints:
         """The path of a step's checkpoint."""
         return self.folder / f"step-{step:08d}.ckpt"
 
-    def save(self, state: dict[str, Any], step: int) -> Path:
+    def save(self, state: StateDict, step: int) -> Path:
         """Write a step's checkpoint, then delete all but the two newest up to this step.
 
         Later ones, which a run resumed from an earlier checkpoint leaves behind, are deleted, too.
@@ -98,7 +100,7 @@ class Checkpoints:
                 orphan.unlink()
         return path
 
-    def load(self, *, say: Callable[[str], None] = print) -> dict[str, Any] | None:
+    def load(self, *, say: Callable[[str], None] = print) -> StateDict | None:
         """Load the newest valid checkpoint, or None when there is none.
 
         One whose hash does not match is skipped, with a line to `say`. Raises CheckpointError when
@@ -115,7 +117,7 @@ class Checkpoints:
         return None
 
 
-def load(path: str | Path) -> dict[str, Any]:
+def load(path: str | Path) -> StateDict:
     """Load a checkpoint after checking its hash: tensors and plain values only.
 
     Nothing in the file is ever executed. Raises CheckpointError when it is missing, damaged, or

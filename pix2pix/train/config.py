@@ -22,7 +22,7 @@ from pix2pix.data.pairs import Pairs
 from pix2pix.data.photos import Photos, RandomCrop, prepare
 from pix2pix.download import SOURCES
 from pix2pix.errors import DataError, SettingError, one_line
-from pix2pix.nets.build import GENERATORS, parameters
+from pix2pix.nets.build import GENERATORS, Config, parameters
 from pix2pix.recipes.base import Recipe
 from pix2pix.train.loggers import TRACKERS, Loggers
 from pix2pix.train.processes import launch
@@ -33,7 +33,7 @@ DOUBLES = 0.01  # share of the validation photos that may be trained on, too, an
 
 def schema(
     name: str,
-    *sources: Callable,
+    *sources: Callable[..., object],
     skip: tuple[str, ...] = (),
     extra: dict[str, tuple[Any, Any]] | None = None,
 ) -> type:
@@ -63,7 +63,7 @@ def field_type(hint: Any) -> Any:
     return hint
 
 
-def field_of(default: Any) -> Any:
+def field_of(default: object) -> Any:
     """A dataclass field for a default; mutable ones are copied."""
     if default is inspect.Parameter.empty:
         return dataclasses.field(default=MISSING)
@@ -109,11 +109,11 @@ def register() -> frozenset[str]:
     return frozenset(texts)
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
+def plain(config: DictConfig) -> Config:
     """Composed configuration -> dicts. Raises SettingError when a mandatory setting is missing."""
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise SettingError(f"{missing[0]}: not given, such as in: {missing[0]}=...")
-    settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    settings: Config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     if not str(settings["run_dir"]).strip():
         raise SettingError("run_dir: empty; give a folder for the run")
     return settings
@@ -165,7 +165,7 @@ def check_classes(recipe: Recipe, photos: Photos) -> None:
         )
 
 
-def build_loggers(settings: dict[str, Any]) -> Loggers:
+def build_loggers(settings: Config) -> Loggers:
     """Build the loggers of a run from all its settings. Raises SettingError."""
     given, run_dir = settings["logger"], settings["run_dir"]
     also = []
@@ -177,7 +177,7 @@ def build_loggers(settings: dict[str, Any]) -> Loggers:
     return Loggers(run_dir, also, **{key: given[key] for key in parameters(Loggers)})
 
 
-def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | None]:
+def open_photos(data: Config, *, seed: int) -> tuple[Photos, Photos | None]:
     """Open the training and the validation photos, by the settings data.*.
 
     Without a folder for validation, some are held out; None when there are too few.

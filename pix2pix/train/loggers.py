@@ -4,13 +4,14 @@ import secrets
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
 
 from pix2pix.errors import DataError, SettingError
 from pix2pix.files import replacing
+from pix2pix.nets.build import Config
 from pix2pix.train import history
 from pix2pix.train.history import Logged
 
@@ -131,7 +132,7 @@ class Wandb:
     def __init__(
         self,
         folder: str | Path,
-        config: dict[str, Any],
+        config: Config,
         *,
         project: str = "pix2pix",
         entity: str | None = None,

@@ -22,7 +22,7 @@ from torch.amp.grad_scaler import GradScaler
 from pix2pix import weights
 from pix2pix.data.photos import Photos
 from pix2pix.errors import WeightsError
-from pix2pix.nets import config_of
+from pix2pix.nets.build import Config, config_of
 from pix2pix.recipes.base import Recipe
 from pix2pix.train import slurm
 from pix2pix.train.checkpoints import load
@@ -46,7 +46,7 @@ def fit(
     loggers: Loggers | None = None,
     header: weights.Header | None = None,
     augment: dict[str, float] | None = None,
-    config: dict[str, Any] | None = None,
+    config: Config | None = None,
     **settings: Any,
 ) -> State:
     """Train `recipe` on `photos`; checkpoints, weights, metrics and pictures go to `run_dir`.
@@ -95,7 +95,7 @@ def fit(
     return state
 
 
-def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
+def begin(fabric: Fabric, recipe: Recipe, config: Config) -> State:
     """Build the state at step 0: recipe on its device, channels last; optimizers; average."""
     recipe = recipe.to(fabric.device).to(memory_format=torch.channels_last)
     copy_from_first(fabric, recipe)

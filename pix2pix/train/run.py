@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
@@ -21,6 +20,7 @@ from pix2pix import weights
 from pix2pix.batch import Batch
 from pix2pix.data.photos import Photos
 from pix2pix.errors import CheckpointError, Diverged, one_line
+from pix2pix.nets.build import Config
 from pix2pix.terminal import is_live
 from pix2pix.train.checkpoints import Checkpoints, prepare_folder, write_atomically, writing
 from pix2pix.train.loggers import Loggers
@@ -81,7 +81,7 @@ class Run:
         *,
         loggers: Loggers | None,
         header: weights.Header,
-        config: dict[str, Any],
+        config: Config,
         fresh: bool,
     ):
         self.main = fabric.is_global_zero

@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
 
 from pix2pix.errors import SettingError
+from pix2pix.nets.build import Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def check_least(least: int, **settings: float | None) -> None:
             raise SettingError(f"trainer.{name}={value}: {least} or more")
 
 
-def grouped(settings: dict[str, Any]) -> tuple[Optimization, Intervals, Start]:
+def grouped(settings: Config) -> tuple[Optimization, Intervals, Start]:
     """{"steps": 300, ...} -> the three groups. Raises TypeError for an unknown name."""
     kinds = Optimization, Intervals, Start
     known = {field.name: kind for kind in kinds for field in fields(kind)}

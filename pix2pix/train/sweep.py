@@ -13,12 +13,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from pix2pix.errors import DataError
+from pix2pix.nets.build import Config
 from pix2pix.terminal import escape, put
 from pix2pix.train.checkpoints import write_atomically
 from pix2pix.train.history import read
@@ -88,12 +88,12 @@ def rows(folder: str | Path) -> list[dict[str, Cell]]:
     found = []
     for run, note in sorted(notes.items(), key=lambda item: natural(item[0].name)):
         given = " ".join(o for o in note["overrides"] if o not in shared)
-        row: dict[str, Cell] = dict.fromkeys(COLUMNS, "") | note | {"run": run.name}
-        found.append(row | {"overrides": given} | numbers(run / "metrics.csv"))
+        row = {**dict.fromkeys(COLUMNS, ""), **note, "run": run.name, "overrides": given}
+        found.append(row | numbers(run / "metrics.csv"))
     return sorted(found, key=lambda row: -float(row["best_val_psnr"] or -math.inf))
 
 
-def _note(path: Path) -> dict[str, Any]:
+def _note(path: Path) -> Config:
     """Read a run's sweep.json; {} where it is missing or invalid."""
     try:
         note = json.loads(path.read_bytes())

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -25,7 +24,7 @@ from pix2pix import __version__
 from pix2pix.color import AB_SCALE
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.files import replacing
-from pix2pix.nets import build_generator
+from pix2pix.nets.build import Config, build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
 _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub knows the rest
@@ -41,10 +40,10 @@ MOST_PIXELS = 1024 * 1024
 class Header:
     """Metadata of a weights file."""
 
-    generator: dict[str, Any]  # class and arguments of the net
+    generator: Config  # class and arguments of the net
     name: str = "unnamed"
     recipe: str = ""
-    arguments: dict[str, Any] = field(default_factory=dict)  # of the recipe
+    arguments: Config = field(default_factory=dict)  # of the recipe
     ab_scale: float = AB_SCALE  # ab of the net times this is a*, b*
     head: str = "ab"  # what the net predicts
     in_channels: int = field(init=False)  # of the net's input, as `generator` has it
@@ -193,7 +192,7 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
     return generator.eval().requires_grad_(False).to(device), header
 
 
-def blank(config: dict[str, Any]) -> nn.Module:
+def blank(config: Config) -> nn.Module:
     """Build a net on the meta device: shapes without memory."""
     with torch.device("meta"), _NoDraws():
         return build_generator(config)

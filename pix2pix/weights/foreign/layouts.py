@@ -6,7 +6,8 @@ has to be done to it. Only names are here, no tensors.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+
+from pix2pix.nets.build import Config
 
 NORM = ("weight", "bias")
 BATCH_NORM = (*NORM, "running_mean", "running_var", "num_batches_tracked")
@@ -34,7 +35,7 @@ class Layout:
     level: str  # pattern of one name a level of depth; `first` counts when it fits
     head: Callable[[int], str]  # depth -> the last bias: its length is out_channels
     pairs: Callable[[int], Iterator[Pair]]  # depth -> all tensors of ours
-    net: dict[str, Any] = field(default_factory=dict)  # arguments that the names do not show
+    net: Config = field(default_factory=dict)  # arguments that the names do not show
     renames: tuple[tuple[str, str], ...] = ()  # patterns of older names, and the names above
 
 
