@@ -42,10 +42,7 @@ def paint(hints: Tensor, ab: Tensor, places: np.ndarray, sides: np.ndarray) -> N
     height, width = ab.shape[-2:]
     for (y, x), side in zip(places, sides, strict=True):
         top, left = int(y * height) - side // 2, int(x * width) - side // 2
-        patch = (
-            slice(max(top, 0), max(top + side, 1)),
-            slice(max(left, 0), max(left + side, 1)),
-        )
+        patch = (slice(max(top, 0), max(top + side, 1)), slice(max(left, 0), max(left + side, 1)))
         hints[:2, *patch] = ab[:, *patch].mean((1, 2), keepdim=True)
         hints[2, *patch] = 1
 

@@ -94,19 +94,12 @@ def _download_archive(
     archive, temporary = _archive(source, folder)
     if temporary:
         fetch(url, archive, size=source.size, retry=retry, progress=progress)
-    sha256 = _check(archive, source, temporary, progress)
+    sha256, kept = _check(archive, source, temporary, progress), _kept(source, folder)
     if temporary and keep:
         note(archive).unlink(missing_ok=True)
-        archive, temporary = archive.replace(_kept(source, folder)), False
-    entry = manifest.Entry(
-        file=_kept(source, folder).name,
-        title=folder.name,
-        place="",
-        date="",
-        origin=url,
-        rights=source.terms,
-        sha256=sha256,
-    )
+        archive, temporary = archive.replace(kept), False
+    place = date = ""
+    entry = manifest.Entry(kept.name, folder.name, place, date, url, source.terms, sha256)
     unpack(
         archive,
         folder,

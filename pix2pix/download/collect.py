@@ -55,7 +55,9 @@ def collect(
                     missing += 1
                     continue
                 _write(folder / file, data)
-                manifest.append(table, _entry(item, file, data, rights))
+                sha256 = hashlib.sha256(data).hexdigest()
+                about = item.title, item.place, item.date, item.url, item.rights or rights
+                manifest.append(table, manifest.Entry(file, *about, sha256))
                 done.add(file)
                 bar.update()
                 if len(done) == limit:
@@ -70,18 +72,6 @@ def _pages(url: str, retry: Retry, bar: tqdm) -> Iterator[loc.Page]:
         return get(address, partial(loc.parse, url=address), pace=pace, retry=retry, bar=bar)
 
     return loc.walk(url, read)
-
-
-def _entry(item: loc.Item, file: str, data: bytes, rights: str) -> manifest.Entry:
-    return manifest.Entry(
-        file=file,
-        title=item.title,
-        place=item.place,
-        date=item.date,
-        origin=item.url,
-        rights=item.rights or rights,
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
 
 
 def crop(data: bytes) -> bytes:

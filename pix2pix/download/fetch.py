@@ -86,14 +86,7 @@ class Pace:
         self._next = max(now, self._next) + self._interval
 
 
-def get(
-    url: str,
-    parse: Callable[[bytes], T],
-    *,
-    pace: Pace,
-    retry: Retry,
-    bar: tqdm,
-) -> T:
+def get(url: str, parse: Callable[[bytes], T], *, pace: Pace, retry: Retry, bar: tqdm) -> T:
     """Download a file whole and `parse` its bytes, which raises ValueError for broken ones.
 
     Waits at least as long as Retry-After asks. Raises Unavailable for what is gone or broken in
@@ -155,14 +148,7 @@ def _retry_after(value: str) -> float:
     return 0.0
 
 
-def fetch(
-    url: str,
-    part: Path,
-    *,
-    size: int,
-    retry: Retry,
-    progress: bool,
-) -> None:
+def fetch(url: str, part: Path, *, size: int, retry: Retry, progress: bool) -> None:
     """Download `url` into the file `part`, `size` bytes in all; resumes what is there of it.
 
     Only attempts that bring nothing count as retries; they count anew when one does. Raises

@@ -43,12 +43,7 @@ def default_workers(fabric: Fabric) -> int:
 
 
 def batches(
-    fabric: Fabric,
-    photos: Photos,
-    optim: Optimization,
-    *,
-    first: int,
-    augment: Mapping[str, float],
+    fabric: Fabric, photos: Photos, optim: Optimization, *, first: int, augment: Mapping[str, float]
 ) -> Iterator[list[Batch]]:
     """Each step's micro-batches, from step `first` to the last, on the device.
 
