@@ -60,8 +60,8 @@ class Row:
 def list_photos(source: str | Path) -> list[str]:
     """Names of the picture files in a folder (recursive) or zip, sorted; by suffix, unopened.
 
-    What `names.is_photo` says is none is passed over: hidden files, thumbnails and recycle bins of
-    network drives, `__MACOSX` in zips from a Mac, our own `*.color.*`.
+    Skips what is no photo by `names.is_photo`: hidden files, thumbnails and recycle bins of network
+    drives, `__MACOSX` in zips from a Mac, our own `*.color.*`.
     Raises DataError when there is none or `source` is neither.
     """
     source = Path(source)

@@ -1,6 +1,6 @@
 """Photographs from the web: every source -> checksum -> a folder of images.
 
-A download that is cut goes on where it stopped (fetch.py), nothing is unpacked before its checksum
+An interrupted download resumes where it stopped (fetch.py), nothing is unpacked before its checksum
 is right (unpack.py), and the folder appears whole or not at all. A new archive is one entry of
 `SOURCES` (sources.py) and, where its files are no pictures yet, a layout (layouts.py). A collection
 of the Library of Congress (loc.py) comes picture by picture instead (collect.py). Every folder has

@@ -27,8 +27,8 @@ def collect(
 ) -> bool:
     """Download the pictures of a listing into an existing `folder`: all, or up to `limit` of them.
 
-    `rights` stand in the manifest for pictures of which the listing says nothing. A picture that is
-    not to be had is passed over, with a line on stderr. Returns whether the folder has them all.
+    `rights` stand in the manifest for pictures of which the listing says nothing. A picture that
+    cannot be downloaded is skipped, with a line on stderr. Returns whether the folder has them all.
     Raises DataError for an error that no retry mends.
     """
     table = folder / manifest.NAME

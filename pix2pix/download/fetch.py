@@ -1,7 +1,7 @@
 """Files over HTTP, with retries.
 
-A large one goes on where the last attempt was cut (`fetch`); small ones are read whole, at the pace
-that their server asks for (`get`, `Pace`).
+A large one resumes where the last attempt broke off (`fetch`); small ones are read whole, at the
+rate that their server asks for (`get`, `Pace`).
 
 HTTP is the standard library's, as in `torch.hub`: what huggingface_hub brings along is httpx in one
 major version and httpx2 in the next.

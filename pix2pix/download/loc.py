@@ -69,7 +69,7 @@ def parse(data: bytes, url: str) -> Page:
 
 
 def _item(result: object, base: str) -> Item | None:
-    """A result as an item; None where it has no picture to be had."""
+    """A result as an item; None where it has no picture to download."""
     if not isinstance(result, dict) or result.get("access_restricted"):
         return None
     if _ABOUT & {form.lower() for form in _texts(result.get("original_format"))}:

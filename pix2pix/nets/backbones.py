@@ -104,8 +104,8 @@ def _download(features: nn.Module, encoder: str) -> None:
         features.load_state_dict(_features_only(whole, encoder))
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"weights=download: {encoder}'s cannot be had: {' '.join(str(error).split())[:300]}; "
-            "give the path of a .safetensors file, or null for none"
+            f"weights=download: {encoder}'s cannot be downloaded: "
+            f"{' '.join(str(error).split())[:300]}; give the path of a .safetensors file, or null"
         ) from error
 
 

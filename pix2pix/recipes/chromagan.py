@@ -17,7 +17,7 @@ class ChromaGAN(Recipe):
     The critic scores patches of Lab, without sigmoid and without norms, and is kept near slope 1 by
     `penalty` times its squared deviation between photo and fake. Steps before `gan_start` do
     without it. For a generator of ab and classes (`ChromaNet`). `teacher` classifies the photos:
-    "none" (nobody: that term is left out); "labels", which the photos must have (data.labels);
+    "none" (that term is left out); "labels", which the photos must have (data.labels);
     "vgg16", torchvision's, downloaded; or a .safetensors file of VGG-16 in torchvision's layout.
     The latter two know 1000 classes.
     Raises ValueError for a generator without classes, and for a teacher that knows other classes or
