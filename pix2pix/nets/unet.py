@@ -52,6 +52,7 @@ class UNet(nn.Module):
 
     def _down(self, c_in: int, c_out: int, *, first: bool, last: bool) -> nn.Sequential:
         normed = not (first or last)  # the bottleneck may be 1x1: its variance would be zero
+        # activations come first: what a skip carries is not activated yet
         layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=not normed))
         if normed:

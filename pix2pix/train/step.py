@@ -20,9 +20,9 @@ def train_step(
 ) -> dict[str, float]:
     """Train for one step, on its micro-batches -> each loss term and the gradients' norms, by name.
 
-    The terms are means over the micro-batches and all processes. Critic and generator both learn
-    from the same critic, then both move, so that accumulation changes nothing but memory. When a
-    loss or a gradient is not finite, nothing moves.
+    The terms are means over the micro-batches and all processes. Both losses are computed with the
+    same critic before either optimizer steps, so that accumulation changes nothing but memory. When
+    a loss or a gradient is not finite, nothing is updated.
     """
     recipe, step = state.recipe.train(), state.step
     recipe.prepare(step)
@@ -42,7 +42,7 @@ def train_step(
             fake = recipe(batch)  # ab (B, 2, H, W), used by both losses
             if adversarial:
                 backward(recipe.critic_loss(batch, detached(fake)))
-            set_requires_grad(recipe.critic, False)  # the generator's loss teaches it nothing
+            set_requires_grad(recipe.critic, False)  # the generator's loss must not train it
             backward(recipe.generator_loss(batch, fake, adversarial=adversarial))
             set_requires_grad(recipe.critic, True)
     losses = averaged(fabric, terms)
@@ -51,7 +51,7 @@ def train_step(
     if finite(losses):
         update_average(state.average, recipe.generator, ema, step)
     else:
-        for buffer, before in buffers:  # the forward pass alone has moved BatchNorm's statistics
+        for buffer, before in buffers:  # the forward pass has moved BatchNorm's statistics
             buffer.copy_(before)
     recipe.zero_grad()
     return losses

@@ -15,7 +15,7 @@ from pix2pix.metrics import colorfulness, psnr
 class Validation:
     """Scores a net on fixed photos, evenly spread over a data set.
 
-    `paint` below makes of a batch on `device` what the net sees in it: rgb (B, 3, S, S) in [0, 1].
+    `paint` below colors a batch on `device`: Batch -> rgb (B, 3, S, S) in [0, 1].
     """
 
     def __init__(self, photos: Photos, *, count: int):
