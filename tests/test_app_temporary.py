@@ -16,7 +16,7 @@ from pix2pix.app.temporary import own_folder, own_uploads, uploads_folder
 HOLD = """
 import sys
 from pathlib import Path
-from pix2pix.temporary import own_uploads
+from pix2pix.app.temporary import own_uploads
 with own_uploads() as folder:
     Path(folder, "photo.jpg").write_bytes(b"a visitor's")
     print(folder, flush=True)

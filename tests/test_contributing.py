@@ -198,7 +198,8 @@ def test_issue_templates_ask_for_what_is_needed() -> None:
 def test_pre_commit_keeps_the_notebooks_outputs_and_lets_them_in() -> None:
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     hooks = {hook["id"]: hook for repo in config["repos"] for hook in repo["hooks"]}
-    assert set(hooks) == {"check-yaml", "check-added-large-files", "ruff", "ruff-format"}
+    linters = {"ruff", "ruff-format", "oxlint", "oxfmt"}
+    assert set(hooks) == {"check-yaml", "check-added-large-files", *linters}
     most = int(hooks["check-added-large-files"]["args"][0].partition("=")[2]) * 1024
     assert all(book.stat().st_size <= most for book in ROOT.glob("*.ipynb"))
 

@@ -131,7 +131,7 @@ def test_colab_with_a_gpu(site: Path) -> None:
     asked = (site / "git.txt").read_text()
     assert asked == f"clone -q --depth 1 {make_colab.repository()} {clone}\n"
     assert pip["argv"][:3] == ["install", "-q", "-c"]
-    assert pip["argv"][4:] == [f"{clone}[train]", "ipywidgets", "matplotlib"]
+    assert pip["argv"][4:] == [f"{clone}[train]", "ipywidgets", "matplotlib", "scikit-image"]
     assert pip["pins"] == ["gradio==5.50.0", "torch==2.11.0+cu128", "torchvision==0.26.0"]
     assert re.search(r"^pix2pix-color +- -> 0.1.0$", printed, re.MULTILINE)
     assert "Tesla T4, 15 GB" in printed and "tick DRIVE" in printed

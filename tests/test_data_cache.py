@@ -275,7 +275,7 @@ def test_a_killed_build_is_made_anew(tmp_path):
     folder = fill(tmp_path / "photos", 150)
     code = f"""
 import time
-from pix2pix import cache
+from pix2pix.data import cache
 
 read = cache.read
 

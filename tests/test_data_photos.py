@@ -9,9 +9,9 @@ from photo_sets import colored, fill, gray
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from pix2pix import data
 from pix2pix.color import rgb_to_net
 from pix2pix.data import Photos, prepare
+from pix2pix.data import photos as data
 from pix2pix.errors import DataError
 
 

@@ -85,3 +85,26 @@ def test_make_targets_of_the_readme_exist() -> None:
     assert {"demo", "test", "train", "bench"} <= targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_six_files_have_the_lines_that_it_says() -> None:
+    rows = re.findall(r"^\| \[`(\S+)`\]\((\S+)\) \| (\d+) \|", README, re.MULTILINE)
+    assert len(rows) == 6 and all(name == link for name, link, _ in rows)
+    lines = {name: len((ROOT / name).read_text().splitlines()) for name, _, _ in rows}
+    assert {name: int(count) for name, _, count in rows} == lines
+    said = re.findall(r"six\s+files\s+of\s+(\d+)\s+lines", README)
+    assert len(said) == 2 and all(int(count) == sum(lines.values()) for count in said)
+
+
+def test_the_tree_names_every_folder_and_file_at_the_top() -> None:
+    (tree,) = blocks("text")
+    top = {p.name for p in (ROOT / "pix2pix").iterdir() if not p.name.startswith(("_", "py."))}
+    assert len(top) >= 20
+    assert {name for name in top if not re.search(rf"\b{re.escape(name)}", tree)} == set()
+
+
+def test_what_it_says_to_open_is_there() -> None:
+    _, _, table = README.partition("| to change or add | open |")
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", table)
+    assert len(named) >= 10
+    assert [name for name in named if not (ROOT / "pix2pix" / name).exists()] == []

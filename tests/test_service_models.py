@@ -8,7 +8,6 @@ import uvicorn
 from serving import tiny_colorizer
 from starlette.testclient import TestClient
 
-from pix2pix import weights
 from pix2pix.app.page import build_page
 from pix2pix.app.service import page_server
 from pix2pix.app.service import server as serve
@@ -21,7 +20,7 @@ def without_course(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> Non
     """The course's weights are missing, or broken."""
     if request.param == "broken":
         (tmp_path / f"{COURSE}.safetensors").write_bytes(b"broken")
-    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
+    monkeypatch.setattr("pix2pix.weights.file.BUNDLED", tmp_path)
 
 
 def test_the_service_is_ready_without_it(without_course, monkeypatch, capsys) -> None:

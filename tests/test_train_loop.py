@@ -291,7 +291,7 @@ def test_the_header_names_the_recipe_and_no_path_of_this_machine(photos, tmp_pat
 
 
 def test_a_header_names_no_larger_area_than_can_be_read(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "MOST_PIXELS", 900)  # the crops have 32 x 32
+    monkeypatch.setattr("pix2pix.train.__main__.MOST_PIXELS", 900)  # the crops have 32 x 32
     assert main(overrides_for(photos, tmp_path / "run", "recipe=pix2pix", "trainer.steps=1")) == 0
     assert weights.read_header(tmp_path / "run" / "last.safetensors").area == 900
 

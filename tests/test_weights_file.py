@@ -15,10 +15,11 @@ from bad_inputs.outcomes import peak_megabytes
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from pix2pix import __version__, weights
+from pix2pix import __version__
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.nets import build_generator, config_of
 from pix2pix.weights import Header, load, read_header, save
+from pix2pix.weights import file as weights
 
 SMALL = {
     "UNet": {"net": "UNet", "width": 2, "depth": 3},

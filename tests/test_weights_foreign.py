@@ -1,6 +1,6 @@
 """Checkpoints of other projects: what their nets give is what ours give, or one line says why not.
 
-The nets below are written after the sources that pix2pix/convert/layouts.py names, not after ours.
+The nets below are written after the sources that weights/foreign/layouts.py names, not after ours.
 """
 
 import os

@@ -7,6 +7,6 @@ packages.
 """
 
 from pix2pix.batch import Batch
-from pix2pix.data.photos import Photos, RandomCrop, prepare
+from pix2pix.data.photos import GRAY_BELOW, Photos, RandomCrop, prepare
 
-__all__ = ["Batch", "Photos", "RandomCrop", "prepare"]
+__all__ = ["GRAY_BELOW", "Batch", "Photos", "RandomCrop", "prepare"]

@@ -4,8 +4,9 @@ file.py reads and writes them, hub.py pushes them to the Hugging Face Hub, forei
 other projects' checkpoints.
 """
 
-from pix2pix.errors import WeightsError
-from pix2pix.weights.file import BUNDLED, Header, bundled, find, grow, load, read_header, save
+from typing import TYPE_CHECKING
+
+from pix2pix import on_first_use
 
 __all__ = [
     "BUNDLED",
@@ -18,3 +19,19 @@ __all__ = [
     "read_header",
     "save",
 ]
+
+if TYPE_CHECKING:
+    from pix2pix.errors import WeightsError
+    from pix2pix.weights.file import (
+        BUNDLED,
+        Header,
+        bundled,
+        find,
+        grow,
+        load,
+        read_header,
+        save,
+    )
+
+_FILE = dict.fromkeys(__all__, "pix2pix.weights.file")
+__getattr__ = on_first_use(__name__, _FILE | {"WeightsError": "pix2pix.errors"})

@@ -66,7 +66,7 @@ class _Visit:
             "random": "/dev/urandom",
             "empty": "",
             "dots": "..",
-            "own file": "pix2pix/cli.py",
+            "own file": "pix2pix/errors.py",
             "folder": str(outside),
             "environment": "/proc/self/environ",
             "url": (outside / "canary.png").as_uri(),
