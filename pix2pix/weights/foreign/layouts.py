@@ -7,8 +7,6 @@ has to be done to it. Only names are here, no tensors.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from pix2pix.nets.build import Config
-
 NORM = ("weight", "bias")
 BATCH_NORM = (*NORM, "running_mean", "running_var", "num_batches_tracked")
 
@@ -35,7 +33,7 @@ class Layout:
     level: str  # pattern of one name a level of depth; `first` counts when it fits
     head: Callable[[int], str]  # depth -> the last bias: its length is out_channels
     pairs: Callable[[int], Iterator[Pair]]  # depth -> all tensors of ours
-    net: Config = field(default_factory=dict)  # arguments that the names do not show
+    net: dict[str, str | bool] = field(default_factory=dict)  # arguments that the names do not show
     renames: tuple[tuple[str, str], ...] = ()  # patterns of older names, and the names above
 
 
