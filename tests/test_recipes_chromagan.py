@@ -14,7 +14,7 @@ from pix2pix.errors import DataError, SettingError
 from pix2pix.nets.backbones import gray_for_imagenet
 from pix2pix.nets.chroma_net import ChromaNet
 from pix2pix.nets.variants import BarePatchGAN
-from pix2pix.recipes.chromagan import ChromaGAN, slope_error
+from pix2pix.recipes.chromagan import ChromaGAN, gradient_penalty
 from pix2pix.recipes.teacher import Teacher
 
 
@@ -106,9 +106,9 @@ def test_losses_by_hand():
 def test_the_penalty_vanishes_at_slope_one_and_teaches_the_critic():
     real, fake = torch.rand(3, 3, 8, 8), torch.rand(3, 3, 8, 8)
     one = Sum(1 / np.sqrt(3 * 64))
-    assert slope_error(one, real, fake).item() == pytest.approx(0, abs=1e-9)
+    assert gradient_penalty(one, real, fake).item() == pytest.approx(0, abs=1e-9)
     steep = Sum(0.5)
-    slope_error(steep, real, fake).backward()
+    gradient_penalty(steep, real, fake).backward()
     assert steep.slope.grad > 0  # a smaller slope is a smaller penalty
 
 
@@ -122,7 +122,7 @@ def test_the_penalty_is_float32_under_autocast():
         critic(real)
         assert set(seen) == {torch.bfloat16}
         seen.clear()
-        slope_error(critic, real, fake).backward()
+        gradient_penalty(critic, real, fake).backward()
     assert set(seen) == {torch.float32}
 
 
@@ -176,7 +176,7 @@ def test_the_teacher_sees_what_vgg_was_trained_on(monkeypatch):
     recipe = ChromaGAN(Fixed(1000))
     recipe.teacher = teacher
     some = batch()
-    shares = recipe.told(some)
+    shares = recipe.class_distribution(some)
     assert seen[0].shape == (2, 3, 224, 224)
     assert torch.allclose(seen[0], gray_for_imagenet(torch.full((2, 1, 224, 224), 0.1)))
     assert torch.allclose(shares.sum(1), torch.ones(2)) and shares[0].argmax() == 999

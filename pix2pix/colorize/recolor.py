@@ -117,14 +117,14 @@ def is_gray(rgb: np.ndarray) -> bool:
 @cache
 def _y_shares() -> Tensor:
     """What the levels of red, green and blue add to Y (3, 256) int32, in 65535ths."""
-    linear = color.decode(torch.arange(256) / 255)
-    return (torch.tensor(color.TO_WHITE[1])[:, None] * linear * _WHITE).round().int()
+    linear = color.srgb_to_linear(torch.arange(256) / 255)
+    return (torch.tensor(color.LINEAR_TO_XYZ[1])[:, None] * linear * _WHITE).round().int()
 
 
 @cache
 def _gray_of_y() -> Tensor:
     """The 8-bit gray (65537,) int32 nearest to Y in 65535ths."""
-    return (color.encode(torch.arange(_WHITE + 2) / _WHITE) * 255).round().int()
+    return (color.linear_to_srgb(torch.arange(_WHITE + 2) / _WHITE) * 255).round().int()
 
 
 class Upsampled:

@@ -60,8 +60,8 @@ class Row:
 def list_photos(source: str | Path) -> list[str]:
     """Names of the picture files in a folder (recursive) or zip, sorted; by suffix, unopened.
 
-    What `names.is_photo` says is none is passed over: hidden files, thumbnails and recycle bins of
-    network drives, `__MACOSX` in zips from a Mac, our own `*.color.*`.
+    Skips what is no photo by `names.is_photo`: hidden files, thumbnails and recycle bins of network
+    drives, `__MACOSX` in zips from a Mac, our own `*.color.*`.
     Raises DataError when there is none or `source` is neither.
     """
     source = Path(source)
@@ -100,7 +100,7 @@ def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
 
 
 def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Path:
-    """Decode every picture of `source` once into a folder under `cache`, and return that folder.
+    """Decode every picture of `source` once, into a folder under `cache` -> that folder.
 
     Short sides longer than `short_side` are scaled down to it. A cache that is there is used; an
     interrupted one is built anew. Raises DataError when there are no pictures, when more than 1 %
@@ -117,7 +117,7 @@ def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Pa
             rows, bad = _store(_decoded(source, names, short_side), write, len(names))
             with replacing(folder / "bad_files.jsonl") as write:
                 write("".join(json.dumps(b) + "\n" for b in bad).encode())
-            _judge(source, folder, bad, len(names))
+            _report(source, folder, bad, len(names))
         with replacing(folder / "index.json") as write:  # last
             write(json.dumps([astuple(row) for row in rows]).encode())
     except OSError as error:
@@ -167,7 +167,7 @@ def _read(source: Path, archive: zipfile.ZipFile | None, name: str) -> np.ndarra
 
 
 def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> the same with a short side of at most `short_side`, antialiased."""
+    """Downscale (H, W, 3) uint8 to a short side of at most `short_side`, antialiased."""
     scale = short_side / min(rgb.shape[:2])
     if scale >= 1:
         return rgb
@@ -197,8 +197,8 @@ def _store(
     return rows, bad
 
 
-def _judge(source: Path, folder: Path, bad: list[dict[str, str | None]], count: int) -> None:
-    """Tell of the pictures that could not be read; raise DataError when they are too many."""
+def _report(source: Path, folder: Path, bad: list[dict[str, str | None]], count: int) -> None:
+    """Report the pictures that could not be read; raise DataError when they are too many."""
     if not bad:
         return
     shown = "; ".join(f"{b['path']}: {b['code']}" for b in bad[:5]) + "; ..." * (len(bad) > 5)

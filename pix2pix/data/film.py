@@ -1,7 +1,7 @@
-"""Film augmentation: what old emulsions and a century in a box do to a photo's lightness.
+"""Film augmentation: the look of old emulsions and faded, scratched prints, on L.
 
-Only the net's input ages; the color to be predicted stays that of the photo. Each sample draws its
-own fate from (seed, position), so a batch ages the same way wherever it is made.
+Only the net's input ages; the color to be predicted stays that of the photo. Each sample is aged
+by draws from (seed, position), so a batch ages the same way wherever it is made.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pix2pix.color import decode, encode, rgb_to_net
+from pix2pix.color import linear_to_srgb, rgb_to_net, srgb_to_linear
 from pix2pix.randomness import normal_like, uniform, uniform_like
 
 # Relative response to linear red, green, blue; each sums to 1, so that white stays white.
@@ -20,7 +20,7 @@ RESPONSES = {
     "orthochromatic": (0.03, 0.60, 0.37),  # blind to red: skies pale, lips and skin dark
     "blue": (0.0, 0.12, 0.88),  # wet plate and early emulsions
 }
-# How often each befalls a photo that ages. The first two exclude each other.
+# Probability of each for a photo that ages. The first two exclude each other.
 CHANCES = {
     "orthochromatic": 0.45,
     "blue": 0.15,
@@ -32,9 +32,9 @@ CHANCES = {
 
 
 def age(rgb: Tensor, L: Tensor, seed: int, positions: np.ndarray, probability: float) -> Tensor:
-    """Age L (B, 1, H, W) of photos rgb (B, 3, H, W) in [0, 1]; a share `probability` of them.
+    """Age L (B, 1, H, W) of a share `probability` of the photos rgb (B, 3, H, W) in [0, 1].
 
-    What befalls each of the aged is in `CHANCES`. Returns L in [-1, 1].
+    `CHANCES` are those of each effect. Returns L in [-1, 1].
     """
     out = L.clone()
     aged = uniform(seed, positions, 20) < probability
@@ -46,17 +46,17 @@ def age(rgb: Tensor, L: Tensor, seed: int, positions: np.ndarray, probability: f
         """(b, 1, 1, 1) in [0, 1) for the samples `who`."""
         return uniform_like(L, seed, positions[who], 20 + i)
 
-    def befall(met: np.ndarray, effect: Callable[[np.ndarray], Tensor]) -> None:
-        who = np.flatnonzero(aged & met)
+    def apply(chosen: np.ndarray, effect: Callable[[np.ndarray], Tensor]) -> None:
+        who = np.flatnonzero(aged & chosen)
         if len(who):
             out[who] = effect(who)
 
     ortho = draw(1) < CHANCES["orthochromatic"]
     blue = ~ortho & (draw(1) < CHANCES["orthochromatic"] + CHANCES["blue"])
-    befall(ortho, lambda who: respond(rgb[who], RESPONSES["orthochromatic"]))
-    befall(blue, lambda who: respond(rgb[who], RESPONSES["blue"]))
-    befall(draw(2) < CHANCES["blur"], lambda who: blur(out[who]))
-    befall(
+    apply(ortho, lambda who: respond(rgb[who], RESPONSES["orthochromatic"]))
+    apply(blue, lambda who: respond(rgb[who], RESPONSES["blue"]))
+    apply(draw(2) < CHANCES["blur"], lambda who: blur(out[who]))
+    apply(
         draw(3) < CHANCES["fade"],
         lambda who: fade(
             out[who],
@@ -64,39 +64,41 @@ def age(rgb: Tensor, L: Tensor, seed: int, positions: np.ndarray, probability: f
             contrast=1 - 0.15 * amount(4, who) - 0.4 * amount(5, who),
         ),
     )
-    befall(
+    apply(
         draw(6) < CHANCES["grain"],
         lambda who: (
             out[who]
             + (0.02 + 0.08 * amount(7, who)) * normal_like(out[who], seed, positions[who], 30)
         ),
     )
-    befall(draw(8) < CHANCES["scratch"], lambda who: scratch(out[who], seed, positions[who]))
+    apply(draw(8) < CHANCES["scratch"], lambda who: scratch(out[who], seed, positions[who]))
     return out.clamp(-1, 1)
 
 
 def respond(rgb: Tensor, response: tuple[float, float, float]) -> Tensor:
     """Weigh the linear light of sRGB (B, 3, H, W) in [0, 1] by `response` -> L (B, 1, H, W)."""
     weights = torch.tensor(response, dtype=rgb.dtype, device=rgb.device).view(3, 1, 1)
-    gray = encode((decode(rgb) * weights).sum(1, keepdim=True))  # the print of such a negative
+    light = (srgb_to_linear(rgb) * weights).sum(1, keepdim=True)  # (B, 1, H, W)
+    gray = linear_to_srgb(light)  # the print of such a negative
     return rgb_to_net(gray.expand_as(rgb))[0]
 
 
 def blur(L: Tensor) -> Tensor:
-    """Mean of 3x3 pixels: a lens of its time. L (B, 1, H, W) -> the same shape."""
+    """Box blur of 3x3 pixels, as by an old lens: L (B, 1, H, W) -> the same shape."""
     return F.avg_pool2d(F.pad(L, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
 def fade(L: Tensor, *, lift: Tensor, contrast: Tensor) -> Tensor:
-    """Lift the blacks, lose contrast; `lift` and `contrast` (B, 1, 1, 1) in [0, 1], L as for nets.
+    """Lift the blacks and lower the contrast of L (B, 1, H, W) in [-1, 1] -> the same shape.
 
-    Black becomes `lift` and white `lift` + `contrast`, as fractions of the way from black to white.
+    `lift` and `contrast` are (B, 1, 1, 1) in [0, 1]: black becomes `lift` and white `lift` +
+    `contrast`, as fractions of the way from black to white.
     """
     return ((L + 1) * contrast + 2 * lift - 1).clamp(-1, 1)
 
 
 def sketch(L: Tensor, amount: Tensor) -> Tensor:
-    """L (B, 1, H, W) in [-1, 1] as a drawing on white: edges and darks; the same shape.
+    """Pencil sketch of L (B, 1, H, W) in [-1, 1], dark lines on white; the same shape.
 
     The tone over the mean of its surroundings, as illustrators' "color dodge"; `amount`
     (B, 1, 1, 1) in [-1, 1] makes the lines fainter or darker.

@@ -1,4 +1,4 @@
-"""Labels: what is in a photo, by the name of the folder that it lies in."""
+"""Class labels of photos, by the names of their folders."""
 
 import csv
 from collections.abc import Iterable

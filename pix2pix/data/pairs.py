@@ -18,7 +18,7 @@ _STRETCH = 0.01  # by which the ratio of width to height of a pair may differ
 
 
 class Pairs(Photos):
-    """Position in an endless sequence -> (crop (6, size, size) uint8, position).
+    """Dataset of pairs: position in an endless sequence -> (crop (6, size, size) uint8, position).
 
     A crop is the color rgb, then the gray rgb; `prepare` takes L from the latter. `source` is a
     folder or zip in which folders named `gray_folder` and `color_folder`, at any depth and in upper
@@ -47,11 +47,11 @@ class Pairs(Photos):
 
     @property
     def notes(self) -> str:
-        """What became of the pictures, for people."""
-        return ", ".join(filter(None, [super().notes, self._told()]))
+        """A summary of what was left out, for people."""
+        return ", ".join(filter(None, [super().notes, self._odd_notes()]))
 
-    def _told(self) -> str:
-        """How many pictures are odd, and three of them; nothing when there are none."""
+    def _odd_notes(self) -> str:
+        """The number of odd pictures, and three of them; "" when there are none."""
         if not self.odd:
             return ""
         some = [f"{name} {reason}" for name, reason in sorted(self.odd.items())[:3]]
@@ -75,7 +75,7 @@ class Pairs(Photos):
         if not pairs:
             raise DataError(
                 f"{source}: no pairs in folders named {self.gray_folder} and {self.color_folder} "
-                f"(data.gray_folder, data.color_folder); {self._told()}"
+                f"(data.gray_folder, data.color_folder); {self._odd_notes()}"
             )
         return pairs
 
@@ -107,7 +107,7 @@ class Pairs(Photos):
 
 
 def _alike(color: Row, gray: Row) -> bool:
-    """Whether two pictures may be of one photo: their shapes are equal, but for rounding."""
+    """Whether two pictures have equal aspect ratios, but for rounding."""
     ratio = (color.width * gray.height) / (color.height * gray.width)
     pixel = 1 / min(color.height, color.width, gray.height, gray.width)
     return max(ratio, 1 / ratio) <= 1 + _STRETCH + pixel

@@ -1,4 +1,4 @@
-"""Photographs for training: a folder or zip of pictures -> crops -> batches for the nets.
+"""Dataset for training: a folder or zip of photos -> crops -> batches for the nets.
 
 `Photos` gives uint8 crops out of the cache. Color conversion and film augmentation happen batched,
 on the training device (`prepare`).
@@ -31,7 +31,7 @@ _COLORED_AT_LEAST = 0.05  # share of a set; below it, something is wrong with th
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """A random piece of a photo, scaled to `size`; drawn from (seed, position) alone.
+    """A random crop of a photo, resized to `size`; drawn from (seed, position) alone.
 
     Its side is `crop` to 1 times the photo's short side, its height and width differ by up to
     `aspect` times; with `flip`, half of the pieces are mirrored.
@@ -53,7 +53,7 @@ class RandomCrop:
             )
 
     def __call__(self, picture: np.ndarray, seed: int, position: int) -> Tensor:
-        """Picture (h, w, C) uint8 -> its piece (C, size, size) uint8."""
+        """Crop a picture (h, w, C) uint8 -> (C, size, size) uint8."""
         scale, shape, down, right, mirror = uniform(seed, position, np.arange(5))
         h, w = picture.shape[:2]
         side = min(h, w) * (self.crop + (1 - self.crop) * scale)
@@ -67,7 +67,7 @@ class RandomCrop:
 
 
 class Photos(Dataset):
-    """Position in an endless sequence -> (crop (3, size, size) uint8, position).
+    """Dataset: position in an endless sequence -> (crop (3, size, size) uint8, position).
 
     Each epoch of `len(photos)` positions visits every photo once, in an order of its own; crop and
     flip depend on (seed, position) alone. There is no last position: a sampler ends the sequence.
@@ -77,7 +77,7 @@ class Photos(Dataset):
     than `size` are enlarged, and counted in `small`. `split` is "train", "val" or "all".
     Photos with a colorfulness below `min_colorfulness` are left out, and counted in `gray`.
     `labels` gives each photo a class, by the folder that it lies in: "folders" or "imagenet", see
-    `Labels`. Of the crops a share `pages` are written pages instead, gray ones, see pages.py; they
+    `Labels`. A share `pages` of the crops are written pages instead, gray, see written.py; they
     have no class, so `labels` and `pages` exclude each other.
 
     Raises DataError when nothing is left or nearly all photos are gray, ValueError for arguments
@@ -122,12 +122,12 @@ class Photos(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_pixels": None}  # a pickled memory map would be all its bytes
 
     @property
     def notes(self) -> str:
-        """What became of the photos, for people."""
+        """A summary of what was left out, for people."""
         return f"{self.gray} gray left out, {self.small} enlarged"
 
     def _find(self, source: str | Path) -> list[Row]:
@@ -164,7 +164,7 @@ class Photos(Dataset):
         return int(self._order[1][place])
 
     def name(self, position: int) -> str:
-        """The name of the photo that a position shows; of a written page, that it is one."""
+        """The name of the photo at a position, or "a written page"."""
         if self._is_page(position):
             return "a written page"
         return self.rows[self._index(position)].name
@@ -223,7 +223,7 @@ def in_split(source: str | Path, rows: list[Row], split: str, fraction: float) -
 
 
 def resize(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
-    """(h, w, C) uint8 -> (C, *shape) uint8, antialiased; a copy."""
+    """Resize (h, w, C) uint8 -> (C, *shape) uint8, antialiased; a copy."""
     piece = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
     if piece.shape[-2:] != shape:
         piece = F.interpolate(piece, shape, mode="bilinear", antialias=True)
@@ -241,13 +241,13 @@ def prepare(
     hints: float = 0.0,
     drawing: float = 0.0,
 ) -> Batch:
-    """Crops rgb (B, 3, H, W) uint8, on the training device -> Batch.
+    """Augment crops rgb (B, 3, H, W) uint8, on the training device -> Batch.
 
     Of (B, 6, H, W), which `Pairs` gives, the last three channels are the gray picture: L is its.
     `film` is the share of inputs that age (see film.py); `exposure` the largest change of the
     input's lightness contrast and level, as a fraction; `color` the largest change of the target's
     chroma, as a fraction; `hints` the share of photos with hints, some of their true colors (see
-    hints.py); `drawing` the share that become pencil drawings, which stay gray. All drawn from
+    reveal.py); `drawing` the share that become pencil drawings, which stay gray. All drawn from
     (seed, position).
     """
     picture = rgb.float() / 255

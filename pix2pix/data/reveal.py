@@ -1,6 +1,6 @@
-"""Hints for training: true colors at random places, as the net takes them (B, 3, H, W).
+"""Simulated hints for training (B, 3, H, W): true colors at random points.
 
-The channels are a, b and a mask. hints.py makes the same of what people give.
+The channels are a, b and a mask. colorize/hints.py makes the same of what users give.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ _MEANS = (2.0, 128.0)  # of the geometric distribution that the number of points
 
 
 def reveal(ab: Tensor, seed: int, positions: np.ndarray, probability: float) -> Tensor:
-    """True ab (B, 2, H, W) -> hints (B, 3, H, W), for a share `probability` of the photos.
+    """Draw hints (B, 3, H, W) from true ab (B, 2, H, W), for a share `probability` of the photos.
 
     As in Zhang et al. 2017, https://arxiv.org/abs/1705.02999, section 3.3: a geometric number of
     points, patches of 1 to 9 pixels, each filled with its mean color, places from a normal
@@ -21,9 +21,9 @@ def reveal(ab: Tensor, seed: int, positions: np.ndarray, probability: float) -> 
     it is drawn too, from 2 to 128, so that both one hint and a hundred are met.
     """
     hints = ab.new_zeros(len(ab), 3, *ab.shape[-2:])
-    told = uniform(seed, positions, 70) < probability
+    hinted = uniform(seed, positions, 70) < probability
     keys = random_bits(seed, positions, 71)
-    for i in np.flatnonzero(told):
+    for i in np.flatnonzero(hinted):
         rng = np.random.Generator(np.random.Philox(key=[int(keys[i]), 0]))
         mean = np.exp(rng.uniform(*np.log(_MEANS)))
         count = min(MOST_POINTS, rng.geometric(1 / mean))
@@ -42,10 +42,7 @@ def paint(hints: Tensor, ab: Tensor, places: np.ndarray, sides: np.ndarray) -> N
     height, width = ab.shape[-2:]
     for (y, x), side in zip(places, sides, strict=True):
         top, left = int(y * height) - side // 2, int(x * width) - side // 2
-        patch = (
-            slice(max(top, 0), max(top + side, 1)),
-            slice(max(left, 0), max(left + side, 1)),
-        )
+        patch = (slice(max(top, 0), max(top + side, 1)), slice(max(left, 0), max(left + side, 1)))
         hints[:2, *patch] = ab[:, *patch].mean((1, 2), keepdim=True)
         hints[2, *patch] = 1
 

@@ -1,4 +1,4 @@
-"""Color photographs that ship inside scikit-image and matplotlib: something to train on offline.
+"""Color photographs inside scikit-image and matplotlib, to train on without a download.
 
 Five photos teach a net nothing about the world, but they teach a reader how training goes, without
 a download. Where each comes from, and under which terms, resources/samples/README.md says.
@@ -22,7 +22,7 @@ _SCALES = 0.35, 0.7
 
 
 def photo(name: str) -> np.ndarray:
-    """One of `NAMES` -> rgb (H, W, 3) uint8 sRGB. Raises ValueError for another name.
+    """Load a photo of `NAMES` -> rgb (H, W, 3) uint8 sRGB. Raises ValueError for another name.
 
     Raises ModuleNotFoundError, which says what to install, where its package is missing.
     """

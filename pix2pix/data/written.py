@@ -1,4 +1,4 @@
-"""Written pages for training: print and handwriting, as a camera sees them, gray all over.
+"""Synthetic gray pages for training: print and handwriting, as a camera sees them.
 
 Photographs teach a net to give everything some color; what has none is rare among them. A page
 is drawn from (seed, position) alone, as a crop is.
@@ -15,7 +15,7 @@ _MARGIN = 1.6  # side of the sheet over the side of what the camera sees of it
 
 
 def draw_page(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A piece of a page, (size, size) uint8 gray.
+    """Draw a part of a page, (size, size) uint8 gray.
 
     Print or handwriting, seldom white on black; now and then ruled; seen at an angle, unevenly
     lit, more or less sharp, with some grain.

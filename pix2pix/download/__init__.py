@@ -1,6 +1,6 @@
 """Photographs from the web: every source -> checksum -> a folder of images.
 
-A download that is cut goes on where it stopped (fetch.py), nothing is unpacked before its checksum
+An interrupted download resumes where it stopped (fetch.py), nothing is unpacked before its checksum
 is right (unpack.py), and the folder appears whole or not at all. A new archive is one entry of
 `SOURCES` (sources.py) and, where its files are no pictures yet, a layout (layouts.py). A collection
 of the Library of Congress (loc.py) comes picture by picture instead (collect.py). Every folder has
@@ -8,12 +8,11 @@ a manifest.csv that says where its pictures come from (manifest.py). Where a not
 attached, kaggle.py finds it.
 """
 
-import contextlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -53,8 +52,8 @@ def download(
     `limit`, until there are so many. manifest.csv in the folder says where the pictures are from: a
     line each for a collection, one for an archive.
 
-    Retries up to `retries` times, after `backoff` seconds and twice as many each further time; an
-    attempt times out after `timeout` seconds without a byte, and one that brings some is no retry.
+    Retries up to `retries` times, with exponential backoff from `backoff` seconds on; each attempt
+    times out after `timeout` seconds without a byte, and one that brings some is no retry.
     `progress` shows bars; by default on a terminal and in notebooks. An interrupted download,
     Ctrl-C included, is resumed by the same call. Several processes may call it at once: one
     downloads, the others wait for it.
@@ -95,19 +94,12 @@ def _download_archive(
     archive, temporary = _archive(source, folder)
     if temporary:
         fetch(url, archive, size=source.size, retry=retry, progress=progress)
-    sha256 = _check(archive, source, temporary, progress)
+    sha256, kept = _check(archive, source, temporary, progress), _kept(source, folder)
     if temporary and keep:
         note(archive).unlink(missing_ok=True)
-        archive, temporary = archive.replace(_kept(source, folder)), False
-    entry = manifest.Entry(
-        file=_kept(source, folder).name,
-        title=folder.name,
-        place="",
-        date="",
-        origin=url,
-        rights=source.terms,
-        sha256=sha256,
-    )
+        archive, temporary = archive.replace(kept), False
+    place = date = ""
+    entry = manifest.Entry(kept.name, folder.name, place, date, url, source.terms, sha256)
     unpack(
         archive,
         folder,
@@ -150,24 +142,18 @@ def _mark(source: Source | Collection) -> str:
     return json.dumps({**md5, "url": source.url})
 
 
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Lock a folder against other processes; one that was killed holds no lock."""
+def _lock(path: Path) -> AbstractContextManager[object]:
+    """Wait for a lock against other processes; `with` releases it, and so does a process' end."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
     try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"{path}: waiting for another process that holds it", file=sys.stderr)
-            lock.acquire(poll_interval=0.2)
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{path}: waiting for another process that holds it", file=sys.stderr)
+        return lock.acquire(poll_interval=0.2)
     except NotImplementedError as error:
         raise DataError(f"{path.parent}: this file system has no locks; take another") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _kept(source: Source, folder: Path) -> Path:
@@ -175,7 +161,7 @@ def _kept(source: Source, folder: Path) -> Path:
 
 
 def _archive(source: Source, folder: Path) -> tuple[Path, bool]:
-    """Where the archive is or comes to be, and whether it is to be fetched (and deleted at last).
+    """The archive's path, and whether it is to be downloaded (and deleted after unpacking).
 
     Raises DataError where the folder's place is taken or the disk has too little space.
     """

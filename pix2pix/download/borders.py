@@ -1,4 +1,4 @@
-"""The mount that a print lies on in its scan: where it ends."""
+"""Find the print in a scan: where the mount that it lies on ends."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""A collection of the Library of Congress, picture by picture: fetched, cropped, put on record.
+"""Download a collection of the Library of Congress picture by picture, cropped, with a manifest.
 
 Each picture is whole when it appears, and has its line in the manifest then; what has both is not
 fetched again.
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 def collect(
     url: str, folder: Path, *, rights: str, limit: int | None, retry: Retry, progress: bool
 ) -> bool:
-    """Fill `folder`, which is there, with the pictures of a listing: all, or up to `limit` of them.
+    """Download the pictures of a listing into an existing `folder`: all, or up to `limit` of them.
 
-    `rights` stand in the manifest for pictures of which the listing says nothing. A picture that is
-    not to be had is passed over, with a line on stderr. Returns whether the folder has them all.
+    `rights` stand in the manifest for pictures of which the listing says nothing. A picture that
+    cannot be downloaded is skipped, with a line on stderr. Returns whether the folder has them all.
     Raises DataError for an error that no retry mends.
     """
     table = folder / manifest.NAME
@@ -55,7 +55,9 @@ def collect(
                     missing += 1
                     continue
                 _write(folder / file, data)
-                manifest.append(table, _entry(item, file, data, rights))
+                sha256 = hashlib.sha256(data).hexdigest()
+                about = item.title, item.place, item.date, item.url, item.rights or rights
+                manifest.append(table, manifest.Entry(file, *about, sha256))
                 done.add(file)
                 bar.update()
                 if len(done) == limit:
@@ -72,20 +74,8 @@ def _pages(url: str, retry: Retry, bar: tqdm) -> Iterator[loc.Page]:
     return loc.walk(url, read)
 
 
-def _entry(item: loc.Item, file: str, data: bytes, rights: str) -> manifest.Entry:
-    return manifest.Entry(
-        file=file,
-        title=item.title,
-        place=item.place,
-        date=item.date,
-        origin=item.url,
-        rights=item.rights or rights,
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
-
-
 def crop(data: bytes) -> bytes:
-    """A JPEG -> a JPEG of the print in it, without the mount, compressed as much as it was.
+    """Crop a JPEG to the print in it, without the mount, at the same quality.
 
     Raises ValueError for what is no JPEG or not all of one.
     """

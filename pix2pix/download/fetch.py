@@ -1,7 +1,7 @@
-"""Files over HTTP, in as many attempts as it takes.
+"""Files over HTTP, with retries.
 
-A large one goes on where the last attempt was cut (`fetch`); small ones are read whole, at the pace
-that their server asks for (`get`, `Pace`).
+A large one resumes where the last attempt broke off (`fetch`); small ones are read whole, at the
+rate that their server asks for (`get`, `Pace`).
 
 HTTP is the standard library's, as in `torch.hub`: what huggingface_hub brings along is httpx in one
 major version and httpx2 in the next.
@@ -42,11 +42,11 @@ T = TypeVar("T")
 
 
 class Unavailable(DataError):
-    """One file that is not to be had: it is gone, or broken in every attempt."""
+    """A file that cannot be downloaded: it is gone, or broken in every attempt."""
 
 
 class _Again(Exception):
-    """An attempt that failed, and may work after `wait` seconds."""
+    """A failed attempt, to be retried after `wait` seconds."""
 
     def __init__(self, reason: object, wait: float = 0, *, refused: bool = False):
         super().__init__(str(reason))
@@ -86,15 +86,8 @@ class Pace:
         self._next = max(now, self._next) + self._interval
 
 
-def get(
-    url: str,
-    parse: Callable[[bytes], T],
-    *,
-    pace: Pace,
-    retry: Retry,
-    bar: tqdm,
-) -> T:
-    """What `parse` makes of the bytes at an address; it raises ValueError for broken ones.
+def get(url: str, parse: Callable[[bytes], T], *, pace: Pace, retry: Retry, bar: tqdm) -> T:
+    """Download a file whole and `parse` its bytes, which raises ValueError for broken ones.
 
     Waits at least as long as Retry-After asks. Raises Unavailable for what is gone or broken in
     every attempt, DataError for all else.
@@ -123,7 +116,7 @@ def get(
 
 
 def _read(url: str, timeout: float) -> bytes:
-    """A file in one attempt, all of it."""
+    """Download a file whole, in one attempt."""
     request = Request(url, headers={"User-Agent": f"pix2pix/{__version__}"})
     with _open(request, None, timeout) as response:
         try:
@@ -155,15 +148,8 @@ def _retry_after(value: str) -> float:
     return 0.0
 
 
-def fetch(
-    url: str,
-    part: Path,
-    *,
-    size: int,
-    retry: Retry,
-    progress: bool,
-) -> None:
-    """Download `url` into the file `part`, `size` bytes in all; what is there of them is resumed.
+def fetch(url: str, part: Path, *, size: int, retry: Retry, progress: bool) -> None:
+    """Download `url` into the file `part`, `size` bytes in all; resumes what is there of it.
 
     Only attempts that bring nothing count as retries; they count anew when one does. Raises
     DataError when they are used up, and at once for an error that no retry mends.
@@ -279,7 +265,7 @@ def _copy(response: http.client.HTTPResponse, file: IO[bytes], missing: int, bar
 
 
 def note(part: Path) -> Path:
-    """Beside an unfinished archive: where it comes from, and which version of it."""
+    """The path of the note beside an unfinished archive: its address and version."""
     return part.with_name(part.name + ".json")
 
 

@@ -16,18 +16,7 @@ Layout = Callable[[Iterator[Member]], Iterator[Member]]
 
 # The order of the labels: https://www.cs.toronto.edu/~kriz/cifar.html (batches.meta.txt says it,
 # too, but may come after the pictures).
-CIFAR10_CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 _SIDE = 32  # [px] of CIFAR-10's pictures
 _ROW = 1 + 3 * _SIDE**2  # [bytes]: the label, then the red, the green and the blue plane
 _BATCHES = {f"data_batch_{i}.bin": "train" for i in range(1, 6)} | {"test_batch.bin": "test"}
@@ -38,7 +27,7 @@ class LayoutError(Exception):
 
 
 def pictures(members: Iterator[Member]) -> Iterator[Member]:
-    """Every picture at its own path, and nothing else."""
+    """Keep every picture at its own path, and nothing else."""
     return ((path, file) for path, file in members if is_picture(PurePosixPath(path).name))
 
 

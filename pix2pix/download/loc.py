@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 # Its limits (https://www.loc.gov/apis/json-and-yaml/): of pages of a collection 20 in 10 s and 80
@@ -56,7 +55,7 @@ def walk(url: str, read: Callable[[str], Page]) -> Iterator[Page]:
 
 
 def parse(data: bytes, url: str) -> Page:
-    """A page out of the JSON at an address. Raises ValueError for all but a listing."""
+    """Parse the JSON at an address -> a page. Raises ValueError for all but a listing."""
     content = json.loads(data)
     if not isinstance(content, dict) or not isinstance(content.get("results"), list):
         raise ValueError("no list of results")
@@ -69,8 +68,8 @@ def parse(data: bytes, url: str) -> Page:
     )
 
 
-def _item(result: Any, base: str) -> Item | None:
-    """A result as an item; None where it has no picture to be had."""
+def _item(result: object, base: str) -> Item | None:
+    """A result as an item; None where it has no picture to download."""
     if not isinstance(result, dict) or result.get("access_restricted"):
         return None
     if _ABOUT & {form.lower() for form in _texts(result.get("original_format"))}:
@@ -94,7 +93,7 @@ def _item(result: Any, base: str) -> Item | None:
 
 
 def _side(url: str) -> int:
-    """[px] of the long side of a JPEG, as `#h=766&w=1024` or its name says it; 0 for others."""
+    """Long side of a JPEG [px], by `#h=766&w=1024` or its name; 0 for others."""
     address, fragment = urldefrag(url)
     name = re.search(r"([a-z]?)\.jpe?g$", urlsplit(address).path.lower())
     if not name:
@@ -103,11 +102,11 @@ def _side(url: str) -> int:
     return max(said, default=_SIDES.get(name[1], 0))
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     """A text, or a list of them, as a list; the API has both."""
     values = value if isinstance(value, list) else [value]
     return [text.strip() for text in values if isinstance(text, str) and text.strip()]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return " ".join(_texts(value))

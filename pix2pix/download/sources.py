@@ -32,6 +32,15 @@ class Collection:
     terms: str
 
 
+_IMAGENET = (
+    "ImageNet's terms hold for the photos: non-commercial research and education only "
+    "(https://image-net.org/download); their copyright is their owners'"
+)
+_COCO = (
+    "the photos are from Flickr, each under its owner's Creative Commons license and "
+    "Flickr's terms of use (https://cocodataset.org/#termsofuse)"
+)
+
 # `unpacked` is 5 % over the archive, in which JPEGs hardly get smaller, and a block of 4 KiB a
 # picture; for pictures smaller than a block it is those blocks and a tenth.
 SOURCES: dict[str, Source | Collection] = {
@@ -45,8 +54,7 @@ SOURCES: dict[str, Source | Collection] = {
         unpacked=420_000_000,
         pictures="13,394 photos with a short side of 320 px, of ten easy ImageNet classes",
         folder="imagenette2-320",
-        terms="ImageNet's terms hold for the photos: non-commercial research and education only "
-        "(https://image-net.org/download); their copyright is their owners'",
+        terms=_IMAGENET,
     ),
     # size and md5: as fastai's above; its md5 covers the first MiB (`_check_file` in
     # fastai/data/external.py), and gzip's own CRC, compared before the folder appears, the rest
@@ -58,8 +66,7 @@ SOURCES: dict[str, Source | Collection] = {
         unpacked=3_500_000_000,
         pictures="about 20,000 photos of everyday scenes, about 640 x 480 px",
         folder="coco_sample/train_sample",
-        terms="the photos are from Flickr, each under its owner's Creative Commons license and "
-        "Flickr's terms of use (https://cocodataset.org/#termsofuse)",
+        terms=_COCO,
     ),
     # size: https://github.com/tensorflow/datasets (url_checksums/coco.txt)
     # md5: https://github.com/PaddlePaddle/PaddleDetection (ppdet/utils/download.py); it covers all
@@ -72,8 +79,7 @@ SOURCES: dict[str, Source | Collection] = {
         unpacked=20_800_000_000,
         pictures="118,287 photos of everyday scenes, about 640 x 480 px: all of COCO's train2017",
         folder="train2017",
-        terms="the photos are from Flickr, each under its owner's Creative Commons license and "
-        "Flickr's terms of use (https://cocodataset.org/#termsofuse)",
+        terms=_COCO,
     ),
     # size: of v.jpg, 80 to 460 KB each ("Technical Information" on its page)
     "photochrom": Collection(
@@ -98,8 +104,7 @@ SOURCES: dict[str, Source | Collection] = {
         pictures="110,000 photos of 64 x 64 px, of 200 ImageNet classes, as train and val",
         folder="tiny-imagenet-200",
         layout=layouts.tiny_imagenet,
-        terms="ImageNet's terms hold for the photos: non-commercial research and education only "
-        "(https://image-net.org/download); their copyright is their owners'",
+        terms=_IMAGENET,
     ),
     # size: https://github.com/tensorflow/datasets (url_checksums/cifar10.txt)
     # md5: https://www.cs.toronto.edu/~kriz/cifar.html; of the binary version, for torchvision's

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pix2pix import metrics
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.evaluate.intervals import MetricTable
-from pix2pix.nets.backbones import squeezenet1_1
+from pix2pix.nets.backbones import squeezenet1_1, tapped
 
 if TYPE_CHECKING:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
@@ -100,17 +100,12 @@ class SqueezeFeatures(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """Rgb (B, 3, H, W) in [0, 1] -> features (B, 512)."""
+        """Features (B, 512) of rgb (B, 3, H, W) in [0, 1]."""
         return self.maps(rgb)[-1].mean(dim=(2, 3))
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
-        """Rgb (B, 3, H, W) in [0, 1] -> the seven maps (B, C, h, w) that LPIPS compares."""
-        x, maps = 255 * rgb.flip(1) - self.means, []
-        for i, layer in enumerate(self.features):
-            x = layer(x)
-            if i in _TAPS:
-                maps.append(x)
-        return maps
+        """The seven maps (B, C, h, w) that LPIPS compares, of rgb (B, 3, H, W) in [0, 1]."""
+        return tapped(self.features, _TAPS, 255 * rgb.flip(1) - self.means)
 
 
 class PerceptualDistance(nn.Module):

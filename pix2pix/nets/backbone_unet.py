@@ -1,4 +1,4 @@
-"""The U-Net on a pretrained classifier."""
+"""A U-Net whose encoder is a pretrained classifier."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ from pix2pix.nets.blocks import (
     freeze_norms,
 )
 
-_MOVED = 0.05  # change of ab by hints from which on the distribution has no part in the answer
+_MOVED = 0.05  # change of ab by hints, from which on the distribution does not count
 
 
 class BackboneUNet(nn.Module):
@@ -27,7 +27,7 @@ class BackboneUNet(nn.Module):
     "convnext_tiny"; `weights` are its pretrained ones: "download", the path of a
     .safetensors file (see backbones.py), or None (random: then take `frozen=0`). Its first `frozen`
     levels, counted from half size, are not trained: edges are edges, and half of a step's time is
-    theirs; `thaw` lets them go. Its BatchNorm always runs on the pretrained statistics.
+    theirs; `thaw` unfreezes them. Its BatchNorm always runs on the pretrained statistics.
 
     The decoder has two 3x3 convolutions a level, `decoder[0]` channels at half size, `decoder[1]`
     at a quarter ... Each first enlarges what comes from below by two, `up` being "nearest" or
@@ -37,13 +37,13 @@ class BackboneUNet(nn.Module):
     enlarged by two, always bilinearly.
 
     With `in_channels=4` the net takes hints: after L come the a and b of pixels that are known (0
-    elsewhere) and their mask; L alone is still fine and means that none are. Every level of the
-    decoder sees them at its size. `attention` is the number of heads with which the places of the
-    lowest decoder level ask each other, 0 for none. `bins` is the step in a* and b* of a further
-    head, a distribution over colors (see `AbBins`), 0 for none; `blend` and `vivid` are its parts
-    in the net's answer (see `AbBins.answer`). Where hints change the color, by 0.05 or more in ab,
-    the answer is the first head's alone; to know it, the net runs a second time, without them.
-    `heads` gives both apart, to learn from.
+    elsewhere) and their mask; L alone is still fine and means no hints. Every level of the decoder
+    sees them at its size. `attention` is the number of heads of a self-attention in the lowest
+    decoder level, 0 for none. `bins` is the step in a* and b* of a second head, a distribution over
+    colors (see `AbBins`), 0 for none; `blend` and `vivid` set its influence on the output (see
+    `AbBins.answer`). Where hints change the color, by 0.05 or more in ab, the output is the first
+    head's alone; to know where, the net runs a second time, without them. `heads` returns both
+    heads' outputs, for the losses.
 
     H and W are multiples of `multiple`: 32, with squeezenet1_1 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -73,7 +73,8 @@ class BackboneUNet(nn.Module):
         if up not in ("nearest", "bilinear"):
             raise ValueError(f"up={up!r}: nearest or bilinear")
         check_answer(bins, blend, vivid)
-        self.encoder_name, self.encoder = encoder, build_backbone(encoder, weights=weights)
+        self.encoder = build_backbone(encoder, weights=weights)
+        self.taps = [tap[0] for tap in TAPS[encoder] if tap]
         freeze(self.encoder, encoder, frozen)
         *skips, deepest = [tap[1] if tap else 0 for tap in TAPS[encoder]]  # channels
         if len(decoder) < len(skips):
@@ -93,13 +94,13 @@ class BackboneUNet(nn.Module):
             double_conv(below + skip, c)
             for (below, c), skip in zip(pairwise(widths), reversed(skips), strict=True)
         )
-        self.told = HintConvs(widths) if in_channels > 1 else None
+        self.told = HintConvs(widths) if in_channels > 1 else None  # its name in weights files
         self.attention = Attention(widths[1], attention) if attention else None
         self.head = nn.Conv2d(widths[-1], 2, 1)
         self.bins = AbBins(decoder[1], step=bins) if bins else None
 
     def thaw(self) -> None:
-        """Let all levels of the encoder learn, the frozen ones too."""
+        """Unfreeze all levels of the encoder."""
         self.encoder.requires_grad_(True)
 
     def train(self, mode: bool = True) -> "BackboneUNet":
@@ -112,8 +113,8 @@ class BackboneUNet(nn.Module):
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W)."""
         if self.bins is None or self.blend == self.vivid == 0:
             return self._ab(self._maps(L)[-1], L)
-        if L[:, 1:].any():  # the distribution follows hints less far: what it says without them
-            with torch.random.fork_rng([L.device] if L.is_cuda else []):  # both drop the same
+        if L[:, 1:].any():  # the distribution follows hints less far: use it without them
+            with torch.random.fork_rng([L.device] if L.is_cuda else []):  # equal dropout in both
                 ab = self.heads(L)[0]
             unhinted, logits = self.heads(L[:, :1])
         else:
@@ -137,7 +138,7 @@ class BackboneUNet(nn.Module):
     def _maps(self, L: Tensor) -> list[Tensor]:
         """L (B, 1 or in_channels, H, W) -> the decoder's maps, from the deepest to half size."""
         check_sides(L, self.multiple)
-        skips = tapped(self.encoder, self.encoder_name, gray_for_imagenet(L[:, :1]))
+        skips = tapped(self.encoder, self.taps, gray_for_imagenet(L[:, :1]))
         maps = [self._level(0, skips.pop(), L)]  # (B, bottleneck, H / multiple, W / multiple)
         for i, joins in enumerate(reversed(self.skips), 1):
             x = self.rise(maps[-1])

@@ -7,7 +7,7 @@ when one is built.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 
 import torch
@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-# Where each is tapped for skips, from half size down: (index in the stack, channels there), or None
-# where the stack has no map of that size.
 Tap = tuple[int, int]
+# The layers of each whose outputs are skips, from half size down: (index, channels), or None where
+# the stack has no map of that size.
 TAPS: dict[str, tuple[Tap | None, ...]] = {
     "mobilenet_v2": ((1, 16), (3, 24), (6, 32), (13, 96), (18, 1280)),
     "squeezenet1_1": ((1, 64), (4, 128), (7, 256), (12, 512)),
@@ -44,18 +44,18 @@ def for_imagenet(rgb: Tensor) -> Tensor:
     return torch.cat([(level - mean) / std for level, mean, std in channels], 1)
 
 
-def tapped(stack: nn.Sequential, encoder: str, x: Tensor) -> list[Tensor]:
-    """What a stack makes of x (B, 3, H, W): its maps where it is tapped, from half size down."""
-    taps, maps = {tap[0] for tap in TAPS[encoder] if tap}, []
-    for i, block in enumerate(stack):
-        x = block(x)
-        if i in taps:
+def tapped(stack: nn.Sequential, layers: Container[int], x: Tensor) -> list[Tensor]:
+    """Run x (B, 3, H, W) through a stack -> the outputs of some of its layers, by their index."""
+    maps = []
+    for i, layer in enumerate(stack):
+        x = layer(x)
+        if i in layers:
             maps.append(x)
     return maps
 
 
 def freeze(stack: nn.Sequential, encoder: str, levels: int) -> None:
-    """Stop the first levels of a stack, counted from half size, from learning.
+    """Freeze the first levels of a stack, counted from half size.
 
     Raises ValueError unless the stack has so many.
     """
@@ -66,9 +66,7 @@ def freeze(stack: nn.Sequential, encoder: str, levels: int) -> None:
         stack[: last + 1].requires_grad_(False)
 
 
-def build_backbone(
-    encoder: str, *, weights: str | None = None, width: int | None = None
-) -> nn.Sequential:
+def build_backbone(encoder: str, *, weights: str | None = None, width: int = 64) -> nn.Sequential:
     """Build a feature stack: rgb (B, 3, H, W), normalized as for ImageNet -> its last map.
 
     `encoder` is a name of TAPS. `weights` is None (random), "download" (torchvision's own, from its
@@ -80,12 +78,12 @@ def build_backbone(
     """
     if encoder not in TAPS:
         raise ValueError(f"encoder {encoder!r}: one of {', '.join(TAPS)}")
-    stacks = {
+    stacks: dict[str, Callable[[], nn.Sequential]] = {
         "mobilenet_v2": mobilenet_v2,
         "squeezenet1_1": squeezenet1_1,
         "resnet18": resnet18,
         "convnext_tiny": convnext_tiny,
-        "vgg16": vgg16 if width is None else partial(vgg16, width=width),
+        "vgg16": partial(vgg16, width),
     }
     features = stacks[encoder]()
     if weights == "download":
@@ -106,8 +104,8 @@ def _download(features: nn.Module, encoder: str) -> None:
         features.load_state_dict(_features_only(whole, encoder))
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"weights=download: {encoder}'s cannot be had: {' '.join(str(error).split())[:300]}; "
-            "give the path of a .safetensors file, or null for none"
+            f"weights=download: {encoder}'s cannot be downloaded: "
+            f"{' '.join(str(error).split())[:300]}; give the path of a .safetensors file, or null"
         ) from error
 
 

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from pix2pix.color import AB_SCALE, rgb_to_net
 
-_TOSS_UP = 0.3  # how sure of a hue, from 0 to 1, its color must be not to fade; see `answer`
+_AMBIGUOUS = 0.3  # certainty of the hue, from 0 to 1, below which a color fades; see `answer`
 
 
 def check_answer(bins: int, blend: float, vivid: float) -> None:
-    """Raise ValueError for shares that `AbBins.answer` cannot give, or that need bins."""
+    """Raise ValueError for a `blend` or `vivid` out of range, or without bins."""
     if not 0 <= blend <= 1 or (blend and not bins):
         raise ValueError(f"blend={blend}: a share of 0 to 1, and 0 without bins")
     if vivid and (vivid < 1 or not bins):
@@ -20,7 +20,7 @@ def check_answer(bins: int, blend: float, vivid: float) -> None:
 
 
 class AbBins(nn.Module):
-    """Features (B, C, h, w) -> logits (B, bins, h, w): a distribution over colors at every place.
+    """Features (B, C, h, w) -> logits (B, bins, h, w): a distribution over colors at every pixel.
 
     The bins' colors are the points of a grid in a*, b* that lie in sRGB's gamut at some lightness:
     `colors` (bins, 2) in [-1, 1]. Source: Zhang et al. 2016, https://arxiv.org/abs/1603.08511.
@@ -43,8 +43,7 @@ class AbBins(nn.Module):
     def expected(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, bins, h, w) -> mean ab (B, 2, h, w) and mean chroma (B, 1, h, w), float32.
 
-        Where several hues are likely, the mean color has less chroma than the colors have in the
-        mean.
+        Where several hues are likely, the mean color has less chroma than the mean chroma.
         """
         known = torch.cat([self.colors, self.colors.norm(dim=1, keepdim=True)], 1)  # (bins, 3)
         with torch.autocast(logits.device.type, enabled=False):
@@ -52,12 +51,12 @@ class AbBins(nn.Module):
         return means[:, :2], means[:, 2:]
 
     def answer(self, ab: Tensor, logits: Tensor, *, blend: float, vivid: float) -> Tensor:
-        """Another head's ab (B, 2, H, W), and what the distribution says to it -> (B, 2, H, W).
+        """Combine another head's ab (B, 2, H, W) with the distribution's -> ab (B, 2, H, W).
 
-        The mean has the share `blend`. A mean of likely colors is duller than they are: with
-        `vivid`, 1 or more, the answer gets the distribution's mean chroma, but at most `vivid`
-        times its own, and fades where its hue is a toss-up, which is where its own chroma is below
-        0.3 of that; 0 leaves it as it is.
+        `blend` is the share of the distribution's mean color. A mean of likely colors is duller
+        than they are: with `vivid`, 1 or more, the result gets the distribution's mean chroma, but
+        at most `vivid` times its own, and fades where its hue is ambiguous, which is where its own
+        chroma is below 0.3 of that; 0 leaves it as it is.
         """
         mean, chroma = (
             F.interpolate(x, size=ab.shape[-2:], mode="bilinear").to(ab.dtype)
@@ -66,9 +65,9 @@ class AbBins(nn.Module):
         answer = ab.lerp(mean, blend)
         if vivid == 0:
             return answer
-        # how sure of the hue, from 0 to 1
+        # certainty of the hue, from 0 to 1
         sure = answer.norm(dim=1, keepdim=True).clamp(min=1e-3) / chroma.clamp(min=1e-3)
-        return answer * (1 / sure).clamp(max=vivid) * (sure / _TOSS_UP).clamp(max=1)
+        return answer * (1 / sure).clamp(max=vivid) * (sure / _AMBIGUOUS).clamp(max=1)
 
     def loss(self, logits: Tensor, ab: Tensor) -> Tensor:
         """Mean cross-entropy of logits (B, bins, h, w) and the true ab (B, 2, h, w) in [-1, 1].
@@ -117,6 +116,6 @@ def gamut_grid(step: int) -> Tensor:
 
 
 def gamut_index(step: int) -> Tensor:
-    """(G, G) int64: the number of the bin at each point of the grid of `gamut_cells`, or 0."""
+    """(G, G) int64: the index of the bin at each point of the grid of `gamut_cells`, or 0."""
     cells = gamut_cells(step)
     return torch.where(cells, cells.flatten().cumsum(0).view(cells.shape) - 1, 0)

@@ -1,4 +1,4 @@
-"""What several nets are made of: checks of their arguments and inputs, first weights, layers."""
+"""Building blocks of several nets: checks of arguments and inputs, initialization, layers."""
 
 from collections.abc import Iterable
 
@@ -58,7 +58,7 @@ def double_conv(c_in: int, c_out: int) -> nn.Sequential:
 
 
 class Attention(nn.Module):
-    """Self-attention between the places of a map (B, C, h, w); at first it changes nothing.
+    """Self-attention between the pixels of a map (B, C, h, w); initialized to the identity.
 
     So one hint can reach every window of a house. Sources: Vaswani et al. 2017,
     https://arxiv.org/abs/1706.03762; on feature maps Wang et al. 2018,
@@ -79,19 +79,19 @@ class Attention(nn.Module):
 
 
 class HintConvs(nn.ModuleList):
-    """What hints add to each level of a decoder, level i of `widths[i]` channels; at first zero."""
+    """A convolution of the hints per decoder level, of `widths[i]` channels; zero-initialized."""
 
     def __init__(self, widths: Iterable[int]):
         super().__init__(nn.Conv2d(HINT_CHANNELS, c, 3, 1, 1, bias=False) for c in widths)
         init_normal(self, std=0.0)
 
     def forward(self, level: int, x: Tensor, hints: Tensor) -> Tensor:
-        """Map x (B, C, h, w) of a level and hints (B, 3, H, W) -> (B, C, h, w)."""
+        """Add hints (B, 3, H, W) to the map x (B, C, h, w) of a level -> (B, C, h, w)."""
         return x + self[level](pool_hints(hints, hints.shape[-1] // x.shape[-1]))
 
 
 def pool_hints(hints: Tensor, factor: int) -> Tensor:
-    """Hints (B, 3, H, W) -> (B, 3, H / factor, W / factor): mean ab of the hinted pixels, mask.
+    """Pool hints (B, 3, H, W) -> (B, 3, H / factor, W / factor): mean ab of hinted pixels, mask.
 
     Unlike a plain mean, a cell with one hinted pixel has that pixel's color: hints never fade. ab
     is multiplied by 8: common colors, about 0.1, then weigh as much as the mask.

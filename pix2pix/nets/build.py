@@ -1,4 +1,4 @@
-"""Nets by name: what a configuration or a weights file may build."""
+"""Registry of the nets: what a configuration or a weights file may build."""
 
 import importlib
 import inspect
@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 from torch import nn
 
 T = TypeVar("T")
+Config = dict[str, Any]
+"""Arguments by name, as YAML and JSON have them: numbers, text, and lists and dicts of these."""
 
 
 def _generators() -> dict[str, type[nn.Module]]:
-    """The classes of this folder that say what they predict, by name."""
+    """The classes of this folder with an attribute `predicts`, by name."""
     found: dict[str, type[nn.Module]] = {}
     for file in pkgutil.iter_modules([str(Path(__file__).parent)]):
         module = importlib.import_module(f"{__package__}.{file.name}")
@@ -27,7 +29,7 @@ def _generators() -> dict[str, type[nn.Module]]:
 GENERATORS = _generators()
 
 
-def build_generator(config: dict[str, Any]) -> nn.Module:
+def build_generator(config: Config) -> nn.Module:
     """{"net": "UNet", "width": 32, ...} -> the net; `config_of` gives the dict back, completed.
 
     Raises ValueError for an unknown class, TypeError for an unknown argument.
@@ -44,7 +46,7 @@ def build_generator(config: dict[str, Any]) -> nn.Module:
     return net
 
 
-def config_of(generator: nn.Module) -> dict[str, Any]:
+def config_of(generator: nn.Module) -> Config:
     """The dict from which `build_generator` makes this net again, every argument in it.
 
     Raises ValueError for a net that `build_generator` did not make: its arguments are not known.
@@ -58,8 +60,8 @@ def config_of(generator: nn.Module) -> dict[str, Any]:
     return dict(config)
 
 
-def upgraded(config: dict[str, Any]) -> dict[str, Any]:
-    """A net's configuration, maybe as version 0.1.0 wrote it -> a copy in today's words."""
+def upgraded(config: Config) -> Config:
+    """Upgrade a net's configuration that version 0.1.0 may have written -> a copy."""
     config = dict(config)
     usual = {"norm": "instance", "padding": "zeros", "leaky_skips": False}  # arguments of UNet then
     if config.get("net") == "UNet" and usual.keys() & config.keys():
@@ -69,7 +71,7 @@ def upgraded(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def call(cls: Callable[..., T], arguments: dict[str, Any], *first: Any) -> T:
+def call(cls: Callable[..., T], arguments: Config, *first: object) -> T:
     """Make `cls(*first, **arguments)`; an unknown argument is a TypeError that lists the known."""
     known = parameters(cls)
     for key in arguments:
@@ -79,7 +81,7 @@ def call(cls: Callable[..., T], arguments: dict[str, Any], *first: Any) -> T:
     return cls(*first, **lists)
 
 
-def parameters(source: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+def parameters(source: Callable[..., object]) -> dict[str, inspect.Parameter]:
     """The keyword-only parameters of a function or class by name: its settings.
 
     Those of a class that takes `**others` are its base class's as well.

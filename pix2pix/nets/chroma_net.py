@@ -1,4 +1,4 @@
-"""ChromaGAN's generator: color from a VGG-16 that also says what is in the picture."""
+"""ChromaGAN's generator: color and class logits from one VGG-16."""
 
 import torch
 import torch.nn.functional as F
@@ -14,14 +14,15 @@ class ChromaNet(nn.Module):
     """L (B, 1, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]; `heads` gives classes as well.
 
     The first ten convolutions of VGG-16 bring the picture to an eighth. From there one branch goes
-    on to a vector of the whole picture, out of which the class is told; the other keeps the places.
-    The vector is joined to every place, and six convolutions make color of them, enlarging by two
-    three times. `width` is VGG's first: 64, all others in proportion. `classes` is the number of
-    classes, 1000 or as many as the labels have. `weights` fills VGG: "download", a .safetensors
-    file in torchvision's layout, or None; only `width=64` fits them (ValueError otherwise).
+    on to a global feature vector, from which the class is predicted; the other stays local. The
+    vector is concatenated to every pixel, and six convolutions make color of both, upsampling by 2
+    three times. `width` is that of VGG's first layer, 64, all others in proportion. `classes` is
+    the number of classes, 1000 or as many as the labels have. `weights` are VGG's: "download", a
+    .safetensors file in torchvision's layout, or None; only `width=64` fits them (ValueError
+    otherwise).
 
-    H and W are multiples of 8 (ValueError otherwise), not 224 alone: the vector is a mean over
-    places, where the original flattens a 7x7 map into the weights of its dense layers.
+    H and W are multiples of 8 (ValueError otherwise), not 224 alone: the vector comes from global
+    average pooling, where the original flattens a 7x7 map into the weights of its dense layers.
     Source: Vitoria et al. 2020, https://arxiv.org/abs/1907.09837, section 3.3.
     """
 
@@ -54,7 +55,7 @@ class ChromaNet(nn.Module):
         return self.heads(L)[0]
 
     def heads(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """L (B, 1, H, W) -> ab (B, 2, H, W) and the logits (B, classes) of what is in it."""
+        """L (B, 1, H, W) -> ab (B, 2, H, W) and class logits (B, classes)."""
         check_sides(L, self.multiple)
         x = self.encoder(gray_for_imagenet(L))  # (B, w, H/8, W/8)
         whole = self.whole(x).mean((2, 3))  # (B, w)

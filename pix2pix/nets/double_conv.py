@@ -1,4 +1,4 @@
-"""The U-Net of biomedicine."""
+"""The original U-Net, of biomedical segmentation."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from pix2pix.nets.blocks import check_depth, check_sides, double_conv, predicted
 
 
 class DoubleConvUNet(nn.Module):
-    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the U-Net of biomedicine.
+    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the original U-Net.
 
     Two 3x3 convolutions with BatchNorm and ReLU a level, max-pooling down, 2x2 transposed
     convolutions up. The first level has `width` channels, each next one twice as many, up to

@@ -1,4 +1,4 @@
-"""The critic of pix2pix: one score a patch."""
+"""The critic of pix2pix, which the paper calls discriminator: one score a patch."""
 
 from itertools import pairwise
 
@@ -10,6 +10,7 @@ from pix2pix.nets.blocks import init_normal
 class PatchGAN(nn.Module):
     """L and ab, stacked (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2), one a 70x70 patch.
 
+    The paper's C64-C128-C256-C512 and the score: 4x4 convolutions, the first three of stride 2.
     Scores are unbounded: least squares wants no sigmoid. `PatchGAN()` holds 2,765,633 parameters.
     Source: Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2.
     """
@@ -18,9 +19,9 @@ class PatchGAN(nn.Module):
 
     def __init__(self, *, width: int = 64, in_channels: int = 3):
         super().__init__()
-        widths = [in_channels, width, width * 2, width * 4, width * 8, 1]
+        channels = [in_channels, width, width * 2, width * 4, width * 8, 1]
         layers: list[nn.Module] = []
-        for i, (c_in, c_out) in enumerate(pairwise(widths)):
+        for i, (c_in, c_out) in enumerate(pairwise(channels)):
             first, last = i == 0, i == 4
             normed = not (first or last)
             conv = nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed)
@@ -32,5 +33,5 @@ class PatchGAN(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, lab: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, 1, H/8 - 2, W/8 - 2)."""
+        """L and ab (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2)."""
         return self.layers(lab)

@@ -6,7 +6,7 @@ from pix2pix.nets.blocks import check_sides
 
 
 class MeanNet(nn.Module):
-    """L (B, 1, H, W) in [-1, 1] -> how bright the picture is (B, 1): three convolutions, a mean.
+    """L (B, 1, H, W) in [-1, 1] -> mean brightness (B, 1): three convolutions, global pooling.
 
     Each convolution halves the size; H and W are multiples of 8 (ValueError otherwise).
     """
@@ -22,13 +22,13 @@ class MeanNet(nn.Module):
         self.last = nn.Linear(4 * width, 1)
 
     def forward(self, L: Tensor) -> Tensor:
-        """L (B, 1, H, W) -> (B, 1)."""
+        """L (B, 1, H, W) -> mean brightness (B, 1)."""
         check_sides(L, self.multiple)
         return self.last(self.layers(L).mean((2, 3)))
 
 
 class Autoencoder(nn.Module):
-    """Rgb (B, 3, H, W) in [-1, 1] -> the same picture (B, 3, H, W), through a narrow middle.
+    """Autoencoder of rgb (B, 3, H, W) in [-1, 1] -> the same picture, through a bottleneck.
 
     Three convolutions down to an eighth of the sides, three transposed ones up: a U-Net without
     skips. H and W are multiples of 8 (ValueError otherwise).
@@ -50,7 +50,7 @@ class Autoencoder(nn.Module):
         )
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """Rgb (B, 3, H, W) -> rgb (B, 3, H, W)."""
+        """Reconstruct rgb (B, 3, H, W) -> (B, 3, H, W)."""
         check_sides(rgb, self.multiple)
         return self.up(self.down(rgb))
 

@@ -1,4 +1,4 @@
-"""The pix2pix U-Net."""
+"""The generator of pix2pix: a U-Net."""
 
 from itertools import pairwise
 
@@ -11,10 +11,11 @@ from pix2pix.nets.blocks import check_depth, check_sides, init_normal, predicted
 class UNet(nn.Module):
     """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the pix2pix U-Net.
 
-    `depth` 4x4 convolutions of stride 2 down, as many transposed ones up, skips between equal
-    sizes (`skips=False` leaves them out), affine InstanceNorm, dropout in the three steps after the
-    innermost. The first level has `width` channels, each next one twice as many, up to 8 * width.
-    `UNet()` holds 54,410,434 parameters. H and W are multiples of 2**depth (ValueError otherwise).
+    The encoder is `depth` 4x4 convolutions of stride 2, the decoder as many transposed ones, with
+    skip connections between equal sizes (`skips=False` leaves them out), affine InstanceNorm, and
+    dropout in the three steps after the bottleneck. The first level has `width` channels, each next
+    one twice as many, up to 8 * width. `UNet()` holds 54,410,434 parameters. H and W are multiples
+    of 2**depth (ValueError otherwise).
     Source: Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.
     """
 
@@ -41,16 +42,17 @@ class UNet(nn.Module):
             self.down.append(self._down(c_in, c_out, first=i == 0, last=i == depth - 1))
         self.up = nn.ModuleList()
         for i in reversed(range(depth)):
-            # every step up but the first sees the skip beside what came from below
+            # every step up but the first gets the skip beside what comes from below
             skip = channels[i] if skips and i < depth - 1 else 0
             c_out = channels[i - 1] if i else out_channels
-            drops = depth - 4 <= i < depth - 1 and i > 0  # the three after the innermost, never ab
+            drops = depth - 4 <= i < depth - 1 and i > 0  # the three after the bottleneck, never ab
             rate = dropout if drops else 0.0
             self.up.append(self._up(channels[i] + skip, c_out, rate, last=i == 0))
         init_normal(self)
 
     def _down(self, c_in: int, c_out: int, *, first: bool, last: bool) -> nn.Sequential:
-        normed = not (first or last)  # the innermost map may be 1x1: its variance would be zero
+        normed = not (first or last)  # the bottleneck may be 1x1: its variance would be zero
+        # activations come first: what a skip carries is not activated yet
         layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=not normed))
         if normed:
@@ -69,10 +71,10 @@ class UNet(nn.Module):
         check_sides(L, self.multiple)
         x, skips = L, []
         for down in self.down:
-            x = down(x)
+            x = down(x)  # (B, 64, H/2, W/2), (B, 128, H/4, W/4) ... (B, 512, H/256, W/256)
             skips.append(x)
-        x = self.up[0](skips.pop())
+        x = self.up[0](skips.pop())  # (B, 512, H/128, W/128)
         for up in self.up[1:]:
-            skip = skips.pop()
-            x = up(torch.cat([x, skip], 1) if self.skips else x)
+            skip = skips.pop()  # of the size of x
+            x = up(torch.cat([x, skip], 1) if self.skips else x)  # twice the size: ... (B, 2, H, W)
         return x

@@ -16,7 +16,7 @@ PADDINGS = ("zeros", "reflect")
 
 
 class UNetVariant(UNet):
-    """A UNet, L (B, in_channels, H, W) -> ab (B, 2, H, W), changed for weights from elsewhere.
+    """UNet as other projects have it: L (B, in_channels, H, W) -> ab (B, 2, H, W).
 
     `norm` "batch" normalizes over the batch, `padding` "reflect" pads so on the way down, and with
     `leaky_skips` the way up sees the skips and the innermost map through LeakyReLU instead of ReLU.
@@ -59,10 +59,10 @@ class _LeakySkip(nn.Module):
 
 
 class BarePatchGAN(nn.Module):
-    """A PatchGAN, (B, 3, H, W) -> (B, 1, H/8 - 2, W/8 - 2), whose activations are not normalized.
+    """PatchGAN without InstanceNorm: (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2).
 
-    A gradient penalty wants it so. `spectral` normalizes the convolutions instead: Miyato et al.
-    2018, https://arxiv.org/abs/1802.05957.
+    For use with a gradient penalty. `spectral` normalizes the weights instead: Miyato et al. 2018,
+    https://arxiv.org/abs/1802.05957.
     """
 
     smallest = PatchGAN.smallest

@@ -11,19 +11,19 @@ from typing import Any
 
 import yaml
 
-from pix2pix.nets.build import build_generator, call, upgraded
+from pix2pix.nets.build import Config, build_generator, call, upgraded
 from pix2pix.recipes.base import Recipe
 
 CONFIGS = files("pix2pix") / "configs" / "recipe"
 
 
 def names() -> list[str]:
-    """The recipes there are: the stems of `configs/recipe/*.yaml`."""
+    """Names of the recipes: the stems of `configs/recipe/*.yaml`."""
     return stems(CONFIGS)
 
 
 def generators() -> list[str]:
-    """The generators there are: the stems of `configs/recipe/generator/*.yaml`."""
+    """Names of the generators: the stems of `configs/recipe/generator/*.yaml`."""
     return stems(CONFIGS / "generator")
 
 
@@ -33,22 +33,22 @@ def stems(folder: Traversable) -> list[str]:
 
 
 def about(name: str) -> str:
-    """What a recipe is, in one line: the first of its YAML."""
+    """One line about a recipe: the first of its YAML."""
     read(name)  # names what there is
     return (CONFIGS / f"{name}.yaml").read_text().splitlines()[0].removeprefix("# ")
 
 
-def read(name: str) -> dict[str, Any]:
+def read(name: str) -> Config:
     """The YAML of a recipe as a dict, with `target`, its class. Unknown name: ValueError."""
     return _read(CONFIGS, name, kind="recipe", key="target")
 
 
-def read_generator(name: str) -> dict[str, Any]:
+def read_generator(name: str) -> Config:
     """The YAML of a generator as a dict, with `net`, its class. Unknown name: ValueError."""
     return _read(CONFIGS / "generator", name, kind="generator", key="net")
 
 
-def _read(folder: Traversable, name: str, *, kind: str, key: str) -> dict[str, Any]:
+def _read(folder: Traversable, name: str, *, kind: str, key: str) -> Config:
     """A YAML file as a dict; `key` is the class with whose schema its `defaults` begin."""
     if name not in (known := stems(folder)):
         raise ValueError(f"{kind} {name!r}: one of {', '.join(known)}")
@@ -56,7 +56,7 @@ def _read(folder: Traversable, name: str, *, kind: str, key: str) -> dict[str, A
     return {key: config["defaults"][0].removeprefix("schema_"), **config}
 
 
-def build(name: str, *, generator: dict[str, Any] | str | None = None, **overrides: Any) -> Recipe:
+def build(name: str, *, generator: Config | str | None = None, **overrides: Any) -> Recipe:
     """Build a recipe by name, its arguments overridden by keyword.
 
     `generator` is the name of another generator, or a dict of arguments for the recipe's own, or
@@ -76,7 +76,7 @@ def build(name: str, *, generator: dict[str, Any] | str | None = None, **overrid
     return assemble({**config, **overrides, "generator": net})
 
 
-def assemble(config: dict[str, Any]) -> Recipe:
+def assemble(config: Config) -> Recipe:
     """{"target": ..., "generator": {"net": ..., ...}, ...} -> the recipe, arguments checked."""
     config = renamed(config)
     cls = recipe_class(config.pop("target"))
@@ -84,8 +84,8 @@ def assemble(config: dict[str, Any]) -> Recipe:
     return call(cls, config, generator)
 
 
-def renamed(config: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's configuration, maybe as version 0.1.0 wrote it -> a copy in today's words."""
+def renamed(config: Config) -> Config:
+    """Upgrade a recipe's configuration that version 0.1.0 may have written -> a copy."""
     config = dict(config)
     if config.get("target") == "hints.Hints":
         config["target"] = "hinted.Hinted"

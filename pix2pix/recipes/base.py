@@ -22,15 +22,14 @@ class Recipe(nn.Module, ABC):
 
     generator: nn.Module
     critic: nn.Module | None
-    # What its generators may predict, as these say in `predicts`: "ab", or "rgb" (B, 3, H, W) in
-    # [-1, 1] of the photo in color; other words are of nets that color nothing.
+    # What its generators may predict, as they say in `predicts`: "ab" (B, 2, H, W), or "rgb"
+    # (B, 3, H, W), the photo in color; both in [-1, 1]. Other words are of nets that do not color.
     heads: tuple[str, ...] = ("ab",)
-    # How many classes batch.labels must tell apart; 0: it needs none.
-    classes: int = 0
-    gan_start: int = 0
+    classes: int = 0  # the number of classes in batch.labels; 0: it needs no labels
+    gan_start: int = 0  # the first step in which the critic takes part
 
     def __init__(self, generator: nn.Module, critic: nn.Module | None = None):
-        """Raises ValueError for a generator that predicts something else than `heads`."""
+        """Raises ValueError for a generator that predicts none of `heads`."""
         super().__init__()
         self.generator = generator
         self.critic = critic
@@ -43,30 +42,30 @@ class Recipe(nn.Module, ABC):
             )
 
     def input(self, batch: Batch) -> Tensor:
-        """What the generator sees of a batch: L, and hints where there are any."""
+        """The generator's input: L (B, 1, H, W), or with hints after it (B, 4, H, W)."""
         return batch.input
 
     def picture(self, batch: Batch, output: Tensor) -> Tensor:
-        """What the generator gave (float32) as a picture: rgb (B, 3, H, W) in [0, 1]."""
+        """The generator's output (float32) -> the picture, rgb (B, 3, H, W) in [0, 1]."""
         if self.head == "rgb":
             return (output + 1) / 2
         return net_to_rgb(batch.L[:, :1], output)
 
     def prepare(self, step: int) -> None:
-        """Get ready for a step, before anything else of it: by default nothing.
+        """Called before each step, such as to unfreeze layers; by default does nothing.
 
         What it does follows from `step` alone, so that a resumed run does the same.
         """
 
     def forward(self, batch: Batch) -> Any:
-        """Batch -> fake ab (B, 2, H, W) in [-1, 1], shared by both phases of a step.
+        """Batch -> fake ab (B, 2, H, W) in [-1, 1], which both losses of a step share.
 
-        A recipe whose generator has more to say may return a tuple that its losses understand.
+        A recipe may return a tuple instead, such as ab and logits: its losses get what it returns.
         """
         return self.generator(self.input(batch))
 
     def adversarial(self, step: int) -> bool:
-        """Whether the critic plays in this step: from `gan_start` on, never without a critic."""
+        """Whether the critic takes part in this step: from `gan_start` on, if there is one."""
         return self.critic is not None and step >= self.gan_start
 
     def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
@@ -85,10 +84,10 @@ class Recipe(nn.Module, ABC):
 def param_groups(
     net: nn.Module, *, lr: float, encoder_lr: float, thaws: bool = False
 ) -> Iterator[dict]:
-    """Yield what trains in `net`; its `encoder`, when it has one, at `encoder_lr` of the rate.
+    """Parameter groups of `net`: an `encoder`, if it has one, learns at `encoder_lr` times `lr`.
 
-    `thaws` counts all of the encoder, with what does not train yet: it stands still until it has
-    gradients.
+    Frozen parameters are left out, but with `thaws` not those of the encoder: the optimizer passes
+    over them until they have gradients.
     """
     encoder = getattr(net, "encoder", None)
     inside = {id(p) for p in encoder.parameters()} if encoder is not None else set()

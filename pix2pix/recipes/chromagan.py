@@ -1,6 +1,4 @@
-"""ChromaGAN: squared error, a Wasserstein critic, and what is in the picture."""
-
-from typing import Any
+"""ChromaGAN: squared error, a Wasserstein critic, and a class distribution to learn."""
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +16,12 @@ class ChromaGAN(Recipe):
 
     The critic scores patches of Lab, without sigmoid and without norms, and is kept near slope 1 by
     `penalty` times its squared deviation between photo and fake. Steps before `gan_start` do
-    without it. For a generator of ab and classes (`ChromaNet`). `teacher` says what is in a photo:
-    "none" (nobody: that term is left out); "labels", which the photos must have (data.labels);
+    without it. For a generator of ab and classes (`ChromaNet`). `teacher` classifies the photos:
+    "none" (that term is left out); "labels", which the photos must have (data.labels);
     "vgg16", torchvision's, downloaded; or a .safetensors file of VGG-16 in torchvision's layout.
     The latter two know 1000 classes.
-    Raises ValueError for a generator without classes, for a teacher of other classes or one that is
-    not there.
+    Raises ValueError for a generator without classes, and for a teacher that knows other classes or
+    that cannot be loaded.
     Sources: Vitoria et al. 2020, https://arxiv.org/abs/1907.09837, equations 3 to 8; Gulrajani et
     al. 2017 (gradient penalty), https://arxiv.org/abs/1704.00028.
     """
@@ -46,12 +44,12 @@ class ChromaGAN(Recipe):
         encoder_lr: float = 1.0,
     ):
         super().__init__(generator, BarePatchGAN(width=critic_width))
-        told = getattr(generator, "classes", None)
-        if not isinstance(told, int):
+        classes = getattr(generator, "classes", None)
+        if not isinstance(classes, int):
             raise ValueError(f"{type(generator).__name__} tells no classes; chromagan needs them")
-        self.classes = told if teacher == "labels" else 0
+        self.classes = classes if teacher == "labels" else 0
         self.teacher = None if teacher in ("none", "labels") else Teacher(weights=teacher)
-        if self.teacher is not None and told != Teacher.CLASSES:
+        if self.teacher is not None and classes != Teacher.CLASSES:
             raise ValueError(f"teacher={teacher} knows {Teacher.CLASSES} classes: build as many")
         self.l2, self.gan, self.kl, self.penalty = l2, gan, kl, penalty
         self.gan_start = gan_start
@@ -61,28 +59,30 @@ class ChromaGAN(Recipe):
         """Batch -> fake ab (B, 2, H, W) and logits (B, classes)."""
         return self.generator.heads(self.input(batch))  # type: ignore[operator]
 
-    def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
-        """Wasserstein's distance between photos and fakes, negated, and the gradient penalty."""
+    def critic_loss(self, batch: Batch, fake: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """The negated Wasserstein distance of photos and fakes, and the gradient penalty."""
         real, painted = (torch.cat([batch.L[:, :1], ab.float()], 1) for ab in (batch.ab, fake[0]))
         return {
             "critic": self.critic(painted).float().mean() - self.critic(real).float().mean(),
-            "penalty": self.penalty * slope_error(self.critic, real, painted),
+            "penalty": self.penalty * gradient_penalty(self.critic, real, painted),
         }
 
-    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
-        """Squared error to the photo's ab; the critic's opinion; the teacher's."""
+    def generator_loss(
+        self, batch: Batch, fake: tuple[Tensor, Tensor], *, adversarial: bool
+    ) -> dict[str, Tensor]:
+        """Squared error to the photo's ab, the critic's score, KL divergence from the teacher."""
         ab, logits = fake
         terms = {"l2": self.l2 * F.mse_loss(ab.float(), batch.ab)}
         if adversarial:
             painted = torch.cat([batch.L[:, :1], ab], 1)
             terms["wasserstein"] = -self.gan * self.critic(painted).float().mean()
-        if (told := self.told(batch)) is not None:
+        if (target := self.class_distribution(batch)) is not None:
             log_q = logits.float().log_softmax(1)
-            terms["kl"] = self.kl * F.kl_div(log_q, told, reduction="batchmean")
+            terms["kl"] = self.kl * F.kl_div(log_q, target, reduction="batchmean")
         return terms
 
-    def told(self, batch: Batch) -> Tensor | None:
-        """What the teacher says is in each photo: shares (B, classes); None without one."""
+    def class_distribution(self, batch: Batch) -> Tensor | None:
+        """The teacher's probabilities of each photo's classes (B, classes); None without one."""
         if self.classes:
             if batch.labels is None:
                 raise ValueError("teacher=labels needs photos with labels: data.labels=folders")
@@ -98,11 +98,11 @@ class ChromaGAN(Recipe):
         )
 
 
-def slope_error(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """Mean of (slope - 1)^2 of a critic's mean score, at random places between real and fake.
+def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """Gradient penalty of WGAN-GP: mean (|gradient| - 1)^2 of a critic at random interpolations.
 
-    Both (B, C, H, W) float32; the slope is the norm of the gradient over one picture. In float32
-    whatever the precision around: squares of small gradients vanish in half of it.
+    Between real and fake (B, C, H, W) float32; the gradient is that of a picture's mean score. In
+    float32 even under autocast: squares of small gradients vanish in fp16.
     """
     with torch.autocast(real.device.type, enabled=False):
         share = torch.rand(len(real), 1, 1, 1, device=real.device)

@@ -1,4 +1,4 @@
-"""The recipe of the bundled default: a net that takes hints, and says how sure it is."""
+"""The recipe of the bundled default: hints as input, a color distribution as second head."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class Hinted(UNetL1):
         self.bins, self.keep_norms = bins, keep_norms
 
     def train(self, mode: bool = True) -> "Hinted":
-        """As nn.Module.train, but the norms keep their statistics where `keep_norms` says so."""
+        """As nn.Module.train, but with `keep_norms` the norms keep their running statistics."""
         super().train(mode)
         if self.keep_norms:
             freeze_norms(self.generator)

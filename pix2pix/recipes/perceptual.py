@@ -1,16 +1,17 @@
-"""A perceptual loss: how differently a classifier sees the colored photo and the true one."""
+"""A perceptual loss: the distance of a classifier's features, colored photo to true one."""
 
 import torch
 from torch import Tensor
 
 from pix2pix.color import net_to_rgb
-from pix2pix.nets.backbones import build_backbone, for_imagenet, tapped
+from pix2pix.nets.backbones import TAPS, build_backbone, for_imagenet, tapped
 
 ENCODER = "mobilenet_v2"
+LAYERS = {tap[0] for tap in TAPS[ENCODER] if tap}
 
 
 class Perceptual:
-    """L (B, 1, H, W), fake and true ab (B, 2, H, W), in [-1, 1] -> how far apart the photos look.
+    """Perceptual loss of L (B, 1, H, W), fake and true ab (B, 2, H, W), all in [-1, 1].
 
     The mean over photos and MobileNetV2's levels of the squared difference of their features,
     relative to the mean square of the true photo's: 0 for equal photos, 1 where the difference is
@@ -44,8 +45,8 @@ class Perceptual:
         return torch.stack(levels).mean()
 
     def features(self, rgb: Tensor) -> list[Tensor]:
-        """SRGB (B, 3, H, W) in [0, 1] -> the tapped maps in float32, from half size down."""
-        return [x.float() for x in tapped(self.net, ENCODER, for_imagenet(rgb))]
+        """Features of sRGB (B, 3, H, W) in [0, 1]: a float32 map a level, from half size down."""
+        return [x.float() for x in tapped(self.net, LAYERS, for_imagenet(rgb))]
 
 
 def mean_square(x: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """The course's recipe: a U-Net against a PatchGAN, least-squares GAN loss plus weighted L1."""
 
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -47,18 +46,18 @@ class Pix2Pix(Recipe):
         self.beta1, self.weight_decay = beta1, weight_decay
 
     def score(self, batch: Batch, ab: Tensor) -> Tensor:
-        """ab (B, 2, H, W) beside its L -> the critic's scores (B, 1, H/8 - 2, W/8 - 2)."""
+        """D(L, ab): the critic's scores (B, 1, H/8 - 2, W/8 - 2) of ab (B, 2, H, W) given its L."""
         return self.critic(torch.cat([batch.L[:, :1], ab], 1)).float()
 
-    def critic_loss(self, batch: Batch, fake: Any) -> dict[str, Tensor]:
-        """Least squares: real patches to 1, fake ones to 0, each half."""
+    def critic_loss(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
+        """Half the least squares: real patches should score 1, fake ones 0."""
         return {
             "critic_real": (self.score(batch, batch.ab) - 1).square().mean() / 2,
             "critic_fake": self.score(batch, fake).square().mean() / 2,
         }
 
-    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab, and, once adversarial, fake patches scored as real."""
+    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
+        """L1 to the photo's ab; once adversarial, least squares: fake patches should score 1."""
         terms = {"l1": self.l1 * F.l1_loss(fake.float(), batch.ab)}
         if adversarial:
             terms["lsgan"] = self.gan * (self.score(batch, fake) - 1).square().mean()

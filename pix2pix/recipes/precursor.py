@@ -1,10 +1,8 @@
-"""The staircase to the U-Net: two toys that show in two minutes whether the machinery learns.
+"""Two toys before the U-Net, which show in two minutes whether training works.
 
 First one number of a picture, then the picture itself, in color as it came; after these a net that
 is not shown the color (`unet_l1`). They train through the same loop, on any photos.
 """
-
-from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,22 +27,22 @@ class Toy(Recipe):
 
 
 class Brightness(Toy):
-    """Mean squared error between a number and the mean of the photo's L, in [-1, 1]."""
+    """Regression of one number, the mean of the photo's L in [-1, 1]: mean squared error."""
 
     heads = ("brightness",)
 
-    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
         """Squared error of the brightness."""
         return {"mse": F.mse_loss(fake.float(), batch.L[:, :1].mean((2, 3)))}
 
     def picture(self, batch: Batch, output: Tensor) -> Tensor:
-        """A flat gray of the brightness that the net found."""
+        """A flat gray of the predicted brightness."""
         L = output[..., None, None].clamp(-1, 1).expand_as(batch.L[:, :1])
         return net_to_rgb(L, L.new_zeros(1).expand(len(L), 2, *L.shape[2:]))
 
 
 class SamePicture(Toy):
-    """Mean absolute error between a color photo and what is left of it after a narrow middle."""
+    """An autoencoder of color photos: mean absolute error (L1)."""
 
     heads = ("same rgb",)
 
@@ -52,10 +50,10 @@ class SamePicture(Toy):
         """The photo in color, rgb (B, 3, H, W) in [-1, 1]."""
         return net_to_rgb(batch.L[:, :1], batch.ab) * 2 - 1
 
-    def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
         """L1 to the photo."""
         return {"l1": F.l1_loss(fake.float(), self.input(batch))}
 
     def picture(self, batch: Batch, output: Tensor) -> Tensor:
-        """What came out of the net."""
+        """The reconstruction."""
         return (output + 1) / 2

@@ -1,4 +1,4 @@
-"""A teacher: VGG-16 as trained on ImageNet, which says what is in a gray photo."""
+"""A teacher: VGG-16 trained on ImageNet, which classifies the gray photo."""
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +10,11 @@ from pix2pix.nets.backbones import gray_for_imagenet
 
 
 class Teacher:
-    """L (B, 1, H, W) in [-1, 1] -> shares (B, 1000) of ImageNet's classes; it never learns.
+    """L (B, 1, H, W) in [-1, 1] -> probabilities (B, 1000) of ImageNet's classes; it never learns.
 
     `weights` is "vgg16", torchvision's own from its server, or a .safetensors file in its layout.
     It is no part of a recipe's tensors, and goes to the device that the photos are on.
-    Raises ValueError when they cannot be had, naming the other ways.
+    Raises ValueError when they cannot be loaded, naming the alternatives.
     """
 
     CLASSES = 1000

@@ -13,19 +13,19 @@ from pix2pix.recipes.perceptual import Perceptual
 
 
 class UNetL1(Recipe):
-    """Mean absolute error between ab and fake: the median color, safe and a little sepia.
+    """Mean absolute error (L1) between ab and fake: the median color, safe and a little sepia.
 
     A generator of three channels out (`recipe.generator.out_channels=3`) predicts the photo's RGB
     instead, lightness and all, of which coloring keeps the color alone.
 
-    With `beta` above 0 errors smaller than it count squared (Huber): between median and mean, the
-    color hedges where two are likely instead of taking the likelier one.
+    With `beta` above 0 errors smaller than it count squared (Huber): a color between median and
+    mean, which hedges where two are likely instead of taking the likelier one.
 
-    From step `thaw` on all of the generator's encoder learns, what its `frozen` holds too (0: that
-    never does). `perceptual` weighs what a classifier notices between the colored photo and the
-    true one (see `Perceptual`); `perceptual_weights` are its weights, "download" or a .safetensors
-    file in torchvision's layout.
-    Raises ValueError for a `thaw` without an encoder to thaw, and as `Perceptual` does.
+    From step `thaw` on all of the generator's encoder learns, its `frozen` levels too (0: these
+    never do). `perceptual` weighs the distance of a classifier's features between the colored photo
+    and the true one (see `Perceptual`); `perceptual_weights` are its weights, "download" or a
+    .safetensors file in torchvision's layout.
+    Raises ValueError for `thaw` without an encoder, and as `Perceptual` does.
     """
 
     heads: tuple[str, ...] = ("ab", "rgb")
@@ -55,12 +55,12 @@ class UNetL1(Recipe):
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
 
     def prepare(self, step: int) -> None:
-        """Thaw the encoder when its step has come."""
+        """Unfreeze the encoder from step `thaw` on."""
         if self.thaw and step >= self.thaw:
             self.generator.thaw()  # type: ignore[operator]
 
     def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab, or RGB; below `beta` squared, as Huber's; perceptual."""
+        """L1 to the photo's ab, or RGB (Huber loss with `beta`), and the perceptual loss."""
         L, true = batch.L[:, :1], batch.ab
         if self.head == "rgb":
             true = net_to_rgb(L, true) * 2 - 1

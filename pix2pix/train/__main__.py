@@ -59,7 +59,7 @@ LOCAL = ("generator", "perceptual_weights")
 
 
 def main(overrides: list[str]) -> int:
-    """`pix2pix train OVERRIDES`: returns the exit status; bad data or settings are one line."""
+    """Run `pix2pix train OVERRIDES` -> the exit status; bad data or settings are one line."""
     texts = register()
     if why := misread(overrides):
         return refuse(why)
@@ -69,7 +69,7 @@ def main(overrides: list[str]) -> int:
 
 
 def run_hydra(overrides: list[str]) -> int:
-    """Let Hydra compose the settings and call `composed`; the exit status, 130 after Ctrl-C.
+    """Let Hydra compose the settings and call `composed` -> the exit status, 130 after Ctrl-C.
 
     What Hydra cannot read or compose is one line, but for HYDRA_FULL_ERROR=1.
     """
@@ -101,7 +101,7 @@ def run_hydra(overrides: list[str]) -> int:
 
 @hydra.main(version_base="1.3", config_path="pkg://pix2pix.configs", config_name="train")
 def composed(config: DictConfig) -> None:
-    """Train as Hydra has composed it: a run by itself, or one of a sweep."""
+    """Train with the settings that Hydra composed: a single run, or one of a sweep."""
     job = HydraConfig.get()
     recipe_name = job.runtime.choices["recipe"]
     if job.mode == RunMode.MULTIRUN:
@@ -120,7 +120,7 @@ def composed(config: DictConfig) -> None:
 
 
 def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> State:
-    """One configured run: recipe and data first (they fail before any device is touched)."""
+    """Build what `fit` takes, then call it; recipe and data first, before any device is used."""
     settings = plain(config) | {"run_dir": run_dir}
     trainer, data = dict(settings["trainer"]), settings["data"]
     torch.manual_seed(trainer["seed"])
@@ -162,13 +162,13 @@ def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> Sta
 
 
 def refuse(why: str) -> int:
-    """Say in one line why there is no run; the exit status."""
+    """Print in one line why there is no run -> the exit status."""
     put(f"pix2pix train: {escape(' '.join(why.splitlines()))}", sys.stderr)
     return 1
 
 
 def reason(error: Exception) -> str:
-    """Why a run ended, as a person would be told."""
+    """An error that ended a run -> one line for the user."""
     if isinstance(error, torch.OutOfMemoryError):
         return f"{one_line(error)}; a smaller trainer.batch or a larger trainer.accumulate helps"
     if isinstance(error, OSError) and error.strerror:

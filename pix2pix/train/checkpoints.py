@@ -22,6 +22,8 @@ from pix2pix.errors import CheckpointError
 from pix2pix.files import replacing, sweep
 
 KEPT = 2
+StateDict = dict[str, Any]
+"""What a checkpoint holds: tensors and plain values by name."""
 _NOT_OURS = "not a checkpoint of a training run"
 _KINDS = {  # of what a checkpoint holds
     "recipe": dict,
@@ -35,7 +37,7 @@ _KINDS = {  # of what a checkpoint holds
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Within, what the file system refuses is the CheckpointError of `path`."""
+    """Turn an OSError in the `with` block into a CheckpointError of `path`."""
     try:
         yield
     except OSError as error:
@@ -43,13 +45,13 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
-    """Make `data` the content of `path`, all of it or not at all. Raises CheckpointError."""
+    """Write `data` to `path` atomically. Raises CheckpointError."""
     with writing(path), replacing(path, size=len(data)) as write:
         write(data)
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make a folder that can be written, without the temporary files of a killed run.
+    """Create a folder, check that it is writable, remove the temporary files of killed runs.
 
     Raises CheckpointError at once when it cannot: better than after an hour.
     """
@@ -69,17 +71,17 @@ class Checkpoints:
         self.folder = Path(folder)
 
     def steps(self) -> list[int]:
-        """Steps of the checkpoints that are there, oldest first."""
+        """The steps that have a checkpoint, oldest first."""
         return sorted(int(p.stem.removeprefix("step-")) for p in self.folder.glob("step-*.ckpt"))
 
     def path(self, step: int) -> Path:
-        """Where the checkpoint of a step lies."""
+        """The path of a step's checkpoint."""
         return self.folder / f"step-{step:08d}.ckpt"
 
-    def save(self, state: dict[str, Any], step: int) -> Path:
-        """Write the checkpoint of a step, then drop all but the two newest up to this step.
+    def save(self, state: StateDict, step: int) -> Path:
+        """Write a step's checkpoint, then delete all but the two newest up to this step.
 
-        Later ones, of a course that was left by resuming an earlier checkpoint, go too.
+        Later ones, which a run resumed from an earlier checkpoint leaves behind, are deleted, too.
         Raises CheckpointError; the older checkpoints are intact then.
         """
         buffer = io.BytesIO()
@@ -98,11 +100,11 @@ class Checkpoints:
                 orphan.unlink()
         return path
 
-    def load(self, *, say: Callable[[str], None] = print) -> dict[str, Any] | None:
-        """The newest whole checkpoint, or None when there is none.
+    def load(self, *, say: Callable[[str], None] = print) -> StateDict | None:
+        """Load the newest valid checkpoint, or None when there is none.
 
-        One whose hash does not fit is passed over, and `say` is told. Raises CheckpointError when
-        there are checkpoints and none is whole.
+        One whose hash does not match is skipped, with a line to `say`. Raises CheckpointError when
+        there are checkpoints and none is valid.
         """
         steps = self.steps()
         for step in reversed(steps):
@@ -115,8 +117,8 @@ class Checkpoints:
         return None
 
 
-def load(path: str | Path) -> dict[str, Any]:
-    """Read one checkpoint, tensors and plain values only, after checking its hash.
+def load(path: str | Path) -> StateDict:
+    """Load a checkpoint after checking its hash: tensors and plain values only.
 
     Nothing in the file is ever executed. Raises CheckpointError when it is missing, damaged, or
     not one of ours.
@@ -144,7 +146,7 @@ def load(path: str | Path) -> dict[str, Any]:
 
 
 def _unread(data: bytes, error: Exception) -> str:
-    """Why torch could not read a file, in words of our own: its advice is to run what is in it."""
+    """Why torch could not read a file, in our own words: torch's advice is to run what is in it."""
     if not data:
         return "it is empty"
     if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
@@ -153,7 +155,7 @@ def _unread(data: bytes, error: Exception) -> str:
 
 
 def _lacks(saved: object) -> str | None:
-    """What something that torch.save wrote would need to be ours; None when it is."""
+    """Why an object that torch.save wrote is no checkpoint of ours; None when it is one."""
     if not isinstance(saved, dict):
         return f"it holds a {type(saved).__name__}"
     for key, kind in _KINDS.items():

@@ -22,7 +22,7 @@ from pix2pix.data.pairs import Pairs
 from pix2pix.data.photos import Photos, RandomCrop, prepare
 from pix2pix.download import SOURCES
 from pix2pix.errors import DataError, SettingError, one_line
-from pix2pix.nets.build import GENERATORS, parameters
+from pix2pix.nets.build import GENERATORS, Config, parameters
 from pix2pix.recipes.base import Recipe
 from pix2pix.train.loggers import TRACKERS, Loggers
 from pix2pix.train.processes import launch
@@ -33,7 +33,7 @@ DOUBLES = 0.01  # share of the validation photos that may be trained on, too, an
 
 def schema(
     name: str,
-    *sources: Callable,
+    *sources: Callable[..., object],
     skip: tuple[str, ...] = (),
     extra: dict[str, tuple[Any, Any]] | None = None,
 ) -> type:
@@ -52,7 +52,7 @@ def schema(
 
 
 def field_type(hint: Any) -> Any:
-    """The OmegaConf type for a signature's: tuples are lists, a path is a string."""
+    """Type hint of a signature -> OmegaConf's type: tuples become lists, a path a string."""
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         known = [field_type(a) for a in arguments if a is not types.NoneType]
@@ -63,7 +63,7 @@ def field_type(hint: Any) -> Any:
     return hint
 
 
-def field_of(default: Any) -> Any:
+def field_of(default: object) -> Any:
     """A dataclass field for a default; mutable ones are copied."""
     if default is inspect.Parameter.empty:
         return dataclasses.field(default=MISSING)
@@ -73,7 +73,7 @@ def field_of(default: Any) -> Any:
 
 
 def register() -> frozenset[str]:
-    """Put the schemas into Hydra's store -> names of the settings that are text, like data.path."""
+    """Register the schemas with Hydra -> names of the settings of type str, like data.path."""
     texts: set[str] = set()
 
     def store(name: str, node: type, group: str | None = None) -> None:
@@ -109,18 +109,18 @@ def register() -> frozenset[str]:
     return frozenset(texts)
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
-    """A composed configuration as dicts; SettingError when something mandatory is not given."""
+def plain(config: DictConfig) -> Config:
+    """Composed configuration -> dicts. Raises SettingError when a mandatory setting is missing."""
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise SettingError(f"{missing[0]}: not given, such as in: {missing[0]}=...")
-    settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    settings: Config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     if not str(settings["run_dir"]).strip():
         raise SettingError("run_dir: empty; give a folder for the run")
     return settings
 
 
 def fitting_size(size: int | None, generator: nn.Module) -> int:
-    """The side of the crops: as given, or the default, enlarged to what the net can take.
+    """The side of the crops: as given, or the default, rounded up to the net's multiple.
 
     Raises SettingError when the given one does not fit.
     """
@@ -138,7 +138,7 @@ def fitting_size(size: int | None, generator: nn.Module) -> int:
 def check_sizes(
     sizes: list[int], size: int, generator: nn.Module, critic: nn.Module | None = None
 ) -> None:
-    """Raise SettingError unless the nets take each of `sizes`, or `size` if there are none.
+    """Raise SettingError unless the nets accept each of `sizes`, or `size` if there are none.
 
     None of `sizes` may be above `size`.
     """
@@ -157,7 +157,7 @@ def check_sizes(
 
 
 def check_classes(recipe: Recipe, photos: Photos) -> None:
-    """Raise SettingError unless the photos have as many classes as the recipe wants, if any."""
+    """Raise SettingError unless the photos have as many classes as the recipe needs, if any."""
     count = photos.labels.count if photos.labels else 0
     if recipe.classes not in (0, count):
         raise SettingError(
@@ -165,8 +165,8 @@ def check_classes(recipe: Recipe, photos: Photos) -> None:
         )
 
 
-def build_loggers(settings: dict[str, Any]) -> Loggers:
-    """The loggers of a run, from all its settings. Raises SettingError."""
+def build_loggers(settings: Config) -> Loggers:
+    """Build the loggers of a run from all its settings. Raises SettingError."""
     given, run_dir = settings["logger"], settings["run_dir"]
     also = []
     if name := given.get("tracker"):
@@ -177,10 +177,10 @@ def build_loggers(settings: dict[str, Any]) -> Loggers:
     return Loggers(run_dir, also, **{key: given[key] for key in parameters(Loggers)})
 
 
-def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | None]:
-    """The photos to train on and those to validate on, of the settings data.*.
+def open_photos(data: Config, *, seed: int) -> tuple[Photos, Photos | None]:
+    """Open the training and the validation photos, by the settings data.*.
 
-    Without a folder of their own, some are held back for validation; None when there are too few.
+    Without a folder for validation, some are held out; None when there are too few.
     Photos that are in both are left out of validation: published splits may have a few. Raises
     DataError when there is nothing to train on, or when many are in both; SettingError for settings
     out of range.
@@ -193,7 +193,7 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
         if folder == "":
             raise SettingError(f"data.{key}: empty; give a folder or a zip of photos")
         if folder is not None:
-            _be_there(Path(folder))
+            _check_exists(Path(folder))
     try:
         photos = kind(path, **settings, split="all" if val_path else "train")
     except DataError:
@@ -216,8 +216,8 @@ def open_photos(data: dict[str, Any], *, seed: int) -> tuple[Photos, Photos | No
     return photos, val if len(val) else None
 
 
-def _be_there(path: Path) -> None:
-    """Raise DataError for a path that is not there, with the command that brings it, if any."""
+def _check_exists(path: Path) -> None:
+    """Raise DataError for a path that does not exist, with the command that brings it, if any."""
     try:
         there = path.exists()
     except (OSError, ValueError) as error:  # a name that is too long or holds a zero byte

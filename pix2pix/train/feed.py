@@ -1,4 +1,4 @@
-"""From photos to the batches of each step, on the device, the next one ready in time."""
+"""Batches of each training step, prefetched: photos -> crops -> augmented on the device."""
 
 import multiprocessing
 import os
@@ -28,27 +28,22 @@ _NO_SHARED_MEMORY = re.compile(r"shared memory|shared_memory|\bshm|Bus error")
 
 
 def positions_of(step: int, *, batch: int, rank: int, world: int) -> list[int]:
-    """This process's share of the places that a step takes in the endless sequence of photos."""
+    """Shard a step's positions in the endless sequence of photos -> those of this process."""
     return list(range(step * batch + rank, (step + 1) * batch, world))
 
 
 def side_of(step: int, sizes: tuple[int, ...], *, seed: int) -> int:
-    """The side that a step's crops are scaled to: one of `sizes`, the same in every process."""
+    """Draw the side that a step's crops are resized to, one of `sizes`; equal in every process."""
     return sizes[int(uniform(seed, step, 5)[0] * len(sizes))]
 
 
 def default_workers(fabric: Fabric) -> int:
-    """Loader processes: none on CPU, whose cores the net needs; up to 12 beside a GPU."""
+    """The number of loader processes: 0 on CPU, whose cores the net needs; up to 12 with a GPU."""
     return 0 if fabric.device.type == "cpu" else min(12, max(1, (os.cpu_count() or 2) - 2))
 
 
 def batches(
-    fabric: Fabric,
-    photos: Photos,
-    optim: Optimization,
-    *,
-    first: int,
-    augment: Mapping[str, float],
+    fabric: Fabric, photos: Photos, optim: Optimization, *, first: int, augment: Mapping[str, float]
 ) -> Iterator[list[Batch]]:
     """Each step's micro-batches, from step `first` to the last, on the device.
 
@@ -86,7 +81,7 @@ def micro_batches(fabric: Fabric, optim: Optimization, *, first: int) -> Iterato
 def _loaded(
     load: Callable[[int, int], Iterator[Crops]], workers: int, *, aloud: bool
 ) -> Iterator[Crops]:
-    """What `load(0, workers)` gives, even when its processes find no memory to share.
+    """Iterate over `load(0, workers)`; falls back to this process where others share no memory.
 
     That shows when they start (/dev/shm is missing, full or not to be written) or while they run
     (it is too small). Any batch can be loaded again, so this process goes on from there.
@@ -146,7 +141,7 @@ def _in_steps(made: Iterator[Batch], accumulate: int) -> Iterator[list[Batch]]:
 
 
 def scaled(rgb: Tensor, side: int) -> Tensor:
-    """(B, C, H, W) uint8 -> (B, C, side, side) uint8, antialiased."""
+    """Resize (B, C, H, W) uint8 -> (B, C, side, side) uint8, antialiased."""
     if rgb.shape[-2:] == (side, side):
         return rgb
     picture = F.interpolate(rgb.float(), (side, side), mode="bilinear", antialias=True)
@@ -154,7 +149,7 @@ def scaled(rgb: Tensor, side: int) -> Tensor:
 
 
 def ahead(items: Iterator[list[Batch]]) -> Generator[list[Batch]]:
-    """The same items, each made in a thread while the one before is in use."""
+    """Prefetch: each item is made in a thread while the one before is in use."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -16,7 +16,7 @@ Series = tuple[list[int], list[float]]
 
 
 class Logged(NamedTuple):
-    """What was logged at a step, by column."""
+    """The values logged at a step, by column."""
 
     step: int
     values: dict[str, float]
@@ -24,7 +24,7 @@ class Logged(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """The whole rows of a metrics.csv."""
+    """The complete rows of a metrics.csv."""
 
     text: str = ""
     columns: tuple[str, ...] = ()  # but the step
@@ -37,7 +37,7 @@ class History:
 
     @cached_property
     def series(self) -> dict[str, Series]:
-        """By column the values there are; a column without any is left out."""
+        """Steps and values by column; a column without values is left out."""
         found: dict[str, Series] = {column: ([], []) for column in self.columns}
         for step, values in self.rows:
             for column, value in values.items():
@@ -54,7 +54,7 @@ class History:
 
 
 def read(path: Path) -> History:
-    """Read a metrics.csv, also while a run is writing it: a last row without its end is ignored.
+    """Read a metrics.csv, also while a run is writing it: an incomplete last row is ignored.
 
     Raises DataError when it is none that a run wrote.
     """
@@ -80,7 +80,7 @@ def read(path: Path) -> History:
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Logged], *, head: bool = True) -> str:
-    """Rows as they stand in a metrics.csv, below the names of the columns or, without, alone.
+    """Rows -> the text of a metrics.csv, with or without its header.
 
     Nine digits are enough for any float32 to come back as it was.
     """

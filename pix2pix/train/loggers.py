@@ -1,16 +1,17 @@
-"""Loggers: where a run's numbers and pictures go: a CSV file, PNG grids, TensorBoard, W&B."""
+"""Loggers of a run's scalars and pictures: a CSV file, PNG grids, TensorBoard, W&B."""
 
 import secrets
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
 
 from pix2pix.errors import DataError, SettingError
 from pix2pix.files import replacing
+from pix2pix.nets.build import Config
 from pix2pix.train import history
 from pix2pix.train.history import Logged
 
@@ -22,19 +23,19 @@ MODES = ("offline", "online", "disabled")  # of W&B
 
 
 class Sink(Protocol):
-    """Where else a run's numbers and pictures go, such as `show.Live` and `Wandb`."""
+    """A further logger of scalars and pictures, such as `show.Live` and `Wandb`."""
 
     def open(self, step: int) -> None:
-        """Begin, in a run that stands at `step`; process 0 alone does."""
+        """Start logging at `step`; only process 0 logs."""
 
     def scalars(self, values: dict[str, float], step: int) -> None:
-        """Take named numbers of a step."""
+        """Log the scalars of a step by name."""
 
     def picture(self, name: str, rgb: np.ndarray, step: int) -> None:
-        """Take a picture (H, W, 3) uint8 of a step."""
+        """Log a picture (H, W, 3) uint8 of a step."""
 
     def close(self) -> None:
-        """No more will come."""
+        """Flush and close."""
 
 
 class Loggers:
@@ -55,7 +56,7 @@ class Loggers:
         self.board: SummaryWriter | None = None
 
     def open(self, step: int) -> None:
-        """Begin to write, in a run that stands at `step`."""
+        """Start logging at `step`: rows of later steps are dropped."""
         (self.folder / "grids").mkdir(parents=True, exist_ok=True)
         if self.csv.exists():
             self._resume(step)
@@ -78,7 +79,7 @@ class Loggers:
         self.rows = [row for row in known.rows if row.step <= step]
 
     def scalars(self, values: dict[str, float], step: int) -> None:
-        """Log named numbers at a step; the same step again adds its columns to the same row."""
+        """Log the scalars of a step by name; a second call for it adds columns to its row."""
         new_columns = [name for name in values if name not in self.columns]
         self.columns += new_columns
         same_step = bool(self.rows) and self.rows[-1].step == step
@@ -118,11 +119,11 @@ class Loggers:
 
 
 class Wandb:
-    """A run on Weights & Biases, where its losses, scores, picture grids and settings go.
+    """Logger to Weights & Biases: losses, validation scores, picture grids and settings.
 
     Its files lie in `folder`/wandb, with the id under which a resumed run goes on as the same one.
-    With `mode` "offline" nothing is sent until `wandb sync` is told to, "online" sends while it
-    trains, "disabled" does nothing. `project`, `entity` and `name` are W&B's, `name` by default the
+    With `mode` "offline" nothing is sent before `wandb sync`, "online" sends while it trains,
+    "disabled" does nothing. `project`, `entity` and `name` are W&B's, `name` by default the
     folder's. Raises SettingError when the client is not installed.
 
     Source: https://docs.wandb.ai/ref/python/functions/init
@@ -131,7 +132,7 @@ class Wandb:
     def __init__(
         self,
         folder: str | Path,
-        config: dict[str, Any],
+        config: Config,
         *,
         project: str = "pix2pix",
         entity: str | None = None,
@@ -148,7 +149,7 @@ class Wandb:
         self.run: Run | None = None
 
     def open(self, step: int) -> None:
-        """Begin a run, or go on with the one in the folder when `step` is not 0.
+        """Start a run, or resume the one in the folder when `step` is not 0.
 
         Raises SettingError when the service refuses it or does not answer.
         """
@@ -180,7 +181,7 @@ class Wandb:
         return path.read_text()
 
     def scalars(self, values: dict[str, float], step: int) -> None:
-        """Log named numbers of a step; what a run before its resuming has logged already stays."""
+        """Log the scalars of a step by name; what was logged before a resume stays."""
         if self.run:
             self.run.log(values, step=step)
 
@@ -192,7 +193,7 @@ class Wandb:
             self.run.log({name: wandb.Image(rgb)}, step=step)
 
     def close(self) -> None:
-        """Hand over what is left and end the run."""
+        """Flush and finish the run."""
         if self.run:
             self.run.finish()
 

@@ -22,7 +22,7 @@ from torch.amp.grad_scaler import GradScaler
 from pix2pix import weights
 from pix2pix.data.photos import Photos
 from pix2pix.errors import WeightsError
-from pix2pix.nets import config_of
+from pix2pix.nets.build import Config, config_of
 from pix2pix.recipes.base import Recipe
 from pix2pix.train import slurm
 from pix2pix.train.checkpoints import load
@@ -46,7 +46,7 @@ def fit(
     loggers: Loggers | None = None,
     header: weights.Header | None = None,
     augment: dict[str, float] | None = None,
-    config: dict[str, Any] | None = None,
+    config: Config | None = None,
     **settings: Any,
 ) -> State:
     """Train `recipe` on `photos`; checkpoints, weights, metrics and pictures go to `run_dir`.
@@ -54,7 +54,7 @@ def fit(
     `val` are the photos to validate on, `augment` goes to `data.prepare`. `settings` are those of
     `Optimization`, `Intervals` and `Start`, such as `steps=300, batch=16, val_every=100`.
 
-    Raises Diverged after three non-finite losses in a row, SystemExit(143) when told to stop,
+    Raises Diverged after three non-finite losses in a row, SystemExit(143) on a stop signal,
     CheckpointError when the folder cannot be written or the checkpoint is of another net,
     SettingError when `batch` cannot be shared out, or a count is out of range.
     """
@@ -95,8 +95,8 @@ def fit(
     return state
 
 
-def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
-    """The state at step 0: recipe on its device, channels last; optimizers; average."""
+def begin(fabric: Fabric, recipe: Recipe, config: Config) -> State:
+    """Build the state at step 0: recipe on its device, channels last; optimizers; average."""
     recipe = recipe.to(fabric.device).to(memory_format=torch.channels_last)
     copy_from_first(fabric, recipe)
     average = deepcopy(recipe.generator).eval().requires_grad_(False)
@@ -108,7 +108,7 @@ def begin(fabric: Fabric, recipe: Recipe, config: dict[str, Any]) -> State:
 
 
 def start(state: State, run: Run, origin: Start) -> None:
-    """Give the state its first weights: random, another run's, or a checkpoint to go on from."""
+    """Initialize the weights: random, another run's (`init_from`), or a checkpoint's."""
     if origin.init_from:
         net, trained = state.recipe.generator, weights.load(origin.init_from)[0]
         try:
@@ -128,7 +128,7 @@ def start(state: State, run: Run, origin: Start) -> None:
 
 
 def end_early(fabric: Fabric, run: Run, state: State, *, requeue: bool) -> NoReturn:
-    """End a run that was told to stop, and has saved: SystemExit(143)."""
+    """End a run that got a stop signal, and has saved: SystemExit(143)."""
     run.say(f"stopped at step {state.step}; trainer.ckpt_path=last goes on")
     if requeue and run.main:
         slurm.requeue(run.say)

@@ -1,4 +1,4 @@
-"""Overrides: NAME=VALUE as people type them -> as Hydra's grammar wants them.
+"""Quote overrides: NAME=VALUE as people type them -> as Hydra's grammar needs them.
 
 In that grammar a bare comma is a sweep, a bracket a list, and a tilde, an umlaut or two words an
 error. Paths have all of these. So the value of a setting whose type is text is put in quotes here,
@@ -23,7 +23,7 @@ _PART = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,])+|(?<=,)(?=,|
 
 
 def misread(arguments: list[str]) -> str | None:
-    """Why the arguments are none of a command line that Hydra takes; None when they are."""
+    """Why Hydra does not accept these arguments; None when it does."""
     for argument in arguments:
         if argument.startswith("="):
             return f"{argument}: not a setting; give NAME=VALUE"
@@ -38,7 +38,7 @@ def misread(arguments: list[str]) -> str | None:
 
 
 def verbatim(arguments: list[str], texts: Collection[str]) -> list[str]:
-    """The arguments of `pix2pix train`, with the values of the settings `texts` as they stand.
+    """Quote the values of the settings `texts` among the arguments of `pix2pix train`.
 
     `~/` is the home folder. What is in quotes of Hydra's is left alone, and so is null; `${...}`
     stays an interpolation. In a sweep (--multirun) each value between commas is one of its own:
@@ -60,7 +60,7 @@ def _verbatim(argument: str, texts: Collection[str], *, sweep: bool) -> str:
 
 
 def _text(name: str, value: str) -> str:
-    """A value that Hydra reads as this text."""
+    """A value quoted where Hydra would not read it as this text."""
     if value in ("", "null") or _QUOTED.fullmatch(value):
         return value
     if value.startswith("~"):
@@ -78,12 +78,12 @@ def _reads(name: str, value: str) -> bool:
 
 
 def quote(text: str) -> str:
-    r"""Text in Hydra's single quotes: there ' is \', and only backslashes before a quote double."""
+    r"""Quote a text for Hydra: ' becomes \', and only backslashes before a quote are doubled."""
     return "'" + re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), text) + "'"
 
 
 def explain(error: Exception) -> str:
-    """What is wrong with the settings, in one line of what Hydra says in many."""
+    """Hydra's error of many lines -> one line."""
     if isinstance(error, OverrideParseException):
         return _unread(error.override)
     said = f"{error}\n{error.__cause__ or ''}".partition("Config search path")[0]

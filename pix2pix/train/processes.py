@@ -70,7 +70,7 @@ def launch(
 
 
 def average_over_processes(fabric: Fabric, tensors: list[Tensor]) -> None:
-    """Replace each tensor by its mean over all processes, in one message."""
+    """All-reduce: replace each tensor by its mean over all processes, in one message."""
     if fabric.world_size == 1 or not tensors:
         return
     flat = torch.cat([t.detach().float().flatten() for t in tensors])
@@ -81,7 +81,7 @@ def average_over_processes(fabric: Fabric, tensors: list[Tensor]) -> None:
 
 
 def copy_from_first(fabric: Fabric, net: nn.Module) -> None:
-    """Give every process the parameters and buffers of process 0."""
+    """Broadcast the parameters and buffers of process 0 to all."""
     if fabric.world_size > 1:
         for tensor in net.state_dict().values():
             dist.broadcast(tensor, src=0)
@@ -95,7 +95,7 @@ def any_process(fabric: Fabric, here: bool) -> bool:
 
 
 def gather(fabric: Fabric, here: list[str]) -> list[str]:
-    """The lists of all processes, one after the other."""
+    """All-gather: the lists of all processes, one after the other."""
     if fabric.world_size == 1:
         return here
     every: list[list[str]] = [[] for _ in range(fabric.world_size)]
@@ -104,7 +104,7 @@ def gather(fabric: Fabric, here: list[str]) -> list[str]:
 
 
 def end_others(fabric: Fabric) -> None:
-    """Kill the processes that this one started: they may wait for its next message for ever."""
+    """Kill the processes that this one started, which may wait for its next message for ever."""
     started = getattr(fabric.strategy.launcher, "procs", [])
     doomed = list(started)
     started.clear()  # Fabric watches this list, and would kill this process for the death of those

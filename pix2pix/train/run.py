@@ -1,4 +1,4 @@
-"""The folder of one training run: its lock, numbers, pictures, weights and checkpoints."""
+"""The folder of one training run: its lock, metrics, pictures, weights and checkpoints."""
 
 import json
 import math
@@ -7,9 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
@@ -21,6 +20,7 @@ from pix2pix import weights
 from pix2pix.batch import Batch
 from pix2pix.data.photos import Photos
 from pix2pix.errors import CheckpointError, Diverged, one_line
+from pix2pix.nets.build import Config
 from pix2pix.terminal import is_live
 from pix2pix.train.checkpoints import Checkpoints, prepare_folder, write_atomically, writing
 from pix2pix.train.loggers import Loggers
@@ -33,7 +33,7 @@ PATIENCE = 3  # steps in a row without a finite loss and gradient after which a 
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect the signals that end a run instead of dying of them, so that its step is finished.
+    """Catch the signals that end a run, so that its step is finished first.
 
     SIGTERM is everyone's; SIGUSR1 is what our sbatch script asks SLURM for, SIGUSR2 what submitit
     does. Windows has neither of these two.
@@ -52,32 +52,26 @@ def stop_signals() -> Iterator[list[int]]:
             signal.signal(kind, handler)
 
 
-@contextmanager
-def only_run_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: a second run in it is refused with CheckpointError.
+def only_run_in(folder: Path) -> AbstractContextManager[object]:
+    """Lock a folder for one run; `with` releases it. Raises CheckpointError in a second run.
 
     The lock is the kernel's: it goes with the process, however that ends, and knows no clock.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        lock.acquire(timeout=0)
+        return FileLock(folder / ".lock").acquire(timeout=0)
     except Timeout as error:  # an OSError, too
         raise CheckpointError("another run is writing here", folder) from error
     except (OSError, NotImplementedError, ValueError) as error:
         why = getattr(error, "strerror", None) or one_line(error)
         raise CheckpointError(f"cannot be written: {why}", folder) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Run:
-    """What `fit` leaves behind: the folder of one run, written by process 0 alone.
+    """The folder of one run, written by process 0 alone.
 
     Entering raises CheckpointError, in every process, when the folder is another run's or cannot be
-    written; or when it holds checkpoints and `fresh` says that they are not to be gone on from.
+    written, and with `fresh` when it holds checkpoints.
     """
 
     def __init__(
@@ -87,7 +81,7 @@ class Run:
         *,
         loggers: Loggers | None,
         header: weights.Header,
-        config: dict[str, Any],
+        config: Config,
         fresh: bool,
     ):
         self.main = fabric.is_global_zero
@@ -113,7 +107,7 @@ class Run:
         return self
 
     def _take(self) -> None:
-        """Take the folder: lock it, try it, write down what will run there."""
+        """Lock the folder, check that it is writable, write config.yaml."""
         self.held.enter_context(only_run_in(self.folder))
         prepare_folder(self.folder)
         prepare_folder(self.checkpoints.folder)
@@ -133,12 +127,12 @@ class Run:
         self.held.close()
 
     def say(self, text: str) -> None:
-        """One line for the user, from process 0."""
+        """Print one line on stderr, from process 0."""
         if self.main:
             tqdm.write(text, file=sys.stderr)
 
     def bar(self, step: int, steps: int, batch: int) -> tqdm:
-        """A progress bar in photos; in a log file, where lines add up, one every half minute."""
+        """A progress bar that counts photos; in a log file a line every half minute."""
         live = is_live()
         return tqdm(
             initial=step * batch,
@@ -151,7 +145,7 @@ class Run:
     def guard(
         self, losses: dict[str, float], step: int, photos: Photos, micro: list[Batch]
     ) -> None:
-        """Count non-finite losses in a row, note which photos they met; the third is the end."""
+        """Count non-finite losses in a row, record their photos; raises Diverged at the third."""
         if all(math.isfinite(value) for value in losses.values()):
             self.not_finite = 0
             return
@@ -170,7 +164,7 @@ class Run:
             )
 
     def log(self, losses: dict[str, float], step: int, batch: int, bar: tqdm) -> None:
-        """Losses and speed since the last time, to the loggers and the bar."""
+        """Log the losses and the speed since the last call; show the losses in the bar."""
         now = time.monotonic()
         speed = {}
         if self.logged_step is not None:
@@ -182,7 +176,7 @@ class Run:
             self.loggers.scalars(losses | speed, step)
 
     def validate(self, watched: Validation, state: State) -> None:
-        """Score the averaged generator, keep it when it is the best so far, draw the grid."""
+        """Validate the averaged generator, log scores and a grid, export it when it is the best."""
 
         def paint(batch: Batch) -> Tensor:
             with self.fabric.autocast():
@@ -201,7 +195,7 @@ class Run:
         self.logged_step = None  # or the next speed would count the seconds of validation
 
     def due(self, seconds: float) -> bool:
-        """Whether it is time for a checkpoint; never while losses are not finite."""
+        """Whether a checkpoint is due; never while losses are not finite."""
         return time.monotonic() - self.saved_at > seconds and not self.not_finite
 
     def save(self, state: State) -> None:

@@ -1,15 +1,15 @@
-"""Settings of a training run, trainer.* on the command line: the named values they travel in."""
+"""Settings of a training run, trainer.* on the command line, in three groups."""
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
 
 from pix2pix.errors import SettingError
+from pix2pix.nets.build import Config
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimization:
-    """Which photos a step takes, and how far it moves the weights.
+    """Batch, schedule, gradient clipping and average of a run.
 
     `batch` photos a step in all, over all processes and `accumulate` micro-batches, loaded by
     `workers` processes (None: as many as suit the device). Each step scales its crops to one of
@@ -45,7 +45,7 @@ class Optimization:
         return rise * (0.5 * (1 + math.cos(math.pi * done)) if self.schedule == "cosine" else 1.0)
 
     def micro_batch(self, world_size: int) -> int:
-        """The photos of one micro-batch in one process. Raises SettingError for fractions."""
+        """The size of a micro-batch in one process. Raises SettingError for fractions."""
         if self.batch % (world_size * self.accumulate):
             raise SettingError(
                 f"trainer.batch={self.batch}: not a multiple of {world_size} processes x "
@@ -56,7 +56,7 @@ class Optimization:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """How often a run logs and validates [steps] and saves [s]; on how many photos it validates."""
+    """How often a run logs and validates [steps] and saves [s]; the number of validation photos."""
 
     log_every: int = 50
     val_every: int = 500
@@ -71,8 +71,8 @@ class Intervals:
 class Start:
     """Where a run starts from: `init_from` weights of a generator, or a checkpoint `ckpt_path`.
 
-    "last" is the newest checkpoint in the run's folder. With `requeue`, a SLURM job that is told to
-    stop is put back into the queue.
+    "last" is the newest checkpoint in the run's folder. With `requeue`, a SLURM job that gets a
+    stop signal is put back into the queue.
     """
 
     init_from: str | None = None
@@ -81,14 +81,14 @@ class Start:
 
 
 def check_least(least: int, **settings: float | None) -> None:
-    """Raise SettingError for one of the settings trainer.* that is below `least`."""
+    """Raise SettingError when one of the settings trainer.* is below `least`."""
     for name, value in settings.items():
         if value is not None and not value >= least:
             raise SettingError(f"trainer.{name}={value}: {least} or more")
 
 
-def grouped(settings: dict[str, Any]) -> tuple[Optimization, Intervals, Start]:
-    """{"steps": 300, ...} -> the values that hold them. Raises TypeError for an unknown name."""
+def grouped(settings: Config) -> tuple[Optimization, Intervals, Start]:
+    """{"steps": 300, ...} -> the three groups. Raises TypeError for an unknown name."""
     kinds = Optimization, Intervals, Start
     known = {field.name: kind for kind in kinds for field in fields(kind)}
     if unknown := settings.keys() - known.keys():

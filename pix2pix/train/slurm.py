@@ -1,4 +1,4 @@
-"""SLURM: a job that is told to stop asks to be started again, and then goes on where it was."""
+"""SLURM: a job that gets a stop signal requeues itself, and resumes when it starts again."""
 
 import os
 import subprocess
@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 
 def job() -> str | None:
-    """The id of this job, ARRAY_PLACE when it is one of an array; None outside of SLURM."""
+    """The id of this job, ARRAYID_TASKID in a job array; None outside of SLURM."""
     array, place = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{place}" if array and place else os.environ.get("SLURM_JOB_ID")
 
 
 def requeue(say: Callable[[str], None]) -> bool:
-    """Put this job back into its queue; whether that was done. `say` is told.
+    """Requeue this job -> whether that was done; the outcome goes to `say`.
 
     A job that is being canceled is left alone: only one that SLURM still counts as running was
     stopped because its time is almost up or another one takes its place. Source:
@@ -35,6 +35,6 @@ def requeue(say: Callable[[str], None]) -> bool:
 
 
 def ask(*command: str) -> str:
-    """What one of SLURM's commands answers."""
+    """Run one of SLURM's commands -> its output."""
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.strip()

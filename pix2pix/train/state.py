@@ -1,10 +1,9 @@
-"""What a training run carries from step to step, and a checkpoint from run to run."""
+"""The state of a training run, as a checkpoint holds it."""
 
 import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,8 +11,10 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from pix2pix.errors import CheckpointError, one_line
+from pix2pix.nets.build import Config
 from pix2pix.recipes import renamed
 from pix2pix.recipes.base import Recipe
+from pix2pix.train.checkpoints import StateDict
 
 
 @dataclass
@@ -29,14 +30,14 @@ class State:
     scaler: GradScaler = field(default_factory=lambda: GradScaler(enabled=False))
     step: int = 0
     best: float = -math.inf
-    config: dict[str, Any] = field(default_factory=dict)
+    config: Config = field(default_factory=dict)
 
-    def param_groups(self) -> Iterator[dict[str, Any]]:
+    def param_groups(self) -> Iterator[StateDict]:
         """The parameter groups of both optimizers."""
         for optimizer in self.optimizers:
             yield from optimizer.param_groups if optimizer else ()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Tensors and plain values only, so that reading them back can execute nothing."""
         return {
             "recipe": self.recipe.state_dict(),
@@ -48,8 +49,8 @@ class State:
             "config": json.dumps(self.config, sort_keys=True, default=str),
         }
 
-    def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take over a checkpoint; rates and other settings of the optimizers stay as they are."""
+    def load_state_dict(self, saved: StateDict) -> None:
+        """Load a checkpoint, but for the optimizers' learning rates and other settings."""
         self.recipe.load_state_dict(saved["recipe"])
         self.average.load_state_dict(saved["average"])
         for optimizer, old in zip(self.optimizers, saved["optimizers"], strict=True):
@@ -63,7 +64,7 @@ class State:
 
 @torch.no_grad()
 def update_average(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
-    """Move the average towards the generator: average = decay * average + (1 - decay) * generator.
+    """Update the EMA: average = decay * average + (1 - decay) * generator.
 
     `decay` ramps up from 0.1 at step 0, so that the random start is soon forgotten. Buffers
     (BatchNorm's statistics) are averages already, and are copied.
@@ -75,8 +76,8 @@ def update_average(average: nn.Module, generator: nn.Module, decay: float, step:
         kept.copy_(new)
 
 
-def resume(state: State, saved: dict[str, Any], *, say: Callable[[str], None] = print) -> None:
-    """Continue from a checkpoint; `say` is told what differs in the configuration.
+def resume(state: State, saved: StateDict, *, say: Callable[[str], None] = print) -> None:
+    """Resume from a checkpoint; differences in the configuration go to `say`.
 
     Raises CheckpointError, with the differences, when the checkpoint is of other networks.
     """
@@ -98,7 +99,7 @@ def resume(state: State, saved: dict[str, Any], *, say: Callable[[str], None] = 
         say("resuming with other settings: " + "; ".join(changed))
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def differences(before: Config, now: Config) -> list[str]:
     """["trainer.batch: 32 -> 16", ...]: what changed between two configurations.
 
     Where a run is and what it resumes from is not counted.
@@ -111,7 +112,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def other_tensors(mine: dict[str, Any], saved: dict[str, Any], *, shown: int = 4) -> list[str]:
+def other_tensors(mine: StateDict, saved: StateDict, *, shown: int = 4) -> list[str]:
     """["generator.x.weight: (16, 1, 4, 4) -> (32, 1, 4, 4)", ...]; empty when a checkpoint fits."""
     new = {key: tuple(tensor.shape) for key, tensor in mine["recipe"].items()}
     old = {key: tuple(tensor.shape) for key, tensor in saved["recipe"].items()}
@@ -124,14 +125,14 @@ def other_tensors(mine: dict[str, Any], saved: dict[str, Any], *, shown: int = 4
     return lines
 
 
-def trained(state: dict[str, Any]) -> list[list[int]]:
-    """How many tensors each parameter group of each optimizer of a `state_dict` trains."""
+def trained(state: StateDict) -> list[list[int]]:
+    """The number of tensors in each parameter group of each optimizer of a `state_dict`."""
     return [[len(g["params"]) for g in o["param_groups"]] for o in state["optimizers"] if o]
 
 
-def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(config: Config, prefix: str = "") -> Config:
     """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat: dict[str, Any] = {}
+    flat: Config = {}
     for key, value in config.items():
         inner = isinstance(value, dict)
         flat |= flatten(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}

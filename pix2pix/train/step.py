@@ -2,7 +2,6 @@
 
 import math
 from collections import defaultdict
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -13,20 +12,22 @@ from pix2pix.randomness import torch_seed
 from pix2pix.train.processes import average_over_processes
 from pix2pix.train.state import State, update_average
 
+Fake = Tensor | tuple[Tensor, ...]
+
 
 def train_step(
     fabric: Fabric, state: State, micro: list[Batch], *, clip: float, ema: float, seed: int
 ) -> dict[str, float]:
-    """One step over its micro-batches -> each loss term and the gradients' norms, by name.
+    """Train for one step, on its micro-batches -> each loss term and the gradients' norms, by name.
 
-    The terms are means over the micro-batches and all processes. Critic and generator both learn
-    from the same critic, then both move, so that accumulation changes nothing but memory. When a
-    loss or a gradient is not finite, nothing moves.
+    The terms are means over the micro-batches and all processes. Both losses are computed with the
+    same critic before either optimizer steps, so that accumulation changes nothing but memory. When
+    a loss or a gradient is not finite, nothing is updated.
     """
     recipe, step = state.recipe.train(), state.step
     recipe.prepare(step)
     place = step * fabric.world_size + fabric.global_rank
-    torch.manual_seed(torch_seed(seed, place, 60))  # dropout: by step, so that resuming is exact
+    torch.manual_seed(torch_seed(seed, place, 60))  # dropout by step, so that resuming is exact
     adversarial = recipe.adversarial(step)
     buffers = [(buffer, buffer.clone()) for buffer in recipe.buffers()]
     terms: dict[str, list[Tensor]] = defaultdict(list)
@@ -41,7 +42,7 @@ def train_step(
             fake = recipe(batch)  # ab (B, 2, H, W), used by both losses
             if adversarial:
                 backward(recipe.critic_loss(batch, detached(fake)))
-            set_requires_grad(recipe.critic, False)  # the generator's loss teaches it nothing
+            set_requires_grad(recipe.critic, False)  # the generator's loss must not train it
             backward(recipe.generator_loss(batch, fake, adversarial=adversarial))
             set_requires_grad(recipe.critic, True)
     losses = averaged(fabric, terms)
@@ -50,19 +51,19 @@ def train_step(
     if finite(losses):
         update_average(state.average, recipe.generator, ema, step)
     else:
-        for buffer, before in buffers:  # the forward pass alone has moved BatchNorm's statistics
+        for buffer, before in buffers:  # the forward pass has moved BatchNorm's statistics
             buffer.copy_(before)
     recipe.zero_grad()
     return losses
 
 
-def detached(fake: Any) -> Any:
-    """What a recipe's forward returned, one tensor or a tuple of them, without its history."""
-    return tuple(map(detached, fake)) if isinstance(fake, tuple) else fake.detach()
+def detached(fake: Fake) -> Fake:
+    """Detach what a recipe's forward returned, a tensor or a tuple of them, from the generator."""
+    return tuple(x.detach() for x in fake) if isinstance(fake, tuple) else fake.detach()
 
 
 def set_requires_grad(net: nn.Module | None, wanted: bool) -> None:
-    """Let the parameters of `net`, where there is one, have gradients or not."""
+    """Switch the gradients of the parameters of `net`, if there is one, on or off."""
     if net is not None:
         net.requires_grad_(wanted)
 
@@ -82,11 +83,11 @@ def finite(losses: dict[str, float]) -> bool:
 def optimizer_step(
     fabric: Fabric, state: State, *, clip: float, adversarial: bool
 ) -> dict[str, float]:
-    """Average the gradients over processes, clip them, let the optimizers step -> their norms.
+    """Average the gradients over processes, clip them, step the optimizers -> the norms by name.
 
     The norms are those before clipping; when one is not finite, no optimizer steps. With fp16 that
-    happens by itself now and then: the scaler skips the step, tries a smaller scale, and the norm
-    is left out.
+    happens now and then: the scaler skips the step, takes a smaller scale, and the norm is left
+    out.
     """
     recipe, scaler = state.recipe, state.scaler
     players = [("grad_norm", recipe.generator, state.optimizers[0])]

@@ -13,12 +13,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from pix2pix.errors import DataError
+from pix2pix.nets.build import Config
 from pix2pix.terminal import escape, put
 from pix2pix.train.checkpoints import write_atomically
 from pix2pix.train.history import read
@@ -33,12 +33,12 @@ Cell = str | int | float
 
 
 class Results(Callback):
-    """Remembers the folder of the sweep that this process has started, if it has."""
+    """Hydra callback that keeps the folder of the sweep which this process started."""
 
     folder: Path | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
-        """Hydra is about to start a sweep's runs."""
+        """Called by Hydra before a sweep's first run."""
         Results.folder = Path(config.hydra.sweep.dir)
 
 
@@ -46,7 +46,7 @@ class Results(Callback):
 def noted(
     folder: str | Path, overrides: list[str], *, expected: tuple[type, ...]
 ) -> Iterator[None]:
-    """Keep `folder`/sweep.json about a run of a sweep, and its error from ending the others.
+    """Record a sweep's run in `folder`/sweep.json; its errors do not end the other runs.
 
     Errors that are not `expected` are printed with their traceback.
     """
@@ -88,13 +88,13 @@ def rows(folder: str | Path) -> list[dict[str, Cell]]:
     found = []
     for run, note in sorted(notes.items(), key=lambda item: natural(item[0].name)):
         given = " ".join(o for o in note["overrides"] if o not in shared)
-        row: dict[str, Cell] = dict.fromkeys(COLUMNS, "") | note | {"run": run.name}
-        found.append(row | {"overrides": given} | numbers(run / "metrics.csv"))
+        row = {**dict.fromkeys(COLUMNS, ""), **note, "run": run.name, "overrides": given}
+        found.append(row | numbers(run / "metrics.csv"))
     return sorted(found, key=lambda row: -float(row["best_val_psnr"] or -math.inf))
 
 
-def _note(path: Path) -> dict[str, Any]:
-    """What a sweep.json says of its run; {} where there is none, or none that can be read."""
+def _note(path: Path) -> Config:
+    """Read a run's sweep.json; {} where it is missing or invalid."""
     try:
         note = json.loads(path.read_bytes())
         whole = isinstance(note["overrides"], list) and isinstance(note["seconds"], (int, float))
@@ -104,12 +104,12 @@ def _note(path: Path) -> dict[str, Any]:
 
 
 def natural(name: str) -> tuple[bool, int, str]:
-    """Sorts 2 before 10."""
+    """Sort key of natural order: 2 before 10."""
     return (False, int(name), "") if name.isdecimal() else (True, 0, name)
 
 
 def numbers(path: Path) -> dict[str, Cell]:
-    """The step that a metrics.csv has come to, its best and its last scores.
+    """The last step of a metrics.csv, its best and its last scores.
 
     A run that has not begun has come to step 0; of a file that cannot be read nothing is known.
     """

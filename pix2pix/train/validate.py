@@ -1,4 +1,4 @@
-"""The numbers and pictures that a training run watches: fixed photos, center crops."""
+"""Validation while training: scores and a grid of fixed photos, center crops."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,9 @@ from pix2pix.metrics import colorfulness, psnr
 
 
 class Validation:
-    """Fixed photos, evenly spread over a data set, and how well a net colors them.
+    """Scores a net on fixed photos, evenly spread over a data set.
 
-    `paint` below makes of a batch on `device` what the net sees in it: rgb (B, 3, S, S) in [0, 1].
+    `paint` below colors a batch on `device`: Batch -> rgb (B, 3, S, S) in [0, 1].
     """
 
     def __init__(self, photos: Photos, *, count: int):

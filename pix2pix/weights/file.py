@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -25,7 +24,7 @@ from pix2pix import __version__
 from pix2pix.color import AB_SCALE
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.files import replacing
-from pix2pix.nets import build_generator
+from pix2pix.nets.build import Config, build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
 _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub knows the rest
@@ -39,12 +38,12 @@ MOST_PIXELS = 1024 * 1024
 
 @dataclass
 class Header:
-    """What a weights file says of itself."""
+    """Metadata of a weights file."""
 
-    generator: dict[str, Any]  # class and arguments of the net
+    generator: Config  # class and arguments of the net
     name: str = "unnamed"
     recipe: str = ""
-    arguments: dict[str, Any] = field(default_factory=dict)  # of the recipe
+    arguments: Config = field(default_factory=dict)  # of the recipe
     ab_scale: float = AB_SCALE  # ab of the net times this is a*, b*
     head: str = "ab"  # what the net predicts
     in_channels: int = field(init=False)  # of the net's input, as `generator` has it
@@ -69,7 +68,7 @@ def bundled() -> list[str]:
 def save(
     path: str | Path, generator: nn.Module, header: Header, *, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write the net's tensors as `dtype`, with the header inside, all or nothing.
+    """Save the net's tensors as `dtype`, with the header inside, atomically.
 
     Integers stay integers, and a tensor with values too large for `dtype` stays float32. The same
     weights give the same bytes. Raises OSError when the file cannot be written.
@@ -91,7 +90,7 @@ def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def find(source: str | Path) -> Path:
-    """The file behind a bundled name, a path, or a Hub repo id "owner/name".
+    """Resolve a bundled name, a path, or a Hub repo id "owner/name" -> the file.
 
     Raises WeightsError when it is none of them, or cannot be fetched.
     """
@@ -127,9 +126,9 @@ def _from_hub(repo_id: str) -> Path:
 
 
 def read_header(path: str | Path) -> Header:
-    """The header of a weights file; keys that this version does not know are passed over.
+    """Read the header of a weights file; keys that this version does not know are ignored.
 
-    Raises WeightsError when the file is none of ours, or a value is none that can be meant.
+    Raises WeightsError when the file is none of ours, or a value is invalid.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -145,13 +144,13 @@ def read_header(path: str | Path) -> Header:
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
         raise WeightsError(f"its header cannot be read: {one_line(error)}", path) from error
     for key, value in vars(header).items():
-        if not _sensible(key, value):
+        if not _valid(key, value):
             raise WeightsError(f"its header says {key}={str(value)[:80]}", path)
     return header
 
 
-def _sensible(key: str, value: object) -> bool:
-    """Whether a header's value is of its type and within what the code that uses it can bear."""
+def _valid(key: str, value: object) -> bool:
+    """Whether a header's value has its type and is in range."""
     if key in ("generator", "arguments"):
         return isinstance(value, dict)
     if key in ("steps", "in_channels", "area"):
@@ -166,7 +165,7 @@ def _sensible(key: str, value: object) -> bool:
 
 
 def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]:
-    """The generator (eval mode, float32) and the header behind `source` (see `find`).
+    """Load `source` (see `find`) -> the generator (eval mode, float32) and its header.
 
     Raises WeightsError when the file is missing, broken, or does not fit the net it names.
     """
@@ -193,14 +192,14 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
     return generator.eval().requires_grad_(False).to(device), header
 
 
-def blank(config: dict[str, Any]) -> nn.Module:
-    """The net of `build_generator(config)` on the meta device: shapes without memory."""
+def blank(config: Config) -> nn.Module:
+    """Build a net on the meta device: shapes without memory."""
     with torch.device("meta"), _NoDraws():
         return build_generator(config)
 
 
 def grow(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
-    """Load a smaller net's tensors into one that has grown from it -> names of what is new.
+    """Load a smaller net's tensors into an extended net -> names of the new or wider tensors.
 
     Convolutions that see more channels than they did start with zeros for these, so that the net
     gives what the smaller one gave, as long as modules of its own start without effect. Raises
@@ -230,7 +229,7 @@ def check_shapes(net: nn.Module, shapes: dict[str, list[int]]) -> None:
 
 
 class _NoDraws(TorchFunctionMode):
-    """Nets built under it draw no random weights: on the meta device that would import sympy."""
+    """Skips random initialization: on the meta device that would import sympy."""
 
     def __torch_function__(
         self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None

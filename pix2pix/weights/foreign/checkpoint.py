@@ -5,13 +5,13 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
 from pix2pix.errors import WeightsError
+from pix2pix.nets.build import Config
 
 # Where a net's state dict lies in a larger dict; looked into in this order.
 HOLDERS = ("model", "model_state_dict", "state_dict", "net_G", "netG", "generator", "net")
@@ -19,10 +19,10 @@ HOLDERS = ("model", "model_state_dict", "state_dict", "net_G", "netG", "generato
 
 @dataclass
 class Checkpoint:
-    """What a file holds."""
+    """The tensors and the metadata of a file."""
 
     tensors: dict[str, Tensor]
-    cfg: dict[str, Any] = field(default_factory=dict)  # of its training, where it says
+    cfg: Config = field(default_factory=dict)  # of its training, where it says
     steps: int = 0  # of its training, 0 where it does not say
 
 
@@ -57,7 +57,7 @@ def read(path: str | Path) -> Checkpoint:
     )
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> object:
     if path.suffix == ".safetensors":
         return safetensors.torch.load_file(path)
     with warnings.catch_warnings():  # of pickles of other versions
@@ -65,7 +65,7 @@ def _load(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _tensors(path: str | Path, held: Any) -> dict[str, Tensor]:
+def _tensors(path: str | Path, held: object) -> dict[str, Tensor]:
     """The state dict in what a file holds, wherever it lies."""
     while isinstance(held, dict):
         inner = next((held[key] for key in HOLDERS if isinstance(held.get(key), dict)), None)

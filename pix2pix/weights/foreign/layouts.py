@@ -6,7 +6,6 @@ has to be done to it. Only names are here, no tensors.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 NORM = ("weight", "bias")
 BATCH_NORM = (*NORM, "running_mean", "running_var", "num_batches_tracked")
@@ -24,7 +23,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Layout:
-    """The names of one kind of net, by what only the source of its project can tell."""
+    """How one project names the tensors of its net."""
 
     name: str
     source: str
@@ -34,27 +33,21 @@ class Layout:
     level: str  # pattern of one name a level of depth; `first` counts when it fits
     head: Callable[[int], str]  # depth -> the last bias: its length is out_channels
     pairs: Callable[[int], Iterator[Pair]]  # depth -> all tensors of ours
-    net: dict[str, Any] = field(default_factory=dict)  # arguments that the names do not show
+    net: dict[str, str | bool] = field(default_factory=dict)  # arguments that the names do not show
     renames: tuple[tuple[str, str], ...] = ()  # patterns of older names, and the names above
 
 
 def _course(depth: int) -> Iterator[Pair]:
     """encoder1.block.0 conv, .1 norm ... decoder1.block.0 conv, .1 norm: outermost to innermost."""
-    for i in range(depth):
-        bare = i in (0, depth - 1)  # without norm, with bias
-        theirs, ours, at = f"encoder{i + 1}.block", f"down.{i}", 1 if i else 0
-        yield Pair(f"{theirs}.0.weight", f"{ours}.{at}.weight")
-        if bare:
-            yield Pair(f"{theirs}.0.bias", f"{ours}.{at}.bias")
-        else:
-            yield from (Pair(f"{theirs}.1.{x}", f"{ours}.2.{x}") for x in NORM)
-    for i in range(depth):
-        theirs, ours = f"decoder{i + 1}.block", f"up.{i}"
-        yield Pair(f"{theirs}.0.weight", f"{ours}.1.weight")
-        if i == depth - 1:
-            yield Pair(f"{theirs}.0.bias", f"{ours}.1.bias")
-        else:
-            yield from (Pair(f"{theirs}.1.{x}", f"{ours}.2.{x}") for x in NORM)
+    for half, name in (("encoder", "down"), ("decoder", "up")):
+        for i in range(depth):
+            theirs, ours = f"{half}{i + 1}.block", f"{name}.{i}"
+            conv = 0 if (name, i) == ("down", 0) else 1  # the first has no activation before it
+            yield Pair(f"{theirs}.0.weight", f"{ours}.{conv}.weight")
+            if i == depth - 1 or conv == 0:  # without norm
+                yield Pair(f"{theirs}.0.bias", f"{ours}.{conv}.bias")
+            else:
+                yield from (Pair(f"{theirs}.1.{x}", f"{ours}.2.{x}") for x in NORM)
 
 
 def _nested(depth: int) -> Iterator[Pair]:

@@ -3,13 +3,12 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pix2pix.errors import WeightsError
-from pix2pix.nets import config_of
+from pix2pix.nets.build import Config, config_of
 from pix2pix.weights.file import AB_SCALES, MOST_PIXELS, Header, blank, save
 from pix2pix.weights.foreign.checkpoint import Checkpoint, read
 from pix2pix.weights.foreign.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
@@ -19,7 +18,7 @@ SHOWN = 10  # names of a kind in an error
 
 @dataclass
 class Converted:
-    """What `convert_checkpoint` did."""
+    """The result of `convert_checkpoint`."""
 
     path: Path
     header: Header
@@ -39,7 +38,7 @@ def convert_checkpoint(
     half: bool = False,
     overwrite: bool = False,
 ) -> Converted:
-    """Write the net of a checkpoint as a weights file that `Colorizer.from_pretrained` takes.
+    """Convert a checkpoint to a weights file that `Colorizer.from_pretrained` loads.
 
     `recipe` is the one of ours that trains such a net: "pix2pix" or "unet_l1". `ab_scale`, 110 or
     128, is what the net's ab was divided by in training; by default as its project does. The file
@@ -127,7 +126,7 @@ def _unknown(tensors: dict[str, Tensor]) -> str:
     return f"no layout known here, which have {known}; its tensors: {_listed(list(tensors))}"
 
 
-def arguments(layout: Layout, tensors: dict[str, Tensor], cfg: dict[str, Any]) -> dict[str, Any]:
+def arguments(layout: Layout, tensors: dict[str, Tensor], cfg: Config) -> Config:
     """Read the arguments of a layout's net off shapes. Raises ValueError where `cfg` disagrees."""
     width, in_channels = tensors[layout.first].shape[:2]
     depth = sum(bool(re.fullmatch(layout.level, name)) for name in tensors)
