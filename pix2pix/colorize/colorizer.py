@@ -27,8 +27,6 @@ from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
-from pix2pix.images import arrays, modes
-from pix2pix.images.formats import Container
 from pix2pix.weights.file import Header, load
 
 _DRAWING = threading.Lock()
@@ -116,11 +114,11 @@ class Colorizer:
         """
         wish = Wish(saturation, hints, seed)
         if isinstance(image, np.ndarray):
-            rgb8, alpha = arrays.from_array(image)
-            return arrays.to_array(self.color(rgb8, wish), alpha, image.dtype)
+            rgb8, alpha = images.from_array(image)
+            return images.to_array(self.color(rgb8, wish), alpha, image.dtype)
         lost: list[str] = []
         if isinstance(image, Image.Image):
-            rgb8, mask = modes.to_rgb(image, Container(), warnings=lost)
+            rgb8, mask = images.to_rgb(image, images.Container(), warnings=lost)
         elif isinstance(image, (str, Path, bytes)) or hasattr(image, "read"):
             photo = images.read(image)
             rgb8, mask, lost = photo.rgb, photo.alpha, photo.warnings
