@@ -25,7 +25,10 @@ Hints = Annotated[
     list[str] | None,
     Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),
 ]
-Take = Annotated[int | None, Option(min=0, help="Another take: other colors where it is unsure.")]
+Take = Annotated[
+    int | None,
+    Option(min=0, help="Sample a variant by this seed: other colors where it is unsure."),
+]
 Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]
 Shard = Annotated[str, Option(metavar="I/N", help="Only the I-th of N parts.")]
 AsJson = Annotated[bool, Option("--json", help="One JSON record a photo on stdout.")]
@@ -58,7 +61,7 @@ AllowedHosts = Annotated[
     ),
 ]
 WithMetrics = Annotated[
-    bool, Option("--metrics", help="Show Prometheus' figures at /metrics, to anyone.")
+    bool, Option("--metrics", help="Show Prometheus metrics at /metrics, to anyone.")
 ]
 RootPath = Annotated[
     str, Option(metavar="/PATH", help="The path at which a proxy shows it to others.")

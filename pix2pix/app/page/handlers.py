@@ -27,7 +27,7 @@ Update = dict[str, Any]
 Pair = tuple[str, str]
 """Paths of two pictures, side by side."""
 
-TAKES = (1, 2, 3)  # seeds
+VARIANTS = (1, 2, 3)  # their seeds
 
 SLIDERS: dict[str, dict[str, Any]] = {
     "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05}
@@ -101,32 +101,32 @@ class Handlers:
     def likely(self, opened: Opened | None, touches: str) -> str:
         """Colors to choose from for the last dot, likely ones given the dots before, as HTML."""
         opened = _still_there(opened)
-        turn, hints = _told(opened, touches)
+        turn, hints = _parse(opened, touches)
         if not hints:
             return ""
         *others, (x, y, _) = Wish(hints=hints).at(*opened.rgb.shape[:2]).hints
         found = self.coloring.ask(lambda c: c.suggest(opened.rgb, x, y, hints=others), quick=True)
         return _swatches(found, turn)
 
-    def takes(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
-        """Three more guesses, side by side."""
+    def variants(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
+        """Three variants, side by side."""
         opened = _still_there(opened)
 
-        def all_takes(colorizer: "Colorizer") -> list[tuple[str, str]]:
-            taken = []
-            for i, seed in enumerate(TAKES, 1):
+        def sample(colorizer: "Colorizer") -> list[tuple[str, str]]:
+            shown = []
+            for i, seed in enumerate(VARIANTS, 1):
                 check()
                 wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
-                taken.append((self.coloring.color(colorizer, opened, wish), str(i)))
-            return taken
+                shown.append((self.coloring.color(colorizer, opened, wish), str(i)))
+            return shown
 
-        return gr.update(value=self.coloring.ask(all_takes), visible=True)
+        return gr.update(value=self.coloring.ask(sample), visible=True)
 
     def choose(
         self, event: gr.SelectData, opened: Opened | None, touches: str | None, *sliders: float
     ) -> Iterator[tuple[int, Update, Update]]:
-        """A click on a take: it comes to the top, and the download is that one."""
-        seed = TAKES[event.index]
+        """A click on a variant: it comes to the top, and the download is that one."""
+        seed = VARIANTS[event.index]
         for pair, download in self.color(opened, seed, touches, *sliders):
             yield seed, pair, download
 
@@ -207,22 +207,22 @@ def _painted(opened: Opened, touches: str | None) -> tuple[Hint, ...]:
     Raises gr.Error for a text that the page's script did not send.
     """
     if touches:
-        turn, hints = _told(opened, touches)
+        turn, hints = _parse(opened, touches)
         if turn >= opened.turn:
             opened.turn, opened.hints = turn, hints
     return opened.hints
 
 
-def _told(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
+def _parse(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
     """What was painted when: {"photo": "...", "turn": 3, "hints": ["x,y,#rrggbb"]} as JSON.
 
     `photo` is the address of its picture on the page; x and y are fractions of the sides.
     """
     try:
-        told = json.loads(touches)
-        if Path(opened.before).parent.name not in told["photo"]:
+        painted = json.loads(touches)
+        if Path(opened.before).parent.name not in painted["photo"]:
             return -1, ()
-        return int(told["turn"]), tuple(parse(text) for text in told["hints"])
+        return int(painted["turn"]), tuple(parse(text) for text in painted["hints"])
     except (BadHint, ValueError, KeyError, TypeError) as error:
         raise gr.Error(MESSAGES["hint"], print_exception=False) from error
 

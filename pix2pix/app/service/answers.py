@@ -16,13 +16,13 @@ _TEXT = (b"application/json", b"text/html", b"text/event-stream", b"text/plain")
 class Answers:
     """Sends one answer on. `visitor` is who asked, None where all get the same.
 
-    With `tells` the answer is the page's own word: whoever gets it may fetch the files in it. A
+    With `publishes` the answer is the page's own: whoever gets it may fetch the files in it. A
     stream is rewritten message by message, as Gradio sends them; anything else as a whole.
     """
 
-    def __init__(self, shelf: Shelf, send: Send, visitor: str | None, *, tells: bool):
+    def __init__(self, shelf: Shelf, send: Send, visitor: str | None, *, publishes: bool):
         self.shelf, self._send, self.visitor = shelf, send, visitor
-        self.tells = tells
+        self.publishes = publishes
         self.cookie = b""
         self.upload = False  # the answer lists the paths of what was sent
         self._start: Message | None = None
@@ -76,8 +76,8 @@ class Answers:
         def public(match: re.Match[bytes]) -> bytes:
             if match["folder"] is None:
                 return PUBLIC.encode()
-            if self.tells and status == 200:
-                self.shelf.tell(match["folder"].decode(), self.visitor)
+            if self.publishes and status == 200:
+                self.shelf.publish(match["folder"].decode(), self.visitor)
             return PUBLIC.encode() + b"/" + match["folder"]
 
         return self._paths.sub(public, text)

@@ -134,9 +134,9 @@ def _values(
     return values
 
 
-def _event(told: object) -> dict[str, int | None] | None:
+def _event(given: object) -> dict[str, int | None] | None:
     """Of what was clicked on, its place."""
-    index = told.get("index") if isinstance(told, dict) else None
+    index = given.get("index") if isinstance(given, dict) else None
     return {"index": index, "value": None} if type(index) is int else None
 
 
@@ -144,7 +144,7 @@ async def send_file(
     name: str, shelf: Shelf, visitor: str, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Send a file by its public name. Raises Refusal, in the same words whatever is there."""
-    path = shelf.told(name, visitor)
+    path = shelf.published(name, visitor)
     found = None if path is None else await anyio.to_thread.run_sync(shelf.state, path)
     if path is None or found is None:
         raise Refusal(404, "not_found", "no such file")

@@ -80,8 +80,9 @@ class Door:
         if kind == "plain":
             await self.app(scope, receive, send)
             return
-        tells = kind in ("page", "stream")  # the others may repeat what was asked
-        answers = Answers(self.shelf, send, None if kind == "page" else visitor, tells=tells)
+        publishes = kind in ("page", "stream")  # the others may repeat what was asked
+        whom = None if kind == "page" else visitor
+        answers = Answers(self.shelf, send, whom, publishes=publishes)
         if kind == "page":
             # a query would have Gradio read a file (deep_link), or tell of more than it should
             scope = {**scope, "query_string": b""}

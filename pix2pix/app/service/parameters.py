@@ -38,7 +38,7 @@ class Parameters(BaseModel):
         "from the top left of the upright photo. May be repeated.",
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**63, description="Draws another take, where the net can."
+        None, ge=0, lt=2**63, description="Samples a variant, where the net can."
     )
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(
         None, description="Of the answer; the photo's own by default."
