@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import gradio as gr
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from pix2pix.app.page import MESSAGES
@@ -164,6 +164,4 @@ async def send_file(
 async def refuse(error: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a refusal; `detail` is what Gradio's page shows."""
     scope.setdefault("state", {})["code"] = error.code
-    content = {"code": error.code, "reason": error.detail, "detail": error.detail}
-    answer = JSONResponse(content, error.status_code, dict(error.headers or {}))
-    await answer(scope, receive, send)
+    await error.answer(detail=error.detail)(scope, receive, send)

@@ -11,7 +11,6 @@ try:
     import uvicorn
     from starlette.types import ASGIApp
 
-    from pix2pix.app.service.address import Address, parse_root
     from pix2pix.app.service.api import build_api
     from pix2pix.app.service.cors import Cors, parse_origin
     from pix2pix.app.service.edge import Edge
@@ -20,6 +19,7 @@ try:
     from pix2pix.app.service.logs import Metrics, log, set_up_logging
     from pix2pix.app.service.printed import nothing_printed, say
     from pix2pix.app.service.protocol import Protocol
+    from pix2pix.app.service.routes import Address, parse_root
     from pix2pix.app.service.settings import Settings
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the service needs: pip install 'pix2pix-color[serve]'") from error
