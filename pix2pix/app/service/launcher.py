@@ -1,4 +1,4 @@
-"""What app.py runs: the page with its model, on one's own machine or as a Hugging Face Space.
+"""Launch the page with its model, on one's own machine or as a Hugging Face Space, for app.py.
 
 On one's own machine it is `pix2pix serve` with the page's weights. A Space on ZeroGPU needs
 Gradio's own `launch`, where `spaces` begins its work; the same edge, door and protocol stand before
