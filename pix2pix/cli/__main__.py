@@ -20,7 +20,12 @@ from pix2pix.cli.console import print_records, reported
 from pix2pix.cli.convert import convert
 from pix2pix.cli.evaluate import evaluate
 from pix2pix.cli.report import report
-from pix2pix.errors import DataError, ExportError, PhotoError, WeightsError
+from pix2pix.errors import BadHint, DataError, ExportError, WeightsError
+
+try:
+    from typer._click.exceptions import ClickException  # typer brings its own click
+except ModuleNotFoundError:  # older ones share the package click
+    from click.exceptions import ClickException
 
 if TYPE_CHECKING:
     from pix2pix.colorize.wish import Wish
@@ -33,7 +38,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Color for black-and-white photographs.",
 )
-_ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings its own click
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = app(arguments, prog_name="pix2pix", standalone_mode=False)
         sys.stdout.flush()
         return status or 0
-    except _ClickError as error:
+    except ClickException as error:
         error.show()
         return 1
     except (typer.Abort, KeyboardInterrupt):
@@ -123,6 +127,8 @@ def colorize(
     if "-" in photos or out == "-":
         if several or as_json:
             raise typer.BadParameter("- takes one photo, without --json or --watch")
+        if out in (None, "-") and sys.stdout.isatty():
+            raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
         records = pipe.color_stream(photos[0], out or "-", load, wish, files)
         raise typer.Exit(print_records(records, summary=False, tallies=tallies, inputs=photos))
     scan = partial(
@@ -147,10 +153,10 @@ def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish
 
     try:
         return Wish(saturation, [parse(text) for text in hints or []], seed)
-    except PhotoError as error:
-        raise typer.BadParameter(error.reason) from error
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    except ValueError as error:  # of the saturation, or BadHint
+        raise typer.BadParameter(
+            error.reason if isinstance(error, BadHint) else f"{error}"
+        ) from error
 
 
 app.command()(evaluate)
@@ -230,10 +236,6 @@ def serve(
         raise typer.BadParameter(str(error)) from error
     from pix2pix.colorize.colorizer import Colorizer
 
-    try:
-        service.Hosts.of(host, allow_host or ())
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
     try:
         settings = service.Settings(
             host=host,

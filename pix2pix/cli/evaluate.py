@@ -151,7 +151,7 @@ def _feature_metrics(
 
 
 def _strict(value: Any) -> Any:
-    """The same for JSON, which has no NaN and no infinity: null."""
+    """Replace NaN and infinity, which JSON lacks, by null."""
     if isinstance(value, dict):
         return {key: _strict(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -183,7 +183,7 @@ class Colorizer:
 
     @torch.no_grad()
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
-        """How unsure the net is of the color at each place of sRGB (H, W, 3) uint8.
+        """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.
 
         (h, w) float32, small: the standard deviation of a*, b*; 0 is certain, 30 red or blue.
         Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
@@ -195,7 +195,7 @@ class Colorizer:
     def suggest(
         self, rgb: np.ndarray, x: float, y: float, *, count: int = 5, hints: Sequence[Hint] = ()
     ) -> list[tuple[tuple[int, int, int], float]]:
-        """Colors that the net finds likely at a point of sRGB (H, W, 3) uint8, and their shares.
+        """List likely colors at a point of sRGB (H, W, 3) uint8, and their probabilities.
 
         At most `count` sRGB colors of the point's own lightness, each likelier than the next; the
         shares add up to 1 at most. `hints` are what is known already.
@@ -225,7 +225,7 @@ class Colorizer:
         return L, logits
 
     def _variant(self, L: Tensor, hint_map: Tensor, seed: int) -> Tensor:
-        """What the net predicts with dropout, and with colors drawn where it is unsure."""
+        """Run the net with dropout, and with colors drawn where it is unsure."""
         with _seeded(seed, self.device):
             if self.knows_likely_colors and self.takes_hints:
                 hint_map = sampling.draw(self._lively.heads, L, hint_map, self._bin_colors, seed)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Hints: points of a photo whose color is known, which the result must keep.
+"""Hints: points of a photo whose color is known, and is kept in the result.
 
 `parse` and `check` take them from people, `place` makes the hint map (B, 3, H, W) of the net's
 input: a, b and a mask; `hold` corrects the result. For training, data/reveal.py takes hints from

@@ -116,7 +116,7 @@ def is_gray(rgb: np.ndarray) -> bool:
 
 @cache
 def _y_shares() -> Tensor:
-    """What the levels of red, green and blue add to Y (3, 256) int32, in 65535ths."""
+    """Luminance Y (3, 256) int32 of each level of red, green and blue, in 65535ths."""
     linear = color.decode(torch.arange(256) / 255)
     return (torch.tensor(color.TO_WHITE[1])[:, None] * linear * _WHITE).round().int()
 

@@ -1,4 +1,4 @@
-"""Tally: what a run came across besides photos, in numbers; nothing is passed over unsaid."""
+"""Tally: counts of what a run passed over, so that nothing is left out in silence."""
 
 import os
 from collections import Counter
@@ -13,7 +13,7 @@ _COMPANIONS = {".xmp"}  # belong to a photo
 
 @dataclass
 class Tally:
-    """What one input (a file, folder or glob) held."""
+    """Counts of what one input (a file, folder or glob) held."""
 
     photos: int = 0
     """Those of all shards."""
@@ -28,7 +28,7 @@ class Tally:
 
     @property
     def empty(self) -> bool:
-        """Whether there was no photo, nor a word why."""
+        """Whether there was no photo, and no record that says why."""
         return not self.photos and not self.records
 
     def add_file(self, name: str) -> None:

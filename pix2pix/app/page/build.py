@@ -1,4 +1,4 @@
-"""The page as a whole: its three tabs, its queue, its call for programs, and a server for it."""
+"""The page as a whole: its three tabs, its queue, and its one call for programs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ SAMPLES = _RESOURCES / "samples"
 
 
 def new_shelf() -> Shelf:
-    """A shelf for the folder into which Gradio puts what visitors send."""
+    """The registry of files for the folder into which Gradio puts uploads."""
     return Shelf(Path(get_upload_folder()), PAGE_KEPT + PAGE_SWEEP)
 
 
@@ -39,7 +39,7 @@ def build_page(
     shelf: Shelf | None = None,
     check_room: Callable[[], None] = lambda: None,
 ) -> gr.Blocks:
-    """The page around `colorizer`; serve it with LOOK.
+    """Build the Gradio page around `colorizer`; serve it with LOOK.
 
     With `workers` all coloring goes through them, and a full queue is told to the visitor; without,
     photos are colored one at a time. `course` is another model to compare with. `max_pixels` bounds

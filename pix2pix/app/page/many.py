@@ -103,7 +103,7 @@ class ManyHandler:
 
 
 def _unused(name: str, names: set[str]) -> str:
-    """`a.color.jpg`, then `a (2).color.jpg`; Windows tells no case apart."""
+    """A unique name: `a.color.jpg`, then `a (2).color.jpg`; upper case does not count (Windows)."""
     stem, mark, suffix = name.rpartition(MARK)
     result, i = name, 1
     while result.lower() in names:

@@ -67,7 +67,7 @@ class Shelf:
             return len(self._sent) >= SENT_FILES
 
     def put(self, path: str, visitor: str) -> str:
-        """Note a file that `visitor` has sent -> its public name."""
+        """Register a file that `visitor` has sent -> its public name."""
         key, path = secrets.token_hex(16), os.path.abspath(path)
         with self._lock:
             self._forget()
@@ -120,7 +120,7 @@ class Shelf:
             return path in self._paths
 
     def state(self, path: str | Path) -> os.stat_result | None:
-        """What the system says of a regular file below the folder, reached without links.
+        """The `os.lstat` of a regular file below the folder, reached without links.
 
         None for whatever else is there, or is not. Asks the disk: call it in a thread. Opens
         nothing, so that a pipe or a device cannot hold it.

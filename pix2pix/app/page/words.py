@@ -1,4 +1,4 @@
-"""What a visitor reads when something does not work: no codes, and what to do about it."""
+"""Error messages for visitors: no codes, and what to do about it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ UNKNOWN = "This photo could not be colored."
 
 
 def message(error: PhotoError) -> str:
-    """A PhotoError in the visitor's words."""
+    """The message for a PhotoError."""
     return MESSAGES.get(error.code, UNKNOWN)
 
 

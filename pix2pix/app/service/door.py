@@ -1,4 +1,4 @@
-"""The door between visitors and the page's server: what it may be asked, and for which files.
+"""Access control of the page's server: the routes that are open, the calls and files in them.
 
 Gradio's server has some fifty routes and takes paths of files from whoever sends them. Here a route
 is open or it is not there, a call is read before Gradio reads it, and a file has a public name only
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pix2pix.app.limits import CALL_BYTES, REFUSAL_PAUSE, REFUSED_AT_ONCE
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.service.answers import Answers
-from pix2pix.app.service.asked import Asked, read_call, refuse, send_file
+from pix2pix.app.service.calls import read_body, read_call, refuse, send_file, with_body
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.app.service.routes import route_path
 
@@ -96,10 +96,10 @@ class Door:
             # a page of another site can send the other kinds without asking first
             if not Headers(scope=scope).get("content-type", "").startswith("application/json"):
                 raise Refusal(415, "unsupported_format", "send JSON, as application/json")
-            asked = await Asked.read(receive, CALL_BYTES)
+            body = await read_body(receive, CALL_BYTES)
             if kind == "call":
-                asked.body = read_call(asked.body, name, self.page, self.shelf, visitor)
-            scope, receive = asked.hand_on(scope, receive)
+                body = read_call(body, name, self.page, self.shelf, visitor)
+            scope, receive = with_body(body, scope, receive)
         await self.app(scope, receive, answers.send)
 
     def _route(self, method: str, path: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The edge: what every request goes through before the API or the page sees it.
+"""The edge: checks and limits of every request, before the API or the page sees it.
 
 Ambiguous and oversized requests end here, bodies are counted while they come, and each answer is
 counted and logged.
@@ -143,9 +143,8 @@ class _Exchange:
             scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]
         length = headers.get("content-length", "0")
         self.declared = int(length) if length.isdecimal() else 0
-        self.unread = (
-            "transfer-encoding" in headers or self.declared > 0
-        )  # part of the body is still to come
+        # whether part of the body is still to come
+        self.unread = "transfer-encoding" in headers or self.declared > 0
         self.place: Place | None = None  # on the disk, of an upload of the page
         self.denied: Refusal | None = None  # while it came; Gradio knows no more than that it ends
         self.ended = False
@@ -173,7 +172,7 @@ class _Exchange:
         return message
 
     def _fits(self) -> None:
-        """Raise Refusal when more has come than may."""
+        """Raise Refusal when more has come than the limits allow."""
         if self.got > self.most:
             raise Refusal(413, "too_large", f"more than the limit of {self.most:,} bytes")
         try:
@@ -205,7 +204,7 @@ class _Exchange:
         await self._send(message)
 
     async def end(self) -> None:
-        """Say that nothing more comes of an answer that has begun."""
+        """End a response that has begun."""
         if not self.ended:
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -1,4 +1,4 @@
-"""Failures: what the API and the page answer to whatever was refused, as {"code", "reason"}."""
+"""Error responses of the API and of the page: {"code", "reason"}."""
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +11,7 @@ from pix2pix.app.service.refusal import FAULT, Refusal
 
 
 def answer_failures(app: FastAPI) -> None:
-    """Have `app` answer its refusals and faults."""
+    """Install the exception handlers of `app`."""
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(Exception, _answer_failure)
@@ -38,7 +38,7 @@ async def _answer_failure(request: Request, error: Exception) -> Response:
 
 
 def answer_as_the_api(app: FastAPI) -> None:
-    """Have what is mounted in `app` say 404 and 405 in the API's way, without names of files."""
+    """Install those of what is mounted in `app`, for 404 and 405, without names of files."""
     for route in app.router.routes:
         if isinstance(route, Mount) and isinstance(route.app, FastAPI):
             for status in (404, 405):

@@ -1,4 +1,4 @@
-"""What libraries print: the log says that they did and where, never what.
+"""Redirect what libraries print: the log says that they did and where, never what.
 
 Gradio prints its troubles, visitors' values and names of files included, and so may any library.
 """
@@ -22,7 +22,7 @@ _LOGGED = "_pix2pix_logged"  # mark of an exception
 
 @contextmanager
 def nothing_printed() -> Iterator[None]:
-    """Within, stdout takes what is said by `say`, stderr the lines of the log, and nothing else."""
+    """Within, only `say` writes to stdout, and only the log to stderr."""
     before = (
         (sys, "stdout", sys.stdout),
         (sys, "stderr", sys.stderr),
@@ -49,7 +49,7 @@ def say(text: str) -> None:
 
 
 def true_stream(stream: TextIO) -> TextIO:
-    """What stands behind a stream within `nothing_printed`; elsewhere, the stream."""
+    """The original of a stream that `nothing_printed` replaced; else the stream itself."""
     return stream.behind if isinstance(stream, _Printed) else stream
 
 

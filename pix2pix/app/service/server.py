@@ -50,9 +50,12 @@ class Settings:
     cors: Sequence[str] = ()  # origins whose pages may call the API (see `parse_origin`)
     limits: Limits = field(default_factory=Limits)
 
+    def __post_init__(self) -> None:
+        Hosts.of(self.host, self.allow_hosts)  # raises ValueError for an allowed name that is none
+
     @property
     def hosts(self) -> Hosts:
-        """The names that it answers to. Raises ValueError for an allowed one that is none."""
+        """The names that it answers to."""
         return Hosts.of(self.host, self.allow_hosts)
 
 

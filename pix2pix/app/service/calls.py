@@ -1,10 +1,9 @@
-"""What is asked of the page's server: calls, read before Gradio reads them, and files."""
+"""Requests to the page's server: calls, checked before Gradio reads them, and files."""
 
 import json
 import mimetypes
 import re
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -23,44 +22,34 @@ _SESSION = re.compile(r"[\w-]{1,64}")
 _SHOWN = ("image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp")
 
 
-@dataclass
-class Asked:
-    """The body of a request, read, to be handed on."""
+async def read_body(receive: Receive, most: int) -> bytes:
+    """Read the body of a request. Raises Refusal beyond `most` bytes, and when it is broken off."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refusal(400, "bad_request", "the request ends early")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > most:
+            raise Refusal(413, "too_large", f"more than the limit of {most:,} bytes")
+    return bytes(body)
 
-    body: bytes
 
-    @classmethod
-    async def read(cls, receive: Receive, most: int) -> "Asked":
-        """Read it. Raises Refusal beyond `most` bytes, and when it is broken off."""
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Refusal(400, "bad_request", "the request ends early")
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > most:
-                raise Refusal(413, "too_large", f"more than the limit of {most:,} bytes")
-        return cls(bytes(body))
+def with_body(body: bytes, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """The request with this JSON as its body, in place of the one that was read."""
+    own = (b"content-length", b"content-type", b"transfer-encoding")
+    headers = [h for h in scope["headers"] if h[0] not in own]
+    headers += [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    def hand_on(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-        """The request with this body in place of its own."""
-        own = (b"content-length", b"content-type", b"transfer-encoding")
-        headers = [h for h in scope["headers"] if h[0] not in own]
-        headers += [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(self.body)).encode()),
-        ]
-        given = False
+    async def receive_again() -> Message:
+        return unread.pop() if unread else await receive()
 
-        async def receive_again() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": self.body, "more_body": False}
-
-        return {**scope, "headers": headers}, receive_again
+    return {**scope, "headers": headers}, receive_again
 
 
 def read_call(body: bytes, name: str, page: gr.Blocks, shelf: Shelf, visitor: str) -> bytes:
@@ -135,7 +124,7 @@ def _values(
 
 
 def _event(given: object) -> dict[str, int | None] | None:
-    """Of what was clicked on, its place."""
+    """The index of the item that was clicked on."""
     index = given.get("index") if isinstance(given, dict) else None
     return {"index": index, "value": None} if type(index) is int else None
 
