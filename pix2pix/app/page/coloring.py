@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import gradio as gr
 import numpy as np
 from PIL import Image
 
 from pix2pix import images
 from pix2pix.app.limits import PAGE_HELD_PIXELS, Limits
-from pix2pix.app.page.words import BUSY, plain_words
-from pix2pix.app.workers import Busy, Workers
+from pix2pix.app.page.words import plain_words
+from pix2pix.app.workers import Workers
 from pix2pix.colorize.colored import color_photo
 from pix2pix.colorize.hints import Hint
 from pix2pix.colorize.wish import Wish
@@ -73,11 +72,8 @@ class Coloring:
 
     def ask(self, job: "Callable[[Colorizer], T]", *, quick: bool = False) -> T:
         """`run`, with errors as messages on the page."""
-        try:
-            with plain_words():
-                return self.run(job, quick=quick)
-        except Busy as error:
-            raise gr.Error(BUSY, print_exception=False) from error
+        with plain_words():
+            return self.run(job, quick=quick)
 
     def read(self, path: str) -> images.Photo:
         """Read a file. Raises PhotoError."""
