@@ -78,10 +78,7 @@ def _read_path(path: str, max_bytes: int) -> bytes:
     except ValueError as error:  # a NUL in the name
         raise Unreadable(str(error)) from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in _DENIED:
-            raise NotPermitted(f"reading is not permitted: {reason}") from error
-        raise Unreadable(reason) from error
+        raise read_error(error) from error
     if (count := len(data)) < (size := status.st_size):
         raise Unreadable(f"the file shrank while it was read, from {size:,} to {count:,} bytes")
     return data
@@ -172,6 +169,14 @@ def write_stream(data: Bytes, stream: BinaryIO) -> None:
         stream.write(data)
     except OSError as error:
         raise write_error(error) from error
+
+
+def read_error(error: OSError) -> PhotoError:
+    """The typed error for a read that the file system refused."""
+    reason = error.strerror or str(error)
+    if error.errno in _DENIED:
+        return NotPermitted(f"reading is not permitted: {reason}")
+    return Unreadable(reason)
 
 
 def write_error(error: OSError) -> PhotoError:

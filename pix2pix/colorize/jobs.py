@@ -24,7 +24,7 @@ from pix2pix.errors import (
     UnsupportedFormat,
     one_line,
 )
-from pix2pix.files import kind
+from pix2pix.files import kind, read_error
 from pix2pix.images.formats import sniff, writable_format
 from pix2pix.images.names import is_clutter, is_output, output_name
 
@@ -218,10 +218,8 @@ def _entries(folder: str) -> Iterator["os.DirEntry[str] | Record"]:
     try:
         with os.scandir(folder) as entries:
             yield from entries
-    except PermissionError as error:
-        yield failure(folder, NotPermitted(f"reading is not permitted: {error.strerror}"))
     except OSError as error:
-        yield failure(folder, Unreadable(error.strerror or str(error)))
+        yield failure(folder, read_error(error))
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:
@@ -282,7 +280,7 @@ def _check_file(out: str, source: str) -> None:
         if os.path.exists(out) and os.path.samefile(source, out):
             raise NotPermitted("the output is the input itself")
     except OSError as error:  # such as a source that is gone
-        raise Unreadable(error.strerror or str(error)) from error
+        raise read_error(error) from error
     extension = os.path.splitext(out)[1]
     try:
         writable_format(images.EXTENSIONS.get(extension.lower(), extension))
