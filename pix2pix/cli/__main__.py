@@ -127,7 +127,7 @@ def colorize(
     if "-" in photos or out == "-":
         if several or as_json:
             raise typer.BadParameter("- takes one photo, without --json or --watch")
-        if out in (None, "-") and sys.stdout.isatty():
+        if out in ("-", "", None) and sys.stdout.isatty():
             raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
         records = pipe.color_stream(photos[0], out or "-", load, wish, files)
         raise typer.Exit(print_records(records, summary=False, tallies=tallies, inputs=photos))
@@ -219,21 +219,33 @@ def download(
 @app.command()
 def serve(
     weights: options.Weights = "default",
-    host: options.Host = "127.0.0.1",
-    port: options.Port = 7860,
-    workers: options.WorkerCount = None,
-    page: options.WithPage = True,
-    allow_host: options.AllowedHosts = None,
-    metrics: options.WithMetrics = False,
-    root_path: options.RootPath = "",
-    cors: options.Origins = None,
+    host: Annotated[str, typer.Option(help="0.0.0.0 answers other machines, too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
+    ] = None,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="With the web page at /.")] = True,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also answer to this name (Host), beside localhost, --host; * is any; repeat it.",
+        ),
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Show Prometheus metrics at /metrics, to anyone.")
+    ] = False,
+    root_path: Annotated[
+        str, typer.Option(metavar="/PATH", help="The path at which a proxy shows it to others.")
+    ] = "",
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
+    ] = None,
     device: options.Device = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
-    try:
-        from pix2pix.app.service import server as service
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(str(error)) from error
+    from pix2pix.app.service import server as service
     from pix2pix.colorize.colorizer import Colorizer
 
     try:
