@@ -23,7 +23,7 @@ class ColorModel(Protocol):
 
 @dataclass(frozen=True)
 class ColoredPhoto:
-    """A photo with its pixels in color, and the name of the `model` that its file is to tell of."""
+    """A photo with its pixels in color, and the name of the `model` for its metadata."""
 
     photo: images.Photo
     model: str

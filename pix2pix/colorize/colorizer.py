@@ -144,6 +144,12 @@ class Colorizer:
         """Whether its net has a distribution over colors: `unsure`, `suggest`, variants."""
         return bool(self.header.generator.get("bins"))
 
+    @property
+    def has_variants(self) -> bool:
+        """Whether a seed changes anything: its net has dropout, or draws from likely colors."""
+        drops = any(dropout.p > 0 for dropout in _dropouts(self.generator))
+        return drops or (self.knows_likely_colors and self.takes_hints)
+
     def rgb(
         self,
         rgb: np.ndarray,
@@ -186,7 +192,7 @@ class Colorizer:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.
 
         (h, w) float32, small: the standard deviation of a*, b*; 0 is certain, 30 red or blue.
-        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net without bins.
         """
         _, logits = self._likely(rgb, hints)
         return sampling.spread(logits, self._bin_colors).cpu().numpy()
@@ -199,7 +205,7 @@ class Colorizer:
 
         At most `count` sRGB colors of the point's own lightness, each likelier than the next; the
         shares add up to 1 at most. `hints` are what is known already.
-        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net without bins.
         """
         check(((x, y, (0, 0, 0)),), *rgb.shape[:2])
         L, logits = self._likely(rgb, hints)
@@ -237,9 +243,8 @@ class Colorizer:
         """The net with its dropout at work: other modules around the same tensors."""
         tensors = [*self.generator.parameters(), *self.generator.buffers()]
         net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
-        for module in net.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd):
-                module.train()
+        for dropout in _dropouts(net):
+            dropout.train()
         return net
 
     @property
@@ -272,6 +277,10 @@ class Colorizer:
         # calibration: the net's output is multiplied by it, its hints are divided by it
         hint_map[:, :2] /= self.header.saturation
         return hint_map.to(self.device), places, wanted / self.header.saturation
+
+
+def _dropouts(net: nn.Module) -> list[nn.modules.dropout._DropoutNd]:
+    return [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
 
 
 def _stack(L: Tensor, hint_map: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class Record:
     path: str
     status: Literal["colored", "skipped", "ignored", "failed", "passed_over"]
     """skipped: its output is already there; ignored: no input by the rules of this run;
-    passed_over: the path is a folder, the reason tells the files in it that are no photos."""
+    passed_over: the path is a folder, the reason counts the files in it that are no photos."""
     output: str | None = None
     code: str | None = None
     reason: str | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pix2pix.images.names import is_clutter
 
-_KINDS = 200  # told apart; the rest of a folder with as many kinds of files is "others"
+_KINDS = 200  # counted apart; the rest of a folder with as many kinds of files is "others"
 _SHOWN = 8
 _COMPANIONS = {".xmp"}  # belong to a photo
 

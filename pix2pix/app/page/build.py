@@ -41,12 +41,12 @@ def build_page(
 ) -> gr.Blocks:
     """Build the Gradio page around `colorizer`; serve it with LOOK.
 
-    With `workers` all coloring goes through them, and a full queue is told to the visitor; without,
-    photos are colored one at a time. `course` is another model to compare with. `max_pixels` bounds
-    a photo, checked before it is decoded. `samples` is a folder of JPEG files to try; where it is
-    missing or empty, the page has none. `shelf` knows what visitors have sent; a page whose server
-    puts nothing there takes no files. `check_room` raises NoSpace where the disk has no room for
-    another result.
+    With `workers` all coloring goes through them, and a full queue is a message to the visitor;
+    without, photos are colored one at a time. `course` is another model to compare with.
+    `max_pixels` bounds a photo, checked before it is decoded. `samples` is a folder of JPEG files
+    to try; where it is missing or empty, the page has none. `shelf` knows what visitors have sent;
+    a page whose server puts nothing there takes no files. `check_room` raises NoSpace where the
+    disk has no room for another result.
     """
     shelf = shelf or new_shelf()
     with gr.Blocks(

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from torch import nn
 
 from pix2pix.app.limits import PAGE_KEPT
 from pix2pix.app.page.coloring import Coloring
@@ -54,14 +53,6 @@ def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, 
         one.release(do.color, inputs, shown, **released)
 
 
-def has_variants(coloring: Coloring) -> bool:
-    """Whether a seed changes anything: the net has dropout, or draws from its likely colors."""
-    colorizer = coloring.colorizer
-    modules = colorizer.generator.modules()
-    drops = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in modules)
-    return drops or (colorizer.knows_likely_colors and colorizer.takes_hints)
-
-
 def _more(
     coloring: Coloring,
     do: Handlers,
@@ -78,7 +69,7 @@ def _more(
     patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
     unsure = compare = other = None
     with gr.Row(elem_id="ask-more"):
-        if has_variants(coloring):
+        if coloring.colorizer.has_variants:
             other = gr.Button("Other takes", elem_id="ask-takes")
         if coloring.colorizer.knows_likely_colors:
             unsure = gr.Button("How sure is it?", elem_id="ask-unsure")

@@ -41,7 +41,7 @@ def build_api(
 ) -> FastAPI:
     """Build the API application; `workers` is None where the model is missing.
 
-    `root` is the path at which others find it, which only its description tells.
+    `root` is the path at which others find it, which only its description shows.
     """
     app = FastAPI(
         title="Pix2PixColor",

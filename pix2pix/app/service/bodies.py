@@ -16,7 +16,7 @@ from pix2pix.images.formats import sniff
 _TEXT = b"application/x-www-form-urlencoded"  # what curl says of whatever --data-binary sends
 _NO_PHOTO = ("application/json", "text/", "multipart/")
 _HOW = "send the photo as the body, or as a form with one file"
-_ENOUGH = 64  # bytes that tell a format
+_ENOUGH = 64  # bytes that identify a format
 
 
 @dataclass

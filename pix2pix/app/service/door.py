@@ -84,7 +84,7 @@ class Door:
         whom = None if kind == "page" else visitor
         answers = Answers(self.shelf, send, whom, publishes=publishes)
         if kind == "page":
-            # a query would have Gradio read a file (deep_link), or tell of more than it should
+            # a query would have Gradio read a file (deep_link), or show more than it should
             scope = {**scope, "query_string": b""}
             if not visitor and path != "/gradio_api/info":
                 answers.cookie = _set_cookie(scope)
@@ -115,7 +115,7 @@ class Door:
 
 
 def visitor_of(scope: Scope) -> str:
-    """The cookie's value: it tells visitors apart, and nothing about them. "" without one."""
+    """The value of the cookie, which distinguishes visitors and no more. "" without one."""
     match = _VISITOR.search(Headers(scope=scope).get("cookie", ""))
     return match[1] if match else ""
 

@@ -55,7 +55,7 @@ async def _answer_elsewhere(request: Request, error: Exception) -> Response:
 def came_too_late(error: BaseException | None) -> bool:
     """Whether a failure is a refusal that was raised when the answer had begun.
 
-    Gradio does so for the queue of a visitor who is gone: it has told the stream already.
+    Gradio does so for the queue of a visitor who is gone: its stream has begun already.
     """
     while error is not None and not isinstance(error, HTTPException):
         error = error.__cause__
