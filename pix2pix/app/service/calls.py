@@ -148,9 +148,3 @@ async def send_file(
         headers={"cache-control": "private"},
     )
     await answer(scope, receive, send)
-
-
-async def refuse(error: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a refusal; `detail` is what Gradio's page shows."""
-    scope.setdefault("state", {})["code"] = error.code
-    await error.answer(detail=error.detail)(scope, receive, send)

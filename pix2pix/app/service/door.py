@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pix2pix.app.limits import CALL_BYTES, REFUSAL_PAUSE, REFUSED_AT_ONCE
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.service.answers import Answers
-from pix2pix.app.service.calls import read_body, read_call, refuse, send_file, with_body
+from pix2pix.app.service.calls import read_body, read_call, send_file, with_body
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.app.service.routes import route_path
 
@@ -66,7 +66,8 @@ class Door:
             try:
                 if self.refusing > REFUSED_AT_ONCE:
                     await asyncio.sleep(random.uniform(0.5, 1.5) * REFUSAL_PAUSE)
-                await refuse(error, scope, receive, send)
+                answer = error.answer(scope, detail=error.detail)  # which Gradio's page shows
+                await answer(scope, receive, send)
             finally:
                 self.refusing -= 1
 

@@ -150,7 +150,6 @@ class _Exchange:
         self.ended = False
         self.got = self.sent = 0
         self.status: int | None = None
-        self.code: str | None = None
         self.start = time.monotonic()
 
     async def receive(self) -> Message:
@@ -211,8 +210,7 @@ class _Exchange:
     async def refuse(self, refusal: Refusal) -> None:
         """Answer with `refusal`, unless something was answered already."""
         if self.status is None:
-            self.code = refusal.code
-            await refusal.answer()(self.scope, self.receive, self.send)
+            await refusal.answer(self.scope)(self.scope, self.receive, self.send)
 
     async def _linger(self) -> None:
         """Read on, so that a client that sends first and reads later comes to see its refusal.
@@ -242,7 +240,7 @@ class _Exchange:
     def report(self) -> None:
         """Count and log the exchange; where there was no answer, as 499."""
         seconds = time.monotonic() - self.start
-        code = self.code or self.scope.get("state", {}).get("code")
+        code = self.scope.get("state", {}).get("code")
         status = str(self.status or 499)
         self.metrics.requests.labels(self.route, self.method, status).inc()
         self.metrics.seconds.labels(self.route).observe(seconds)

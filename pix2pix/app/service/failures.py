@@ -23,8 +23,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         code = {404: "not_found", 405: "method"}.get(error.status_code, "refused")
         error = Refusal(error.status_code, code, error.detail, headers=error.headers)
-    request.state.code = error.code
-    return error.answer()
+    return error.answer(request.scope)
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 FAULT = "the server failed; its log says where"
 
@@ -25,7 +26,8 @@ class Refusal(HTTPException):
         super().__init__(status, reason, {**(headers or {}), **later, **close})
         self.code = code
 
-    def answer(self, **more: str) -> JSONResponse:
-        """What the client reads."""
+    def answer(self, scope: Scope, **more: str) -> JSONResponse:
+        """The response to a request; its code goes into the log, too."""
+        scope.setdefault("state", {})["code"] = self.code
         content = {"code": self.code, "reason": self.detail, **more}
         return JSONResponse(content, self.status_code, self.headers)
