@@ -25,7 +25,7 @@ from pix2pix.errors import BadHint, DataError, ExportError, WeightsError
 try:
     from typer._click.exceptions import ClickException  # typer brings its own click
 except ModuleNotFoundError:  # older ones share the package click
-    from click.exceptions import ClickException
+    from click.exceptions import ClickException  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from pix2pix.colorize.wish import Wish
