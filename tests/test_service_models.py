@@ -8,12 +8,12 @@ import uvicorn
 from serving import tiny_colorizer
 from starlette.testclient import TestClient
 
-from pix2pix import weights
 from pix2pix.app.page import build_page
 from pix2pix.app.service import page_server
 from pix2pix.app.service import server as serve
 from pix2pix.app.service.models import COURSE, load_course
 from pix2pix.colorize import Colorizer
+from pix2pix.weights import file as weights
 
 
 @pytest.fixture(params=["missing", "broken"])

@@ -120,11 +120,10 @@ def hide(monkeypatch):
     def hide(*names: str) -> None:
         for name in list(sys.modules):
             first, _, rest = name.partition(".")
-            ours = ("serve", "train", "page", "export", "config", "run", "loggers")
-            ours += ("report.evaluation_page", "report.charts")
+            ours = ("app.service", "app.page", "train", "report.evaluation_page", "report.charts")
             if first in names or first == "pix2pix" and rest.startswith(ours):
                 monkeypatch.delitem(sys.modules, name)
-        for name in ("serve", "train", "page", "export", "config", "run", "loggers"):
+        for name in ("app.service", "app.page", "train"):
             monkeypatch.delattr(f"pix2pix.{name}", raising=False)
         monkeypatch.setattr(sys, "meta_path", [Hidden(*names), *sys.meta_path])
         importlib.invalidate_caches()
@@ -150,7 +149,8 @@ def test_a_command_without_its_packages_says_so(hide, capsys, arguments, hidden,
 
 
 @pytest.mark.parametrize(
-    ("module", "hidden", "extra"), [("train", "lightning", "train"), ("serve", "fastapi", "serve")]
+    ("module", "hidden", "extra"),
+    [("train.loop", "lightning", "train"), ("app.service.server", "fastapi", "serve")],
 )
 def test_a_module_without_its_packages_says_so(hide, module, hidden, extra):
     hide(hidden)
@@ -164,7 +164,7 @@ def test_any_command_that_misses_a_package_is_one_line(monkeypatch, capsys, comm
     def miss(*_, **__):
         raise ModuleNotFoundError(f"No module named '{module}.x'", name=f"{module}.x")
 
-    monkeypatch.setattr(cli, "app", miss)
+    monkeypatch.setattr("pix2pix.cli.__main__.app", miss)
     assert cli.main([command]) == 1
     (line,) = tidy(capsys.readouterr().err)
     assert line.startswith(f"this needs the package {module}, which is not installed: pip install ")
@@ -174,7 +174,7 @@ def test_a_missing_module_of_our_own_is_a_fault(monkeypatch):
     def miss(*_, **__):
         raise ModuleNotFoundError("No module named 'pix2pix.no'", name="pix2pix.no")
 
-    monkeypatch.setattr(cli, "app", miss)
+    monkeypatch.setattr("pix2pix.cli.__main__.app", miss)
     with pytest.raises(ModuleNotFoundError):
         cli.main([])
 
