@@ -19,7 +19,7 @@ def one_line(error: BaseException, *, lines: int = 1) -> str:
 
 
 class Failure(Exception):
-    """What cannot be done, as `path: reason`, and in one stable word, `code`.
+    """An expected error: `path: reason` for people, and one stable word, `code`, for programs.
 
     `path` is what it is about where that is known: a file, a folder, the name of weights.
     """
@@ -115,7 +115,7 @@ class BadHint(PhotoError, ValueError):
 
 
 class DataError(Failure, ValueError):
-    """Photos that nothing can be done with: none, all gray, too many broken, no download."""
+    """Photos that cannot be used: none, all gray, too many broken, no download."""
 
     code = "unreadable"
 

@@ -1,4 +1,4 @@
-"""Files: read regular ones only, written whole or not at all.
+"""Files: checked reads of regular files, and atomic writes.
 
 No decoder sees a path: everything a file can be besides a picture (pipe, device, folder, a file
 that shrinks while it is read) is settled here. What is written lies under another name beside its
@@ -44,7 +44,7 @@ _ABANDONED = 3600  # seconds after which a file that no lock can tell about is n
 
 
 def read_bytes(source: str | Path | bytes | BinaryIO, *, max_bytes: int) -> bytes:
-    """The whole of a path, of bytes or of a binary stream, at most `max_bytes`.
+    """Read all of a path, of bytes or of a binary stream, at most `max_bytes`.
 
     Raises Unreadable (missing, empty, no regular file, shrinking), NotPermitted and TooLarge.
     """
@@ -78,10 +78,7 @@ def _read_path(path: str, max_bytes: int) -> bytes:
     except ValueError as error:  # a NUL in the name
         raise Unreadable(str(error)) from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in _DENIED:
-            raise NotPermitted(f"reading is not permitted: {reason}") from error
-        raise Unreadable(reason) from error
+        raise read_error(error) from error
     if (count := len(data)) < (size := status.st_size):
         raise Unreadable(f"the file shrank while it was read, from {size:,} to {count:,} bytes")
     return data
@@ -95,7 +92,7 @@ def _check_regular(mode: int) -> None:
 
 
 def kind(mode: int) -> str:
-    """What a file is that is no regular one, by its st_mode, with its article."""
+    """Describe a file by its st_mode: "a folder", "a named pipe"."""
     kinds = {
         stat.S_IFREG: "a file",
         stat.S_IFDIR: "a folder",
@@ -112,7 +109,7 @@ def kind(mode: int) -> str:
 def replacing(
     dest: str | Path, *, size: int | None = None, source: os.stat_result | None = None
 ) -> Iterator[Callable[[Bytes], object]]:
-    """Write a file in a `with` block by the function it gives; when the block ends it is `dest`.
+    """Replace `dest` atomically by what a `with` block writes through the function it is given.
 
     Whatever happens, `dest` holds its old bytes or all the new ones, and no temporary file stays:
     it is written beside it (a rename across file systems is a copy, and a copy can be cut), synced
@@ -155,7 +152,7 @@ def replacing(
 
 
 def write_bytes(data: Bytes, dest: str | Path, *, source: os.stat_result | None = None) -> None:
-    """Put `data` at path `dest`, whole or not at all (see `replacing`).
+    """Write `data` to path `dest` atomically (see `replacing`).
 
     Raises NoSpace and NotPermitted.
     """
@@ -167,11 +164,19 @@ def write_bytes(data: Bytes, dest: str | Path, *, source: os.stat_result | None 
 
 
 def write_stream(data: Bytes, stream: BinaryIO) -> None:
-    """Put `data` into an open stream. Raises NoSpace and NotPermitted."""
+    """Write `data` to an open stream. Raises NoSpace and NotPermitted."""
     try:
         stream.write(data)
     except OSError as error:
         raise write_error(error) from error
+
+
+def read_error(error: OSError) -> PhotoError:
+    """The typed error for a read that the file system refused."""
+    reason = error.strerror or str(error)
+    if error.errno in _DENIED:
+        return NotPermitted(f"reading is not permitted: {reason}")
+    return Unreadable(reason)
 
 
 def write_error(error: OSError) -> PhotoError:
@@ -185,7 +190,7 @@ def write_error(error: OSError) -> PhotoError:
 
 
 def sweep(folder: str) -> None:
-    """Remove the temporary files that killed runs left in a folder; never those of living ones.
+    """Remove the temporary files that killed runs left in a folder; never those in use.
 
     A file that another machine may be writing, and one on a drive without locks, goes after an
     hour. What cannot be looked at or removed stays.
@@ -207,7 +212,7 @@ def _write_all(descriptor: int, data: Bytes) -> None:
 
 
 def _sync(descriptor: int) -> None:
-    """Put a file on the disk, where the drive can be asked to."""
+    """fsync a file, where the drive can."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -216,7 +221,7 @@ def _sync(descriptor: int) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Put a folder's entries on the disk: a rename is only safe after that.
+    """fsync a folder: a rename is only safe after that.
 
     Windows cannot, and some file systems: there the bytes alone are safe, which are by then.
     """
@@ -229,7 +234,7 @@ def _sync_folder(folder: str) -> None:
 
 
 def _create(folder: str, source: os.stat_result | None) -> tuple[str, int]:
-    """(path, descriptor) of a new file of ours, empty, with its final mode and the lock."""
+    """Create a temporary file, with its final mode and the lock -> path, descriptor."""
     # A short name of its own: the target's may already be as long as the file system allows.
     path = os.path.join(folder, f".pix2pix-{_HOST}-{secrets.token_hex(8)}.tmp")
     mode = 0o666 if source is None else stat.S_IMODE(source.st_mode) & 0o777
@@ -253,7 +258,7 @@ def _create(folder: str, source: os.stat_result | None) -> tuple[str, int]:
 
 
 def _narrow(descriptor: int, source: os.stat_result) -> None:
-    """Where the file belongs to another group than `source`, take what that one is not meant for.
+    """Take away the group's permissions where the file's group is not that of `source`.
 
     The group then keeps the bits that everyone has.
     """

@@ -1,4 +1,4 @@
-"""Where output goes, and what can be printed there.
+"""Terminal output: standard streams that work, and text that their encoding can print.
 
 Standard streams come closed by a service, broken by a reader, or of an old encoding; text is made
 to fit a terminal, a pipe or a file whose encoding lacks some of its characters.
@@ -43,7 +43,7 @@ def prepare() -> None:
 
 
 def drop_broken() -> None:
-    """Point those of stdout and stderr that nobody reads any more to the null device.
+    """Point stdout and stderr, where they are broken pipes, to the null device.
 
     What is left in their buffers would else raise again when Python exits.
     """
@@ -65,7 +65,7 @@ def is_live() -> bool:
 
 
 def spell(text: str, encoding: str | None) -> str:
-    """`text` with ASCII in the place of what `encoding` lacks: Δ is delta, é is e, 中 is \\u4e2d.
+    """Replace what `encoding` lacks by ASCII: Δ is delta, é is e, 中 is \\u4e2d.
 
     None is an encoding that has everything, such as that of a `StringIO`.
     """
@@ -86,7 +86,7 @@ def encoding_of(file: TextIO | None) -> str | None:
 
 
 def escape(text: str) -> str:
-    """One line that shows what it is: control characters, RTL overrides and odd bytes as \\x1b."""
+    """Escape control characters, RTL overrides and odd bytes: one line, \\x1b for ESC."""
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 

@@ -271,7 +271,7 @@ def main(options: dict[str, Any]) -> None:
     import torch
 
     from pix2pix.app.service import server as serve
-    from pix2pix.app.service.app import launch
+    from pix2pix.app.service.launcher import launch
     from pix2pix.colorize import Colorizer
     from pix2pix.colorize.wish import AS_PREDICTED
 

@@ -55,28 +55,29 @@ def test_a_bad_hint_is_an_error_of_a_photo_and_of_a_value():
 
 
 def test_a_hint_lands_where_the_photo_has_it():
-    told, places, wanted = hints.place([(390, 100, (200, 30, 40))], (200, 400), (64, 96))
-    assert told.shape == (1, 3, 64, 96)
+    hint_map, places, wanted = hints.place([(390, 100, (200, 30, 40))], (200, 400), (64, 96))
+    assert hint_map.shape == (1, 3, 64, 96)
     assert places.tolist() == [[32, 93]]
     red = rgb_to_net(torch.tensor([200, 30, 40]).view(1, 3, 1, 1) / 255)[1].flatten()
     torch.testing.assert_close(wanted, red[None], atol=1e-3, rtol=0)
-    assert told[0, 2, 30:35, 91:96].all() and told[0, 2].sum() == 25
-    torch.testing.assert_close(told[0, :2, 32, 93], wanted[0])
+    assert hint_map[0, 2, 30:35, 91:96].all() and hint_map[0, 2].sum() == 25
+    torch.testing.assert_close(hint_map[0, :2, 32, 93], wanted[0])
 
 
 def test_squares_are_cut_at_the_border():
     corners = [(0, 99, (200, 30, 40)), (99, 0, (200, 30, 40))]
-    told, places, _ = hints.place(corners, (100, 100), (32, 32))
+    hint_map, places, _ = hints.place(corners, (100, 100), (32, 32))
     assert places.tolist() == [[31, 0], [0, 31]]
-    assert told[0, 2, 29:, :3].all() and told[0, 2, :3, 29:].all() and told[0, 2].sum() == 18
+    assert hint_map[0, 2, 29:, :3].all() and hint_map[0, 2, :3, 29:].all()
+    assert hint_map[0, 2].sum() == 18
 
 
 def test_the_later_of_two_hints_in_one_place_counts():
     red, blue = (200, 30, 40), (30, 40, 200)
-    told, places, wanted = hints.place([(5, 5, red), (5.2, 5, blue)], (100, 100), (32, 32))
+    hint_map, places, wanted = hints.place([(5, 5, red), (5.2, 5, blue)], (100, 100), (32, 32))
     assert len(places) == 1
     torch.testing.assert_close(wanted, hints.place([(5, 5, blue)], (100, 100), (32, 32))[2])
-    torch.testing.assert_close(told, hints.place([(5, 5, blue)], (100, 100), (32, 32))[0])
+    torch.testing.assert_close(hint_map, hints.place([(5, 5, blue)], (100, 100), (32, 32))[0])
 
 
 def test_the_result_keeps_its_hints_and_little_else_changes():

@@ -1,6 +1,6 @@
 """Whole-or-nothing files on drives and at places that are none of the usual ones.
 
-What they are on usual ones, test_colorize_outputs.py and test_images_write.py say.
+What they are on usual ones, test_colorize_outputs.py and test_images_writing.py say.
 """
 
 import errno

@@ -73,8 +73,8 @@ def test_page_colors_through_the_workers(colorizer: Colorizer, photo: str, tmp_p
     pool = Pool(colorizer)
     do = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6, pool))
     last(do.open(photo, None, 1.0))
-    do.takes(opened, None, 1.0)
-    assert pool.deadlines == [DEADLINE] * 3  # the picture, the download, the takes
+    do.variants(opened, None, 1.0)
+    assert pool.deadlines == [DEADLINE] * 3  # the picture, the download, the variants
 
 
 def test_full_queue_and_late_job_are_told(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:

@@ -56,36 +56,36 @@ def test_no_other_name_means_anything(shelf: Shelf) -> None:
     odd += [f"/files/{key}/other.png", f"/other/{key}/old.png", f"/files/x/{key}/old.png"]
     for each in [*odd, None, 5, ["a"], {"path": name}]:
         assert shelf.take(each, visitor="", session="s") is None
-        assert not isinstance(each, str) or shelf.told(each, "") is None
-    assert shelf.told(name, "") is None  # what was sent is not given back
+        assert not isinstance(each, str) or shelf.published(each, "") is None
+    assert shelf.published(name, "") is None  # what was sent is not given back
 
 
 def test_a_result_is_for_those_whom_an_answer_told(shelf: Shelf) -> None:
     name = "/files/abc/a.png"
-    assert shelf.told(name, "alice") is None
-    shelf.tell("abc", "alice")
-    assert shelf.told(name, "alice") == shelf.folder / "abc" / "a.png"
-    assert shelf.told(name, "bob") is None and shelf.told(name, "") is None
-    shelf.tell("plain", "")  # without a cookie the name is all there is
-    assert shelf.told("/files/plain/a.png", "bob") is not None
-    shelf.tell("sample", None)
-    assert shelf.told("/files/sample/a.jpg", "bob") is not None
-    assert shelf.told("/files/abc/../a.jpg", "alice") is None
-    assert shelf.told("/files/abc/..", "alice") is None
+    assert shelf.published(name, "alice") is None
+    shelf.publish("abc", "alice")
+    assert shelf.published(name, "alice") == shelf.folder / "abc" / "a.png"
+    assert shelf.published(name, "bob") is None and shelf.published(name, "") is None
+    shelf.publish("plain", "")  # without a cookie the name is all there is
+    assert shelf.published("/files/plain/a.png", "bob") is not None
+    shelf.publish("sample", None)
+    assert shelf.published("/files/sample/a.jpg", "bob") is not None
+    assert shelf.published("/files/abc/../a.jpg", "alice") is None
+    assert shelf.published("/files/abc/..", "alice") is None
 
 
 def test_names_are_forgotten_in_time(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     name = shelf.put(SENT, "")
-    shelf.tell("abc", "alice")
-    shelf.tell("sample", None)
+    shelf.publish("abc", "alice")
+    shelf.publish("sample", None)
     assert shelf.has(SENT)
     later = time.monotonic() + 3601
     monkeypatch.setattr(time, "monotonic", lambda: later)
     shelf.put("/tmp/gradio/def/b.png", "")
     assert shelf.take(name, visitor="", session="s") is None and not shelf.has(SENT)
-    shelf.tell("def", "bob")
-    assert shelf.told("/files/abc/a.png", "alice") is None
-    assert shelf.told("/files/sample/a.png", "bob") is not None
+    shelf.publish("def", "bob")
+    assert shelf.published("/files/abc/a.png", "alice") is None
+    assert shelf.published("/files/sample/a.png", "bob") is not None
 
 
 def test_it_holds_so_many_and_no_more(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

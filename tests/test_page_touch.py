@@ -29,7 +29,6 @@ from pix2pix import images, nets, recipes
 from pix2pix.app import page
 from pix2pix.app.page.coloring import Coloring, Opened
 from pix2pix.app.page.handlers import Handlers
-from pix2pix.app.page.photo import has_takes
 from pix2pix.app.page.unsure import MOST, unsure_picture
 from pix2pix.colorize import Colorizer
 from pix2pix.weights import Header, save
@@ -417,5 +416,5 @@ def test_controls_are_there_for_what_the_net_can(colorizer: Colorizer, tmp_path:
         names = {getattr(block, "elem_id", None) for block in built.blocks.values()}
         assert names & asked == expected
         assert "ask-takes" in names
-    assert has_takes(Coloring(colorizer, tmp_path, 1))  # without dropout
+    assert colorizer.has_variants  # without dropout
     assert not re.search("dropout': 0.[1-9]", str(colorizer.header.generator))

@@ -120,10 +120,10 @@ def hide(monkeypatch):
     def hide(*names: str) -> None:
         for name in list(sys.modules):
             first, _, rest = name.partition(".")
-            ours = ("train", "app", "report.evaluation_page", "report.charts")
+            ours = ("app.service", "app.page", "train", "report.evaluation_page", "report.charts")
             if first in names or first == "pix2pix" and rest.startswith(ours):
                 monkeypatch.delitem(sys.modules, name)
-        for name in ("train", "app"):
+        for name in ("app.service", "app.page", "train"):
             monkeypatch.delattr(f"pix2pix.{name}", raising=False)
         monkeypatch.setattr(sys, "meta_path", [Hidden(*names), *sys.meta_path])
         importlib.invalidate_caches()

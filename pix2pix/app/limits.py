@@ -38,7 +38,7 @@ FILE_BYTES = 64 * 1024  # that a file counts for at least: a million small ones 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a visitor may send, and for how long the service has patience."""
+    """Limits of size, number and time for what visitors send."""
 
     max_bytes: int = 50_000_000
     """Of an uploaded photo."""

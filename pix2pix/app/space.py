@@ -73,9 +73,6 @@ def _copy_resources(dest: Path) -> None:
     if not samples.is_dir():
         return
     shutil.copytree(samples, dest / "resources" / "samples", dirs_exist_ok=True, ignore=_IGNORED)
-    picture = _RESOURCES / "results.png"
-    if picture.is_file():
-        shutil.copyfile(picture, dest / "resources" / picture.name)
-    license = _PACKAGE.parent / "LICENSE"
-    if license.is_file():
-        shutil.copyfile(license, dest / "LICENSE")
+    for name in ("resources/results.png", "LICENSE"):
+        if (_PACKAGE.parent / name).is_file():
+            shutil.copyfile(_PACKAGE.parent / name, dest / name)

@@ -23,7 +23,7 @@ _PATIENCE = 30  # [s] for another process that deletes what it found
 def own_folder(parent: Path) -> Iterator[Path]:
     """A new folder in `parent`, for this user only, deleted at the end.
 
-    Those of processes that were killed are deleted first. Whether one still runs is told by the
+    Those of processes that were killed are deleted first. Whether one still runs is seen by the
     lock that it holds: the system takes it back whatever way a process ends, and a process number
     may be somebody else's by now, or from another container.
     """

@@ -115,8 +115,7 @@ class Workers:
             if self._closed:
                 raise RuntimeError("the workers are closed")
             expected = (self._seconds or 0) * len(self._queue) / self.count
-            full = len(self._queue) - (self.count - self._running) >= self.waiting
-            if full or (deadline is not None and expected > deadline * QUEUE_PATIENCE):
+            if self.full or (deadline is not None and expected > deadline * QUEUE_PATIENCE):
                 raise Busy(max(1, min(60, round(expected))))
             self._queue.append(ticket)
             self._change.notify()

@@ -20,7 +20,12 @@ from pix2pix.cli.console import print_records, reported
 from pix2pix.cli.convert import convert
 from pix2pix.cli.evaluate import evaluate
 from pix2pix.cli.report import report
-from pix2pix.errors import DataError, ExportError, PhotoError, WeightsError
+from pix2pix.errors import BadHint, DataError, ExportError, WeightsError
+
+try:
+    from typer._click.exceptions import ClickException  # typer brings its own click
+except ModuleNotFoundError:  # older ones share the package click
+    from click.exceptions import ClickException  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from pix2pix.colorize.wish import Wish
@@ -33,7 +38,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Color for black-and-white photographs.",
 )
-_ClickError: Any = typer.BadParameter.__mro__[2]  # ClickException: typer brings its own click
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = app(arguments, prog_name="pix2pix", standalone_mode=False)
         sys.stdout.flush()
         return status or 0
-    except _ClickError as error:
+    except ClickException as error:
         error.show()
         return 1
     except (typer.Abort, KeyboardInterrupt):
@@ -123,6 +127,8 @@ def colorize(
     if "-" in photos or out == "-":
         if several or as_json:
             raise typer.BadParameter("- takes one photo, without --json or --watch")
+        if out in ("-", "", None) and sys.stdout.isatty():
+            raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
         records = pipe.color_stream(photos[0], out or "-", load, wish, files)
         raise typer.Exit(print_records(records, summary=False, tallies=tallies, inputs=photos))
     scan = partial(
@@ -147,10 +153,10 @@ def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish
 
     try:
         return Wish(saturation, [parse(text) for text in hints or []], seed)
-    except PhotoError as error:
-        raise typer.BadParameter(error.reason) from error
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    except ValueError as error:  # of the saturation, or BadHint
+        raise typer.BadParameter(
+            error.reason if isinstance(error, BadHint) else f"{error}"
+        ) from error
 
 
 app.command()(evaluate)
@@ -213,27 +219,35 @@ def download(
 @app.command()
 def serve(
     weights: options.Weights = "default",
-    host: options.Host = "127.0.0.1",
-    port: options.Port = 7860,
-    workers: options.WorkerCount = None,
-    page: options.WithPage = True,
-    allow_host: options.AllowedHosts = None,
-    metrics: options.WithMetrics = False,
-    root_path: options.RootPath = "",
-    cors: options.Origins = None,
+    host: Annotated[str, typer.Option(help="0.0.0.0 answers other machines, too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
+    ] = None,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="With the web page at /.")] = True,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also answer to this name (Host), beside localhost, --host; * is any; repeat it.",
+        ),
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Show Prometheus metrics at /metrics, to anyone.")
+    ] = False,
+    root_path: Annotated[
+        str, typer.Option(metavar="/PATH", help="The path at which a proxy shows it to others.")
+    ] = "",
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
+    ] = None,
     device: options.Device = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
-    try:
-        from pix2pix.app.service import server as service
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(str(error)) from error
+    from pix2pix.app.service import server as service
     from pix2pix.colorize.colorizer import Colorizer
 
-    try:
-        service.Hosts.of(host, allow_host or ())
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
     try:
         settings = service.Settings(
             host=host,

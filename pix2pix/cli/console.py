@@ -38,7 +38,7 @@ def print_records(
     tallies: Mapping[str, "Tally"],
     inputs: Sequence[str],
 ) -> int:
-    """Print the records as they come and, with `summary`, the counts at last; the exit status.
+    """Print records as they come and, with `summary`, their counts -> the exit status.
 
     `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
     a bar shows how many of the `total` are done.
@@ -79,7 +79,7 @@ def print_records(
 
 
 def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None:
-    """Name what in each input was no photo, and the inputs that held none."""
+    """Print what was passed over in each input, and which inputs held no photo."""
     from pix2pix.colorize.jobs import Record
 
     for path, tally in tallies.items():
@@ -108,7 +108,7 @@ def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]]) -> Non
 
 
 def print_lines(record: "Record") -> None:
-    """Print what a person should know, one line each on stderr."""
+    """Print the warnings and the failure of a record, one line each on stderr."""
     from tqdm import tqdm
 
     lines = [f"warning: {text}" for text in record.warnings]
@@ -119,7 +119,7 @@ def print_lines(record: "Record") -> None:
 
 
 def as_line(record: "Record") -> str:
-    """A record as one line of JSON, without what it does not say."""
+    """A record as one line of JSON, without fields that are None."""
     return json.dumps({k: v for k, v in asdict(record).items() if v is not None})
 
 
@@ -140,13 +140,13 @@ def reported(about: str | None, *kinds: type[Exception], code: str | None = None
 
 
 def stop(record: "Record") -> typer.Exit:
-    """Print what failed; raise what this returns."""
+    """Print a failure -> the exception to raise, exit status 1."""
     print_lines(record)
     return typer.Exit(1)
 
 
 def load_model(weights: str, device: str) -> "Colorizer":
-    """The model, or one line on stderr and exit status 1."""
+    """Load a model, or end the command in one line."""
     from pix2pix.colorize.colorizer import Colorizer
 
     with (
@@ -157,7 +157,7 @@ def load_model(weights: str, device: str) -> "Colorizer":
 
 
 def write_file(make: Callable[[], bytes], path: str) -> None:
-    """Make a file and put it there, or end in one line."""
+    """Write a file, or end the command in one line."""
     from pix2pix.files import write_bytes
 
     with reported(path, PhotoError):
@@ -165,7 +165,7 @@ def write_file(make: Callable[[], bytes], path: str) -> None:
 
 
 def import_drawing(module: str, path: str) -> ModuleType:
-    """Import a module that draws what goes to `path`; without matplotlib end in one line."""
+    """Import a module that needs matplotlib, or end the command in one line about `path`."""
     from pix2pix.colorize.jobs import Record
 
     try:
@@ -176,7 +176,7 @@ def import_drawing(module: str, path: str) -> ModuleType:
 
 
 def finish(skipped: Iterable["Skipped"]) -> None:
-    """Name what was left out; exit status 2 when something was."""
+    """Print the photos that were skipped; exit status 2 when there are any."""
     from pix2pix.colorize.jobs import Record
 
     records = [Record(**one, status="failed") for one in skipped]

@@ -6,7 +6,7 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 import json
 import math
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from typer import Argument, BadParameter, Option
 
@@ -150,8 +150,8 @@ def _feature_metrics(
     return found
 
 
-def _strict(value: Any) -> Any:
-    """The same for JSON, which has no NaN and no infinity: null."""
+def _strict(value: object) -> object:
+    """Replace NaN and infinity, which JSON lacks, by null."""
     if isinstance(value, dict):
         return {key: _strict(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Options: those of the commands that color, as types, in the command line's own words.
+"""Options of `colorize`, two of which other commands share, as types.
 
 Defaults stand where an option is taken. Only typer is imported up here, as in __main__.py.
 """
@@ -12,7 +12,6 @@ Weights = Annotated[
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
-# --- of `colorize` --------------------------------------------------------------------------------
 Photos = Annotated[
     list[str],
     Argument(metavar="PHOTO|FOLDER|GLOB|- ...", help="`-` reads one photo from a pipe."),
@@ -25,7 +24,10 @@ Hints = Annotated[
     list[str] | None,
     Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),
 ]
-Take = Annotated[int | None, Option(min=0, help="Another take: other colors where it is unsure.")]
+Take = Annotated[
+    int | None,
+    Option(min=0, help="Sample a variant by this seed: other colors where it is unsure."),
+]
 Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]
 Shard = Annotated[str, Option(metavar="I/N", help="Only the I-th of N parts.")]
 AsJson = Annotated[bool, Option("--json", help="One JSON record a photo on stdout.")]
@@ -41,29 +43,3 @@ AllowTruncated = Annotated[
 MaxPixels = Annotated[int, Option(min=1, help="Refuse larger photos.")]
 SkipColor = Annotated[bool, Option("--skip-color", help="Leave photos alone that are in color.")]
 Watch = Annotated[bool, Option("--watch", help="Keep running and color what appears.")]
-
-# --- of `serve` -----------------------------------------------------------------------------------
-Host = Annotated[str, Option(help="0.0.0.0 answers other machines, too.")]
-Port = Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")]
-WorkerCount = Annotated[
-    int | None, Option(min=1, help="Photos at a time; one a core, at most 4, by default.")
-]
-WithPage = Annotated[bool, Option("--page/--no-page", help="With the web page at /.")]
-AllowedHosts = Annotated[
-    list[str] | None,
-    Option(
-        metavar="NAME",
-        help="Also answer to this name (Host), beside localhost and --host; * is any. "
-        "May be repeated.",
-    ),
-]
-WithMetrics = Annotated[
-    bool, Option("--metrics", help="Show Prometheus' figures at /metrics, to anyone.")
-]
-RootPath = Annotated[
-    str, Option(metavar="/PATH", help="The path at which a proxy shows it to others.")
-]
-Origins = Annotated[
-    list[str] | None,
-    Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
-]

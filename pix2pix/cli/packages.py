@@ -1,4 +1,4 @@
-"""Packages that only some commands need: what to install where one is missing."""
+"""Optional packages: what to install where one is missing."""
 
 import importlib.metadata
 import re

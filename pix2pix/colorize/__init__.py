@@ -1,10 +1,10 @@
 """Color photographs: `Colorizer` one of them, `color_photos` any number.
 
 colorizer.py runs the net on a small copy and recolor.py lays its color over the full-size
-lightness; wish.py is what one may ask for, hints.py the colors that one knows, takes.py the
+lightness; wish.py is what one may ask for, hints.py the colors that one knows, sampling.py the
 variants. colored.py reads a photo, colors it and writes it. jobs.py finds photos and names their
 outputs, outputs.py says which are done, folders.py colors them, watch.py those to come, pipe.py
-one from a pipe; tally.py counts what was passed over, incolor.py tells which have color already.
+one from a pipe; tally.py counts what was passed over, incolor.py finds those in color already.
 """
 
 from typing import TYPE_CHECKING

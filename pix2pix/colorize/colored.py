@@ -1,4 +1,4 @@
-"""A photo in color: the one way from a photo that was read to the file that is written."""
+"""Color a photo that was read, and write the colored file: the one way for all commands."""
 
 import os
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from pix2pix.images import names
 
 
 class ColorModel(Protocol):
-    """What colors photos, such as a `Colorizer`."""
+    """Anything that colors photos, such as a `Colorizer`."""
 
     name: str
 
@@ -23,13 +23,13 @@ class ColorModel(Protocol):
 
 @dataclass(frozen=True)
 class ColoredPhoto:
-    """A photo with its pixels in color, and the name of the `model` that its file is to tell of."""
+    """A photo with its pixels in color, and the name of the `model` for its metadata."""
 
     photo: images.Photo
     model: str
 
     def file_name(self, source: str | Path) -> str:
-        """The name of its file, for a photo that was read from `source`."""
+        """The output name for a photo that was read from `source`."""
         return names.output_name(os.path.basename(source), format=self.photo.format)
 
     def write(
@@ -46,7 +46,7 @@ class ColoredPhoto:
         )
 
     def encode(self, format: str | None = None) -> tuple[bytes, list[str]]:
-        """The bytes of the file, and what was lost in reading and in writing."""
+        """Encode the file -> its bytes, and what was lost in reading and in writing."""
         photo, model, lost = self.photo, self.model, list(self.photo.warnings)
         data = images.encode(photo.rgb, like=photo, model=model, format=format, warnings=lost)
         return data, lost

@@ -22,13 +22,11 @@ from torch import Tensor, nn
 
 from pix2pix import images
 from pix2pix.color import lab_to_rgb8, rgb8_to_lab, rgb_to_net
-from pix2pix.colorize import takes
+from pix2pix.colorize import sampling
 from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
-from pix2pix.images import arrays, modes
-from pix2pix.images.formats import Container
 from pix2pix.weights.file import Header, load
 
 _DRAWING = threading.Lock()
@@ -107,20 +105,20 @@ class Colorizer:
         `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `hints` are points whose
         color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
         upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
-        lightness is out of reach. `seed` asks for another take: other colors where the net is
-        unsure. Lightness is the input's own. What is lost on the way (16 bits, further frames) is
-        told as a UserWarning.
+        lightness is out of reach. `seed` samples a variant: other colors where the net is unsure.
+        Lightness is the input's own. What is lost on the way (16 bits, further frames) is issued
+        as a UserWarning.
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         and BadHint, a ValueError, for hints outside of it or a net that takes none.
         """
         wish = Wish(saturation, hints, seed)
         if isinstance(image, np.ndarray):
-            rgb8, alpha = arrays.from_array(image)
-            return arrays.to_array(self.color(rgb8, wish), alpha, image.dtype)
+            rgb8, alpha = images.from_array(image)
+            return images.to_array(self.color(rgb8, wish), alpha, image.dtype)
         lost: list[str] = []
         if isinstance(image, Image.Image):
-            rgb8, mask = modes.to_rgb(image, Container(), warnings=lost)
+            rgb8, mask = images.to_rgb(image, images.Container(), warnings=lost)
         elif isinstance(image, (str, Path, bytes)) or hasattr(image, "read"):
             photo = images.read(image)
             rgb8, mask, lost = photo.rgb, photo.alpha, photo.warnings
@@ -143,8 +141,14 @@ class Colorizer:
 
     @property
     def knows_likely_colors(self) -> bool:
-        """Whether its net has a distribution over colors: `unsure`, `suggest`, other takes."""
+        """Whether its net has a distribution over colors: `unsure`, `suggest`, variants."""
         return bool(self.header.generator.get("bins"))
+
+    @property
+    def has_variants(self) -> bool:
+        """Whether a seed changes anything: its net has dropout, or draws from likely colors."""
+        drops = any(dropout.p > 0 for dropout in _dropouts(self.generator))
+        return drops or (self.knows_likely_colors and self.takes_hints)
 
     def rgb(
         self,
@@ -174,40 +178,40 @@ class Colorizer:
         The input is resized, antialiased as in training, to about `header.area` pixels.
         """
         L = self._lightness(rgb)
-        told, places, wanted = self._told(wish.hints, rgb.shape[:2], L)
+        hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
         if wish.seed is None:
-            output = self.generator(_stack(L, told))
+            output = self.generator(_stack(L, hint_map))
         else:
-            output = self._variant(L, told, wish.seed)
+            output = self._variant(L, hint_map, wish.seed)
         output = output.float()
         ab: Tensor = (rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output)[0]
         return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
 
     @torch.no_grad()
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
-        """How unsure the net is of the color at each place of sRGB (H, W, 3) uint8.
+        """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.
 
         (h, w) float32, small: the standard deviation of a*, b*; 0 is certain, 30 red or blue.
-        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net without bins.
         """
         _, logits = self._likely(rgb, hints)
-        return takes.spread(logits, self._bin_colors).cpu().numpy()
+        return sampling.spread(logits, self._bin_colors).cpu().numpy()
 
     @torch.no_grad()
     def suggest(
         self, rgb: np.ndarray, x: float, y: float, *, count: int = 5, hints: Sequence[Hint] = ()
     ) -> list[tuple[tuple[int, int, int], float]]:
-        """Colors that the net finds likely at a point of sRGB (H, W, 3) uint8, and their shares.
+        """List likely colors at a point of sRGB (H, W, 3) uint8, and their probabilities.
 
         At most `count` sRGB colors of the point's own lightness, each likelier than the next; the
         shares add up to 1 at most. `hints` are what is known already.
-        Raises TypeError and ValueError as `rgb`, and ValueError for a net that cannot tell.
+        Raises TypeError and ValueError as `rgb`, and ValueError for a net without bins.
         """
         check(((x, y, (0, 0, 0)),), *rgb.shape[:2])
         L, logits = self._likely(rgb, hints)
         height, width = logits.shape[-2:]
         row, column = int(y / rgb.shape[0] * height), int(x / rgb.shape[1] * width)
-        found = takes.suggest(logits, self._bin_colors, row, column, count=count)
+        found = sampling.suggest(logits, self._bin_colors, row, column, count=count)
         around = L[0, 0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4].mean()
         colors = []
         for ab, share in found:
@@ -222,16 +226,16 @@ class Colorizer:
         if not self.knows_likely_colors:
             raise ValueError(f"{self.name} has one answer only: no distribution over colors")
         L = self._lightness(torch.from_numpy(np.require(rgb, requirements=["C", "W"])))
-        told, _, _ = self._told(hints, rgb.shape[:2], L)
-        logits: Tensor = self.generator.heads(_stack(L, told))[1]  # type: ignore[operator]
+        hint_map, _, _ = self._place(hints, rgb.shape[:2], L)
+        logits: Tensor = self.generator.heads(_stack(L, hint_map))[1]  # type: ignore[operator]
         return L, logits
 
-    def _variant(self, L: Tensor, told: Tensor, seed: int) -> Tensor:
-        """What the net predicts with dropout, and with colors drawn where it is unsure."""
+    def _variant(self, L: Tensor, hint_map: Tensor, seed: int) -> Tensor:
+        """Run the net with dropout, and with colors drawn where it is unsure."""
         with _seeded(seed, self.device):
             if self.knows_likely_colors and self.takes_hints:
-                told = takes.draw(self._lively.heads, L, told, self._bin_colors, seed)  # type: ignore[arg-type]
-            output: Tensor = self._lively(_stack(L, told))
+                hint_map = sampling.draw(self._lively.heads, L, hint_map, self._bin_colors, seed)  # type: ignore[arg-type]
+            output: Tensor = self._lively(_stack(L, hint_map))
         return output
 
     @cached_property
@@ -239,9 +243,8 @@ class Colorizer:
         """The net with its dropout at work: other modules around the same tensors."""
         tensors = [*self.generator.parameters(), *self.generator.buffers()]
         net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
-        for module in net.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd):
-                module.train()
+        for dropout in _dropouts(net):
+            dropout.train()
         return net
 
     @property
@@ -259,10 +262,10 @@ class Colorizer:
         lab = rgb8_to_lab(small[0].permute(1, 2, 0).to(self.device))
         return lab[None, :1] / 50 - 1
 
-    def _told(
+    def _place(
         self, hints: Sequence[Hint], picture: Sequence[int], L: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Hints of a picture (H, W) as the net takes them and as `hold` does (`hints.place`)."""
+        """`hints.place` for a picture (H, W), on the net's device and in its calibration."""
         height, width = picture
         size = L.shape[-2], L.shape[-1]
         if len(hints) == 0:
@@ -270,14 +273,18 @@ class Colorizer:
             return none, torch.zeros(0, 2), torch.zeros(0, 2)
         if not self.takes_hints:
             raise BadHint(f"{self.name} takes no hints: leave them out")
-        told, places, wanted = place(hints, (height, width), size)
-        # what the net says is multiplied by the calibration; what it is told is divided by it
-        told[:, :2] /= self.header.saturation
-        return told.to(self.device), places, wanted / self.header.saturation
+        hint_map, places, wanted = place(hints, (height, width), size)
+        # calibration: the net's output is multiplied by it, its hints are divided by it
+        hint_map[:, :2] /= self.header.saturation
+        return hint_map.to(self.device), places, wanted / self.header.saturation
 
 
-def _stack(L: Tensor, told: Tensor) -> Tensor:
-    return torch.cat([L, told], 1).contiguous(memory_format=torch.channels_last)
+def _dropouts(net: nn.Module) -> list[nn.modules.dropout._DropoutNd]:
+    return [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
+
+
+def _stack(L: Tensor, hint_map: Tensor) -> Tensor:
+    return torch.cat([L, hint_map], 1).contiguous(memory_format=torch.channels_last)
 
 
 def _check_rgb(rgb: np.ndarray) -> None:

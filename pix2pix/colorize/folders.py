@@ -1,4 +1,4 @@
-"""Runs over many photos: skip what is done, and keep decoder, net and encoder busy at once.
+"""Color many photos: skip what is done, and keep decoder, net and encoder busy at once.
 
 One bad file never stops a run, and outputs are written whole or not at all, so that a killed run
 is continued by starting it again. Which photos they are, `jobs.find` says.
@@ -83,9 +83,9 @@ def color_photos(
 
 
 def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[Job | Record | None]:
-    """Turn the jobs that are done, and the first of each folder that refuses, into records.
+    """Pass on the jobs to do, and records of those that are done or whose folder is unwritable.
 
-    What killed runs left in the output folders goes.
+    An unwritable folder is reported once. Temporary files of killed runs are deleted.
     """
     refusals: dict[str, Record | None] = {}
     swept = None
@@ -108,7 +108,7 @@ def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[J
 
 
 def _with_status(job: Job, overwrite: bool) -> Job | Record:
-    """The job with the state of its file before it is read, or the record that it is done."""
+    """Add the status of the source to a job, or record that its output is there."""
     status = outputs.status(job.source)
     state = "none" if overwrite else outputs.state(job.dest, status)
     if state == "good":

@@ -1,7 +1,8 @@
-"""Hints: points of a photo whose color is known, which the result must keep.
+"""Hints: points of a photo whose color is known, and is kept in the result.
 
-`parse` and `check` take them from people, `place` puts them into the net's input (B, 3, H, W): a, b
-and a mask; `hold` mends the result. In training they are revealed from the true colors: reveal.py.
+`parse` and `check` take them from people, `place` makes the hint map (B, 3, H, W) of the net's
+input: a, b and a mask; `hold` corrects the result. For training, data/reveal.py takes hints from
+the true colors.
 """
 
 import re
@@ -53,23 +54,23 @@ def check(hints: Sequence[Hint], height: int, width: int) -> None:
 def place(
     hints: Sequence[Hint], picture: tuple[int, int], size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Hints of a picture (H, W) -> what a net of input `size` (h, w) is told.
+    """Hints of a picture (H, W) -> the hint map (1, 3, h, w) of a net of input `size` (h, w).
 
-    Returns the hints (1, 3, h, w), squares around each point, where a later one covers an earlier;
-    and the points that the result must keep: their rows and columns (N, 2) int64 and ab (N, 2).
+    Each point is a square in it, where a later one covers an earlier. Returns the points, too, that
+    the result must keep: their rows and columns (N, 2) int64 and ab (N, 2).
     """
     check(hints, *picture)
-    told = torch.zeros(1, 3, *size)
+    hint_map = torch.zeros(1, 3, *size)
     kept: dict[tuple[int, int], Tensor] = {}
     colors = torch.tensor([color for _, _, color in hints], dtype=torch.uint8).view(-1, 1, 3)
     for (x, y, _), ab in zip(hints, rgb8_to_lab(colors)[1:, :, 0].T / AB_SCALE, strict=True):
         row, column = int(y / picture[0] * size[0]), int(x / picture[1] * size[1])
-        tell(told[0], ab, row, column)
+        fill_square(hint_map[0], ab, row, column)
         kept[row, column] = ab
-    return told, torch.tensor(list(kept)).view(-1, 2), torch.stack(list(kept.values()))
+    return hint_map, torch.tensor(list(kept)).view(-1, 2), torch.stack(list(kept.values()))
 
 
-def tell(hints: Tensor, ab: Tensor, row: int, column: int) -> None:
+def fill_square(hints: Tensor, ab: Tensor, row: int, column: int) -> None:
     """Fill the square around a place of hints (3, h, w) with the color ab (2,), in place."""
     rows = slice(max(row - SIDE // 2, 0), row + SIDE // 2 + 1)
     columns = slice(max(column - SIDE // 2, 0), column + SIDE // 2 + 1)
@@ -78,10 +79,10 @@ def tell(hints: Tensor, ab: Tensor, row: int, column: int) -> None:
 
 
 def hold(ab: Tensor, L: Tensor, places: Tensor, wanted: Tensor) -> Tensor:
-    """Mend ab (2, h, w) so that it is `wanted` (N, 2) at `places` (N, 2) -> (2, h, w).
+    """Correct ab (2, h, w) so that it is `wanted` (N, 2) at `places` (N, 2) -> (2, h, w).
 
-    A net comes close to what it is told; what is missing there is added, and fades over a few
-    pixels and over edges of L (h, w). Gaussian kernels through all points at once (kriging), so
+    A net comes close to its hints; what is missing there is added, and fades over a few pixels and
+    over edges of L (h, w). Gaussian kernels through all points at once (kriging), so
     that neighbors do not add up.
     """
 

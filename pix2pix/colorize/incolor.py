@@ -1,4 +1,4 @@
-"""Whether a photo is in color already: what is left when every kind of toning is taken away.
+"""Detect photos that are in color already: is any color left when toning is subtracted?
 
 Gray photos seldom are gray: scanners add noise and shift a channel, prints are sepia, cyanotypes or
 yellowed on one side, and lie on a mount beside a color target. So it is judged inside the margins,
@@ -26,7 +26,7 @@ def in_color(rgb: np.ndarray) -> bool:
 
 
 def color_left(rgb: np.ndarray) -> float:
-    """A photo (H, W, 3) uint8 -> what no toning explains of its color, RMS in units of a*b*.
+    """RMS chroma [a*b*] of a photo (H, W, 3) uint8 that toning does not explain.
 
     0 for a gray photo, below 1 for most toned ones, 10 for an ordinary color photo. Toning is a
     color that depends on lightness alone, any smooth curve (sepia, cyanotype, split tone), plus a
@@ -67,7 +67,7 @@ def _inside(lab: np.ndarray) -> np.ndarray:
 
 
 def _tones(L: np.ndarray, height: int, width: int) -> np.ndarray:
-    """L* (H*W,) -> what toning is a sum of (H*W, knots + 2): a tent a knot, a slope each way."""
+    """Basis functions of toning (H*W, knots + 2) at L* (H*W,): a tent a knot, two slopes."""
     tones = np.zeros((len(L), _KNOTS + 2))
     at = np.clip(L / 100 * (_KNOTS - 1), 0, _KNOTS - 1 - 1e-6)
     knot, pixels = at.astype(int), np.arange(len(L))

@@ -1,4 +1,4 @@
-"""Jobs: which photos a run is about, and where the output of each goes.
+"""Jobs: find the photos of a run, and name the output of each.
 
 `find` turns files, folders and globs into jobs, one at a time, so that a folder of 100,000 photos
 takes no more memory than one of ten. All rules on names and links are here.
@@ -24,7 +24,7 @@ from pix2pix.errors import (
     UnsupportedFormat,
     one_line,
 )
-from pix2pix.files import kind
+from pix2pix.files import kind, read_error
 from pix2pix.images.formats import sniff, writable_format
 from pix2pix.images.names import is_clutter, is_output, output_name
 
@@ -47,12 +47,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one input."""
+    """The result of one input."""
 
     path: str
     status: Literal["colored", "skipped", "ignored", "failed", "passed_over"]
     """skipped: its output is already there; ignored: no input by the rules of this run;
-    passed_over: the path is a folder, the reason tells the files in it that are no photos."""
+    passed_over: the path is a folder, the reason counts the files in it that are no photos."""
     output: str | None = None
     code: str | None = None
     reason: str | None = None
@@ -60,7 +60,7 @@ class Record:
 
 
 def failure(path: str | None, error: Exception, *, code: str | None = None) -> Record:
-    """The record of what ended in `error`, typed or not, at `path` or what the error names.
+    """Record an error, typed or not, at `path` or where the error says.
 
     `code` is for errors that have none of their own, or one that says less.
     """
@@ -105,7 +105,7 @@ def find(
 
 
 class _Finder:
-    """What `find` asks of every input, and the outputs that are promised already."""
+    """The options of `find`, and the outputs that earlier inputs have claimed."""
 
     def __init__(self, out: str | None, every_file: bool, follow: bool, *, alone: bool):
         self.out, self.every_file, self.follow, self.alone = out, every_file, follow, alone
@@ -122,7 +122,7 @@ class _Finder:
         return iter([failure(path, Unreadable("no such file or folder"))])
 
     def claim(self, job: Job | Record) -> Iterator[Job | Record]:
-        """Pass a job on unless an earlier input has the same output; the same photo comes once."""
+        """Pass a job on unless an earlier input claimed its output; the same photo comes once."""
         if self.alone or isinstance(job, Record):
             yield job
             return
@@ -191,7 +191,7 @@ class _Finder:
                             seen.add(real)
 
     def _photo(self, path: str, base: str, inside: str) -> Iterator[Job | Record]:
-        """The job of a file that a walk or a glob came across, if it is a photo at all."""
+        """Make the job of a file that a walk or a glob found, if it is a photo."""
         name = os.path.basename(path)
         format = _format(path, look=self.every_file)
         if format is None:
@@ -218,10 +218,8 @@ def _entries(folder: str) -> Iterator["os.DirEntry[str] | Record"]:
     try:
         with os.scandir(folder) as entries:
             yield from entries
-    except PermissionError as error:
-        yield failure(folder, NotPermitted(f"reading is not permitted: {error.strerror}"))
     except OSError as error:
-        yield failure(folder, Unreadable(error.strerror or str(error)))
+        yield failure(folder, read_error(error))
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:
@@ -232,7 +230,7 @@ def _is_dir(entry: "os.DirEntry[str]") -> bool:
 
 
 def _format(path: str, *, look: bool = True) -> str | None:
-    """The format that the extension tells, or without one the first bytes if `look`, or None.
+    """The format by the extension, or without one by the first bytes if `look`, or None.
 
     Never waits for a pipe or a device.
     """
@@ -282,7 +280,7 @@ def _check_file(out: str, source: str) -> None:
         if os.path.exists(out) and os.path.samefile(source, out):
             raise NotPermitted("the output is the input itself")
     except OSError as error:  # such as a source that is gone
-        raise Unreadable(error.strerror or str(error)) from error
+        raise read_error(error) from error
     extension = os.path.splitext(out)[1]
     try:
         writable_format(images.EXTENSIONS.get(extension.lower(), extension))

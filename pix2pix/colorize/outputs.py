@@ -1,4 +1,4 @@
-"""Outputs: whether the one that is there is good, or is made anew."""
+"""Outputs of earlier runs: which are up to date, and which to make anew."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ _STEPS = (2_000_000_000, 1_000_000_000, 10_000_000, 1_000, 100)
 
 
 def status(path: str) -> os.stat_result | None:
-    """What the system says of a file, links followed, or None where it says nothing."""
+    """The `os.stat` of a file, links followed, or None where there is none."""
     try:
         return os.stat(path)
     except (OSError, ValueError):  # ValueError: a NUL in the name
@@ -24,7 +24,7 @@ def status(path: str) -> os.stat_result | None:
 
 
 def state(dest: str, source: os.stat_result | None) -> State:
-    """Of the file at `dest`, the output of a photo with the status `source`.
+    """Judge the file at `dest`, the output of a photo with the status `source`.
 
     Outputs get the time of their photo, as well as the drive can keep it, so one that is older is
     that of an earlier photo of this name. A photo whose time went back is not noticed.

@@ -6,8 +6,6 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 
-import typer
-
 from pix2pix.colorize import outputs
 from pix2pix.colorize.colored import ColorModel, color_photo
 from pix2pix.colorize.folders import FileOptions
@@ -19,8 +17,6 @@ def color_stream(
     source: str, dest: str, load: Callable[[], ColorModel], wish: Wish, files: FileOptions
 ) -> Iterator[Record]:
     """Color one photo -> its record, as `folders.color_photos` does."""
-    if dest == "-" and sys.stdout.isatty():
-        raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
     status = _stdin_status() if source == "-" else outputs.status(source)
     state = "none" if dest == "-" else outputs.state(dest, status)
     if state == "good" and not files.overwrite:

@@ -116,7 +116,7 @@ def is_gray(rgb: np.ndarray) -> bool:
 
 @cache
 def _y_shares() -> Tensor:
-    """What the levels of red, green and blue add to Y (3, 256) int32, in 65535ths."""
+    """Luminance Y (3, 256) int32 of each level of red, green and blue, in 65535ths."""
     linear = color.srgb_to_linear(torch.arange(256) / 255)
     return (torch.tensor(color.LINEAR_TO_XYZ[1])[:, None] * linear * _WHITE).round().int()
 

@@ -1,4 +1,4 @@
-"""Tally: what a run came across besides photos, in numbers; nothing is passed over unsaid."""
+"""Tally: counts of what a run passed over, so that nothing is left out in silence."""
 
 import os
 from collections import Counter
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from pix2pix.images.names import is_clutter
 
-_KINDS = 200  # told apart; the rest of a folder with as many kinds of files is "others"
+_KINDS = 200  # counted apart; the rest of a folder with as many kinds of files is "others"
 _SHOWN = 8
 _COMPANIONS = {".xmp"}  # belong to a photo
 
 
 @dataclass
 class Tally:
-    """What one input (a file, folder or glob) held."""
+    """Counts of what one input (a file, folder or glob) held."""
 
     photos: int = 0
     """Those of all shards."""
@@ -28,7 +28,7 @@ class Tally:
 
     @property
     def empty(self) -> bool:
-        """Whether there was no photo, nor a word why."""
+        """Whether there was no photo, and no record that says why."""
         return not self.photos and not self.records
 
     def add_file(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Watching: photos that appear while a run goes on, each taken once it is whole."""
+"""Watch folders: photos that appear while a run goes on, each once it is complete."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Wish: how a photo is to be colored, as one value all the way to the net."""
+"""Wish: the options of coloring a photo, as one value all the way to the net."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pix2pix.colorize.hints import Hint
 class Wish:
     """How a photo is to be colored; by default, as the net predicts it.
 
-    Raises ValueError for a saturation below 0. Whether the hints fit is told by the photo that they
+    Raises ValueError for a saturation below 0. Hints are checked against the photo that they
     are for (`hints.check`).
     """
 

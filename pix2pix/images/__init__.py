@@ -1,26 +1,58 @@
 """Picture files in and out: the only door through which the package touches them.
 
 `read` turns any supported file into upright 8-bit sRGB or raises a typed error; `write` and
-`encode` put colors back into the format they came in, with the metadata that still holds.
+`encode` put colors back into the format they came in, with the metadata that still holds. Decoders
+load with the first photo.
 
 A photo passes these files, in this order:
 
-1. read.py; endings.py where the end marker is missing; guard.py holds Pillow's switches.
+1. reading.py; endings.py where the end marker is missing; guard.py holds Pillow's switches.
 2. formats.py: which format it is, by its first bytes; refused.py names what is none of them.
 3. containers.py: size, frames, damage, before anything is decoded. A file a format: jpeg.py
    (jpeg_scans.py), png.py, gif.py, pnm.py, jpeg2000.py, tiff/, iso/ (AVIF, HEIC).
 4. decoder.py: Pillow, and tiff/ for layouts that Pillow lacks.
 5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one);
    arrays.py for arrays. metadata/: what the file says besides; sidecars.py: what stands beside it.
-6. write.py, with metadata/statement.py: the colored copy.
+6. writing.py, with metadata/statement.py: the colored copy.
 
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
 `containers._INSPECTORS`, and in decoder.py what Pillow needs for it; metadata/reader.py reads what
 it says.
 """
 
-from pix2pix.images.formats import EXTENSIONS, READABLE, output_format
-from pix2pix.images.read import Photo, read
-from pix2pix.images.write import encode, write
+from typing import TYPE_CHECKING
 
-__all__ = ["EXTENSIONS", "READABLE", "Photo", "encode", "output_format", "read", "write"]
+from pix2pix import on_first_use
+
+__all__ = [
+    "EXTENSIONS",
+    "READABLE",
+    "Container",
+    "Photo",
+    "encode",
+    "from_array",
+    "output_format",
+    "read",
+    "to_array",
+    "to_rgb",
+    "write",
+]
+
+if TYPE_CHECKING:
+    from pix2pix.images.arrays import from_array, to_array
+    from pix2pix.images.formats import EXTENSIONS, READABLE, Container, output_format
+    from pix2pix.images.modes import to_rgb
+    from pix2pix.images.reading import Photo, read
+    from pix2pix.images.writing import encode, write
+
+# none of these modules is called as one of the names: it would stand in its place once imported
+__getattr__ = on_first_use(
+    __name__,
+    dict.fromkeys(["from_array", "to_array"], "pix2pix.images.arrays")
+    | dict.fromkeys(
+        ["EXTENSIONS", "READABLE", "Container", "output_format"], "pix2pix.images.formats"
+    )
+    | {"to_rgb": "pix2pix.images.modes"}
+    | dict.fromkeys(["Photo", "read"], "pix2pix.images.reading")
+    | dict.fromkeys(["encode", "write"], "pix2pix.images.writing"),
+)

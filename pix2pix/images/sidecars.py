@@ -10,7 +10,7 @@ from pix2pix import files
 from pix2pix.errors import PhotoError
 from pix2pix.images.formats import EXTENSIONS
 from pix2pix.images.metadata import provenance, xmp
-from pix2pix.images.read import Photo
+from pix2pix.images.reading import Photo
 
 _SUFFIXES = (".xmp", ".XMP")
 

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 from pix2pix import on_first_use
 
+if TYPE_CHECKING:
+    from pix2pix.errors import WeightsError
+    from pix2pix.weights.file import BUNDLED, Header, bundled, find, grow, load, read_header, save
+
 __all__ = [
     "BUNDLED",
     "Header",
@@ -20,18 +24,5 @@ __all__ = [
     "save",
 ]
 
-if TYPE_CHECKING:
-    from pix2pix.errors import WeightsError
-    from pix2pix.weights.file import (
-        BUNDLED,
-        Header,
-        bundled,
-        find,
-        grow,
-        load,
-        read_header,
-        save,
-    )
-
-_FILE = dict.fromkeys(__all__, "pix2pix.weights.file")
-__getattr__ = on_first_use(__name__, _FILE | {"WeightsError": "pix2pix.errors"})
+# so that the command line names the layouts of foreign/ in its help without torch
+__getattr__ = on_first_use(__name__, dict.fromkeys(__all__, "pix2pix.weights.file"))

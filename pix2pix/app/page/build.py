@@ -1,4 +1,4 @@
-"""The page as a whole: its three tabs, its queue, its call for programs, and a server for it."""
+"""The page as a whole: its three tabs, its queue, and its one call for programs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ SAMPLES = _RESOURCES / "samples"
 
 
 def new_shelf() -> Shelf:
-    """A shelf for the folder into which Gradio puts what visitors send."""
+    """The registry of files for the folder into which Gradio puts uploads."""
     return Shelf(Path(get_upload_folder()), PAGE_KEPT + PAGE_SWEEP)
 
 
@@ -39,14 +39,14 @@ def build_page(
     shelf: Shelf | None = None,
     check_room: Callable[[], None] = lambda: None,
 ) -> gr.Blocks:
-    """The page around `colorizer`; serve it with LOOK.
+    """Build the Gradio page around `colorizer`; serve it with LOOK.
 
-    With `workers` all coloring goes through them, and a full queue is told to the visitor; without,
-    photos are colored one at a time. `course` is another model to compare with. `max_pixels` bounds
-    a photo, checked before it is decoded. `samples` is a folder of JPEG files to try; where it is
-    missing or empty, the page has none. `shelf` knows what visitors have sent; a page whose server
-    puts nothing there takes no files. `check_room` raises NoSpace where the disk has no room for
-    another result.
+    With `workers` all coloring goes through them, and a full queue is a message to the visitor;
+    without, photos are colored one at a time. `course` is another model to compare with.
+    `max_pixels` bounds a photo, checked before it is decoded. `samples` is a folder of JPEG files
+    to try; where it is missing or empty, the page has none. `shelf` knows what visitors have sent;
+    a page whose server puts nothing there takes no files. `check_room` raises NoSpace where the
+    disk has no room for another result.
     """
     shelf = shelf or new_shelf()
     with gr.Blocks(

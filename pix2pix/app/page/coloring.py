@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import gradio as gr
 import numpy as np
 from PIL import Image
 
 from pix2pix import images
 from pix2pix.app.limits import PAGE_HELD_PIXELS, Limits
-from pix2pix.app.page.words import BUSY, plain_words
-from pix2pix.app.workers import Busy, Workers
+from pix2pix.app.page.words import plain_words
+from pix2pix.app.workers import Workers
 from pix2pix.colorize.colored import color_photo
 from pix2pix.colorize.hints import Hint
 from pix2pix.colorize.wish import Wish
@@ -34,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass
 class Opened:
-    """A visitor's photo between two clicks."""
+    """A visitor's photo: the page's state between two clicks."""
 
     path: str  # of the file, bytes as they came
     before: str  # path of the small picture that the page shows
@@ -61,7 +60,7 @@ class Coloring:
     files: set[str] = field(default_factory=set)  # that it made, for gradio to delete in time
 
     def run(self, job: "Callable[[Colorizer], T]", *, quick: bool = False) -> T:
-        """Run one job, on the pool or when it is its turn.
+        """Run a job in the pool of workers, or under a lock.
 
         Without a pool `quick` ones take turns of their own: a stroke of the brush does not wait
         until a large file is written. Raises PhotoError, and Busy when the pool's queue is full.
@@ -72,12 +71,9 @@ class Coloring:
         return self.workers.submit(job, deadline=DEADLINE).result()
 
     def ask(self, job: "Callable[[Colorizer], T]", *, quick: bool = False) -> T:
-        """`run`, for a visitor who waits: its errors become messages on the page."""
-        try:
-            with plain_words():
-                return self.run(job, quick=quick)
-        except Busy as error:
-            raise gr.Error(BUSY, print_exception=False) from error
+        """`run`, with errors as messages on the page."""
+        with plain_words():
+            return self.run(job, quick=quick)
 
     def read(self, path: str) -> images.Photo:
         """Read a file. Raises PhotoError."""
@@ -118,7 +114,7 @@ class Coloring:
         return str(path)
 
     def new(self, name: str) -> Path:
-        """A path for a file, in a folder of its own that nobody can guess. Raises NoSpace."""
+        """A new path in an unguessable folder of its own. Raises NoSpace."""
         self.check_room()
         folder = self.folder / secrets.token_hex(16)
         folder.mkdir(parents=True)

@@ -1,11 +1,11 @@
-"""What happens on a click of the first tab: the photo's pictures made, its download written."""
+"""Event handlers of the first tab: they make the pictures of a photo, and write its download."""
 
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -27,7 +27,7 @@ Update = dict[str, Any]
 Pair = tuple[str, str]
 """Paths of two pictures, side by side."""
 
-TAKES = (1, 2, 3)  # seeds
+VARIANTS = (1, 2, 3)  # their seeds
 
 SLIDERS: dict[str, dict[str, Any]] = {
     "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05}
@@ -35,8 +35,22 @@ SLIDERS: dict[str, dict[str, Any]] = {
 """The page's sliders, as gr.Slider takes them, by the field of a `Wish` that each sets."""
 
 
+class NewPhoto(NamedTuple):
+    """What `Handlers.open` gives, in the order of its outputs."""
+
+    opened: Opened
+    seed: None
+    controls: Update
+    more: Update
+    variants: Update
+    how_sure: Update
+    compared: Update
+    pictures: Update
+    download: Update
+
+
 class Handlers:
-    """What happens on a click.
+    """The functions behind the first tab's events.
 
     `touches` is the painted colors as the page's script sends them, `sliders` the values of
     SLIDERS. A slower answer that is no longer what the visitor asked for last is dropped:
@@ -48,7 +62,7 @@ class Handlers:
 
     def open(
         self, path: str | list[str], last: Opened | None, *sliders: float
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> "Iterator[NewPhoto | list[Update]]":
         """A file -> the photo's state, the controls, both pictures; then the download."""
         path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
         hidden, shown = gr.update(visible=False), gr.update(visible=True)
@@ -64,9 +78,13 @@ class Handlers:
             last.wish = None
         opened.wish = wish
         photo, opened.photo = opened.photo, None
-        for pair, download in self._both(opened, after, wish, photo):
-            said = opened, None, shown, shown, hidden, hidden, hidden, pair, download
-            yield said if opened.wish == wish else (gr.skip(),) * len(said)
+        for pictures, download in self._both(opened, after, wish, photo):
+            if opened.wish == wish:
+                yield NewPhoto(
+                    opened, None, shown, shown, hidden, hidden, hidden, pictures, download
+                )
+            else:
+                yield [gr.skip()] * len(NewPhoto._fields)
 
     def color(
         self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
@@ -101,32 +119,32 @@ class Handlers:
     def likely(self, opened: Opened | None, touches: str) -> str:
         """Colors to choose from for the last dot, likely ones given the dots before, as HTML."""
         opened = _still_there(opened)
-        turn, hints = _told(opened, touches)
+        turn, hints = _parse(opened, touches)
         if not hints:
             return ""
         *others, (x, y, _) = Wish(hints=hints).at(*opened.rgb.shape[:2]).hints
         found = self.coloring.ask(lambda c: c.suggest(opened.rgb, x, y, hints=others), quick=True)
         return _swatches(found, turn)
 
-    def takes(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
-        """Three more guesses, side by side."""
+    def variants(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
+        """Three variants, side by side."""
         opened = _still_there(opened)
 
-        def all_takes(colorizer: "Colorizer") -> list[tuple[str, str]]:
-            taken = []
-            for i, seed in enumerate(TAKES, 1):
+        def sample(colorizer: "Colorizer") -> list[tuple[str, str]]:
+            shown = []
+            for i, seed in enumerate(VARIANTS, 1):
                 check()
                 wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
-                taken.append((self.coloring.color(colorizer, opened, wish), str(i)))
-            return taken
+                shown.append((self.coloring.color(colorizer, opened, wish), str(i)))
+            return shown
 
-        return gr.update(value=self.coloring.ask(all_takes), visible=True)
+        return gr.update(value=self.coloring.ask(sample), visible=True)
 
     def choose(
         self, event: gr.SelectData, opened: Opened | None, touches: str | None, *sliders: float
     ) -> Iterator[tuple[int, Update, Update]]:
-        """A click on a take: it comes to the top, and the download is that one."""
-        seed = TAKES[event.index]
+        """A click on a variant: it comes to the top, and the download is that one."""
+        seed = VARIANTS[event.index]
         for pair, download in self.color(opened, seed, touches, *sliders):
             yield seed, pair, download
 
@@ -202,32 +220,32 @@ def _wish(*sliders: float, seed: int | None = None, hints: Sequence[Hint] = ()) 
 
 
 def _painted(opened: Opened, touches: str | None) -> tuple[Hint, ...]:
-    """Of what was painted the newest, and nothing of another photo.
+    """The hints that were painted last, and none of another photo.
 
     Raises gr.Error for a text that the page's script did not send.
     """
     if touches:
-        turn, hints = _told(opened, touches)
+        turn, hints = _parse(opened, touches)
         if turn >= opened.turn:
             opened.turn, opened.hints = turn, hints
     return opened.hints
 
 
-def _told(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
-    """What was painted when: {"photo": "...", "turn": 3, "hints": ["x,y,#rrggbb"]} as JSON.
+def _parse(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
+    """Parse {"photo": "...", "turn": 3, "hints": ["x,y,#rrggbb"]} -> turn, hints.
 
     `photo` is the address of its picture on the page; x and y are fractions of the sides.
     """
     try:
-        told = json.loads(touches)
-        if Path(opened.before).parent.name not in told["photo"]:
+        painted = json.loads(touches)
+        if Path(opened.before).parent.name not in painted["photo"]:
             return -1, ()
-        return int(told["turn"]), tuple(parse(text) for text in told["hints"])
+        return int(painted["turn"]), tuple(parse(text) for text in painted["hints"])
     except (BadHint, ValueError, KeyError, TypeError) as error:
         raise gr.Error(MESSAGES["hint"], print_exception=False) from error
 
 
 def _swatches(found: list[tuple[tuple[int, int, int], float]], turn: int) -> str:
-    """Colors and their shares -> a row of buttons; `turn` tells which dot they are for."""
+    """Colors and their shares -> a row of buttons; `turn` is that of the dot they are for."""
     colors = [("#{:02x}{:02x}{:02x}".format(*rgb), f"{share:.0%}") for rgb, share in found]
     return render(Path(__file__).with_name("likely.html"), colors=colors, turn=turn)

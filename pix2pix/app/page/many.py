@@ -14,10 +14,9 @@ from pix2pix.app.page.handlers import Update
 from pix2pix.app.page.script import NOTHING
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.upload import make_upload
-from pix2pix.app.page.words import BUSY, UNKNOWN, message, plain_words
+from pix2pix.app.page.words import message, plain_words
 from pix2pix.app.workers import Busy
 from pix2pix.colorize.colored import color_photo
-from pix2pix.errors import PhotoError
 from pix2pix.images.names import MARK
 from pix2pix.show.templates import render
 
@@ -72,12 +71,8 @@ class ManyHandler:
                 yield _progress(now, i, count, failed), gr.update(visible=False)
                 try:
                     name, content = self._one(path)
-                except PhotoError as error:
+                except Exception as error:  # whatever it is, the other photos go on
                     failed.append((Path(path).name, message(error)))
-                except Busy:
-                    failed.append((Path(path).name, BUSY))
-                except Exception:  # whatever it is, the other photos go on
-                    failed.append((Path(path).name, UNKNOWN))
                 else:
                     file.writestr(_unused(name, names), content)
         done = _progress(f"{len(names)} of {len(given)} are in color.", count, count, failed)
@@ -103,7 +98,7 @@ class ManyHandler:
 
 
 def _unused(name: str, names: set[str]) -> str:
-    """`a.color.jpg`, then `a (2).color.jpg`; Windows tells no case apart."""
+    """A unique name: `a.color.jpg`, then `a (2).color.jpg`; upper case does not count (Windows)."""
     stem, mark, suffix = name.rpartition(MARK)
     result, i = name, 1
     while result.lower() in names:

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from torch import nn
 
 from pix2pix.app.limits import PAGE_KEPT
 from pix2pix.app.page.coloring import Coloring
-from pix2pix.app.page.handlers import SLIDERS, TAKES, Handlers
+from pix2pix.app.page.handlers import SLIDERS, VARIANTS, Handlers
 from pix2pix.app.page.script import NOTHING, OPEN_CAMERA, TOGGLE_TOUCH
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.touch import touch_panel
@@ -54,14 +53,6 @@ def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, 
         one.release(do.color, inputs, shown, **released)
 
 
-def has_takes(coloring: Coloring) -> bool:
-    """Whether a seed changes anything: the net has dropout, or draws from its likely colors."""
-    colorizer = coloring.colorizer
-    modules = colorizer.generator.modules()
-    drops = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in modules)
-    return drops or (colorizer.knows_likely_colors and colorizer.takes_hints)
-
-
 def _more(
     coloring: Coloring,
     do: Handlers,
@@ -69,7 +60,7 @@ def _more(
     shown: list[gr.Component],
     event: dict[str, Any],
 ) -> list[gr.Component]:
-    """What is below the photo: other takes, how sure the net is, the other model.
+    """What is below the photo: variants, how sure the net is, the other model.
 
     Returns what a new photo hides.
     """
@@ -78,17 +69,17 @@ def _more(
     patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
     unsure = compare = other = None
     with gr.Row(elem_id="ask-more"):
-        if has_takes(coloring):
+        if coloring.colorizer.has_variants:
             other = gr.Button("Other takes", elem_id="ask-takes")
         if coloring.colorizer.knows_likely_colors:
             unsure = gr.Button("How sure is it?", elem_id="ask-unsure")
         if coloring.course is not None:
             compare = gr.Button("Compare with the course's model", elem_id="ask-models")
-    takes = gr.Gallery(
+    variants = gr.Gallery(
         elem_id="takes",
         label="Other takes: choose one",
         show_label=False,
-        columns=len(TAKES),
+        columns=len(VARIANTS),
         allow_preview=False,
         format="jpeg",
         object_fit="contain",
@@ -108,13 +99,13 @@ def _more(
         )
         models = _slider("models")
     if other:
-        other.click(do.takes, asked, takes, **patient)
-        takes.select(do.choose, asked, [seed, *shown], **patient)
+        other.click(do.variants, asked, variants, **patient)
+        variants.select(do.choose, asked, [seed, *shown], **patient)
     if unsure:
         unsure.click(do.unsure, [opened, touches], [how_sure, unsure_map], **patient)
     if compare:
         compare.click(do.compare, asked, [compared, models], **patient)
-    return [takes, how_sure, compared]
+    return [variants, how_sure, compared]
 
 
 def _slider(name: str, *, visible: bool = True) -> gr.ImageSlider:

@@ -1,4 +1,4 @@
-"""Which files a visitor may name: those sent in the same session, and those an answer told of.
+"""Which files a visitor may name: those sent in the same session, and those published to them.
 
 The page's folder holds the files of all visitors, each in a folder of its own. Its real paths never
 leave the server, and none that a request names is looked up on the disk: what a visitor reads and
@@ -9,8 +9,8 @@ sends are public names, `/files/FOLDER/NAME`, and each is an entry here or it is
   call's session (`session_hash`); another session is refused even where it knows the name. So is
   another browser, where the sender's had a cookie. A call without a session is a session of its
   own, as it is in Gradio, so such a file serves for one call.
-- A result can be fetched once an answer has told of it: by the visitor who got the answer, known by
-  the cookie, or by whoever has its name where that visitor takes no cookies (curl, a page in a
+- A result is published by an answer that names it: to the visitor who got the answer, known by the
+  cookie, or by whoever has its name where that visitor takes no cookies (curl, a page in a
   frame). What the page itself shows, such as samples, is for everybody. A sent file is never given
   back.
 
@@ -41,7 +41,7 @@ class _Sent:
 
 
 @dataclass
-class _Told:
+class _Published:
     since: float
     visitors: set[str] = field(default_factory=set)
 
@@ -55,7 +55,7 @@ class Shelf:
         self.slots: set[int] = set()  # ids of the components that take files
         self._sent: OrderedDict[str, _Sent] = OrderedDict()
         self._paths: Counter[str] = Counter()  # of what is in _sent
-        self._told: OrderedDict[str, _Told] = OrderedDict()
+        self._published: OrderedDict[str, _Published] = OrderedDict()
         self._shown: set[str] = set()  # to everybody, by the page itself
         self._lock = threading.Lock()
 
@@ -67,7 +67,7 @@ class Shelf:
             return len(self._sent) >= SENT_FILES
 
     def put(self, path: str, visitor: str) -> str:
-        """Note a file that `visitor` has sent -> its public name."""
+        """Register a file that `visitor` has sent -> its public name."""
         key, path = secrets.token_hex(16), os.path.abspath(path)
         with self._lock:
             self._forget()
@@ -89,27 +89,27 @@ class Shelf:
                 sent.session = session
             return sent.path if sent.session == session else None
 
-    def tell(self, folder: str, visitor: str | None) -> None:
-        """Note that an answer told `visitor` of what is in `folder`; None stands for everybody."""
+    def publish(self, folder: str, visitor: str | None) -> None:
+        """Let `visitor` fetch what is in `folder`, as an answer names it; None is everybody."""
         with self._lock:
             self._forget()
             if visitor is None:
                 self._shown.add(folder)
                 return
-            told = self._told.setdefault(folder, _Told(0.0))
-            told.since = time.monotonic()
-            told.visitors.add(visitor)
-            self._told.move_to_end(folder)
+            entry = self._published.setdefault(folder, _Published(0.0))
+            entry.since = time.monotonic()
+            entry.visitors.add(visitor)
+            self._published.move_to_end(folder)
 
-    def told(self, name: str, visitor: str) -> Path | None:
+    def published(self, name: str, visitor: str) -> Path | None:
         """The path of a file that `visitor` may fetch, by its public name; else None.
 
         Nothing is looked up on the disk.
         """
         folder, last = _parts(name)
         with self._lock:
-            told = self._told.get(folder)
-            visitors = told.visitors if told else set()
+            entry = self._published.get(folder)
+            visitors = entry.visitors if entry else set()
             if folder not in self._shown and not visitors & {"", visitor}:
                 return None
         return self.folder / folder / last
@@ -120,7 +120,7 @@ class Shelf:
             return path in self._paths
 
     def state(self, path: str | Path) -> os.stat_result | None:
-        """What the system says of a regular file below the folder, reached without links.
+        """The `os.lstat` of a regular file below the folder, reached without links.
 
         None for whatever else is there, or is not. Asks the disk: call it in a thread. Opens
         nothing, so that a pipe or a device cannot hold it.
@@ -144,8 +144,8 @@ class Shelf:
             self._paths[sent.path] -= 1
             if not self._paths[sent.path]:
                 del self._paths[sent.path]
-        while self._told and next(iter(self._told.values())).since < old:
-            self._told.popitem(last=False)
+        while self._published and next(iter(self._published.values())).since < old:
+            self._published.popitem(last=False)
 
 
 def _parts(name: object) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""How sure the net is of its colors, as a picture with a legend in plain words."""
+"""The uncertainty map as a picture, with a legend in plain words."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The drop zone: hands over the path of a file as it was sent, whatever is in it."""
+"""The drop zone: a gr.File that hands over uploads unopened and unchanged."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -1,10 +1,11 @@
-"""What a visitor reads when something does not work: no codes, and what to do about it."""
+"""Error messages for visitors: no codes, and what to do about it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gradio as gr
 
+from pix2pix.app.workers import Busy
 from pix2pix.errors import PhotoError
 
 MESSAGES = {
@@ -27,15 +28,17 @@ BUSY = "Many people are here right now. Try again in a moment."
 UNKNOWN = "This photo could not be colored."
 
 
-def message(error: PhotoError) -> str:
-    """A PhotoError in the visitor's words."""
-    return MESSAGES.get(error.code, UNKNOWN)
+def message(error: Exception) -> str:
+    """The message for an error."""
+    if isinstance(error, Busy):
+        return BUSY
+    return MESSAGES.get(error.code, UNKNOWN) if isinstance(error, PhotoError) else UNKNOWN
 
 
 @contextmanager
 def plain_words() -> Iterator[None]:
-    """Within, a PhotoError becomes a message on the page."""
+    """Within, PhotoError and Busy become messages on the page."""
     try:
         yield
-    except PhotoError as error:
+    except (PhotoError, Busy) as error:
         raise gr.Error(message(error), print_exception=False) from error

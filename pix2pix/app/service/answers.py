@@ -1,4 +1,4 @@
-"""Answers of the page's server: public names in place of the server's paths."""
+"""Responses of the page's server, rewritten: public names in place of the server's paths."""
 
 import json
 import os
@@ -14,24 +14,24 @@ _TEXT = (b"application/json", b"text/html", b"text/event-stream", b"text/plain")
 
 
 class Answers:
-    """Sends one answer on. `visitor` is who asked, None where all get the same.
+    """Sends one response on. `visitor` is who asked, None where all get the same.
 
-    With `tells` the answer is the page's own word: whoever gets it may fetch the files in it. A
+    With `publishes` the answer is the page's own: whoever gets it may fetch the files in it. A
     stream is rewritten message by message, as Gradio sends them; anything else as a whole.
     """
 
-    def __init__(self, shelf: Shelf, send: Send, visitor: str | None, *, tells: bool):
+    def __init__(self, shelf: Shelf, send: Send, visitor: str | None, *, publishes: bool):
         self.shelf, self._send, self.visitor = shelf, send, visitor
-        self.tells = tells
+        self.publishes = publishes
         self.cookie = b""
         self.upload = False  # the answer lists the paths of what was sent
-        self._start: Message | None = None
+        self._start: Message = {}
         self._kind = b""
         self._body = bytearray()
         self._paths = _paths(shelf.folder)
 
     async def send(self, message: Message) -> None:
-        """ASGI's send."""
+        """Send an ASGI message, rewritten."""
         if message["type"] == "http.response.start":
             headers = dict(message.get("headers", []))
             self._kind = headers.get(b"content-type", b"").partition(b";")[0]
@@ -51,7 +51,6 @@ class Answers:
                 await self._send({"type": "http.response.body", "body": body})
 
     def _head(self, length: int | None) -> Message:
-        assert self._start is not None
         headers = list(self._start.get("headers", []))
         if length is not None:
             headers = [h for h in headers if h[0] != b"content-length"]
@@ -62,22 +61,20 @@ class Answers:
 
     def _whole(self) -> bytes:
         body = bytes(self._body)
-        assert self._start is not None
         if self.upload and self._start["status"] == 200:
             names = [self.shelf.put(path, self.visitor or "") for path in json.loads(body)]
             return json.dumps(names).encode()
         return self._rewrite(body)
 
     def _rewrite(self, text: bytes) -> bytes:
-        """Public names for paths."""
-        assert self._start is not None
+        """Replace paths by public names."""
         status = self._start["status"]
 
         def public(match: re.Match[bytes]) -> bytes:
             if match["folder"] is None:
                 return PUBLIC.encode()
-            if self.tells and status == 200:
-                self.shelf.tell(match["folder"].decode(), self.visitor)
+            if self.publishes and status == 200:
+                self.shelf.publish(match["folder"].decode(), self.visitor)
             return PUBLIC.encode() + b"/" + match["folder"]
 
         return self._paths.sub(public, text)

@@ -1,4 +1,4 @@
-"""The API: one photo in, the same photo in color out, and what machines ask of a service."""
+"""The API: one photo in, the same photo in color out; health checks and metrics."""
 
 import asyncio
 import json
@@ -39,9 +39,9 @@ _STATUS = {
 def build_api(
     workers: Workers | None, *, limits: Limits, metrics: Metrics, root: str = ""
 ) -> FastAPI:
-    """The application without its page; `workers` is None where the model is missing.
+    """Build the API application; `workers` is None where the model is missing.
 
-    `root` is the path at which others find it, which only its description tells.
+    `root` is the path at which others find it, which only its description shows.
     """
     app = FastAPI(
         title="Pix2PixColor",
@@ -145,7 +145,7 @@ def _as_header(warnings: list[str]) -> str:
 async def _result(
     workers: Workers, work: Callable[[Colorizer], _Answer], request: Request, deadline: float
 ) -> _Answer:
-    """What `work` returns. Raises Refusal for whatever goes wrong, ClientDisconnect."""
+    """Run `work` on a worker -> its result. Raises Refusal, and ClientDisconnect."""
     try:
         future = workers.submit(work, deadline=deadline)
     except Busy as error:

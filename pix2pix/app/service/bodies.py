@@ -1,4 +1,4 @@
-"""Uploads: the bytes of one photo out of a request, in memory, never more than the limit."""
+"""Request bodies: receive one photo into memory, within limits."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from pix2pix.images.formats import sniff
 _TEXT = b"application/x-www-form-urlencoded"  # what curl says of whatever --data-binary sends
 _NO_PHOTO = ("application/json", "text/", "multipart/")
 _HOW = "send the photo as the body, or as a form with one file"
-_ENOUGH = 64  # bytes that tell a format
+_ENOUGH = 64  # bytes that identify a format
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Upload:
 
 
 class Uploads:
-    """Receives uploads; `held` is what they take in memory together."""
+    """Receives uploads; `held` counts the bytes of all that are in memory."""
 
     def __init__(self, limits: Limits):
         self.limits = limits
@@ -36,7 +36,7 @@ class Uploads:
 
     @asynccontextmanager
     async def receive(self, request: Request) -> AsyncIterator[Upload]:
-        """The photo, from a form with one file or from a body that is the photo.
+        """Receive the photo of a form with one file, or of a body that is the photo.
 
         It counts as held until the context ends. Raises Refusal: 413 beyond the limit, 429 when
         others fill the memory, 415 for bodies that hold no photo, 400 for broken forms, 422 for

@@ -1,4 +1,4 @@
-"""CORS: pages of other sites that may call the API from a browser, for those who ask for it.
+"""CORS: lets pages of the given origins call the API from a browser.
 
 Starlette's own middleware refuses foreign preflights, which go on to the application here, and
 knows no paths: the page is nobody else's. https://fetch.spec.whatwg.org/#http-cors-protocol

@@ -1,4 +1,4 @@
-"""The door between visitors and the page's server: what it may be asked, and for which files.
+"""Access control of the page's server: the routes that are open, the calls and files in them.
 
 Gradio's server has some fifty routes and takes paths of files from whoever sends them. Here a route
 is open or it is not there, a call is read before Gradio reads it, and a file has a public name only
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pix2pix.app.limits import CALL_BYTES, REFUSAL_PAUSE, REFUSED_AT_ONCE
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.service.answers import Answers
-from pix2pix.app.service.asked import Asked, read_call, refuse, send_file
+from pix2pix.app.service.calls import read_body, read_call, send_file, with_body
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.app.service.routes import route_path
 
@@ -66,7 +66,8 @@ class Door:
             try:
                 if self.refusing > REFUSED_AT_ONCE:
                     await asyncio.sleep(random.uniform(0.5, 1.5) * REFUSAL_PAUSE)
-                await refuse(error, scope, receive, send)
+                answer = error.answer(scope, detail=error.detail)  # which Gradio's page shows
+                await answer(scope, receive, send)
             finally:
                 self.refusing -= 1
 
@@ -80,10 +81,11 @@ class Door:
         if kind == "plain":
             await self.app(scope, receive, send)
             return
-        tells = kind in ("page", "stream")  # the others may repeat what was asked
-        answers = Answers(self.shelf, send, None if kind == "page" else visitor, tells=tells)
+        publishes = kind in ("page", "stream")  # the others may repeat what was asked
+        whom = None if kind == "page" else visitor
+        answers = Answers(self.shelf, send, whom, publishes=publishes)
         if kind == "page":
-            # a query would have Gradio read a file (deep_link), or tell of more than it should
+            # a query would have Gradio read a file (deep_link), or show more than it should
             scope = {**scope, "query_string": b""}
             if not visitor and path != "/gradio_api/info":
                 answers.cookie = _set_cookie(scope)
@@ -95,10 +97,10 @@ class Door:
             # a page of another site can send the other kinds without asking first
             if not Headers(scope=scope).get("content-type", "").startswith("application/json"):
                 raise Refusal(415, "unsupported_format", "send JSON, as application/json")
-            asked = await Asked.read(receive, CALL_BYTES)
+            body = await read_body(receive, CALL_BYTES)
             if kind == "call":
-                asked.body = read_call(asked.body, name, self.page, self.shelf, visitor)
-            scope, receive = asked.hand_on(scope, receive)
+                body = read_call(body, name, self.page, self.shelf, visitor)
+            scope, receive = with_body(body, scope, receive)
         await self.app(scope, receive, answers.send)
 
     def _route(self, method: str, path: str) -> tuple[str, str]:
@@ -114,7 +116,7 @@ class Door:
 
 
 def visitor_of(scope: Scope) -> str:
-    """The cookie's value: it tells visitors apart, and nothing about them. "" without one."""
+    """The value of the cookie, which distinguishes visitors and no more. "" without one."""
     match = _VISITOR.search(Headers(scope=scope).get("cookie", ""))
     return match[1] if match else ""
 

@@ -1,4 +1,4 @@
-"""The edge: what every request goes through before the API or the page sees it.
+"""The edge: checks and limits of every request, before the API or the page sees it.
 
 Ambiguous and oversized requests end here, bodies are counted while they come, and each answer is
 counted and logged.
@@ -15,7 +15,7 @@ from pix2pix.app.limits import FORM_AROUND_BYTES, HEADER_BYTES, LINGER_BYTES, LI
 from pix2pix.app.service.failures import came_too_late
 from pix2pix.app.service.hosts import Hosts, stranger
 from pix2pix.app.service.logs import Metrics, log
-from pix2pix.app.service.refusal import Refusal
+from pix2pix.app.service.refusal import FAULT, Refusal
 from pix2pix.app.service.routes import API_ROUTES, PAGE_UPLOAD, route_path
 from pix2pix.app.storage import Place, Storage
 from pix2pix.app.temporary import uploads_folder
@@ -59,19 +59,17 @@ class Edge:
         self.page_uploads += exchange.to_page
         try:
             headers = Headers(scope=scope)
-            refusal = stranger(scope, headers, self.hosts)
-            refusal = refusal or _refusal(scope, headers, exchange.most)
+            if refusal := stranger(scope, headers, self.hosts):
+                raise refusal
+            _check_head(scope, headers, exchange.most)
             if route_path(scope) == "/metrics" and not self.show_metrics:
-                refusal = refusal or Refusal(404, "not_found", "start with --metrics to open it")
-            if self.page_uploads > self.limits.page_uploads and exchange.to_page:
-                refusal = Refusal(429, "busy", "too many uploads at once", retry_after=5)
-            if refusal is None and exchange.to_page:
+                raise Refusal(404, "not_found", "start with --metrics to open it")
+            if exchange.to_page:
+                if self.page_uploads > self.limits.page_uploads:
+                    raise Refusal(429, "busy", "too many uploads at once", retry_after=5)
                 exchange.place = await self.storage.promise(exchange.declared)
-            if refusal is not None:
-                await exchange.refuse(refusal)
-            else:
-                await self.app(_without_origin(scope), exchange.receive, exchange.send)
-        except Refusal as error:  # that nothing within has answered
+            await self.app(_without_origin(scope), exchange.receive, exchange.send)
+        except Refusal as error:  # raised here, or within and not answered there
             await exchange.refuse(error)
         except NoSpace as error:
             await exchange.refuse(_full(error))
@@ -82,7 +80,7 @@ class Edge:
                 await exchange.end()
                 return
             log.exception("failed")
-            await exchange.refuse(Refusal(500, "error", "the server failed; its log says where"))
+            await exchange.refuse(Refusal(500, "error", FAULT))
         finally:
             self.metrics.in_flight.dec()
             self.page_uploads -= exchange.to_page
@@ -102,26 +100,24 @@ def _without_origin(scope: Scope) -> Scope:
     return {**scope, "headers": [h for h in scope["headers"] if h[0] not in dropped]}
 
 
-def _refusal(scope: Scope, headers: Headers, most: int) -> Refusal | None:
-    """What is wrong with a request's head."""
+def _check_head(scope: Scope, headers: Headers, most: int) -> None:
+    """Raise Refusal for what is wrong with a request before its body."""
     path = route_path(scope)
     allowed = API_ROUTES.get(path, _METHODS)
     if scope["method"] not in allowed:
-        refusal = Refusal(405, "method", f"{scope['method'][:20]} is not answered here")
-        refusal.headers = {"allow": ", ".join(allowed)}
-        return refusal
+        reason = f"{scope['method'][:20]} is not answered here"
+        raise Refusal(405, "method", reason, headers={"allow": ", ".join(allowed)})
     if sum(len(name) + len(value) for name, value in headers.raw) > HEADER_BYTES:
-        return Refusal(400, "bad_request", f"more than {HEADER_BYTES:,} bytes of headers")
+        raise Refusal(400, "bad_request", f"more than {HEADER_BYTES:,} bytes of headers")
     lengths = headers.getlist("content-length")
     if len(lengths) > 1 or (lengths and "transfer-encoding" in headers):
-        return Refusal(400, "bad_request", "the request states its length twice")
+        raise Refusal(400, "bad_request", "the request states its length twice")
     if lengths and int(lengths[0]) > most:
-        return Refusal(413, "too_large", f"more than the limit of {most:,} bytes")
+        raise Refusal(413, "too_large", f"more than the limit of {most:,} bytes")
     if path.lower().startswith(_FETCHED):
-        return Refusal(403, "forbidden", "no address is fetched for a visitor")
+        raise Refusal(403, "forbidden", "no address is fetched for a visitor")
     if "\x00" in path:
-        return Refusal(404, "not_found", "no such page")
-    return None
+        raise Refusal(404, "not_found", "no such page")
 
 
 def _full(error: NoSpace) -> Refusal:
@@ -147,15 +143,13 @@ class _Exchange:
             scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]
         length = headers.get("content-length", "0")
         self.declared = int(length) if length.isdecimal() else 0
-        self.unread = (
-            "transfer-encoding" in headers or self.declared > 0
-        )  # part of the body is still to come
+        # whether part of the body is still to come
+        self.unread = "transfer-encoding" in headers or self.declared > 0
         self.place: Place | None = None  # on the disk, of an upload of the page
         self.denied: Refusal | None = None  # while it came; Gradio knows no more than that it ends
         self.ended = False
         self.got = self.sent = 0
         self.status: int | None = None
-        self.code: str | None = None
         self.start = time.monotonic()
 
     async def receive(self) -> Message:
@@ -177,7 +171,7 @@ class _Exchange:
         return message
 
     def _fits(self) -> None:
-        """Raise Refusal when more has come than may."""
+        """Raise Refusal when more has come than the limits allow."""
         if self.got > self.most:
             raise Refusal(413, "too_large", f"more than the limit of {self.most:,} bytes")
         try:
@@ -209,25 +203,14 @@ class _Exchange:
         await self._send(message)
 
     async def end(self) -> None:
-        """Say that nothing more comes of an answer that has begun."""
+        """End a response that has begun."""
         if not self.ended:
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def refuse(self, refusal: Refusal) -> None:
         """Answer with `refusal`, unless something was answered already."""
-        if self.status is not None:
-            return
-        self.code = refusal.code
-        head: list[tuple[bytes, bytes]] = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(refusal.body)).encode()),
-        ]
-        head += [(k.encode(), v.encode()) for k, v in (refusal.headers or {}).items()]
-        if refusal.status_code == 400:
-            head.append((b"connection", b"close"))
-        status = refusal.status_code
-        await self.send({"type": "http.response.start", "status": status, "headers": head})
-        await self.send({"type": "http.response.body", "body": refusal.body})
+        if self.status is None:
+            await refusal.answer(self.scope)(self.scope, self.receive, self.send)
 
     async def _linger(self) -> None:
         """Read on, so that a client that sends first and reads later comes to see its refusal.
@@ -257,7 +240,7 @@ class _Exchange:
     def report(self) -> None:
         """Count and log the exchange; where there was no answer, as 499."""
         seconds = time.monotonic() - self.start
-        code = self.code or self.scope.get("state", {}).get("code")
+        code = self.scope.get("state", {}).get("code")
         status = str(self.status or 499)
         self.metrics.requests.labels(self.route, self.method, status).inc()
         self.metrics.seconds.labels(self.route).observe(seconds)

@@ -1,10 +1,9 @@
-"""Forms: the one file of a multipart/form-data body, and its fields, while it comes.
+"""Forms: parse multipart/form-data as it streams in -> its one file, and its fields.
 
 Starlette's own form parser would write all of a file to the disk before anybody could say no.
 """
 
 import re
-from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -37,16 +36,18 @@ class Form:
         self._most, self._photo = most, bytearray()
         self._first = re.compile(rb"(?:\A|\n)(?=--" + re.escape(boundary) + rb"(?:\r\n|--))")
         self._preamble: bytearray | None = bytearray()  # None once the first boundary came
-        callbacks: dict[str, Any] = {
-            "on_part_begin": self._begin,
-            "on_header_field": self._header_name,
-            "on_header_value": self._header_value,
-            "on_header_end": self._header,
-            "on_part_data": self._data,
-            "on_part_end": self._part,
-            "on_end": self._end,
-        }
-        self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._header_name,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header,
+                "on_part_data": self._data,
+                "on_part_end": self._part,
+                "on_end": self._end,
+            },
+        )
         self._parts = self._empty = self._field_bytes = 0
         self._ended = self._is_file = False
         self._header_bytes, self._value_bytes = bytearray(), bytearray()

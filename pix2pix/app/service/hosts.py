@@ -1,7 +1,7 @@
-"""By which names the service is asked: its own, so that no web page borrows a visitor's browser.
+"""Host and Origin checks: the service answers to its own names (against DNS rebinding).
 
-A page on the web can have its own name resolve to 127.0.0.1 (DNS rebinding) and would then read
-this service as if it were its own. The browser still sends that page's name as Host.
+A page on the web can have its own name resolve to 127.0.0.1 and would then read this service as if
+it were its own. The browser still sends that page's name as Host.
 """
 
 import ipaddress
@@ -32,7 +32,7 @@ class Hosts:
 
     @classmethod
     def of(cls, host: str, allowed: Iterable[str] = ()) -> "Hosts":
-        """For a service bound to `host`; `allowed` are further names, "*" lifts the check.
+        """Names of a service bound to `host`, and `allowed` ones, where "*" lifts the check.
 
         Bound to all addresses (0.0.0.0, ::) it is known by any IP address; bound to others than
         the loopback, by this machine's own name too. Raises ValueError for what is no name.
@@ -40,29 +40,24 @@ class Hosts:
         allowed = list(allowed)
         names = {host.lower()}
         for name in allowed:
-            if name == "*":
-                continue
-            known, _ = _split(name)
+            known = "*" if name == "*" else _split(name)[0]
             if not known:
-                raise ValueError(f"{name}: give a name such as photos.example.org, or *")
+                raise ValueError(f"--allow-host {name}: give a name like photos.example.org, or *")
             names.add(known)
         if not _is_loopback(host.lower()):
             own = socket.gethostname().lower()
             names |= {own, f"{own.partition('.')[0]}.local"}
-        return cls(frozenset(names), host in ("0.0.0.0", "::", ""), "*" in allowed)
+        return cls(frozenset(names), host in ("0.0.0.0", "::", ""), "*" in names)
 
     def know(self, header: str) -> bool:
         """Whether a Host header names this service, with whatever port."""
         name, _ = _split(header)
-        if self.any:
-            return bool(name)
-        return bool(name) and (
-            name in self.names or _is_loopback(name) or (self.addresses and _is_address(name))
-        )
+        own = name in self.names or _is_loopback(name)
+        return bool(name) and (self.any or own or (self.addresses and _address(name) is not None))
 
 
 def stranger(scope: Scope, headers: Headers, hosts: Hosts) -> Refusal | None:
-    """Why a request is not one for this service: another one's name, or another site's page.
+    """A refusal of a request by another name (Host), or from another site's page (Origin); or None.
 
     Without a Host (HTTP/1.0) it comes from no browser, and so from no web page. Where any name is
     answered, a proxy may have changed the Host, and an Origin cannot be compared with it.
@@ -79,7 +74,7 @@ def stranger(scope: Scope, headers: Headers, hosts: Hosts) -> Refusal | None:
 
 
 def same_origin(origin: str, host: str) -> bool:
-    """Whether an Origin header is that of the site that was asked for, by the Host header.
+    """Whether an Origin header and a Host header name the same site.
 
     The scheme is left aside: a proxy may speak TLS for the service. A Host without a port goes
     with any: many proxies leave it out.
@@ -106,14 +101,13 @@ def _bare(name: str) -> str:
 
 
 def _is_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    return _is_address(name) and ipaddress.ip_address(name).is_loopback
+    address = _address(name)
+    local = name.rpartition(".")[2] == "localhost"
+    return local or (address is not None and address.is_loopback)
 
 
-def _is_address(name: str) -> bool:
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(name)
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
-    return True
+        return None

@@ -39,7 +39,7 @@ class JsonLines(logging.Formatter):
 
 
 def _words(record: logging.LogRecord) -> str:
-    """What a record says; of another library's, which may quote a visitor, where it was made."""
+    """A record's message; of another library's, which may quote a visitor, only its place."""
     if record.name.partition(".")[0] in _PLAIN:
         return record.getMessage()
     return f"{record.name}: {record.filename}:{record.lineno}"
@@ -60,31 +60,26 @@ class Metrics:
     """The service's metrics, in a registry of their own."""
 
     def __init__(self, workers: Workers | None):
-        self.registry = CollectorRegistry()
+        self.registry = own = CollectorRegistry()
         self.requests = Counter(
-            "pix2pix_requests",
-            "Requests answered.",
-            ["route", "method", "status"],
-            registry=self.registry,
+            "pix2pix_requests", "Requests answered.", ["route", "method", "status"], registry=own
         )
         self.seconds = Histogram(
             "pix2pix_request_seconds",
             "From a request's first byte to the last of its answer.",
             ["route"],
             buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60),
-            registry=self.registry,
+            registry=own,
         )
         self.refused = Counter(
-            "pix2pix_refused", "Photos refused, by code.", ["code"], registry=self.registry
+            "pix2pix_refused", "Photos refused, by code.", ["code"], registry=own
         )
-        self.received = Counter(
-            "pix2pix_received_bytes", "Bytes of bodies received.", registry=self.registry
-        )
+        self.received = Counter("pix2pix_received_bytes", "Bytes of bodies received.", registry=own)
         self.in_flight = Gauge(
-            "pix2pix_requests_in_flight", "Requests not yet answered.", registry=self.registry
+            "pix2pix_requests_in_flight", "Requests not yet answered.", registry=own
         )
         if workers is not None:
-            queued = Gauge("pix2pix_queue_length", "Photos that wait.", registry=self.registry)
+            queued = Gauge("pix2pix_queue_length", "Photos that wait.", registry=own)
             queued.set_function(lambda: workers.queued)
-            running = Gauge("pix2pix_running", "Photos in work.", registry=self.registry)
+            running = Gauge("pix2pix_running", "Photos in work.", registry=own)
             running.set_function(lambda: workers.running)

@@ -1,4 +1,4 @@
-"""The models of the service: one colors, the course's is there to compare with where it loads."""
+"""The model that the page compares with: the course's, where it loads."""
 
 from pix2pix.app.service.logs import log
 from pix2pix.colorize.colorizer import Colorizer
@@ -8,7 +8,7 @@ COURSE = "pix2pix"  # its bundled weights
 
 
 def load_course(colorizer: Colorizer) -> Colorizer | None:
-    """The course's model on the device of `colorizer`; None where that is it, or it does not load.
+    """Load the course's model for comparison; None where `colorizer` is it, or it does not load.
 
     It is optional: why it does not load is a line of the log, and the page goes without.
     """

@@ -1,4 +1,4 @@
-"""The page as Gradio's server is to serve it: behind the door, within the limits."""
+"""The page with the options that serve it behind door.py and within the limits."""
 
 from typing import Any
 

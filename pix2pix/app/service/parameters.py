@@ -1,10 +1,11 @@
-"""The API's parameters: of the query or, just as well, fields of the form that brings the photo."""
+"""The API's parameters, from the query or from fields of the form that brings the photo."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from pix2pix import images
 from pix2pix.app.limits import MOST_SATURATION
@@ -38,7 +39,7 @@ class Parameters(BaseModel):
         "from the top left of the upright photo. May be repeated.",
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**63, description="Draws another take, where the net can."
+        None, ge=0, lt=2**63, description="Samples a variant, where the net can."
     )
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(
         None, description="Of the answer; the photo's own by default."
@@ -56,7 +57,7 @@ _NAMES = tuple(Parameters.model_fields)
 
 
 def gather(query: Iterable[tuple[str, str]], fields: Iterable[tuple[str, str]]) -> Parameters:
-    """Names and values of a query and of a form -> the parameters.
+    """Validate the names and values of a query and of a form -> Parameters.
 
     A form may have fields for others, such as its button; they are ignored, unless the name is a
     parameter's but for a slip. So are fields that were left empty. Raises Refusal, which names the
@@ -75,11 +76,11 @@ def gather(query: Iterable[tuple[str, str]], fields: Iterable[tuple[str, str]]) 
     try:
         return Parameters.model_validate({**given, "hint": hints})
     except ValidationError as error:
-        raise _refusal(reason(dict(error.errors()[0]))) from None
+        raise _refusal(reason(error.errors()[0])) from None
 
 
-def reason(error: dict[str, Any]) -> str:
-    """One of pydantic's errors in a line, with the name of the parameter."""
+def reason(error: ErrorDetails) -> str:
+    """Format one of pydantic's errors as a line with the name of the parameter."""
     name = str(error["loc"][0] if error["loc"][0] != "query" else error["loc"][1])[:40]
     if error["type"] == "extra_forbidden":
         return f"{name}: no such parameter; there are {', '.join(_NAMES)}"

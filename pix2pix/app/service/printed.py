@@ -1,4 +1,4 @@
-"""What libraries print: told in the log that they did and where, never what.
+"""Redirect what libraries print: the log says that they did and where, never what.
 
 Gradio prints its troubles, visitors' values and names of files included, and so may any library.
 """
@@ -17,12 +17,12 @@ from typing import TextIO
 
 _log = logging.getLogger("pix2pix.serve")
 _OURS = str(Path(__file__).parents[2])  # the folder of the package
-_told = "_pix2pix_told"  # mark of an exception
+_LOGGED = "_pix2pix_logged"  # mark of an exception
 
 
 @contextmanager
 def nothing_printed() -> Iterator[None]:
-    """Within, stdout takes what is said by `say`, stderr the lines of the log, and nothing else."""
+    """Within, only `say` writes to stdout, and only the log to stderr."""
     before = (
         (sys, "stdout", sys.stdout),
         (sys, "stderr", sys.stderr),
@@ -32,9 +32,9 @@ def nothing_printed() -> Iterator[None]:
         (logging, "raiseExceptions", logging.raiseExceptions),
     )
     sys.stdout, sys.stderr = _Printed(sys.stdout), _Printed(sys.stderr)
-    sys.unraisablehook = lambda it: tell(it.exc_value)
-    threading.excepthook = lambda it: tell(it.exc_value)
-    warnings.showwarning = _tell_warning  # type: ignore[assignment]
+    sys.unraisablehook = lambda it: log_exception(it.exc_value)
+    threading.excepthook = lambda it: log_exception(it.exc_value)
+    warnings.showwarning = _log_warning  # type: ignore[assignment]
     logging.raiseExceptions = False  # of a log that cannot be written, by printing to stderr
     try:
         yield
@@ -49,19 +49,19 @@ def say(text: str) -> None:
 
 
 def true_stream(stream: TextIO) -> TextIO:
-    """What stands behind a stream within `nothing_printed`; elsewhere, the stream."""
+    """The original of a stream that `nothing_printed` replaced; else the stream itself."""
     return stream.behind if isinstance(stream, _Printed) else stream
 
 
-def tell(error: BaseException | None) -> None:
+def log_exception(error: BaseException | None) -> None:
     """Log an exception that somebody printed: a fault where our own code is in it, else a warning.
 
     Once: a traceback comes line by line, and again where it is raised anew.
     """
-    if error is None or getattr(error, _told, False):
+    if error is None or getattr(error, _LOGGED, False):
         return
     with suppress(Exception):  # some exceptions take no attributes
-        setattr(error, _told, True)
+        setattr(error, _LOGGED, True)
     frames = traceback.extract_tb(error.__traceback__)
     ours = any(frame.filename.startswith(_OURS) for frame in frames)
     trace: tuple[type[BaseException], BaseException, TracebackType | None]
@@ -81,7 +81,7 @@ class _Printed(io.TextIOBase, TextIO):
     def write(self, text: str) -> int:
         error = sys.exception()
         if error is not None:
-            tell(error)
+            log_exception(error)
         elif text.strip():
             _log.warning("printed", extra={"fields": {"at": _caller()}})
         return len(text)
@@ -93,7 +93,7 @@ def _caller() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def _tell_warning(
+def _log_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
 ) -> None:
     fields = {"warning": category.__name__, "at": f"{filename}:{lineno}"}

@@ -5,13 +5,13 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 try:
     import uvicorn
     from starlette.types import ASGIApp
 
-    from pix2pix.app.service.address import Address, parse_root
     from pix2pix.app.service.api import build_api
     from pix2pix.app.service.cors import Cors, parse_origin
     from pix2pix.app.service.edge import Edge
@@ -20,7 +20,7 @@ try:
     from pix2pix.app.service.logs import Metrics, log, set_up_logging
     from pix2pix.app.service.printed import nothing_printed, say
     from pix2pix.app.service.protocol import Protocol
-    from pix2pix.app.service.settings import Settings
+    from pix2pix.app.service.routes import Address, parse_root
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the service needs: pip install 'pix2pix-color[serve]'") from error
 
@@ -33,6 +33,32 @@ from pix2pix.colorize.colorizer import Colorizer
 from pix2pix.errors import one_line
 
 __all__ = ["Hosts", "Limits", "Settings", "build_app", "parse_origin", "parse_root", "run_service"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where the service is found, whom it answers, and what it shows."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860  # 0 takes a free one
+    workers: int | None = None  # photos at a time; by default one a core, at most 4
+    page: bool = True  # with the Gradio page, which takes seconds to import,
+    compare: bool = True  # and there with the course's model to compare with, where it loads
+    allow_hosts: Sequence[str] = ()  # names that it answers to, too; "*" is any
+    metrics: bool = False  # open /metrics to whoever reaches the service
+    root_path: str = ""  # under which a proxy shows it, such as /photos (see `parse_root`)
+    cors: Sequence[str] = ()  # origins whose pages may call the API (see `parse_origin`)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        Hosts.of(self.host, self.allow_hosts)  # raises ValueError for an allowed name that is none
+
+    @property
+    def hosts(self) -> Hosts:
+        """The names that it answers to."""
+        return Hosts.of(self.host, self.allow_hosts)
+
+
 AS_USUAL = Settings()
 
 

@@ -9,7 +9,7 @@ try:
 except ModuleNotFoundError:
     spaces = None
 
-from pix2pix.app.service.app import main
+from pix2pix.app.service.launcher import main
 
 if __name__ == "__main__":
     own = Path(__file__).resolve().parent / "model.safetensors"

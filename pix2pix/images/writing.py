@@ -13,7 +13,7 @@ from pix2pix import files
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge, one_line
 from pix2pix.images import formats, icc
 from pix2pix.images.metadata import statement, writer
-from pix2pix.images.read import Photo
+from pix2pix.images.reading import Photo
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 _MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}  # what libjpeg and libavif take

@@ -1,15 +1,14 @@
-"""What is asked of the page's server: calls, read before Gradio reads them, and files."""
+"""Requests to the page's server: calls, checked before Gradio reads them, and files."""
 
 import json
 import mimetypes
 import re
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import gradio as gr
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from pix2pix.app.page import MESSAGES
@@ -23,44 +22,34 @@ _SESSION = re.compile(r"[\w-]{1,64}")
 _SHOWN = ("image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp")
 
 
-@dataclass
-class Asked:
-    """The body of a request, read, to be handed on."""
+async def read_body(receive: Receive, most: int) -> bytes:
+    """Read the body of a request. Raises Refusal beyond `most` bytes, and when it is broken off."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refusal(400, "bad_request", "the request ends early")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > most:
+            raise Refusal(413, "too_large", f"more than the limit of {most:,} bytes")
+    return bytes(body)
 
-    body: bytes
 
-    @classmethod
-    async def read(cls, receive: Receive, most: int) -> "Asked":
-        """Read it. Raises Refusal beyond `most` bytes, and when it is broken off."""
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Refusal(400, "bad_request", "the request ends early")
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > most:
-                raise Refusal(413, "too_large", f"more than the limit of {most:,} bytes")
-        return cls(bytes(body))
+def with_body(body: bytes, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """The request with this JSON as its body, in place of the one that was read."""
+    own = (b"content-length", b"content-type", b"transfer-encoding")
+    headers = [h for h in scope["headers"] if h[0] not in own]
+    headers += [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    def hand_on(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-        """The request with this body in place of its own."""
-        own = (b"content-length", b"content-type", b"transfer-encoding")
-        headers = [h for h in scope["headers"] if h[0] not in own]
-        headers += [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(self.body)).encode()),
-        ]
-        given = False
+    async def receive_again() -> Message:
+        return unread.pop() if unread else await receive()
 
-        async def receive_again() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": self.body, "more_body": False}
-
-        return {**scope, "headers": headers}, receive_again
+    return {**scope, "headers": headers}, receive_again
 
 
 def read_call(body: bytes, name: str, page: gr.Blocks, shelf: Shelf, visitor: str) -> bytes:
@@ -134,9 +123,9 @@ def _values(
     return values
 
 
-def _event(told: object) -> dict[str, int | None] | None:
-    """Of what was clicked on, its place."""
-    index = told.get("index") if isinstance(told, dict) else None
+def _event(given: object) -> dict[str, int | None] | None:
+    """The index of the item that was clicked on."""
+    index = given.get("index") if isinstance(given, dict) else None
     return {"index": index, "value": None} if type(index) is int else None
 
 
@@ -144,7 +133,7 @@ async def send_file(
     name: str, shelf: Shelf, visitor: str, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Send a file by its public name. Raises Refusal, in the same words whatever is there."""
-    path = shelf.told(name, visitor)
+    path = shelf.published(name, visitor)
     found = None if path is None else await anyio.to_thread.run_sync(shelf.state, path)
     if path is None or found is None:
         raise Refusal(404, "not_found", "no such file")
@@ -158,12 +147,4 @@ async def send_file(
         content_disposition_type="inline" if shown else "attachment",
         headers={"cache-control": "private"},
     )
-    await answer(scope, receive, send)
-
-
-async def refuse(error: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a refusal; `detail` is what Gradio's page shows."""
-    scope.setdefault("state", {})["code"] = error.code
-    content = {"code": error.code, "reason": error.detail, "detail": error.detail}
-    answer = JSONResponse(content, error.status_code, dict(error.headers or {}))
     await answer(scope, receive, send)

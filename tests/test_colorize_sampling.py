@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pix2pix.color import AB_SCALE
-from pix2pix.colorize import takes
+from pix2pix.colorize import sampling
 from pix2pix.nets.bins import gamut_grid
 
 GRID = gamut_grid(10) / AB_SCALE
@@ -25,10 +25,10 @@ def distribution(*peaks: tuple[float, float, float], size: tuple[int, int] = (8,
 
 
 def test_how_unsure():
-    assert takes.spread(distribution((50, 20, 1.0)), GRID).max() < 0.1
-    unsure = takes.spread(distribution((60, 0, 0.5), (-60, 0, 0.5)), GRID)
+    assert sampling.spread(distribution((50, 20, 1.0)), GRID).max() < 0.1
+    unsure = sampling.spread(distribution((60, 0, 0.5), (-60, 0, 0.5)), GRID)
     torch.testing.assert_close(unsure, torch.full((8, 8), 60.0), atol=0.01, rtol=0)
-    sure = takes.spread(18 * torch.eye(len(GRID))[None, :, None], GRID)  # all but, of each bin
+    sure = sampling.spread(18 * torch.eye(len(GRID))[None, :, None], GRID)  # all but, of each bin
     assert sure.isfinite().all() and sure.max() < 1
 
 
@@ -36,10 +36,10 @@ def test_the_padding_makes_nothing_unsure():
     logits = distribution((60, 0, 0.5), (-60, 0, 0.5))  # as they come out along the borders
     logits[..., 1:-1, 1:-1] = distribution((50, 20, 1.0), size=(6, 6))
     logits[..., 1, 1:-1] = distribution((0, 0, 0.5), (40, 0, 0.5), size=(1, 6))[..., 0, :]
-    unsure = takes.spread(logits, GRID)
+    unsure = sampling.spread(logits, GRID)
     torch.testing.assert_close(unsure[:2], torch.full((2, 8), 20.0), atol=0.1, rtol=0)
     assert unsure[2:].max() < 0.1
-    narrow = takes.spread(logits[..., :2], GRID)  # all border
+    narrow = sampling.spread(logits[..., :2], GRID)  # all border
     assert narrow.shape == (8, 2) and narrow[0, 0] > 59
 
 
@@ -49,16 +49,16 @@ def test_likely_colors_come_by_their_share():
     )
     elsewhere = distribution((0, 0, 1.0))
     elsewhere[..., 3, 4] = logits[..., 3, 4]
-    found = takes.suggest(elsewhere, GRID, 3, 4, count=5)
+    found = sampling.suggest(elsewhere, GRID, 3, 4, count=5)
     assert [round(share, 2) for _, share in found] == [0.6, 0.3, 0.09]  # 1 % is nothing to offer
     torch.testing.assert_close(
         found[0][0] * AB_SCALE, torch.tensor([60.0, (40 * 5 + 50) / 6]), atol=0.1, rtol=0
     )
-    assert len(takes.suggest(logits, GRID, 3, 4, count=2)) == 2
+    assert len(sampling.suggest(logits, GRID, 3, 4, count=2)) == 2
 
 
 class Heads:
-    """Red or blue everywhere, until something near is told: then that."""
+    """Red or blue everywhere, until a hint is near: then that."""
 
     def __init__(self):
         self.asked = []
@@ -68,10 +68,10 @@ class Heads:
         logits = distribution((70, 30, 0.5), (20, -70, 0.5), size=(16, 16))
         for i in torch.nonzero(x[0, 3, 2::4, 2::4]).tolist():
             row, column = i
-            told = x[0, 1:3, 4 * row + 2, 4 * column + 2] * AB_SCALE
+            color = x[0, 1:3, 4 * row + 2, 4 * column + 2] * AB_SCALE
             rows = slice(max(row - 2, 0), row + 3)
             logits[:, :, rows, max(column - 2, 0) : column + 3] = distribution(
-                (*told.tolist(), 1.0), size=(1, 1)
+                (*color.tolist(), 1.0), size=(1, 1)
             )
         return torch.zeros(1, 2, 64, 64), logits
 
@@ -79,30 +79,30 @@ class Heads:
 L, NONE = torch.zeros(1, 1, 64, 64), torch.zeros(1, 3, 64, 64)
 
 
-def test_a_take_draws_where_the_net_is_unsure_and_asks_again():
+def test_a_variant_draws_where_the_net_is_unsure_and_asks_again():
     heads = Heads()
-    told = takes.draw(heads, L, NONE, GRID, seed=1)
-    assert len(heads.asked) == takes.ROUNDS and not NONE.any()
+    hint_map = sampling.draw(heads, L, NONE, GRID, seed=1)
+    assert len(heads.asked) == sampling.ROUNDS and not NONE.any()
     masks = [int(x[0, 3].sum()) for x in heads.asked]
     assert masks == sorted(masks) and masks[0] == 0 and masks[1] == 25
-    for color in (told[0, :2, told[0, 2] == 1].T * AB_SCALE).unique(dim=0):
+    for color in (hint_map[0, :2, hint_map[0, 2] == 1].T * AB_SCALE).unique(dim=0):
         assert min((color - torch.tensor(c)).norm() for c in ([70.0, 30.0], [20.0, -70.0])) < 1
 
 
-def test_takes_differ_by_seed_and_are_repeatable():
-    told = [takes.draw(Heads(), L, NONE, GRID, seed=seed) for seed in (1, 2, 3, 1)]
-    assert torch.equal(told[0], told[3])
-    assert not torch.equal(told[0], told[1]) or not torch.equal(told[0], told[2])
+def test_variants_differ_by_seed_and_are_repeatable():
+    maps = [sampling.draw(Heads(), L, NONE, GRID, seed=seed) for seed in (1, 2, 3, 1)]
+    assert torch.equal(maps[0], maps[3])
+    assert not torch.equal(maps[0], maps[1]) or not torch.equal(maps[0], maps[2])
 
 
 FLAT = torch.zeros(1, len(GRID), 16, 16)  # every color is as likely
 
 
 def first(logits: torch.Tensor, seed: int) -> torch.Tensor:
-    """One of the colors (2,) that a take draws of the same logits everywhere."""
-    told = takes.draw(lambda x: (x, logits), L, NONE, GRID, seed=seed)
-    row, column = torch.nonzero(told[0, 2])[0].tolist()
-    return told[0, :2, row, column]
+    """One of the colors (2,) that a variant draws of the same logits everywhere."""
+    hint_map = sampling.draw(lambda x: (x, logits), L, NONE, GRID, seed=seed)
+    row, column = torch.nonzero(hint_map[0, 2])[0].tolist()
+    return hint_map[0, :2, row, column]
 
 
 def test_hues_of_neighboring_seeds_are_far_apart():
@@ -124,36 +124,36 @@ def test_likely_colors_are_drawn_more_often_and_those_of_unusual_chroma_hardly_e
     assert drawn.count(60) == pytest.approx(100 * likelier, abs=2)
 
 
-def test_the_places_of_a_take_are_drawn_apart(monkeypatch):
-    monkeypatch.setattr(takes, "unsure_places", lambda *_: [(3, 11), (9, 2)])
-    told = takes.draw(lambda x: (x, FLAT), L, NONE, GRID, seed=1)
-    assert told[0, 2, 12:17, 44:49].all() and told[0, 2, 36:41, 8:13].all()
-    assert told[0, 2].sum() == 50
-    assert not torch.equal(told[0, :2, 14, 46], told[0, :2, 38, 10])
+def test_the_places_of_a_variant_are_drawn_apart(monkeypatch):
+    monkeypatch.setattr(sampling, "unsure_places", lambda *_: [(3, 11), (9, 2)])
+    hint_map = sampling.draw(lambda x: (x, FLAT), L, NONE, GRID, seed=1)
+    assert hint_map[0, 2, 12:17, 44:49].all() and hint_map[0, 2, 36:41, 8:13].all()
+    assert hint_map[0, 2].sum() == 50
+    assert not torch.equal(hint_map[0, :2, 14, 46], hint_map[0, :2, 38, 10])
 
 
 def test_unsure_places_are_the_most_unsure_and_apart():
     unsure = torch.full((12, 30), 0.1)
     unsure[2:7, 4:9], unsure[2:7, 20:25] = 3.0, 1.0
-    assert takes.unsure_places(unsure, 2) == [(4, 6), (4, 22)]
+    assert sampling.unsure_places(unsure, 2) == [(4, 6), (4, 22)]
     corner = torch.ones(12, 30)
     corner[0, 0] = 1.5
-    assert takes.unsure_places(corner, 1) == [(0, 0)]
-    assert takes.unsure_places(torch.zeros(12, 30), 3) == []
+    assert sampling.unsure_places(corner, 1) == [(0, 0)]
+    assert sampling.unsure_places(torch.zeros(12, 30), 3) == []
 
 
-def test_what_a_visitor_told_stays_in_a_take():
+def test_a_visitors_hints_stay_in_a_variant():
     mine = NONE.clone()
     mine[0, :, 30:35, 30:35] = torch.tensor([0.1, 0.2, 1.0]).view(3, 1, 1)
-    told = takes.draw(Heads(), L, mine, GRID, seed=2)
-    assert torch.equal(told[0, :, 32, 32], mine[0, :, 32, 32])
+    hint_map = sampling.draw(Heads(), L, mine, GRID, seed=2)
+    assert torch.equal(hint_map[0, :, 32, 32], mine[0, :, 32, 32])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 30), (40, 8)])
-def test_takes_of_any_size(size):
+def test_variants_of_any_size(size):
     h, w = 4 * size[0], 4 * size[1]
     logits = torch.zeros(1, len(GRID), *size)
-    told = takes.draw(
+    hint_map = sampling.draw(
         lambda x: (x, logits), L.new_zeros(1, 1, h, w), L.new_zeros(1, 3, h, w), GRID, 5
     )
-    assert told.shape == (1, 3, h, w) and told[0, 2].any()
+    assert hint_map.shape == (1, 3, h, w) and hint_map[0, 2].any()

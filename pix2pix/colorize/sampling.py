@@ -1,7 +1,7 @@
-"""Takes: an uncertainty map, likely colors and sampled colorings, of a net with color bins.
+"""Sampling: an uncertainty map, likely colors and sampled colorings, of a net with color bins.
 
-Everything here is at the net's size: L (1, 1, h, w) and hints (1, 3, h, w) in, its quarter for
-maps.
+Everything here has the size of the net's input, L (1, 1, h, w) and hints (1, 3, h, w), and maps a
+quarter of it.
 """
 
 import math
@@ -12,23 +12,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pix2pix.color import AB_SCALE
-from pix2pix.colorize.hints import tell
+from pix2pix.colorize.hints import fill_square
 from pix2pix.randomness import uniform
 
 Heads = Callable[[Tensor], tuple[Tensor, Tensor]]
 """L and hints (1, 4, h, w) -> ab (1, 2, h, w), logits (1, bins, h/4, w/4)."""
 
-ROUNDS = 3  # places of a take that are drawn, one after the other
+ROUNDS = 3  # places whose color is drawn for a variant, one after the other
 _NEAR = 25.0  # [a*, b*] colors closer than this are one suggestion
-_CALM = 0.8  # below 1, likely colors are drawn even more often than their share says
+_TEMPERATURE = 0.8  # of the softmax: below 1, likely colors are drawn more often
 _VIVID = 0.5  # how far a draw's chroma is from the usual one there, as a share of that
 _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are spread as evenly as can be
 
 
 def spread(logits: Tensor, colors: Tensor) -> Tensor:
-    """Logits (1, bins, h, w) and the bins' ab (bins, 2) -> how unsure (h, w), in units of a*, b*.
+    """Logits (1, bins, h, w) and the bins' ab (bins, 2) -> standard deviation of a*, b* (h, w).
 
-    The distribution's standard deviation: 0 where one color is certain, about 10 where all are
+    How unsure the net is: 0 where one color is certain, about 10 where all are
     earth, 30 where it may be red or blue. The outermost places, which the net's padding makes a
     third more unsure than they would be in a larger picture, are as their neighbors.
     """
@@ -65,7 +65,7 @@ def suggest(
 def draw(heads: Heads, L: Tensor, hints: Tensor, colors: Tensor, seed: int) -> Tensor:
     """Sample a coloring: add hints where the net is most unsure, drawn from its distribution.
 
-    One place after the other: the net hears of the last draw before the next is made, so that the
+    One place after the other: the net is given the last draw before the next is made, so that the
     other half of a coat follows the first. What differs is the hue: colors are drawn along the
     circle of hues, on which the draws of neighboring seeds are far apart, with about the chroma
     that is usual there.
@@ -77,12 +77,12 @@ def draw(heads: Heads, L: Tensor, hints: Tensor, colors: Tensor, seed: int) -> T
     for i, (row, column) in enumerate(unsure_places(spread(logits, colors), ROUNDS)):
         if i:
             _, logits = heads(torch.cat([L, hints], 1))
-        p = (logits[0, :, row, column].float() / _CALM).softmax(0)[order]
+        p = (logits[0, :, row, column].float() / _TEMPERATURE).softmax(0)[order]
         usual = (p * chroma).sum()
         p = p * torch.exp(-(((chroma - usual) / (_VIVID * usual + 0.02)) ** 2) / 2)
         quantile = (float(uniform(0, i, 72)[0]) + seed * _GOLDEN) % 1
         chosen = int((p.cumsum(0) < quantile * p.sum()).sum().clamp(max=len(p) - 1))
-        tell(hints[0], colors[order[chosen]], 4 * row + 2, 4 * column + 2)
+        fill_square(hints[0], colors[order[chosen]], 4 * row + 2, 4 * column + 2)
     return hints
 
 

@@ -1,4 +1,4 @@
-"""What app.py runs: the page with its model, on one's own machine or as a Hugging Face Space.
+"""Launch the page with its model, on one's own machine or as a Hugging Face Space, for app.py.
 
 On one's own machine it is `pix2pix serve` with the page's weights. A Space on ZeroGPU needs
 Gradio's own `launch`, where `spaces` begins its work; the same edge, door and protocol stand before
@@ -62,10 +62,9 @@ def launch(colorizer: Colorizer, settings: Settings, lend_gpu: Lend | None = Non
     limits = Protocol.limits = settings.limits
     course = load_course(colorizer) if settings.compare else None
     if lend_gpu is not None:
-        for each in filter(None, [colorizer, course]):
-            each.color = lend_gpu(each.color)  # type: ignore[method-assign]
-            each.suggest = lend_gpu(each.suggest)  # type: ignore[method-assign]
-            each.unsure = lend_gpu(each.unsure)  # type: ignore[method-assign]
+        for model in filter(None, [colorizer, course]):
+            for method in ("color", "suggest", "unsure"):
+                setattr(model, method, lend_gpu(getattr(model, method)))
     storage = Storage(limits.stored_bytes, uploads_folder)
 
     @asynccontextmanager
