@@ -18,7 +18,7 @@ _STRETCH = 0.01  # by which the ratio of width to height of a pair may differ
 
 
 class Pairs(Photos):
-    """Dataset of pairs: position in an endless sequence -> (crop (6, size, size) uint8, position).
+    """Position in an endless sequence -> (crop (6, size, size) uint8, position).
 
     A crop is the color rgb, then the gray rgb; `prepare` takes L from the latter. `source` is a
     folder or zip in which folders named `gray_folder` and `color_folder`, at any depth and in upper

@@ -67,7 +67,7 @@ class RandomCrop:
 
 
 class Photos(Dataset):
-    """Dataset: position in an endless sequence -> (crop (3, size, size) uint8, position).
+    """Position in an endless sequence -> (crop (3, size, size) uint8, position).
 
     Each epoch of `len(photos)` positions visits every photo once, in an order of its own; crop and
     flip depend on (seed, position) alone. There is no last position: a sampler ends the sequence.
