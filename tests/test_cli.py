@@ -496,10 +496,9 @@ def test_evaluate_ends_in_one_line(weights, tmp_path, capsys, monkeypatch):
 )
 def test_train_passes_everything_through(arguments, monkeypatch):
     given = []
-    train = type(sys)("pix2pix.train")
+    train = type(sys)("pix2pix.train.__main__")
     train.main = lambda overrides: given.append(overrides) or 7
-    monkeypatch.setitem(sys.modules, "pix2pix.train", train)
-    monkeypatch.setattr(pix2pix, "train", train, raising=False)
+    monkeypatch.setitem(sys.modules, "pix2pix.train.__main__", train)
     assert cli.main(["train", *arguments]) == 7
     assert given == [arguments]
 
