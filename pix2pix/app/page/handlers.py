@@ -62,7 +62,7 @@ class Handlers:
 
     def open(
         self, path: str | list[str], last: Opened | None, *sliders: float
-    ) -> "Iterator[NewPhoto | list[Update]]":
+    ) -> "Iterator[NewPhoto | tuple[Update, ...]]":
         """A file -> the photo's state, the controls, both pictures; then the download."""
         path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
         hidden, shown = gr.update(visible=False), gr.update(visible=True)
@@ -84,7 +84,7 @@ class Handlers:
                     opened, None, shown, shown, hidden, hidden, hidden, pictures, download
                 )
             else:
-                yield [gr.skip()] * len(NewPhoto._fields)
+                yield (gr.skip(),) * len(NewPhoto._fields)
 
     def color(
         self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
