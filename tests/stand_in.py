@@ -11,9 +11,11 @@ import socket
 import sys
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-# Variables that Python and the libraries read as they start, but for those that `become` reads.
+# Variables that Python and the libraries read as they start, but for those that `become` reads, and
+# one that Lightning sets.
 READ_AT_START = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH_", "PYTORCH_", "CUDA_", "LD_")
-READ_LATER = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHON")
+READ_LATER = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHON")
+READ_LATER += ("PYTORCH_NVML_BASED_CUDA_CHECK",)
 
 
 def at_start(environment) -> dict[str, str]:

@@ -158,6 +158,7 @@ def become(
         signal.signal(number, signal.SIG_IGN if number in ignored else usual)
     tempfile.tempdir = None
     sys.modules["numpy"].random.seed()
+    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     for number, fd in enumerate(streams):
         os.dup2(fd, number)
         os.close(fd)
