@@ -12,10 +12,10 @@ import sys
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 # Variables that Python and the libraries read as they start, but for those that `become` reads, and
-# one that Lightning sets.
+# two that Lightning and torchrun set.
 READ_AT_START = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH_", "PYTORCH_", "CUDA_", "LD_")
 READ_LATER = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHON")
-READ_LATER += ("PYTORCH_NVML_BASED_CUDA_CHECK",)
+READ_LATER += ("PYTORCH_NVML_BASED_CUDA_CHECK", "TORCH_NCCL_ASYNC_ERROR_HANDLING")
 
 
 def at_start(environment) -> dict[str, str]:
@@ -42,12 +42,15 @@ def connect(folder: str, given: list[str]) -> socket.socket | None:
 
 def main(folder: str, *given: str) -> None:
     """Never returns."""
-    server = connect(folder, list(given))
+    command = list(given)
+    if command[:1] == ["-u"]:
+        os.environ["PYTHONUNBUFFERED"] = command.pop(0)
+    server = connect(folder, command)
     if not server:
         os.execv(sys.executable, [sys.executable, *given])
     os.umask(umask := os.umask(0))
     ignored = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_IGN]
-    request = json.dumps([given, dict(os.environ), os.getcwd(), umask, ignored]).encode()
+    request = json.dumps([command, dict(os.environ), os.getcwd(), umask, ignored]).encode()
     socket.send_fds(server, [len(request).to_bytes(4, "big")], [0, 1, 2])
     server.sendall(request)
     for number in set(SIGNALS) - set(ignored):

@@ -24,6 +24,7 @@ PROGRAMS = {
     "a thread": ["-c", "import threading as t; t.Timer(0.1, print, ['late']).start()"],
     "killed": ["-c", "import os; os.kill(os.getpid(), 9)"],
     "an option": ["-W", "error", "-c", "import warnings; warnings.warn('x')"],
+    "unbuffered": ["-u", "-c", "import os; print(1); os.write(1, b'2'); print(3)"],
     "order": ["-c", "import os; print(1); os.write(1, b'2'); print(3)"],
     "one thread": ["-c", "import torch; print(torch.get_num_threads())"],
 }
