@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -311,17 +312,23 @@ def test_on_a_phone(app: App, browser: Browser) -> None:
 # --- without a browser ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def handlers(colorizer: Colorizer, tmp_path: Path) -> Handlers:
-    return Handlers(Coloring(colorizer, tmp_path / "cache", 10**7))
+@pytest.fixture(scope="module")
+def handlers(colorizer: Colorizer, tmp_path_factory: pytest.TempPathFactory) -> Handlers:
+    return Handlers(Coloring(colorizer, tmp_path_factory.mktemp("cache"), 10**7))
 
 
-@pytest.fixture
-def opened(handlers: Handlers, tmp_path: Path) -> Opened:
-    photo = tmp_path / "cat.png"
+@pytest.fixture(scope="module")
+def just_opened(handlers: Handlers, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    photo = tmp_path_factory.mktemp("sent") / "cat.png"
     photo.write_bytes(a_photo(2000, 1500))
     *_, (found, *_) = handlers.open(str(photo), None, 1.0)
     return found
+
+
+@pytest.fixture
+def opened(just_opened: Opened) -> Opened:
+    """A photo that nobody has painted on yet; its files are the module's."""
+    return replace(just_opened)
 
 
 def touches(opened: Opened, *hints: str, turn: int = 1) -> str:
@@ -395,7 +402,7 @@ def test_a_touch_is_quick(handlers: Handlers, opened: Opened) -> None:
         return time.process_time() - start
 
     # 0.5 s on a server's core; on a busy one the same work takes longer, but not each time
-    assert min(map(seconds, (2, 3, 4, 5))) < 1.5
+    assert any(seconds(turn) < 1.5 for turn in (2, 3, 4, 5))
 
 
 def test_certain_is_dark_and_unsure_is_bright() -> None:
