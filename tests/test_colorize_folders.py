@@ -479,6 +479,7 @@ def test_warnings_come_with_the_record(tmp_path):
     assert_colored(tmp_path / "a.gif.color.png")
 
 
+@pytest.mark.slow
 def test_decoding_coloring_and_encoding_overlap(tmp_path, monkeypatch):
     """While a photo is written, the next is colored and the one after it read: six times of six."""
     for i in range(8):

@@ -335,6 +335,7 @@ def touches(opened: Opened, *hints: str, turn: int = 1) -> str:
     return json.dumps({"photo": f"/file={opened.before}", "turn": turn, "hints": hints})
 
 
+@pytest.mark.slow
 def test_hints_are_scaled_to_the_full_size(
     handlers: Handlers, opened: Opened, colorizer: Colorizer
 ) -> None:
@@ -350,6 +351,7 @@ def test_hints_are_scaled_to_the_full_size(
     assert np.abs(small - expected).mean() < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -371,6 +373,7 @@ def test_what_the_script_never_sends_is_refused(
         handlers.touch(opened, None, text, 1.0)
 
 
+@pytest.mark.slow
 def test_what_was_painted_on_another_photo_is_left_out(
     handlers: Handlers, opened: Opened, colorizer: Colorizer
 ) -> None:
@@ -380,6 +383,7 @@ def test_what_was_painted_on_another_photo_is_left_out(
     assert np.abs(rgb - colorizer.rgb(opened.rgb)).mean() < 1
 
 
+@pytest.mark.slow
 def test_late_answers_are_dropped(handlers: Handlers, opened: Opened) -> None:
     first, second = touches(opened, "0.1,0.1,#ff0000"), touches(opened, turn=2)
     slow = handlers.color(opened, None, first, 0.5)
@@ -392,6 +396,7 @@ def test_late_answers_are_dropped(handlers: Handlers, opened: Opened) -> None:
     assert list(handlers.write(opened, None, second, 0.5)) == [gr.skip()]
 
 
+@pytest.mark.slow
 def test_a_touch_is_quick(handlers: Handlers, opened: Opened) -> None:
     many = [f"{0.1 + 0.0025 * i:.4f},0.5,#ff0000" for i in range(300)]
     handlers.touch(opened, None, touches(opened, *many), 1.0)
@@ -420,6 +425,7 @@ def test_certain_is_dark_and_unsure_is_bright() -> None:
     np.testing.assert_array_less(unsure_picture(spread, rgb * 0)[40, -5], picture[40, -5])
 
 
+@pytest.mark.slow
 def test_controls_are_there_for_what_the_net_can(colorizer: Colorizer, tmp_path: Path) -> None:
     tiny_weights(tmp_path / "tiny.safetensors")
     plain = Colorizer.from_pretrained(tmp_path / "tiny.safetensors", device="cpu")

@@ -24,6 +24,7 @@ def without_course(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> Non
     monkeypatch.setattr(weights, "BUNDLED", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_service_is_ready_without_it(without_course, monkeypatch, capsys) -> None:
     answers, pages = [], []
 
