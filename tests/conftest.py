@@ -1,6 +1,7 @@
 """What every test shares: no network, one torch thread a test process, sample pictures."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each f
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 # jsonschema, which nbformat loads, would compile a grammar of addresses for 2 s; no schema asks it
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # processes of tests do hear Ctrl-C
 
 # Fixtures that start a process which imports torch.
 STARTED = {"app", "hinted", "running", "service", "tab", "target"}

@@ -142,7 +142,9 @@ def colorizer(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=["--no-sandbox", *_CAMERA]
+            executable_path=CHROMIUM,
+            headless=True,
+            args=["--no-sandbox", "--disable-gpu", *_CAMERA],  # it would be simulated
         )
         yield chromium
         chromium.close()

@@ -8,24 +8,12 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = {"test_page_tabs": "test_page"}
-# What takes more than half a minute of one processor, the longest first.
+# What takes more than 20 s of one processor, the longest first.
 LONGEST = (
-    *(
-        "test_service_strangers",
-        "test_page",
-        "test_service_load",
-        "test_train_loop",
-        "test_course_notebook",
-        "test_docs",
-    ),
-    *(
-        "test_cli",
-        "test_page_touch",
-        "test_service_manners",
-        "test_train_processes",
-        "test_train_slurm",
-    ),
-    *("test_readme", "test_train_bundled", "test_recipes_registry", "test_contributing"),
+    *("test_course_notebook", "test_page_touch", "test_service_strangers", "test_service_load"),
+    *("test_page", "test_docs", "test_train_bundled", "test_train_loop", "test_train_config"),
+    *("test_images_bombs", "test_terminal_streams", "test_readme", "test_cli"),
+    *("test_train_processes", "test_train_slurm", "test_images_archives", "test_nets_backbones"),
 )
 
 

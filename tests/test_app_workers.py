@@ -153,6 +153,7 @@ def test_a_job_that_waited_past_its_deadline_never_runs(one: Workers, gate: Gate
     assert isinstance(late.value, PhotoError) and late.value.code == "timeout"
 
 
+@pytest.mark.slow
 def test_a_running_job_stops_past_its_deadline(one: Workers) -> None:
     gate = Gate()
     future = one.submit(gate, deadline=1)

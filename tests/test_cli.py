@@ -66,6 +66,7 @@ def test_importing_loads_nothing_heavy(module):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_help_and_version_answer_at_once():
     def processor_seconds() -> float:  # which other work on the machine does not stretch
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -482,6 +483,7 @@ def test_evaluate_ends_in_one_line(weights, tmp_path, capsys, monkeypatch):
         assert (status, line[: len(start)]) == (1, start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import socket
 import subprocess
@@ -478,28 +479,31 @@ def test_warnings_come_with_the_record(tmp_path):
     assert_colored(tmp_path / "a.gif.color.png")
 
 
+@pytest.mark.slow
 def test_decoding_coloring_and_encoding_overlap(tmp_path, monkeypatch):
+    """While a photo is written, the next is colored and the one after it read: six times of six."""
     for i in range(8):
         photo(tmp_path / f"{i}.png")
     monkeypatch.setattr(folders, "_WORKERS", 1)
-    read, write, pause = images.read, images.write, 0.1
-    threads = set()
+    together, threads = threading.Barrier(3, timeout=60), set()
 
-    def slowly(function):
-        def slow(*args, **options):
+    def meeting(function, first):
+        calls = itertools.count()
+
+        def met(*args, **options):
             threads.add(threading.get_ident())
-            time.sleep(pause)
+            if first <= next(calls) < first + 6:
+                together.wait()  # for the other two, which come only if they run at the same time
             return function(*args, **options)
 
-        return slow
+        return met
 
-    monkeypatch.setattr(images, "read", slowly(read))
-    monkeypatch.setattr(images, "write", slowly(write))
     model = Tint()
-    model.color = slowly(model.color)
-    start = time.monotonic()
-    color(tmp_path, model=model)
-    assert time.monotonic() - start < 0.75 * 3 * 8 * pause
+    monkeypatch.setattr(images, "read", meeting(images.read, 2))
+    model.color = meeting(model.color, 1)
+    monkeypatch.setattr(images, "write", meeting(images.write, 0))
+    assert len(color(tmp_path, model=model)) == 8
+    assert not together.broken and together.n_waiting == 0
     assert len(threads) == 3
 
 

@@ -35,6 +35,7 @@ def test_is_output_only_with_a_picture_s_extension():
     assert not jobs.is_output("a.color.txt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_memory_is_flat_in_the_number_of_files(tmp_path, count):
     def peak(folder: Path, count: int) -> int:

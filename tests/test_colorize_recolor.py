@@ -43,6 +43,7 @@ def used(monkeypatch) -> list[str]:
     return ways
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chroma", "off"), [(7, 0.001), (13, 0.02)], ids=["fine", "coarse"])
 @pytest.mark.parametrize("kind", ["gray", "color"])
 def test_by_table(kind, chroma, off, used):
@@ -123,6 +124,7 @@ def test_strips_of_the_upsampled_are_the_whole(size):
     torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chroma", [7, 90])
 def test_no_seams_between_strips(chroma, monkeypatch):
     rgb, ab = photo("gray")[:601, :799], smooth_ab(chroma)

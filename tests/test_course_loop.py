@@ -26,6 +26,7 @@ def batches(photos):
         yield prepare(torch.stack([photos[int(i)][0] for i in places]), places)
 
 
+@pytest.mark.slow
 def test_the_loop_written_by_hand_loses_as_fit_does(tmp_path):
     photos = open_photos(make_photos(tmp_path / "photos"))
     recipe = make_recipe(NO_DROPOUT)

@@ -271,6 +271,7 @@ def full_course() -> NotebookNode:
     return v4.new_notebook(cells=cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", notebook_rules.RULES, ids=lambda rule: rule.__name__)
 def test_rules_hold_for_a_course_that_keeps_them(rule) -> None:
     assert list(rule(full_course())) == []
@@ -329,6 +330,7 @@ BREACHES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "change", "complaint"), BREACHES)
 def test_rules_see_their_breach(name: str, change, complaint: str) -> None:
     nb = full_course()
@@ -352,6 +354,7 @@ def test_rules_count() -> None:
     assert {"1 check cells", "4 questions", "1 calls of show.explore", "chapters 1, 2"} <= set(told)
 
 
+@pytest.mark.slow
 def test_magics_are_understood() -> None:
     nb = full_course()
     nb.cells[-3].source = "%matplotlib inline\n!ls\nshow.explore(1)"

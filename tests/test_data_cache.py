@@ -182,6 +182,7 @@ def test_a_broken_member_of_a_zip_is_one_bad_file(harm, photos, tmp_path):
     assert (bad["path"], bad["code"]) == ("colored000.png", "corrupt")
 
 
+@pytest.mark.slow
 def test_a_zip_with_path_tricks_is_harmless(tmp_path):
     content = io.BytesIO()
     colored(0).save(content, "PNG")

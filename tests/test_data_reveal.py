@@ -54,6 +54,7 @@ def test_points_are_placed_and_sized_as_in_the_paper(monkeypatch):
     assert np.concatenate(central).std() == pytest.approx(0.24, abs=0.01)  # anywhere: 0.29
 
 
+@pytest.mark.slow
 def test_what_is_told_depends_on_seed_and_position_alone():
     ab = colors()
     told = reveal.reveal(ab, 3, POSITIONS, 0.5)

@@ -14,6 +14,7 @@ def pages(count, size=96):
     return np.stack([draw_page(np.random.default_rng(i), size) for i in range(count)])
 
 
+@pytest.mark.slow
 def test_pages_have_paper_and_ink_and_are_all_different():
     drawn = pages(60)
     assert drawn.shape == (60, 96, 96) and drawn.dtype == np.uint8
@@ -46,6 +47,7 @@ def photos(tmp_path_factory):
     return open_photos
 
 
+@pytest.mark.slow
 def test_a_share_of_the_crops_are_pages_and_the_rest_are_as_they_were(photos):
     with_pages, without = photos(pages=0.25), photos()
     replaced = 0

@@ -144,6 +144,7 @@ class Fetched(HTMLParser):
         self.found += [x for x in (given.get("src"), link) if x]
 
 
+@pytest.mark.slow
 def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     done = subprocess.run(
         [BIN / "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],

@@ -253,6 +253,7 @@ def test_an_archive_put_there_by_hand_is_checked_and_not_deleted(server, registe
     assert server.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("validator", ["etag", "modified", "none"])
 def test_a_cut_download_goes_on_where_it_stopped(server, register, tmp_path, reset, validator):
@@ -583,6 +584,7 @@ def test_what_a_killed_process_left_is_swept(server, register, tmp_path):
     assert left(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_two_at_once_download_once(server, register, tmp_path, capsys):
     register()
     server.pause = threading.Event()

@@ -99,6 +99,7 @@ def test_photos_are_resized_to_the_short_side_and_cropped(tmp_path):
     np.testing.assert_array_equal(seen[1], wide[:, 50:250])
 
 
+@pytest.mark.slow
 def test_features_add_the_frechet_distance(photos, tmp_path):
     nets = [SqueezeNetMetrics(save_features(tmp_path / "squeeze.safetensors"))]
     half = evaluate(photos, Paint(0.5), size=64, feature_metrics=nets)["rows"]

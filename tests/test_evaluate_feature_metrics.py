@@ -174,6 +174,7 @@ def fetched(monkeypatch):
     monkeypatch.setattr(fid, "_TORCH_FIDELITY_AVAILABLE", True)
 
 
+@pytest.mark.slow
 def test_torchmetrics_adds_lpips_and_fid(fetched, photos):
     result = evaluate(photos, Paint(0.5), size=64, feature_metrics=[TorchMetrics()])
     rows = result["rows"]
@@ -182,6 +183,7 @@ def test_torchmetrics_adds_lpips_and_fid(fetched, photos):
     assert "LPIPS" in format_table(result) and "FID" in format_table(result)
 
 
+@pytest.mark.slow
 def test_fid_is_that_of_torchmetrics(fetched):
     """On more photos than features, where theirs bears it too."""
     from torchmetrics.image.fid import FrechetInceptionDistance
@@ -204,6 +206,7 @@ def test_fid_is_that_of_torchmetrics(fetched):
     assert measured["model"]["lpips"].mean().item() == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_fetched_is_one_line(fetched, monkeypatch):
     def offline(*_):
         raise urllib.error.URLError("no\nroute")

@@ -102,6 +102,7 @@ def test_the_jackknife_leaves_every_photo_out_once_and_needs_four():
     assert jackknife(note, {"n": 3.0}, 3) == {}
 
 
+@pytest.mark.slow
 def test_the_jackknife_covers_the_true_value_as_often_as_it_says():
     rng = np.random.default_rng(0)
     met = 0

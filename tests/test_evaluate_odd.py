@@ -87,6 +87,7 @@ def floats(part):
     return [part] if isinstance(part, float) else []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_every_set_ends_in_metrics_or_in_one_line(tmp_path):
     ended = {}

@@ -153,6 +153,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_odd_jpeg_2000_is_refused_in_a_word_and_at_once(name: str):
     build, code = REFUSED[name]
@@ -162,6 +163,7 @@ def test_odd_jpeg_2000_is_refused_in_a_word_and_at_once(name: str):
     assert peak_megabytes(lambda: outcome(data)) < 20
 
 
+@pytest.mark.slow
 def test_a_small_jpeg_2000_takes_little():
     flat = pictures.encoded(np.full((1500, 1500), 200, np.uint8), "JPEG2000")
     assert len(flat) < 1000 and outcome(flat).code == "OK"
@@ -301,6 +303,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_odd_pnm_has_its_outcome_at_once(name: str):
     data, code = ODD[name]
@@ -312,6 +315,7 @@ def test_odd_pnm_has_its_outcome_at_once(name: str):
 # Both ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_damage_anywhere_ends_in_an_outcome():
     generator, seen = random.Random(3), set()
     for whole in [build()[0] for build in (*LAYOUTS.values(), *FAMILY.values())]:

@@ -98,6 +98,7 @@ TOO_LARGE: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TOO_LARGE)
 def test_too_large_before_any_decoding(case: str):
     data = TOO_LARGE[case]()
@@ -172,6 +173,7 @@ OK_OR_CORRUPT: dict[str, tuple[Callable[[], bytes], float]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OK_OR_CORRUPT)
 def test_ok_or_corrupt_in_time(case: str):
     build, seconds = OK_OR_CORRUPT[case]
@@ -191,6 +193,7 @@ def test_a_jpeg_of_more_scans_than_30_seconds_decode_is_a_timeout():
     assert found.code == "timeout" and found.seconds < 1 * MARGIN
 
 
+@pytest.mark.slow
 def test_scan_markers_behind_the_picture_are_not_scans():
     """A phone's motion photo has a video behind it, in which any two bytes occur."""
     data = pictures.encoded(pictures.gray(3000, 2000), "JPEG")
@@ -203,6 +206,7 @@ def _bomb(kind: bytes) -> bytes:
     return pngs.with_chunk(pictures.encoded(GRAY, "PNG"), kind, content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"], ids=["zTXt", "iCCP"])
 def test_png_with_200_mb_of_text_or_profile(kind: bytes):
     data = _bomb(kind)
@@ -241,6 +245,7 @@ def test_zero_width_is_corrupt(name: str):
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 7), (1, 500), (4000, 1), (1, 65500), (31, 33), (255, 257)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_any_size_keeps_its_size(size: tuple[int, int], format: str):

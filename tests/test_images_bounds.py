@@ -88,6 +88,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_named_and_takes_little_memory(case: str):
     source = CASES[case][0]()
@@ -145,6 +146,7 @@ def test_an_index_of_boxes_that_counts_without_end(monkeypatch: pytest.MonkeyPat
     assert calls[0] < 50_000
 
 
+@pytest.mark.slow
 def test_the_limits_of_inflation():
     bomb = packed(b"k", 60 * MEGABYTE)
     tracemalloc.start()

@@ -295,6 +295,7 @@ def extended(text: str) -> bytes:
     return jpegs.with_segment(data, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)
 
 
+@pytest.mark.slow
 def test_nothing_said_is_lost_in_silence(inputs: list[tuple[Path, str]], tmp_path: Path):
     warnings: dict[str, list[str]] = {}
     copies: list[tuple[Path, Path, str]] = []

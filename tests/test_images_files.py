@@ -122,6 +122,7 @@ CUT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("percent", [10, 50, 90, 99])
 @pytest.mark.parametrize("name", CUT)
 def test_cut_files_are_truncated(name: str, percent: int):
@@ -155,6 +156,7 @@ def test_one_flipped_bit_in_the_scan_is_ok_or_corrupt(name: str):
         assert outcome(bytes(data)).code in ("OK", "corrupt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CUT)
 def test_damage_anywhere_ends_in_an_outcome(name: str):
     """Two hundred damaged copies a format; read alone, since the outcome is what matters here."""

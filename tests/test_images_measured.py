@@ -43,6 +43,7 @@ MEASURED: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURED)
 def test_too_large_before_a_decoder_opens_it(name: str, monkeypatch):
     data = MEASURED[name]()
@@ -82,6 +83,7 @@ def test_a_second_png_header_is_damage():
     assert outcome(data[:end] + header + data[end:]).code == "corrupt"
 
 
+@pytest.mark.slow
 def test_few_bytes_hold_no_large_picture():
     flat = pictures.encoded(Image.new("L", (3_000, 3_100)), "WEBP", lossless=True)
     assert len(flat) < 1024 and outcome(flat).code == "too_large"
@@ -135,6 +137,7 @@ def _with_stated(data: bytes, width: int, height: int) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (17, 300), (64, 64), (200, 65), (513, 129)])
 @pytest.mark.parametrize("name", ISO)
 def test_the_coded_size_is_found(name: str, size: tuple[int, int]):
@@ -147,6 +150,7 @@ def test_the_coded_size_is_found(name: str, size: tuple[int, int]):
     assert read(data).rgb.shape[:2] == (size[1], size[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["AVIF", "AVIF sequence", "HEIF"])
 def test_a_file_that_states_less_than_it_codes_is_corrupt(name: str):
     honest = _iso(name, FLAT)
@@ -157,6 +161,7 @@ def test_a_file_that_states_less_than_it_codes_is_corrupt(name: str):
     assert peak_megabytes(lambda: outcome(data)) < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ISO)
 def test_what_is_coded_counts_against_the_limit(name: str):
     image = Image.fromarray(NOISE[:300])

@@ -60,6 +60,7 @@ def _lossless(format: str) -> dict[str, object]:
 # Orientation -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", FORMATS)
 def test_exif_orientation_is_applied_once(format: str, orientation: int):
@@ -263,6 +264,7 @@ def test_bad_xmp_is_ignored_with_a_warning(name: str, tmp_path):
     assert SOURCE in packet and "root:" not in packet
 
 
+@pytest.mark.slow
 def test_same_in_same_bytes_out():
     profile = profiles.rgb_profile("Adobe RGB")
     photos = [ok(pictures.encoded(RGB, format, icc_profile=profile)) for format in FORMATS]

@@ -77,6 +77,7 @@ HIDDEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", HIDDEN)
 def test_no_place_unless_it_is_asked_for(name: str, format: str):
@@ -114,6 +115,7 @@ def test_names_of_places(name: str, is_one: bool):
     assert is_place("urn:any", name) is is_one
 
 
+@pytest.mark.slow
 def test_exiftool_finds_no_position(tmp_path: Path):
     """All hidden places at once, in one look; with `keep_gps` it finds them."""
     for number, source in enumerate(HIDDEN.values()):

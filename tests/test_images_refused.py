@@ -65,6 +65,7 @@ NAMED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_the_refusal_names_the_kind(name: str):
     found = outcome(NAMED[name]())

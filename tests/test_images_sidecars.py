@@ -162,6 +162,7 @@ def test_a_full_disk_costs_the_sidecar_not_the_photo(tmp_path: Path, monkeypatch
     assert sorted(os.listdir(tmp_path)) == ["a.color.jpg", "a.jpg", "a.xmp"]
 
 
+@pytest.mark.slow
 def test_the_command_has_the_option():
     command = [sys.executable, "-m", "pix2pix.cli", "colorize", "--help"]
     found = subprocess.run(command, capture_output=True, text=True, check=True)

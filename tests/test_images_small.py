@@ -9,6 +9,7 @@ from bad_inputs import hostile
 MOST_MEGABYTES, MOST_SECONDS = 200, 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are measured one by one")
 @pytest.mark.parametrize("name", hostile.FORMATS)
 def test_no_picture_under_1_kb_takes_more_than_200_mb_or_a_second(name: str, tmp_path: Path):

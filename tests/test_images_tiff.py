@@ -73,6 +73,7 @@ CHOICES: dict[str, tuple[list[Step], int]] = {  # steps, further pages
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classic", "big", "big-endian", "big and big-endian"])
 @pytest.mark.parametrize("name", CHOICES)
 def test_the_picture_is_the_first_full_page(name: str, kind: str):
@@ -303,6 +304,7 @@ CODINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layouts_that_pillow_lacks(name: str, coding: str):
@@ -542,6 +544,7 @@ def test_the_pixel_limit_counts_pixels_and_not_bytes():
     assert outcome(data, max_pixels=GRAY.size - 1).code == "too_large"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["f4", "u2"])
 def test_rare_layouts_within_the_memory_bar(kind: str):
     """At most 24 bytes a pixel, the file included."""

@@ -39,6 +39,7 @@ def test_a_resolution_in_no_known_unit(compression: str, unit: int):
     assert f"EXIF ResolutionUnit {unit} ignored: 1, 2 and 3 are known" in photo.warnings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_any_tag_of_any_type_can_be_written(compression: str):
     """libtiff refuses many values; it is not asked."""
@@ -111,6 +112,7 @@ def test_an_encoder_that_refuses_the_photo_is_a_typed_error(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_damaged_blocks_are_read_and_written(format: str):
     """Bytes flipped at random in EXIF, XMP and IPTC: always a copy, or a typed error."""

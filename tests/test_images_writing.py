@@ -223,6 +223,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_while_writing_leaves_whole_files(tmp_path: Path):
     source, target = tmp_path / "in.png", tmp_path / "out" / "out.png"
     target.parent.mkdir()

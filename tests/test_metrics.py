@@ -105,6 +105,7 @@ def test_delta_e2000_is_that_of_skimage(pair):
     assert metrics.delta_e2000(*pair).tolist() == pytest.approx(expected, abs=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", SHARMA.strip().splitlines())
 def test_ciede2000_of_the_published_pairs(line):
     *colors, expected = map(float, line.split())

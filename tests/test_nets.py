@@ -59,6 +59,7 @@ def set_statistics(net):
 # ---- every generator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("steps", [(1, 1), (2, 1), (1, 3), (3, 2)])
 @pytest.mark.parametrize("in_channels", [1, 4])
@@ -71,6 +72,7 @@ def test_ab_has_the_size_of_the_input_at_every_multiple(name, steps, in_channels
     assert ab.abs().max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("delta", [(1, 0), (0, 1), (-1, 0), (0, -2)])
 def test_other_sides_are_refused_naming_size_and_multiple(name, delta):
@@ -106,6 +108,7 @@ def test_only_convolutions_without_a_norm_behind_have_a_bias(make):
 # ---- UNet
 
 
+@pytest.mark.slow
 def test_parameter_counts_are_those_published():
     assert count(UNet()) == 54_410_434
     assert count(PatchGAN()) == 2_765_633
@@ -268,6 +271,7 @@ def test_scores_are_unbounded():
 # ---- BackboneUNet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("steps", [(1, 1), (2, 3), (5, 1)])
 def test_levels_join_the_encoders_map_of_their_size(encoder, steps):
@@ -286,6 +290,7 @@ def test_levels_join_the_encoders_map_of_their_size(encoder, steps):
     assert joined == wanted and net.multiple == 2 ** (len(skips) + 1)
 
 
+@pytest.mark.slow
 def test_convnext_has_no_skip_at_half_size():
     net = SMALL["BackboneUNet, convnext_tiny"]()
     assert net.skips == [False, True, True, True] and net.up[-1][0].in_channels == 4
@@ -294,6 +299,7 @@ def test_convnext_has_no_skip_at_half_size():
     assert all(p.requires_grad for p in one.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("up", UPS)
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_way_of_enlarging_trains(name, up):
@@ -316,6 +322,7 @@ def test_nearest_and_bilinear_are_torchs_and_add_no_tensors():
         BackboneUNet(up="bicubic")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("up", UPS)
 @pytest.mark.parametrize("encoder", ["resnet18", "convnext_tiny"])
 def test_weights_of_the_new_encoders_come_back(encoder, up, tmp_path):
@@ -357,6 +364,7 @@ def test_ab_is_predicted_at_half_size(name):
     assert sizes == [(1, 2, 32, 48)]
 
 
+@pytest.mark.slow
 def test_decoder_widths_count_from_half_size():
     for encoder in ENCODERS:
         net = BackboneUNet(encoder=encoder, decoder=(5, 6, 7, 8), bottleneck=9)
@@ -380,6 +388,7 @@ def test_the_encoders_norms_keep_their_statistics_in_training(name):
     assert not any(m.training for m in net.eval().modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("frozen", [0, 1, 2, 4])
 def test_only_levels_beyond_the_frozen_train(name, frozen):
@@ -444,6 +453,7 @@ def rows_seen(net, size, row):
     return seen.nonzero().flatten()
 
 
+@pytest.mark.slow
 def test_the_small_u_net_sees_48_pixels_and_the_large_one_all():
     small = build_generator({"net": "DoubleConvUNet", "width": 1, "depth": 2})
     spans = [rows_seen(small, 96, row) for row in range(44, 48)]

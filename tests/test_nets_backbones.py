@@ -52,6 +52,7 @@ def reference(encoder):
     return nn.Sequential(OrderedDict(list(net.named_children())[:-2]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_encoders_are_torchvisions(encoder):
     theirs, ours = reference(encoder), build_backbone(encoder).eval()
@@ -64,6 +65,7 @@ def test_encoders_are_torchvisions(encoder):
             assert torch.equal(a, x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("steps", [(1, 1), (2, 3)])
 def test_taps_have_the_stated_sizes_and_channels(encoder, steps):
@@ -82,6 +84,7 @@ def test_taps_have_the_stated_sizes_and_channels(encoder, steps):
     assert [tap for tap in taps if tap] == sorted(tap for tap in taps if tap)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_whole_classifiers_file_fits_strictly(encoder, tmp_path):
     """Only the head is left out, and what the head would see is torchvision's to the bit."""
@@ -97,6 +100,7 @@ def test_a_whole_classifiers_file_fits_strictly(encoder, tmp_path):
     assert torch.equal(ours.mean((2, 3)) if encoder == "mobilenet_v2" else ours, seen[0])
 
 
+@pytest.mark.slow
 def test_convnext_drops_no_blocks_in_training():
     net, x = build_backbone("convnext_tiny").train(), torch.randn(8, 3, 32, 32)
     for name, parameter in net.named_parameters():
@@ -105,6 +109,7 @@ def test_convnext_drops_no_blocks_in_training():
     assert torch.equal(net(x), net(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("prefix", ["features.", ""])
 def test_weights_come_from_a_file_in_either_naming(encoder, prefix, tmp_path):
@@ -119,6 +124,7 @@ def test_weights_come_from_a_file_in_either_naming(encoder, prefix, tmp_path):
     assert torch.equal(net(x), theirs(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_weights_come_from_torchvision(encoder, monkeypatch):
     theirs = models.get_model(encoder, weights=None)
@@ -149,6 +155,7 @@ def break_state(state, how):
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["squeezenet1_1", "resnet18", "convnext_tiny"])
 @pytest.mark.parametrize("how", ["missing", "unexpected", "shape", "another's head"])
 def test_weights_that_do_not_fit_are_refused(how, encoder, tmp_path):

@@ -296,6 +296,7 @@ def test_download_that_fails_is_not_offered(colorizer: Colorizer, tmp_path: Path
         next(steps)
 
 
+@pytest.mark.slow
 def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: Path) -> None:
     handlers = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6))
     photo = tmp_path / "scan.png"

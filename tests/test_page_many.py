@@ -86,6 +86,7 @@ def test_full_queue_and_late_job_are_told(colorizer: Colorizer, photo: str, tmp_
         next(Handlers(late).open(photo, None, 1.0))
 
 
+@pytest.mark.slow
 def test_workers_of_the_page_run_side_by_side(colorizer: Colorizer) -> None:
     alone = build_page(colorizer)
     pooled = build_page(colorizer, Pool(colorizer))
@@ -124,6 +125,7 @@ def test_many_photos_wait_for_a_place(colorizer: Colorizer, photo: str, tmp_path
     assert archive is None and BUSY in told and "0 of 1" in told
 
 
+@pytest.mark.slow
 def test_too_many_photos_and_strange_names(
     colorizer: Colorizer, photo: str, tmp_path: Path
 ) -> None:

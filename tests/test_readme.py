@@ -53,6 +53,7 @@ def test_there_are_commands_to_test() -> None:
     assert {"colorize", "evaluate", "train"} <= found
 
 
+@pytest.mark.slow
 def test_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     (code,) = blocks("python")
@@ -60,6 +61,7 @@ def test_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Image.open(folder / "old.color.jpg").size == (96, 64)
 
 
+@pytest.mark.slow
 def test_python_has_the_types_it_says(folder: Path) -> None:
     """As a user's mypy reads it: the package is typed, and a path comes back as a PIL image."""
     code = folder / "readme.py"

@@ -80,6 +80,7 @@ def test_each_says_in_a_line_what_it_is(name):
         recipes.about("pix3pix")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "generator"), pairs())
 def test_every_recipe_trains_with_every_generator(name, generator):
     recipe = build(name, generator=SMALL.get(generator, generator))
@@ -131,6 +132,7 @@ def test_recipes_for_ab_refuse_nets_for_rgb(name):
         build(name, generator={"net": "UNet", "width": 2, "depth": 3, "out_channels": 3})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("generator", recipes.generators())
 def test_every_generator_of_the_registry_builds_by_name(generator):
     name = next(r for r, g in pairs() if g == generator)
@@ -139,6 +141,7 @@ def test_every_generator_of_the_registry_builds_by_name(generator):
     assert isinstance(recipe.generator, nets.GENERATORS[recipe.generator.config["net"]])
 
 
+@pytest.mark.slow
 def test_defaults_are_the_courses():
     recipe = build("pix2pix")
     assert isinstance(recipe, Pix2Pix)
@@ -160,6 +163,7 @@ def test_overrides_reach_recipe_generator_and_critic():
     assert isinstance(other.generator, nets.UNet) and isinstance(other, UNetL1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -190,6 +194,7 @@ def test_misspelt_names_are_told_what_there_is(make, error, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_generators_configuration_builds_it_again(name):
     net = build_generator(SMALL[name])

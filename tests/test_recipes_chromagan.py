@@ -230,6 +230,7 @@ def settings(tmp_path, photos, **recipe):
     return plain(config) | {"run_dir": str(tmp_path / "run")}
 
 
+@pytest.mark.slow
 def test_labels_reach_the_loss_through_the_loop(tmp_path):
     from omegaconf import OmegaConf
 

@@ -80,6 +80,7 @@ def test_its_gradient_reaches_ab_alone_and_is_finite_from_black_to_white(path):
     assert all(torch.equal(v, before[k]) for k, v in teacher.net.state_dict().items())
 
 
+@pytest.mark.slow
 def test_descending_it_brings_the_color_back(path):
     (L, ab), teacher = photos(), Perceptual(weights=path)
     fake = torch.zeros_like(ab).requires_grad_()
@@ -144,6 +145,7 @@ def test_without_weights_it_is_refused(path, tmp_path):
     assert build("unet_l1", generator=SMALL, perceptual_weights="unused").teacher is None
 
 
+@pytest.mark.slow
 def test_a_run_with_it_survives_its_configuration_and_a_checkpoint(path, tmp_path):
     pictures = make_photos(tmp_path / "photos", count=8)
     config = {

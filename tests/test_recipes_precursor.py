@@ -44,6 +44,7 @@ def test_the_same_picture_by_hand():
     assert recipe(batch).shape == rgb.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("config", "term"), [(BRIGHTNESS, "mse"), (SAME, "l1")])
 def test_they_learn_through_the_same_loop(config, term, tmp_path):
     folder = make_photos(tmp_path / "photos", count=24)

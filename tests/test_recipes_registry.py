@@ -82,6 +82,7 @@ def combinations():
         yield pytest.param("hints", kind, told, id=f"hints-told-{kind}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "kind", "more"), list(combinations()))
 def test_every_recipe_trains_on_every_kind_of_data(recipe, kind, more, places, tmp_path, capsys):
     path = [f"data={kind}", f"data.path={places / kind}", f"data.cache={places / 'cache'}"]
@@ -112,6 +113,7 @@ def stand_in(config):
             make_photos(folder, count=12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_every_data_set_trains(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -126,6 +128,7 @@ def test_every_data_set_trains(name, tmp_path, monkeypatch):
     assert all(row["val_psnr"] for row in losses_of("run")[-1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_a_set_that_is_missing_names_its_download(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -156,6 +159,7 @@ def test_the_page_and_the_files_agree():
             assert f"{config['path']}/".startswith(f"{path.strip('`')}/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "key"),
     [("photos", "gray_folder"), ("pairs", "gray_foldr"), ("tiny_imagenet", "label")],

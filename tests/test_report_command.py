@@ -46,6 +46,7 @@ def evaluate(*arguments: str | Path) -> int:
     return cli.main(["evaluate", "--size", "48", "--device", "cpu", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, tmp_path, capsys):
     features = save_features(tmp_path / "squeeze.safetensors")
     heads = save_heads(tmp_path / "heads.safetensors")
@@ -195,6 +196,7 @@ def test_wrong_usage_of_evaluate_is_exit_1(arguments, capsys):
     assert "Error: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_names_that_are_no_text_are_escaped(nets, photos, tmp_path, capsys):
     folder = crops(tmp_path / "in", 2)
     os.rename(folder / "a0.png", os.fsencode(folder) + b"/caf\xe9.png")
@@ -240,6 +242,7 @@ def test_blind_page(nets, photos, tmp_path, capsys):
     assert out.read_text() == first
 
 
+@pytest.mark.slow
 def test_sheet_of_several_weights(nets, photos, tmp_path, capsys):
     """`--weights A B` as well as `--weights A --weights B`."""
     for weights in (["--weights", *nets], ["--weights", nets[0], "--weights", nets[1]]):

@@ -72,6 +72,7 @@ def test_order_and_sides_are_drawn_by_the_seed(photos):
     assert 5 < sides.count("left") < 25
 
 
+@pytest.mark.slow
 def test_large_photos_are_shrunk(tmp_path):
     Image.fromarray(skimage.data.astronaut()).resize((900, 1200)).save(tmp_path / "a.png")
     (one,) = pairs(build_blind_test(tmp_path, Paint(1), []))
@@ -190,6 +191,7 @@ def test_intervals_at_the_ends_are_those_of_scipy(tab: Page, hits):
 # ---- the sheet
 
 
+@pytest.mark.slow
 def test_a_sheet_has_a_row_a_photo_and_a_column_a_model(photos):
     skipped = []
     data = build_sheet(photos, {"whole": Paint(1.0), "none": Paint(0.0)}, skipped)

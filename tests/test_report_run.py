@@ -292,6 +292,7 @@ def test_what_evaluate_did_not_write_is_one_line(run, undrawn, tmp_path, capsys)
 # ---- the folder
 
 
+@pytest.mark.slow
 def test_a_whole_run_is_one_page_without_network_and_the_same_twice(run, tmp_path):
     json_file = photos_json(tmp_path / "e.json")
     metrics = "step,l1,images_per_second,val_psnr\n30,0.5,,\n40,0.25,12,21\n60,0.125,11.5,20.5\n"

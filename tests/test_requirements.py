@@ -11,6 +11,7 @@ PINS = re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.txt").read_text()
 DEBIAN_12 = "3.11.2"  # its Python
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, version", PINS)
 def test_a_pin_is_installed_and_fits_the_oldest_python(name: str, version: str) -> None:
     found = distribution(name)

@@ -23,6 +23,7 @@ def without_course(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> Non
     monkeypatch.setattr("pix2pix.weights.file.BUNDLED", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_service_is_ready_without_it(without_course, monkeypatch, capsys) -> None:
     answers, pages = [], []
 

@@ -330,6 +330,7 @@ def test_gradio_checks_paths_itself(page: gr.Blocks) -> None:
         processing_utils._check_allowed("/etc/passwd", True)
 
 
+@pytest.mark.slow
 def test_the_component_takes_files_of_the_shelf_only(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     shelf = new_shelf()

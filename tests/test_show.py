@@ -184,6 +184,7 @@ def test_shapes_name_repeated_layers():
 # live -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_live_draws_curves_and_pictures_in_place(shown):
     live = show.Live(every=0)
     live.scalars({"l1": 2.0, "images_per_second": 50.0}, 1)

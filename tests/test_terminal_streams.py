@@ -73,6 +73,7 @@ def test_a_reader_that_has_seen_enough_is_no_traceback(tmp_path, stream):
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
 
 
+@pytest.mark.slow
 @posix
 def test_a_reader_that_is_gone_from_the_start_is_no_traceback():
     reader, writer = os.pipe()
@@ -82,6 +83,7 @@ def test_a_reader_that_is_gone_from_the_start_is_no_traceback():
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
 def test_a_full_disk_behind_stdout_is_one_line():
     with open("/dev/full", "w") as full:
@@ -131,6 +133,7 @@ def hide(monkeypatch):
     return hide
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "hidden", "advice"),
     [

@@ -20,6 +20,7 @@ def test_the_manual_names_all_sections() -> None:
     assert named and re.findall(r'"(\w+)"', named[1]) == SECTIONS
 
 
+@pytest.mark.slow
 def test_bombs_below_a_kilobyte_take_little_memory() -> None:
     from torture import small
     from torture.hostile import LIMIT, by_hand

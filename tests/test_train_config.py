@@ -83,6 +83,7 @@ def test_defaults_are_those_of_the_signatures():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "generator"), pairs())
 def test_every_recipe_and_generator_composes_and_trains(recipe, generator, photos, tmp_path):
     known = parameters(nets.GENERATORS[recipes.read_generator(generator)["net"]])
@@ -106,6 +107,7 @@ def test_every_recipe_and_generator_composes_and_trains(recipe, generator, photo
     assert json.loads(state.state_dict()["config"])["data"]["size"] == 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["recipe", "recipe/generator", "data", "trainer", "logger", ""])
 def test_every_yaml_file_is_reached(group):
     folder = CONFIGS.parent / group
@@ -122,6 +124,7 @@ def test_an_override_needs_no_plus():
     assert (config.recipe.l1, config.trainer.steps, config.data.film) == (30.0, 7, 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override, named",
     [
@@ -166,12 +169,14 @@ def test_photos_that_are_not_given_are_asked_for(capsys):
     )
 
 
+@pytest.mark.slow
 def test_help_shows_the_settings(capsys):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert "pix2pix train data.path=photos" in shown and "critic_width: 64" in shown
 
 
+@pytest.mark.slow
 def test_a_sweep_is_one_run_a_value(overrides, tmp_path, capsys):
     assert main(["--multirun", *overrides, "recipe.l1=10,30"]) == 0
     for job, l1 in enumerate((10.0, 30.0)):
@@ -180,6 +185,7 @@ def test_a_sweep_is_one_run_a_value(overrides, tmp_path, capsys):
         assert weights.read_header(folder / "last.safetensors").arguments["l1"] == l1
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_after_a_run_that_fails(overrides, tmp_path, capsys):
     assert main(["--multirun", *overrides, "trainer.accumulate=3,1"]) == 1
     assert "trainer.batch=2: not a multiple" in capsys.readouterr().err
@@ -227,6 +233,7 @@ def test_a_folder_for_validation_is_used_whole(photos, tmp_path):
         open_photos(settings_for(photos, val=str(photos)), seed=0)
 
 
+@pytest.mark.slow
 def test_sizes_reach_the_net(overrides):
     seen = []
 

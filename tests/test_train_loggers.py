@@ -100,6 +100,7 @@ def photos(tmp_path_factory):
     return make_photos(tmp_path_factory.mktemp("loggers") / "photos")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logger, board", [("csv", False), ("tensorboard", True)])
 def test_the_csv_file_is_always_there(logger, board, photos, tmp_path):
     folder = tmp_path / "run"
@@ -178,6 +179,7 @@ def test_a_tracker_that_cannot_be_is_one_line(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_service_that_refuses_is_one_line(photos, tmp_path, monkeypatch, capsys, offline):
     import wandb
 

@@ -88,6 +88,7 @@ def assert_same(whole, folder):
     assert equal_states(last_of(folder), last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGUSR1])
 @pytest.mark.parametrize("step, workers", [(1, 0), (5, 1)], ids=["l1-stage", "gan-stage"])
 def test_stopped_and_resumed_is_never_stopped(
@@ -267,6 +268,7 @@ def test_three_bad_batches_stop_the_run_and_the_last_good_checkpoint_stays(photo
     assert records[0]["photos"] == [names.name(position) for position in range(16, 20)]
 
 
+@pytest.mark.slow
 def test_a_log_file_is_not_flooded(photos, tmp_path, capsys):
     train(BATCH_NORM, photos, tmp_path, steps=40)
     assert capsys.readouterr().err.count("img/s") <= 3
@@ -280,6 +282,7 @@ def overrides_for(photos, run_dir, *more):
     return [*data, *net, *trainer, *rest, f"run_dir={run_dir}", *more]
 
 
+@pytest.mark.slow
 def test_the_header_names_the_recipe_and_no_path_of_this_machine(photos, tmp_path):
     double_conv = ["recipe=unet_l1", "recipe.generator.width=4", "recipe.generator.depth=2"]
     more = ["recipe.perceptual_weights=/home/me/mobilenet.safetensors", "recipe.lr=0.01"]
@@ -324,6 +327,7 @@ def two_broken_of_many(folder, photos):
         (folder / name).write_bytes(b"\xff\xd8\xff\xe0 cut")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make, reason",
     [
@@ -363,6 +367,7 @@ def test_validation_photos_that_are_trained_on_are_refused(photos, tmp_path, cap
     assert_one_line(capsys, "24 of 24 validation photos are trained on too")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["ckpt_path", "init_from"])
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".bin", ".safetensors"])
 @pytest.mark.parametrize("make", [a_pickle, a_torch_file])
@@ -377,6 +382,7 @@ def test_a_strangers_file_executes_nothing(setting, suffix, make, photos, tmp_pa
     assert not canary.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error, line",
     [
@@ -398,6 +404,7 @@ def test_what_a_disk_or_a_gpu_says_is_one_line(error, line, photos, tmp_path, mo
     assert capsys.readouterr().err == f"pix2pix train: {line}\n"
 
 
+@pytest.mark.slow
 def test_one_broken_photo_among_many_is_passed_over_and_small_ones_are_counted(
     photos, tmp_path, capsys
 ):

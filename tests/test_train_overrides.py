@@ -77,6 +77,7 @@ def photos(tmp_path_factory):
     return make_photos(tmp_path_factory.mktemp("odd") / "photos", count=12)
 
 
+@pytest.mark.slow
 def test_a_run_of_oddly_named_folders(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -127,6 +128,7 @@ REFUSED = {  # what is given: what the line says
 }
 
 
+@pytest.mark.slow
 def test_odd_starts_end_in_one_line(photos, tmp_path, capsys):
     """Every one of them; a traceback would be raised here."""
     import hashlib

@@ -60,7 +60,7 @@ def test_two_processes_of_torchrun_equal_one_with_the_same_batch(photos, tmp_pat
     more = ["trainer.devices=2", f"run_dir={tmp_path / 'two'}"]
     done = subprocess.run(
         [warm.python(), *launcher, "-m", "pix2pix.train", *settings, *more],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHON_EXEC": warm.python()},
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=600,

@@ -88,6 +88,7 @@ def stopped(photos, folder, monkeypatch, kind, **settings):
     assert stop.value.code == 143 and last_of(folder)["step"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM])
 def test_a_stopped_run_saves_first_and_then_asks_to_be_queued_again(
     kind, photos, tmp_path, monkeypatch, job
@@ -99,6 +100,7 @@ def test_a_stopped_run_saves_first_and_then_asks_to_be_queued_again(
     assert saved_then == [2]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_told_to_and_one_that_is_done_ask_for_nothing(
     photos, tmp_path, monkeypatch, job
 ):
@@ -157,6 +159,7 @@ def test_the_batch_script_asks_for_the_signal_and_for_several_nodes():
     assert re.search(r"exec srun .*-m pix2pix.train trainer=slurm", SCRIPT.read_text())
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_docs_compose():
     text = " ".join((DOCS / "training.md").read_text().split())
     found = re.findall(r"`(sbatch|pix2pix train --multirun|torchrun) ([^`]*)`", text)

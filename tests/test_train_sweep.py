@@ -113,6 +113,7 @@ def test_seconds_of_a_resumed_run_add_up(tmp_path):
     assert 100 <= read(tmp_path / "0")["seconds"] < 200
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_its_table_though_some_runs_fail(photos, tmp_path, capsys, monkeypatch):
     settings = overrides_for(photos, tmp_path / "sweep", "recipe.l1=5,7", "trainer.accumulate=3,1")
     assert main(["--multirun", *settings]) == 1
@@ -138,6 +139,7 @@ def test_a_run_by_itself_has_no_table(photos, tmp_path, capsys):
     assert not list(tmp_path.rglob("sweep.json")) and "status" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_several_processes_a_run_are_for_slurm(photos, tmp_path, capsys):
     more = ["recipe.l1=5,7", "trainer.devices=2"]
     assert main(["--multirun", *overrides_for(photos, tmp_path / "sweep", *more)]) == 1

@@ -31,6 +31,7 @@ def weights_at(steps, photos, folder, config=CONFIG):
     return {k: v.clone() for k, v in state.recipe.generator.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_frozen_levels_stand_still_until_their_step_and_move_after(photos, tmp_path):
     first = make_recipe(CONFIG).generator.state_dict()
     before = weights_at(3, photos, tmp_path / "before")
@@ -50,6 +51,7 @@ def test_without_thaw_they_never_move(photos, tmp_path):
     assert all(torch.equal(first[k], after[k]) for k in first if k.startswith(HELD))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [2, 3, 5], ids=["before", "at", "after"])
 def test_resuming_around_the_step_is_exact(stop, photos, tmp_path):
     settings = {"schedule": "constant", "batch": 2}

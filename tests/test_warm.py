@@ -1,5 +1,6 @@
 """The stand-in for Python does what Python does."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ PROGRAMS = {
     "a thread": ["-c", "import threading as t; t.Timer(0.1, print, ['late']).start()"],
     "killed": ["-c", "import os; os.kill(os.getpid(), 9)"],
     "an option": ["-W", "error", "-c", "import warnings; warnings.warn('x')"],
+    "unbuffered": ["-u", "-c", "import os; print(1); os.write(1, b'2'); print(3)"],
     "order": ["-c", "import os; print(1); os.write(1, b'2'); print(3)"],
     "one thread": ["-c", "import torch; print(torch.get_num_threads())"],
 }
@@ -47,6 +49,17 @@ def test_streams_and_status_are_those_of_python(name, environment, tmp_path):
     environment["PYTHONUNBUFFERED"] = "1" if name in ("order", "at exit") else ""
     if environment["PYTHONUNBUFFERED"]:
         assert run(warm.python()) == run(sys.executable)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [True, False])
+def test_it_is_warm_in_the_environments_of_tests(whole):
+    importlib.import_module("lightning.fabric")  # it sets a variable
+    environment = (os.environ if whole else {"PATH": "/usr/bin:/bin"}) | {"OMP_NUM_THREADS": "1"}
+    code = "import subprocess, sys; print('torch' in sys.modules, flush=True);"
+    code += "len(sys.argv) > 1 or subprocess.run([sys.executable, '-c', sys.orig_argv[2], 'again'])"
+    told = subprocess.check_output([warm.python(), "-c", code], env=environment, text=True)
+    assert told == "True\nTrue\n"  # and what it starts is warm, too
 
 
 @pytest.mark.slow

@@ -39,6 +39,7 @@ def in_one_tint(rgb, a, b):
     return (lab2rgb(lab) * 255).round().astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_photos_come_nearer_to_the_truth_than_by_no_color_or_one(colorizer):
     rows = {"model": [], "gray": [], "sepia": []}
     for name in PHOTOS:
@@ -70,6 +71,7 @@ def test_drawings_stay_nearly_gray(colorizer, name):
     assert chroma(colorizer.rgb(np.repeat(drawn[..., None], 3, 2))) < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PHOTOS)
 def test_hinted_pixels_come_out_within_5_of_the_hint(colorizer, name):
     """Colors that sRGB has at the pixel's lightness: those of a color photo, at other places."""
@@ -90,6 +92,7 @@ def test_hinted_pixels_come_out_within_5_of_the_hint(colorizer, name):
         assert difference.item() < 5
 
 
+@pytest.mark.slow
 def test_three_takes_differ_mostly_in_hue(colorizer):
     apart, parts = [], torch.zeros(2)
     for name in PHOTOS:

@@ -50,6 +50,7 @@ def forge(path, net, header):
 # ---- there and back
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_float32_round_trip_is_exact(name, tmp_path):
     torch.manual_seed(0)
@@ -352,6 +353,7 @@ def test_a_header_of_another_net_is_refused(change, message, net, tmp_path):
         load(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [
@@ -436,6 +438,7 @@ def test_weights_of_a_run_that_diverged_are_refused(value, net, tmp_path):
         load(tmp_path / "net.safetensors")
 
 
+@pytest.mark.slow
 def test_flipped_bits_never_end_in_anything_but_weights_or_an_error(file):
     whole = bytearray(file.read_bytes())
     for position in range(0, min(len(whole), 6000), 41):
