@@ -69,3 +69,19 @@ def test_it_runs_and_its_checks_tell_right_from_wrong(
     kinds = [cell.metadata["check"]["kind"] for cell in nb.cells if "check" in cell.metadata]
     assert kinds.count("answer") == kinds.count("unanswered") >= notebook_rules.CHECKS
     assert kinds.count("wrong") >= kinds.count("answer")
+
+
+def test_the_sources_that_it_shows_are_those_that_run(notebook: NotebookNode) -> None:
+    from pix2pix import color, nets, show
+    from pix2pix.recipes.pix2pix import Pix2Pix
+    from pix2pix.train import train_step
+
+    known = {"color": color, "nets": nets, "Pix2Pix": Pix2Pix, "train_step": train_step}
+    shown = 0
+    for cell in notebook.cells:
+        found = re.search(r"^show\.source\(([\w.]+)\)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "code" and found:
+            stored = cell.outputs[0]["data"]["text/plain"]
+            assert stored == repr(show.source(eval(found[1], known))), found[1]
+            shown += 1
+    assert shown >= 6

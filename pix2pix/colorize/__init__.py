@@ -1,4 +1,4 @@
-"""Color photographs: `Colorizer` one of them, `color_photos` any number.
+"""Color photographs: `Colorizer` one of them, folders.py any number.
 
 colorizer.py runs the net on a small copy and recolor.py lays its color over the full-size
 lightness; wish.py is what one may ask for, hints.py the colors that one knows, sampling.py the

@@ -13,6 +13,9 @@ class Wish:
 
     Raises ValueError for a saturation below 0. Hints are checked against the photo that they
     are for (`hints.check`).
+
+    A new field is used in colorizer.py, and offered by cli/options.py and cli/__main__.py
+    (`colorize`), app/service/parameters.py and, as a slider, app/page/handlers.py (`SLIDERS`).
     """
 
     saturation: float = 1.0  # factor of the chroma: 0 is gray, 1 as predicted
@@ -24,7 +27,7 @@ class Wish:
             raise ValueError(f"saturation is {self.saturation}; it must be 0 or more")
 
     def at(self, height: int, width: int) -> "Wish":
-        """The same for a picture of this size, where x and y are fractions of the sides."""
+        """The same wish in pixels of a picture of this size, if its x and y are fractions."""
         hints = tuple((x * width, y * height, color) for x, y, color in self.hints)
         return replace(self, hints=hints)
 

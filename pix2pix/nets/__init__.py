@@ -1,8 +1,12 @@
-"""The networks: plain modules that know nothing of losses, color or files. One file a net.
+"""The networks: plain modules that know nothing of losses. One file a net.
+
+unet.py and patchgan.py are pix2pix, variants.py their relatives; double_conv.py,
+backbone_unet.py (with encoders from backbones.py, color bins from bins.py), chroma_net.py and
+toys.py are others. blocks.py holds what several share.
 
 Generators take L (B, in_channels, H, W) in [-1, 1] and give ab (B, 2, H, W) in [-1, 1], or what
-they say in `predicts`, with H and W multiples of their `multiple`; build.py finds them. `PatchGAN`
-scores patches. Recipes decide how they are trained.
+they say in `predicts`, with H and W multiples of their `multiple`; build.py finds them.
+`PatchGAN` scores patches. Recipes decide how they are trained.
 """
 
 from pix2pix.nets.build import GENERATORS, build_generator, config_of

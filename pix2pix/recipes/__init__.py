@@ -1,7 +1,11 @@
-"""Recipes: one class and one YAML file each. The YAML files are the registry.
+"""Recipes: a class and a YAML file each, or two YAMLs for a class. The YAML files are the registry.
 
-`names()` lists them, `build(name)` makes one. A YAML file holds what differs from the signatures of
-the class that its `schema_...` names: the recipe's arguments, and its `generator` by name.
+base.py is their contract; pix2pix.py, unet_l1.py, hinted.py, chromagan.py and precursor.py have
+the classes; perceptual.py is a loss of some, teacher.py the classifier that ChromaGAN learns
+from.
+
+`names()` lists them, `build(name)` makes one. A YAML file holds what differs from the signatures
+of the class that its `schema_...` names: the recipe's arguments, and its `generator` by name.
 """
 
 import importlib

@@ -2,8 +2,9 @@
 
 A recipe owns its networks, its losses and its optimizers; the loop owns everything else and names
 no recipe. A step is: `recipe.prepare(step)`; `fake = recipe(batch)`; when
-`recipe.adversarial(step)`, the critic's turn on `fake.detach()`; then the generator's turn. Losses
-are named terms: the loop sums and logs them.
+`recipe.adversarial(step)`, the critic's loss on `fake.detach()`; the generator's loss; then both
+optimizers step (the paper lets the critic step first). Losses are named terms: the loop sums and
+logs them.
 """
 
 from abc import ABC, abstractmethod

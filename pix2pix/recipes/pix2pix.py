@@ -1,7 +1,5 @@
 """The course's recipe: a U-Net against a PatchGAN, least-squares GAN loss plus weighted L1."""
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,7 +15,8 @@ class Pix2Pix(Recipe):
     """LSGAN + L1 on ab, the PatchGAN conditioned on L.
 
     Steps before `gan_start` train on L1 alone: an adversary met too early, on little data, teaches
-    texture before color. From there on the loss is (1 - D)^2 * gan + l1 * |ab - fake|.
+    texture before color. From there on the loss is gan * (1 - D)^2 + l1 * |ab - fake|, D the critic's
+    score (the paper: log D, and 100 for l1).
     Sources: Isola et al. 2017, https://arxiv.org/abs/1611.07004; Mao et al. 2017 (LSGAN),
     https://arxiv.org/abs/1611.04076.
     """
@@ -39,8 +38,11 @@ class Pix2Pix(Recipe):
         beta1: float = 0.5,
         weight_decay: float = 0.0,
     ):
-        make = partial(BarePatchGAN, spectral=True) if critic_spectral else PatchGAN
-        super().__init__(generator, make(width=critic_width))
+        if critic_spectral:
+            critic: nn.Module = BarePatchGAN(width=critic_width, spectral=True)
+        else:
+            critic = PatchGAN(width=critic_width)
+        super().__init__(generator, critic)
         self.l1, self.gan, self.gan_start = l1, gan, gan_start
         self.lr, self.critic_lr, self.encoder_lr = lr, critic_lr, encoder_lr
         self.beta1, self.weight_decay = beta1, weight_decay

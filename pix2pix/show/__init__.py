@@ -1,7 +1,12 @@
 """What notebooks show: real source, shapes, photographs, curves that grow, sliders, checks.
 
+pictures.py has photographs and planes of color, code.py source and shapes, live.py curves that
+grow, explore.py sliders, check.py exercises; templates.py fills HTML and Markdown, for pages,
+too.
+
 Pictures come out as small JPEGs on a light ground, tables and source as HTML with colors of its
-own, so that dark and light pages both stay readable, and so do pages without a kernel behind them.
+own, so that dark and light pages both stay readable, and so do pages without a kernel behind
+them.
 """
 
 from pix2pix.show.check import check

@@ -22,7 +22,7 @@ _RAW_IPTC = ("raw profile type iptc", "raw profile type 8bim")
 
 @dataclass
 class Said:
-    """The metadata of a file, cleaned; see the fields of `read.Photo`."""
+    """The metadata of a file, cleaned; see the fields of `reading.Photo`."""
 
     exif: bytes | None = None
     xmp: bytes | None = None
