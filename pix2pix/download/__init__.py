@@ -1,11 +1,11 @@
 """Photographs from the web: every source -> checksum -> a folder of images.
 
-An interrupted download resumes where it stopped (fetch.py), nothing is unpacked before its checksum
-is right (unpack.py), and the folder appears whole or not at all. A new archive is one entry of
-`SOURCES` (sources.py) and, where its files are no pictures yet, a layout (layouts.py). A collection
-of the Library of Congress (loc.py) comes picture by picture instead (collect.py), its mounts cut off (borders.py). Every folder has
-a manifest.csv that says where its pictures come from (manifest.py). Where a notebook has data
-attached, kaggle.py finds it.
+An interrupted download resumes where it stopped (fetch.py), nothing is unpacked before its
+checksum is right (unpack.py), and the folder appears whole or not at all. A new archive is one
+entry of `SOURCES` (sources.py) and, where its files are no pictures yet, a layout (layouts.py).
+A collection of the Library of Congress (loc.py) comes picture by picture instead (collect.py),
+its mounts cut off (borders.py). Every folder has a manifest.csv that says where its pictures
+come from (manifest.py). Where a notebook has data attached, kaggle.py finds it.
 """
 
 import json

@@ -15,8 +15,8 @@ class Pix2Pix(Recipe):
     """LSGAN + L1 on ab, the PatchGAN conditioned on L.
 
     Steps before `gan_start` train on L1 alone: an adversary met too early, on little data, teaches
-    texture before color. From there on the loss is gan * (1 - D)^2 + l1 * |ab - fake|, D the critic's
-    score (the paper: log D, and 100 for l1).
+    texture before color. From there on the loss is gan * (1 - D)^2 + l1 * |ab - fake|, with D the
+    critic's score (the paper: log D, and l1 = 100).
     Sources: Isola et al. 2017, https://arxiv.org/abs/1611.07004; Mao et al. 2017 (LSGAN),
     https://arxiv.org/abs/1611.04076.
     """
