@@ -131,15 +131,8 @@ def colorize(
             raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
         records = pipe.color_stream(photos[0], out or "-", load, wish, files)
         raise typer.Exit(print_records(records, summary=False, tallies=tallies, inputs=photos))
-    scan = partial(
-        jobs.find,
-        photos,
-        out=out,
-        every_file=every_file,
-        follow=follow,
-        shard=part,
-        tallies=tallies,
-    )
+    find = partial(jobs.find, photos, out=out, shard=part, tallies=tallies)
+    scan = partial(find, every_file=every_file, follow=follow)
     count = sys.stderr.isatty() and not watch
     total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
     records = folders.color_photos(watch_for(scan) if watch else scan(), load, wish, files)
