@@ -1,4 +1,4 @@
-"""Limits: every bound of the service and of its page, in one place."""
+"""Limits: the bounds of the service and of its page, in one place. (Hints: `hints.MOST_HINTS`.)"""
 
 from dataclasses import dataclass
 

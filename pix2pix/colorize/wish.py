@@ -15,7 +15,8 @@ class Wish:
     are for (`hints.check`).
 
     A new field is used in colorizer.py, and offered by cli/options.py and cli/__main__.py
-    (`colorize`), app/service/parameters.py and, as a slider, app/page/handlers.py (`SLIDERS`).
+    (`colorize`), app/service/parameters.py app/page/build.py (`_for_programs`) and, as a
+    slider, app/page/handlers.py (`SLIDERS`). It comes last, as a Wish is made by position.
     """
 
     saturation: float = 1.0  # factor of the chroma: 0 is gray, 1 as predicted

@@ -6,18 +6,20 @@ load with the first photo.
 
 A photo passes these files, in this order:
 
-1. reading.py; endings.py where the end marker is missing; guard.py holds Pillow's switches.
+1. reading.py; guard.py holds Pillow's switches.
 2. formats.py: which format it is, by its first bytes; refused.py names what is none of them.
-3. containers.py: size, frames, damage, before anything is decoded. A file a format: jpeg.py
-   (jpeg_scans.py), png.py, gif.py, pnm.py, jpeg2000.py, tiff/, iso/ (AVIF, HEIC).
-4. decoder.py: Pillow, and tiff/ for layouts that Pillow lacks.
+3. containers.py: size, frames, damage, before anything is decoded. jpeg.py (jpeg_scans.py),
+   png.py, gif.py, pnm.py, jpeg2000.py, tiff/, iso/ (AVIF, HEIC); WebP and BMP in containers.py.
+4. decoder.py: Pillow, and tiff/ for layouts that Pillow lacks; pnm.py decodes its own. endings.py
+   where the end marker is missing.
 5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one);
    arrays.py for arrays. metadata/: what the file says besides; sidecars.py: what stands beside it.
 6. writing.py, with metadata/statement.py: the colored copy.
 
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
 `containers._INSPECTORS`, and in decoder.py what Pillow needs for it; metadata/reader.py reads what
-it says.
+it says. Its name leaves refused.py. To write it: formats.py, writing.py, `Format` in
+app/service/parameters.py. app/page/words.py and the README list what is read.
 """
 
 from typing import TYPE_CHECKING

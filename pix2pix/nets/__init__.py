@@ -1,4 +1,5 @@
-"""The networks: plain modules that know nothing of losses. One file a net.
+"""The networks: plain modules that know nothing of losses. A file a net, or some that belong
+together.
 
 unet.py and patchgan.py are pix2pix, variants.py their relatives; double_conv.py,
 backbone_unet.py (with encoders from backbones.py, color bins from bins.py), chroma_net.py and

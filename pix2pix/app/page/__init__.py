@@ -3,9 +3,9 @@
 `build_page` (build.py) makes it of three tabs: photo.py (one photo; touch.py paints hints on it,
 unsure.py shows where the net is unsure), many.py and about.py. handlers.py has what the first
 tab's buttons do, coloring.py what any tab does with photos, upload.py and shelf.py the files
-that come and go, words.py what is said. script.py loads the .js files; look.py and page.css are
-LOOK, which the server passes on to `launch` or `gr.mount_gradio_app`. Gradio takes seconds to
-import.
+that come and go, words.py what is said when something fails. script.py loads the .js files;
+look.py and page.css are LOOK, which the server passes on to `launch` or `gr.mount_gradio_app`.
+Gradio takes seconds to import.
 """
 
 import os
