@@ -107,22 +107,26 @@ def kind(mode: int) -> str:
 
 @contextmanager
 def replacing(
-    dest: str | Path, *, size: int | None = None, source: os.stat_result | None = None
+    dest: str | Path,
+    *,
+    size: int | None = None,
+    source: os.stat_result | None = None,
+    special: bool = False,
 ) -> Iterator[Callable[[Bytes], object]]:
     """Replace `dest` atomically by what a `with` block writes through the function it is given.
 
     Whatever happens, `dest` holds its old bytes or all the new ones, and no temporary file stays:
     it is written beside it (a rename across file systems is a copy, and a copy can be cut), synced
-    where the drive can, and renamed. A device or a pipe is written as it is. `size` is the number
-    of bytes to come, which a full disk's message states. With `source` the file gets its
-    modification time, and its mode less the umask and less setuid, setgid and sticky; it is never
-    readable by more than `source` is, not even while it is written.
+    where the drive can, and renamed. With `special`, a device or a pipe is written as it is, and
+    not replaced. `size` is the number of bytes to come, which a full disk's message states. With
+    `source` the file gets its modification time, and its mode less the umask and less setuid,
+    setgid and sticky; it is never readable by more than `source` is, not even while it is written.
     Raises OSError, which names `dest`.
     """
     target = os.fspath(dest)
-    if os.path.exists(target) and not (os.path.isfile(target) or os.path.isdir(target)):
-        with open(target, "wb") as special:
-            yield special.write
+    if special and os.path.exists(target) and not os.path.isfile(target):
+        with open(target, "wb") as device:
+            yield device.write
         return
     folder = os.path.dirname(target) or "."
     try:
@@ -145,19 +149,26 @@ def replacing(
     except OSError as error:
         error.filename = target
         if error.errno in _NO_SPACE and size is not None:
-            free = shutil.disk_usage(folder).free
-            error.strerror = f"the disk is full: {size:,} bytes needed, {free:,} free"
+            with contextlib.suppress(OSError):
+                free = shutil.disk_usage(folder).free
+                error.strerror = f"the disk is full: {size:,} bytes needed, {free:,} free"
         raise
     _sync_folder(folder)
 
 
-def write_bytes(data: Bytes, dest: str | Path, *, source: os.stat_result | None = None) -> None:
+def write_bytes(
+    data: Bytes,
+    dest: str | Path,
+    *,
+    source: os.stat_result | None = None,
+    special: bool = False,
+) -> None:
     """Write `data` to path `dest` atomically (see `replacing`).
 
     Raises NoSpace and NotPermitted.
     """
     try:
-        with replacing(dest, size=len(data), source=source) as write:
+        with replacing(dest, size=len(data), source=source, special=special) as write:
             write(data)
     except OSError as error:
         raise write_error(error) from error

@@ -41,7 +41,7 @@ def test_a_pipe_is_written_and_stays_one(tmp_path):
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
-    write_bytes(b"new", pipe)
+    write_bytes(b"new", pipe, special=True)
     reader.join(10)
     assert read == [b"new"] and stat.S_ISFIFO(pipe.stat().st_mode)
     assert list(tmp_path.iterdir()) == [pipe]
@@ -50,8 +50,18 @@ def test_a_pipe_is_written_and_stays_one(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 def test_a_device_that_is_full_stays_one():
     with pytest.raises(NoSpace):
-        write_bytes(b"new", "/dev/full")
+        write_bytes(b"new", "/dev/full", special=True)
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_what_is_no_file_is_replaced_unless_it_is_asked_for(tmp_path):
+    """Else a run over a folder would wait for a reader, or write into a device."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/full")
+    for path in (tmp_path / "pipe", tmp_path / "link"):
+        write_bytes(b"new", path)
+        assert path.read_bytes() == b"new" and not path.is_symlink()
 
 
 def test_an_error_names_the_file_not_the_temporary_one(tmp_path):

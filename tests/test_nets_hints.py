@@ -355,3 +355,14 @@ def test_norms_keep_their_statistics(keep):
     before = norm.running_mean.clone()
     recipe(hinted_batch())
     assert torch.equal(norm.running_mean, before) == keep
+
+
+def test_without_dropout_at_work_the_random_state_is_not_touched(monkeypatch):
+    """Threads share it: a variant that is drawn beside would no longer be that of its seed."""
+    asked, get = [], torch.get_rng_state
+    monkeypatch.setattr(torch, "get_rng_state", lambda: asked.append(1) or get())
+    net = build_generator(FULL | {"blend": 0.5, "dropout": 0.5})
+    net.eval()(inputs())
+    assert not asked
+    net.train()(inputs())
+    assert asked

@@ -190,3 +190,9 @@ def test_a_service_that_refuses_is_one_line(photos, tmp_path, monkeypatch, capsy
     assert main(overrides_for(photos, tmp_path / "run", "logger=wandb", "logger.mode=online")) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "pix2pix train: logger.mode=online: W&B: no such host at all"
+
+
+def test_metrics_that_cannot_be_opened_are_not_called_broken(tmp_path):
+    (tmp_path / "metrics.csv").mkdir()
+    with pytest.raises(IsADirectoryError):
+        Loggers(tmp_path, tensorboard=False).open(20)

@@ -161,7 +161,7 @@ def write_file(make: Callable[[], bytes], path: str) -> None:
     from pix2pix.files import write_bytes
 
     with reported(path, PhotoError):
-        write_bytes(make(), path)
+        write_bytes(make(), path, special=True)
 
 
 def import_drawing(module: str, path: str) -> ModuleType:

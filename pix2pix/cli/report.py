@@ -96,7 +96,7 @@ def _describe(source: str, dest: str, evaluation: str | None, *, overwrite: bool
 
     folder = import_drawing("pix2pix.report.folder", dest)
     kinds = (Failure, OSError)
-    with reported(dest, DataError, code="exists"):
+    with reported(dest, OSError), reported(dest, DataError, code="exists"):
         folder.check_destination(Path(dest), overwrite=overwrite)
     with reported(evaluation, *kinds):
         photos = None if evaluation is None else read_evaluation(evaluation)

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import BinaryIO
 
-from pix2pix import files, images
+from pix2pix import images
 from pix2pix.colorize import outputs
 from pix2pix.colorize.colored import ColoredPhoto, ColorModel, color_photo
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.jobs import Job, Record, failure
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import NotPermitted
-from pix2pix.files import kind, write_error
+from pix2pix.files import kind, sweep, write_error
 from pix2pix.images import sidecars
 
 _WORKERS = max(1, min(4, (os.cpu_count() or 1) // 2))  # that decode, and as many that encode
@@ -95,7 +95,7 @@ def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[J
             continue
         folder = os.path.dirname(job.dest) or "."
         if folder != swept:  # a walk gives the photos of a folder in one go
-            files.sweep(folder)
+            sweep(folder)
             swept = folder
         item = _with_status(job, overwrite)
         if isinstance(item, Record):

@@ -114,7 +114,9 @@ class BackboneUNet(nn.Module):
         if self.bins is None or self.blend == self.vivid == 0:
             return self._ab(self._maps(L)[-1], L)
         if L[:, 1:].any():  # the distribution follows hints less far: use it without them
-            with torch.random.fork_rng([L.device] if L.is_cuda else []):  # equal dropout in both
+            drops = any(isinstance(m, nn.Dropout2d) and m.training for m in self.modules())
+            # equal dropout in both; without, other threads' random state is left alone
+            with torch.random.fork_rng([L.device] if L.is_cuda else [], enabled=drops):
                 ab = self.heads(L)[0]
             unhinted, logits = self.heads(L[:, :1])
         else:

@@ -72,6 +72,8 @@ class Loggers:
         try:
             known = history.read(self.csv)
         except DataError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
             raise DataError(
                 f"{self.csv}: not a run's numbers; rename it, and the run goes on without them"
             ) from error

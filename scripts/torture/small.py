@@ -17,7 +17,7 @@ from torture.hostile import LIMIT, by_field, by_hand
 from torture.report import Line
 
 _MEGABYTES, _SECONDS = 200.0, 1.0
-_WATCH = Watch(seconds=30, megabytes=2000)
+_PATIENCE, _RUNAWAY = 30.0, 2000.0  # [s], [MB above what the idle process holds]
 
 
 @dataclass
@@ -55,7 +55,7 @@ def _line(name: str, pictures: list[tuple[str, bytes]]) -> Line:
     pictures = [(name, data) for name, data in pictures if len(data) <= LIMIT]
     costs = measured(pictures)
     for _ in range(2):  # the machine may have been busy with other things
-        late = [i for i, cost in enumerate(costs) if _SECONDS < cost.seconds < _WATCH.seconds]
+        late = [i for i, cost in enumerate(costs) if _SECONDS < cost.seconds < _PATIENCE]
         for i, again in zip(late, measured([pictures[i] for i in late]), strict=True):
             costs[i] = min(costs[i], again, key=lambda cost: cost.over)
     over = sorted((cost for cost in costs if cost.over > 1), key=lambda cost: -cost.over)
@@ -74,12 +74,13 @@ def measured(pictures: list[tuple[str, bytes]]) -> list[Cost]:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return Verdict("picture", outcome, megapixels=(most - before) / 1e6)
 
+    watch = Watch(seconds=_PATIENCE, megabytes=_held() / 1e6 + _RUNAWAY)
     costs = []
-    for result in watched(work, len(pictures), _WATCH):
+    for result in watched(work, len(pictures), watch):
         name, data = pictures[result.index]
         outcome, most = result.verdict.read, result.verdict.megapixels
         if outcome.startswith(FAULT):  # it ended the child, before or after it told
-            most = max(most, _WATCH.megabytes if "memory" in outcome else 0)
+            most = max(most, _RUNAWAY if "memory" in outcome else 0)
         costs.append(Cost(name, len(data), most, result.seconds, outcome))
     return costs
 
@@ -88,6 +89,11 @@ def _anew() -> int:
     """Bytes that this process holds; its high-water mark starts anew where the system lets it."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+    return _held()
+
+
+def _held() -> int:
+    """Bytes of memory that this process holds."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
