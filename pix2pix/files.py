@@ -117,10 +117,11 @@ def replacing(
 
     Whatever happens, `dest` holds its old bytes or all the new ones, and no temporary file stays:
     it is written beside it (a rename across file systems is a copy, and a copy can be cut), synced
-    where the drive can, and renamed. With `special`, a device or a pipe is written as it is, and
-    not replaced. `size` is the number of bytes to come, which a full disk's message states. With
-    `source` the file gets its modification time, and its mode less the umask and less setuid,
-    setgid and sticky; it is never readable by more than `source` is, not even while it is written.
+    where the drive can, and renamed. With `special`, a device or a pipe is written as it is; else a
+    pipe or a link is replaced, and a device refused. `size` is the number of bytes to come, which a
+    full disk's message states. With `source` the file gets its modification time, and its mode less
+    the umask and less setuid, setgid and sticky; it is never readable by more than `source` is, not
+    even while it is written.
     Raises OSError, which names `dest`.
     """
     target = os.fspath(dest)
@@ -128,6 +129,8 @@ def replacing(
         with open(target, "wb") as device:
             yield device.write
         return
+    if not special and _is_device(target):
+        raise PermissionError(errno.EPERM, "it is a device", target)
     folder = os.path.dirname(target) or "."
     try:
         temporary, descriptor = _create(folder, source)
@@ -154,6 +157,15 @@ def replacing(
                 error.strerror = f"the disk is full: {size:,} bytes needed, {free:,} free"
         raise
     _sync_folder(folder)
+
+
+def _is_device(path: str) -> bool:
+    """Whether a path, unless it is a link, is a device: root could rename over it."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
 
 
 def write_bytes(

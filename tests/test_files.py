@@ -64,6 +64,13 @@ def test_what_is_no_file_is_replaced_unless_it_is_asked_for(tmp_path):
         assert path.read_bytes() == b"new" and not path.is_symlink()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="a device of POSIX systems")
+def test_a_device_is_refused_unless_it_is_asked_for():
+    with pytest.raises(NotPermitted, match="it is a device"):
+        write_bytes(b"new", "/dev/null")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
 def test_an_error_names_the_file_not_the_temporary_one(tmp_path):
     path = tmp_path / "none" / "file"
     with pytest.raises(FileNotFoundError) as caught, replacing(path) as write:

@@ -77,7 +77,7 @@ def save(
     # one key: safetensors writes several in random order
     metadata = {"pix2pix": json.dumps(dataclasses.asdict(header), sort_keys=True)}
     data = safetensors.torch.save(state, metadata)
-    with replacing(path, size=len(data)) as write:
+    with replacing(path, size=len(data), special=True) as write:
         write(data)
 
 
