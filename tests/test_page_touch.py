@@ -399,14 +399,9 @@ def test_late_answers_are_dropped(handlers: Handlers, opened: Opened) -> None:
 def test_a_touch_is_quick(handlers: Handlers, opened: Opened) -> None:
     many = [f"{0.1 + 0.0025 * i:.4f},0.5,#ff0000" for i in range(300)]
     handlers.touch(opened, None, touches(opened, *many), 1.0)
-
-    def seconds(turn: int) -> float:
-        start = time.process_time()  # of the work, whatever else the machine is at
-        handlers.touch(opened, None, touches(opened, *many, turn=turn), 1.0)
-        return time.process_time() - start
-
-    # 0.5 s on a server's core; on a busy one the same work takes longer, but not each time
-    assert any(seconds(turn) < 1.5 for turn in (2, 3, 4, 5))
+    start = time.process_time()  # of the work, whatever else the machine is at
+    handlers.touch(opened, None, touches(opened, *many, turn=2), 1.0)
+    assert time.process_time() - start < 1.5  # 0.5 s on a server's core
 
 
 def test_certain_is_dark_and_unsure_is_bright() -> None:
