@@ -76,3 +76,18 @@ def test_an_error_names_the_file_not_the_temporary_one(tmp_path):
     with pytest.raises(FileNotFoundError) as caught, replacing(path) as write:
         write(b"new")
     assert caught.value.filename == str(path)
+
+
+def test_a_full_disk_that_does_not_say_what_is_free_is_still_full(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+
+    def silent(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("shutil.disk_usage", silent)
+    with pytest.raises(NoSpace):
+        write_bytes(b"new", tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []

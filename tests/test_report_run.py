@@ -404,3 +404,12 @@ def test_without_matplotlib_it_is_one_line(run, tmp_path, monkeypatch, capsys):
     assert report(run, tmp_path / "out") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{tmp_path}/out: package: ") and "pip install matplotlib" in line
+
+
+def test_a_destination_that_cannot_be_looked_at_is_one_line(monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(folder, "check_destination", refuse)
+    assert cli.main(["report", "default", "dest"]) == 1
+    assert capsys.readouterr().err.startswith("dest: ")
