@@ -537,7 +537,7 @@ def test_download_ends_in_one_line(server, tmp_path, capsys):
     server.statuses = [404]
     for arguments, line in {
         ("imagenet",): "imagenet: download: no such source; there are imagenette, coco, "
-        "coco2017, photochrom, tiny_imagenet, cifar10, flowers, set",
+        "coco2017, photochrom, tiny_imagenet, cifar10, flowers, facades, maps, edges2shoes, set",
         ("set",): f"set: download: {server.url}: HTTP 404 Not Found",
         ("set", "--url", "file:///x\ny"): "set: download: file:///x\\ny: not an address of the web",
     }.items():
@@ -556,7 +556,7 @@ def test_download_help_lists_the_registry(server, capsys):
     assert cli.main(["download", "--help"]) == 0
     out, _ = capsys.readouterr()
     archives = {"imagenette", "coco", "coco2017", "tiny_imagenet", "cifar10", "flowers", "set"}
-    assert archives | {"photochrom"} == set(SOURCES)
+    assert archives | {"photochrom", "facades", "maps", "edges2shoes"} == set(SOURCES)
     for name, source in SOURCES.items():
         line = f"{name}: {source.pictures} ({source.size / 1e9:.2f} GB). Terms: {source.terms}."
         assert "".join(line.split()) in "".join(out.split())  # wherever the lines are broken

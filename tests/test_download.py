@@ -105,6 +105,8 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(state)
         self.close_connection = True
 
+    do_HEAD = do_GET
+
     def answer(self, state):
         start, status = 0, 200
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
@@ -127,6 +129,8 @@ class Handler(BaseHTTPRequestHandler):
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
+        if self.command == "HEAD":
+            return
         cut = state.cuts.pop(0) if state.cuts else -1
         with contextlib.suppress(OSError):
             if state.pause:
@@ -642,8 +646,34 @@ def test_every_archive_is_complete(name):
     pictures = max(int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", source.pictures))
     assert max(source.size, 4096 * pictures) < source.unpacked  # a block of the disk each
     assert source.unpacked < 1.1 * source.size + 4096 * pictures
+    assert not source.about or source.md5_bytes is None  # then the md5 alone says that it is whole
     if name != "coco2017":  # which is for larger machines
         assert source.size + source.unpacked < 20e9 - package.MARGIN  # a Kaggle notebook's disk
+
+
+def test_a_size_that_is_about_right(server, register, tmp_path):
+    """The server says how many bytes there are; a cut download goes on, the md5 is compared."""
+    register(size=len(DATA) * 21 // 20, about=True)
+    server.statuses, server.cuts = [503], [len(DATA) // 2]
+    folder = get(tmp_path)
+    assert sorted(p.name for p in folder.rglob("*.JPEG")) == sorted(Path(n).name for n in PICTURES)
+    assert any(f"bytes={len(DATA) // 2}-" == asked.get("Range") for asked in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers", "message"),
+    [
+        ({"size": len(DATA) * 2}, {}, f"{len(DATA)} bytes, not the about {len(DATA) * 2:,} expect"),
+        ({}, {"Content-Length": None}, "no number of bytes, not the about"),
+        ({"md5": "0" * 32}, {}, "wrong checksum"),
+    ],
+)
+def test_a_size_that_is_not_even_about_right(server, register, tmp_path, changes, headers, message):
+    register(about=True, **changes)
+    server.headers = headers
+    with pytest.raises(DataError, match=message):
+        get(tmp_path)
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_checksum_of_part_of_zips_is_not_enough():

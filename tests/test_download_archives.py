@@ -166,6 +166,15 @@ def test_flowers_are_taken_as_they_are(serve_as, tmp_path):
     assert {f"jpg/{name}": (folder / name).read_bytes() for name in names} == flowers
 
 
+@pytest.mark.parametrize("name", ["facades", "maps", "edges2shoes"])
+def test_pairs_of_the_paper_are_taken_as_they_are(serve_as, tmp_path, name):
+    pairs = {f"{name}/{split}/{i}.jpg": picture() for split in ("train", "val") for i in (1, 2)}
+    serve_as(name, tar({f"./{path}": data for path, data in pairs.items()}))
+    folder = get(name, tmp_path)
+    names = list_photos(folder)
+    assert {f"{name}/{each}": (folder / each).read_bytes() for each in names} == pairs
+
+
 MAKE = {
     "imagenette": lambda: tar({"imagenette2-320/train/n01/a.JPEG": picture()}),
     "coco": lambda: tar({"coco_sample/train_sample/a.jpg": picture()}),
@@ -173,6 +182,9 @@ MAKE = {
     "tiny_imagenet": lambda: pack({**TINY, ANNOTATIONS: CLASSES}),
     "cifar10": make_cifar,
     "flowers": lambda: tar({"jpg/a.jpg": picture()}),
+    "facades": lambda: tar({"facades/train/1.jpg": picture(), "facades/val/1.jpg": picture()}),
+    "maps": lambda: tar({"maps/train/1.jpg": picture()}),
+    "edges2shoes": lambda: tar({"edges2shoes/train/1_AB.jpg": picture()}),
 }
 
 

@@ -93,7 +93,14 @@ def _download_archive(
 ) -> None:
     archive, temporary = _archive(source, folder)
     if temporary:
-        fetch(url, archive, size=source.size, retry=retry, progress=progress)
+        fetch(
+            url,
+            archive,
+            size=source.size,
+            retry=retry,
+            progress=progress,
+            about=source.about,
+        )
     sha256, kept = _check(archive, source, temporary, progress), _kept(source, folder)
     if temporary and keep:
         note(archive).unlink(missing_ok=True)
@@ -193,7 +200,7 @@ def _check(archive: Path, source: Source, temporary: bool, progress: bool) -> st
     Raises DataError for another size or md5; an archive that was fetched is removed then.
     """
     size, (found, sha256) = file_size(archive), verify(archive, source.md5_bytes, progress=progress)
-    if (size, found) == (source.size, source.md5):
+    if found == source.md5 and (source.about or size == source.size):
         return sha256
     if temporary:
         discard(archive)

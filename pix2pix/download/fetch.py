@@ -148,16 +148,21 @@ def _retry_after(value: str) -> float:
     return 0.0
 
 
-def fetch(url: str, part: Path, *, size: int, retry: Retry, progress: bool) -> None:
+def fetch(
+    url: str, part: Path, *, size: int, retry: Retry, progress: bool, about: bool = False
+) -> None:
     """Download `url` into the file `part`, `size` bytes in all; resumes what is there of it.
 
-    Only attempts that bring nothing count as retries; they count anew when one does. Raises
-    DataError when they are used up, and at once for an error that no retry mends.
+    Where `size` is only `about` right, the server says how many bytes there are: at most a tenth
+    more or fewer. Only attempts that bring nothing count as retries; they count anew when one does.
+    Raises DataError when they are used up, and at once for an error that no retry mends.
     """
-    if file_size(part) > size:
-        discard(part)
-    furthest, failures = file_size(part), 0
     with make_bar("download", size, shown=progress) as bar:
+        if about:
+            size = bar.total = _stated_size(url, about=size, retry=retry, bar=bar)
+        if file_size(part) > size:
+            discard(part)
+        furthest, failures = file_size(part), 0
         while file_size(part) < size:
             wait, reason = 0.0, "the server closed the connection early"
             try:
@@ -175,6 +180,25 @@ def fetch(url: str, part: Path, *, size: int, retry: Retry, progress: bool) -> N
                     "and the same call goes on from there"
                 )
             _wait(url, reason, wait, retry.wait(max(0, failures - 1)), bar)
+
+
+def _stated_size(url: str, *, about: int, retry: Retry, bar: tqdm) -> int:
+    """[bytes] of a file, as its server states (HEAD); raises DataError unless it is about right."""
+    request = Request(url, headers={"User-Agent": f"pix2pix/{__version__}"}, method="HEAD")
+    failures = 0
+    while True:
+        try:
+            with _open(request, None, retry.timeout) as response:
+                length = response.headers.get("Content-Length", "")
+            break
+        except _Again as error:
+            if failures >= retry.retries:
+                raise DataError(str(error), url) from error
+            _wait(url, str(error), error.wait, retry.wait(failures), bar)
+            failures += 1
+    if not length.isdecimal() or abs(int(length) - about) > about / 10:
+        raise DataError(f"{length or 'no number of'} bytes, not the about {about:,} expected", url)
+    return int(length)
 
 
 def _transfer(url: str, part: Path, size: int, timeout: float, bar: tqdm) -> None:

@@ -19,6 +19,9 @@ class Source:
     folder: str  # the folder of the archive that holds them
     terms: str
     layout: Layout = layouts.pictures
+    about: bool = (
+        False  # `size` is rounded: the server says how many bytes there are, the md5 which
+    )
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ _IMAGENET = (
 _COCO = (
     "the photos are from Flickr, each under its owner's Creative Commons license and "
     "Flickr's terms of use (https://cocodataset.org/#termsofuse)"
+)
+
+_PIX2PIX = (
+    "no license is given for the pairs; their authors ask to be cited: Isola and others, "
+    "Image-to-Image Translation with Conditional Adversarial Networks, 2017"
 )
 
 # `unpacked` is 5 % over the archive, in which JPEGs hardly get smaller, and a block of 4 KiB a
@@ -133,5 +141,43 @@ SOURCES: dict[str, Source | Collection] = {
         folder="jpg",
         terms="no license is given: the photos are from the web, and their copyright is their "
         "owners' (https://www.robots.ox.ac.uk/~vgg/data/flowers/102/)",
+    ),
+    # The pairs of the pix2pix paper, A|B side by side in one picture: `data=aligned`. Their authors
+    # publish no checksums: https://github.com/phillipi/pix2pix (datasets/download_dataset.sh). The
+    # md5 of each, of the whole archive, is a loader's that several courses use (mlhub's Pix2Pix
+    # notebooks); sizes are those that the server states.
+    "facades": Source(
+        url="https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz",
+        size=30_168_306,
+        md5="e2e25dd517e9d15828416ab329da2854",
+        md5_bytes=None,
+        unpacked=34_000_000,
+        pictures="606 pairs of 256 x 256 px, photo|labels of facades, as train, val and test",
+        folder="facades",
+        terms=f"{_PIX2PIX}; the photos and labels are the CMP Facade Database's, for research "
+        "(https://cmp.felk.cvut.cz/~tylecr1/facade/)",
+    ),
+    "maps": Source(
+        url="https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/maps.tar.gz",
+        size=250_242_400,
+        md5="e5f65d26eb288457f5ac056deb94d154",
+        md5_bytes=None,
+        unpacked=271_000_000,
+        pictures="2,194 pairs of 600 x 600 px, aerial photo|map, as train and val",
+        folder="maps",
+        terms=f"{_PIX2PIX}; the pictures were taken from Google Maps, whose terms hold "
+        "(https://www.google.com/help/terms_maps/)",
+    ),
+    "edges2shoes": Source(
+        url="https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/edges2shoes.tar.gz",
+        size=2_220_000_000,
+        md5="71da478b54fedde126e234a2a050bc15",
+        md5_bytes=None,
+        unpacked=2_550_000_000,
+        pictures="50,025 pairs of 256 x 256 px, edges|photo of shoes, as train and val",
+        folder="edges2shoes",
+        terms=f"{_PIX2PIX}; the photos are UT Zappos50K's, for academic, non-commercial use "
+        "(https://vision.cs.utexas.edu/projects/finegrained/utzap50k/)",
+        about=True,
     ),
 }
