@@ -16,14 +16,14 @@ from torch import Tensor
 from pix2pix.color import AB_SCALE
 from pix2pix.randomness import uniform
 
-COLORS = torch.tensor([[58.0, 42.0], [-42.0, 44.0], [14.0, -56.0]])
+COLORS = torch.tensor([[58.0, 42.0], [-46.0, 34.0], [18.0, -58.0]])
 """a*, b* (3, 2) of the marbles: red, green, blue, each inside sRGB at all their lightnesses."""
 
 NAMES = ("red", "green", "blue")
 """What the rows of COLORS are called."""
 
-SKY, GRASS = (-6.0, -26.0), (-28.0, 34.0)  # a*, b*
-MARBLES = 2  # in a scene
+SKY, GRASS = (-6.0, -26.0), (-18.0, 36.0)  # a*, b*
+MARBLES = 3  # in a scene
 
 TEXTURES = ("bricks", "grass", "water", "tiles")
 """What the patches of a quilt show, in the order of LABELS."""
@@ -67,7 +67,7 @@ class Quilt:
 def marbles(count: int, *, size: int = 64, seed: int = 0, first: int = 0) -> Marbles:
     """Draw `count` scenes of size x size px: blue sky, green grass, two marbles.
 
-    A marble is red, green or blue with equal chances, and its lightness, 42 to 60, is drawn without
+    A marble is red, green or blue with equal chances, and its lightness, 44 to 62, is drawn without
     regard to that. `first` is the position of the first scene in the seed's endless row.
     """
     draw = _Draws(count, size, seed, first)
@@ -79,14 +79,14 @@ def marbles(count: int, *, size: int = 64, seed: int = 0, first: int = 0) -> Mar
     inside = torch.zeros_like(L, dtype=torch.bool)
     kinds = []
     for _ in range(MARBLES):
-        radius = draw.between(0.12, 0.22)
+        radius = draw.between(0.1, 0.18)
         right, down = draw.between(0.15, 0.85), draw.between(0.45, 0.85)
         off_x, off_y = (x - right) / radius, (y - down) / radius
         far = (off_x.square() + off_y.square()).sqrt()  # from the center, in radii
         lit = ((off_x + 0.35).square() + (off_y + 0.35).square()) / 2  # 0 where light falls
         kind = draw.one_of(len(COLORS))
         color = COLORS[kind][..., None, None]  # (N, 2, 1, 1)
-        L = torch.where(far < 1, 60 - 18 * lit.clamp(max=1), L)
+        L = torch.where(far < 1, 62 - 18 * lit.clamp(max=1), L)
         a = torch.where(far < 1, color[:, 0], a)
         b = torch.where(far < 1, color[:, 1], b)
         rim = 1.5 / (size * radius)  # 1.5 px, in radii
