@@ -2,13 +2,14 @@
 
 import io
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from pix2pix.show.pictures import Picture, Rgb, figure, to_rgb
+from pix2pix.show.pictures import Picture, Rgb, figure, on_paper, titled, to_rgb
 
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
@@ -76,7 +77,7 @@ class Live:
         sheet = Image.new("RGB", (width, sum(part.height + 4 for part in parts) - 4), "white")
         y = 0
         for part in parts:
-            sheet.paste(part.convert("RGB"), (0, y))
+            sheet.paste(on_paper(part), (0, y))
             y += part.height + 4
         return Picture(sheet)
 
@@ -92,22 +93,32 @@ class Live:
             panel.grid(alpha=0.3)
         return figure(plot)
 
-    def movie(self, *, width: int = 400, seconds: float = 5.0) -> "Movie":
-        """The pictures so far, one after another."""
-        return Movie([frame for _, frame in self.frames], width=width, seconds=seconds)
+    def movie(self, *, width: int = 640, seconds: float = 6.0) -> "Movie":
+        """The pictures so far, one after another, each with its step above."""
+        steps = [f"step {step:,}" for step, _ in self.frames]
+        frames = [frame for _, frame in self.frames]
+        return Movie(frames, titles=steps, width=width, seconds=seconds)
 
 
 class Movie(Picture):
-    """Pictures one after another, over and over: an animated PNG, which every page can show.
+    """Pictures one after another, over and over: an animated WebP inside an HTML image.
 
-    At most `most` of them, evenly spread, the first and the last among them. Each is shrunk to
-    `width` pixels where it is wider, and they share a palette of 64 colors. One round takes
-    `seconds`, the last picture stays three times as long as the others. Raises ValueError when
-    there are none.
+    At most `most` of them, evenly spread, the first and the last among them; of equal sizes, and
+    shrunk to `width` pixels where they are wider; smaller ones are shown that wide. `titles` are
+    written above them. One round takes `seconds`, the last picture stays three times as long as the
+    others. It gets coarser until it has at most `most_bytes`. Raises ValueError when there are
+    none.
     """
 
     def __init__(
-        self, frames: Sequence[Rgb], *, width: int = 400, seconds: float = 5.0, most: int = 7
+        self,
+        frames: Sequence[Rgb],
+        *,
+        titles: Sequence[str] = (),
+        width: int = 640,
+        seconds: float = 6.0,
+        most: int = 24,
+        most_bytes: int = 150_000,
     ):
         if not frames:
             raise ValueError("no frames: a movie needs at least one picture")
@@ -115,19 +126,32 @@ class Movie(Picture):
         images = [Image.fromarray(to_rgb(frames[i])) for i in chosen]
         for image in images:
             image.thumbnail((width, image.height), Image.Resampling.LANCZOS)
-        super().__init__(images[-1], png=True)
-        strip = Image.fromarray(np.concatenate([np.asarray(image) for image in images]))
-        palette = strip.quantize(64, dither=Image.Dither.NONE)
-        self.frames = [
-            image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images
-        ]
+        if titles:
+            images = [titled(image, titles[i]) for i, image in zip(chosen, images, strict=True)]
+        super().__init__(images[-1])
+        self.frames, self.width, self.most_bytes = images, width, most_bytes
         each = int(1000 * seconds / (len(images) + 2))
         self.durations = [each] * (len(images) - 1) + [3 * each]
 
     def encoded(self) -> tuple[str, bytes]:
         """Its mime type, and the bytes of the file."""
-        buffer = io.BytesIO()
-        first, *rest = self.frames
-        more = {"append_images": rest, "duration": self.durations, "loop": 0} if rest else {}
-        first.save(buffer, "PNG", save_all=bool(rest), optimize=True, **more)
-        return "image/png", buffer.getvalue()
+        data = b""
+        for scale, quality in ((1, 75), (1, 55), (1, 35), (0.75, 35), (0.5, 40), (0.35, 40)):
+            size = tuple(round(side * scale) for side in self.image.size)
+            first, *rest = (frame.resize(size) for frame in self.frames)
+            more = {"append_images": rest, "duration": self.durations, "loop": 0} if rest else {}
+            buffer = io.BytesIO()
+            first.save(buffer, "WEBP", save_all=bool(rest), quality=quality, method=4, **more)
+            data = buffer.getvalue()
+            if len(data) <= self.most_bytes:
+                break
+        return "image/webp", data
+
+    def _repr_mimebundle_(self, **chosen: object) -> dict[str, bytes | str]:
+        # GitHub and nbconvert leave out outputs of the type image/webp, but not HTML's images
+        mime, data = self.encoded()
+        pixels = "image-rendering:pixelated" if self.width >= 2 * self.image.width else ""
+        address = f"data:{mime};base64,{b64encode(data).decode()}"
+        alt = f"{len(self.frames)} pictures, one after another"
+        img = f'<img alt="{alt}" width="{self.width}" style="max-width:100%;{pixels}"'
+        return {"text/html": f'{img} src="{address}">', "text/plain": repr(self)}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Rgb: TypeAlias = "np.ndarray | Tensor | Image.Image | Picture"
 _PAPER, _INK, _GAP = (255, 255, 255), (31, 35, 40), 4
+_EITHER = "#7a7a7a"  # 4.3:1 on white, as much on GitHub's dark ground
 _SIGN = ((255, 214, 10), (0, 200, 255), (255, 80, 160), (120, 230, 90), (255, 140, 40))
 
 
@@ -28,8 +29,8 @@ class Picture:
 
     @property
     def rgb(self) -> np.ndarray:
-        """(H, W, 3) uint8."""
-        return np.asarray(self.image.convert("RGB"))
+        """(H, W, 3) uint8, on white where it is transparent."""
+        return np.asarray(on_paper(self.image))
 
     def encoded(self) -> tuple[str, bytes]:
         """Its mime type, and the bytes of the file."""
@@ -37,7 +38,7 @@ class Picture:
         if self.png:
             self.image.save(buffer, "PNG", optimize=True)
             return "image/png", buffer.getvalue()
-        self.image.convert("RGB").save(buffer, "JPEG", quality=78, subsampling=1, optimize=True)
+        on_paper(self.image).save(buffer, "JPEG", quality=78, subsampling=1, optimize=True)
         return "image/jpeg", buffer.getvalue()
 
     def _repr_mimebundle_(self, **chosen: object) -> dict[str, bytes | str]:
@@ -46,6 +47,15 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<Picture {self.image.width}x{self.image.height}>"
+
+
+def on_paper(image: Image.Image) -> Image.Image:
+    """The image as RGB, on white where it is transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    paper = Image.new("RGBA", image.size, _PAPER)
+    paper.alpha_composite(image.convert("RGBA"))
+    return paper.convert("RGB")
 
 
 def to_rgb(picture: Rgb) -> np.ndarray:
@@ -82,30 +92,73 @@ def grid(
 ) -> Picture:
     """Rows of photographs as one picture: `columns` above them, `labels` before each row.
 
-    Each is shrunk or enlarged to a height of `side` pixels. A flat list is one row.
+    Each is shrunk or enlarged to a height of `side` pixels; where rows differ in their photographs'
+    shape, to one width instead, so that columns stay together. A flat list is one row.
     """
     table = [list(row) if isinstance(row, (list, tuple)) else [row] for row in rows]
     if all(not isinstance(row, (list, tuple)) for row in rows):
         table = [list(rows)]
-    cells = [[_scaled(to_rgb(cell), side) for cell in row] for row in table]
-    font = ImageFont.load_default(size=13)
-    columns_wide = max(len(row) for row in cells)
-    widths = [max(r[i].width for r in cells if i < len(r)) for i in range(columns_wide)]
+    cells = _fitted([[to_rgb(cell) for cell in row] for row in table], side)
+    widths = [max(r[i].width for r in cells if i < len(r)) for i in range(max(map(len, cells)))]
+    heights = [max(cell.height for cell in row) for row in cells]
+    across = sum(widths) + _GAP * (len(widths) - 1)
+    font = ImageFont.load_default(size=_text_size(across))
     left = max((int(font.getlength(t)) + 10 for t in labels or []), default=0)
-    top = 20 if columns else 0
-    size = (left + sum(widths) + _GAP * (len(widths) - 1), top + len(cells) * (side + _GAP) - _GAP)
-    sheet = Image.new("RGB", size, _PAPER)
+    top = _line(font) if columns else 0
+    sheet = Image.new("RGB", (left + across, top + sum(heights) + _GAP * (len(cells) - 1)), _PAPER)
     draw = ImageDraw.Draw(sheet)
     for i, text in enumerate(columns or []):
         x = left + sum(widths[:i]) + _GAP * i
         draw.text((x + 2, 2), _fitting(text, widths[i], font), _INK, font)
     for j, row in enumerate(cells):
-        y = top + j * (side + _GAP)
+        y = top + sum(heights[:j]) + _GAP * j
         if labels:
-            draw.text((2, y + side / 2), labels[j], _INK, font, anchor="lm")
+            draw.text((2, y + heights[j] / 2), labels[j], _INK, font, anchor="lm")
         for i, cell in enumerate(row):
-            sheet.paste(cell, (left + sum(widths[:i]) + _GAP * i, y))
+            x = left + sum(widths[:i]) + _GAP * i + (widths[i] - cell.width) // 2
+            sheet.paste(cell, (x, y))
     return Picture(sheet)
+
+
+def _fitted(table: list[list[np.ndarray]], side: int) -> list[list[Image.Image]]:
+    """The cells at one height, or at one width where each row is of one shape, but not all are."""
+
+    def width(cell: np.ndarray) -> float:
+        return cell.shape[1] * side / cell.shape[0]
+
+    wide = [[width(cell) for cell in row] for row in table]
+    uniform = all(max(row) - min(row) <= 1 for row in wide)
+    firsts = [row[0] for row in wide]
+    if not uniform or max(firsts) - min(firsts) <= 1:
+        return [[_scaled(cell, side) for cell in row] for row in table]
+    common = float(np.exp(np.log(firsts).mean()))  # as much above `side` as below it
+    return [
+        [_scaled(cell, round(side * common / width(cell)), round(common)) for cell in row]
+        for row in table
+    ]
+
+
+def _text_size(width: int) -> int:
+    """Height of text on a picture of a width [px]: 13 when a page shows it, about 800 px wide."""
+    return max(13, round(13 * width / 800))
+
+
+def _line(font: Font) -> int:
+    """Height of a line of text [px]."""
+    return round(1.54 * getattr(font, "size", 13))
+
+
+def titled(image: Image.Image, text: str, *, width: int = 0) -> Image.Image:
+    """The image with a line of text above it, on a ground at least `width` wide."""
+    width = max(width, image.width)
+    font = ImageFont.load_default(size=_text_size(width))
+    top = _line(font)
+    clear = image.mode == "RGBA"
+    ground, ink = ((255, 255, 255, 0), _EITHER) if clear else (_PAPER, _INK)
+    sheet = Image.new("RGBA" if clear else "RGB", (width, image.height + top), ground)
+    sheet.paste(image if clear else image.convert("RGB"), (0, top))
+    ImageDraw.Draw(sheet).text((2, 2), _fitting(text, width, font), ink, font)
+    return sheet
 
 
 def _fitting(text: str, width: int, font: Font) -> str:
@@ -115,12 +168,13 @@ def _fitting(text: str, width: int, font: Font) -> str:
     return text
 
 
-def _scaled(rgb: np.ndarray, side: int) -> Image.Image:
+def _scaled(rgb: np.ndarray, height: int, width: int = 0) -> Image.Image:
+    """At that height; its width follows, unless it is given."""
     image = Image.fromarray(rgb)
-    width = max(1, round(image.width * side / image.height))
-    enlarged = side > image.height * 2  # single pixels are the point then
+    width = width or max(1, round(image.width * height / image.height))
+    enlarged = height > image.height * 2  # single pixels are the point then
     how = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
-    return image.resize((width, side), how)
+    return image.resize((width, max(1, height)), how)
 
 
 def channels(photo: Rgb, *, side: int = 160) -> Picture:
@@ -199,11 +253,47 @@ def heat(
 
 
 def figure(plot: "Figure") -> Picture:
-    """A matplotlib figure as a picture; it is closed, so that it is not shown twice."""
+    """A matplotlib figure as a picture; it is closed, so that it is not shown twice.
+
+    Its ground is transparent, and black text and lines turn gray: light and dark pages can both be
+    read through it.
+    """
     import matplotlib.pyplot as plt
 
+    _without_ground(plot)
     buffer = io.BytesIO()
-    plot.savefig(buffer, format="png", dpi=90, bbox_inches="tight", facecolor="white")
+    plot.savefig(buffer, format="png", dpi=90, bbox_inches="tight", transparent=True)
     plt.close(plot)
-    image = Image.open(buffer).convert("RGB")
-    return Picture(image.quantize(64, dither=Image.Dither.NONE), png=True)
+    image = Image.open(buffer).convert("RGBA")
+    return Picture(
+        image.quantize(96, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE), png=True
+    )
+
+
+def _without_ground(plot: "Figure") -> None:
+    """What matplotlib draws in black, in a gray of equal contrast to white and to near black."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.spines import Spine
+    from matplotlib.text import Text
+
+    def black(color: Any) -> bool:
+        return isinstance(color, (str, tuple)) and max(to_rgba(color)[:3]) < 0.2
+
+    kinds = (Text, Line2D, Spine, FancyArrowPatch)
+    for artist in plot.findobj(lambda artist: isinstance(artist, kinds)):
+        line = isinstance(artist, (Text, Line2D))
+        if black(artist.get_color() if line else artist.get_edgecolor()):
+            artist.set_color(_EITHER)
+        arrow = getattr(artist, "arrow_patch", None)  # of an annotation
+        if arrow is not None and black(arrow.get_edgecolor()):
+            arrow.set_color(_EITHER)
+        if isinstance(artist, Line2D):  # ticks are markers
+            if black(artist.get_markeredgecolor()):
+                artist.set_markeredgecolor(_EITHER)
+            if black(artist.get_markerfacecolor()):
+                artist.set_markerfacecolor(_EITHER)
+    for axes in plot.axes:
+        if legend := axes.get_legend():
+            legend.get_frame().set(facecolor="none", edgecolor=_EITHER)
