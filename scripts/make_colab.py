@@ -52,6 +52,7 @@ import subprocess
 import sys
 import tempfile
 
+REPOSITORY = "{repository}"  # @param {{type: "string"}}
 clone = os.path.join(tempfile.gettempdir(), "pix2pixcolor")
 needs = [f"{{clone}}[train]", "ipywidgets", "matplotlib", "scikit-image"]
 kept = ["torch", "torchvision"]  # they fit the host's GPU driver as they are
@@ -62,12 +63,12 @@ else:
 pins = [f"{{n}}=={{v}}\\n" for n, v in before.items() if n.lower().replace("-", "_") in kept]
 with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
     constraints.writelines(sorted(pins))
-git = ["git", "clone", "-q", "--depth", "1", "{repository}", clone]
+git = ["git", "clone", "-q", "--depth", "1", REPOSITORY, clone]
 pip = [sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, *needs]
 if HOST:
     for command in [pip] if os.path.isdir(clone) else [git, pip]:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        hint = "Is the internet on? Session options > Internet > On" if KAGGLE else ""
+        hint = "Is REPOSITORY this fork's address? On Kaggle: Session options > Internet > On"
         assert done.returncode == 0, "\\n".join([done.stdout[-2000:], done.stderr[-2000:], hint])
     os.chdir(clone)  # the course's pictures lie there"""
 

@@ -193,6 +193,15 @@ def test_kaggle_without_internet(site: Path) -> None:
         run(site, KAGGLE_KERNEL_RUN_TYPE="Interactive", PIP_FAILS="1")
 
 
+def test_a_fork_changes_one_line_and_a_failure_says_which(site: Path) -> None:
+    as_colab(site)
+    fork = "https://github.com/someone/fork"
+    run(site, edits={f'REPOSITORY = "{make_colab.repository()}"': f'REPOSITORY = "{fork}"'})
+    assert (site / "git.txt").read_text().startswith(f"clone -q --depth 1 {fork} ")
+    with pytest.raises(AssertionError, match="Is REPOSITORY this fork's address"):
+        run(site, PIP_FAILS="1")
+
+
 def test_elsewhere_nothing_is_installed(site: Path) -> None:
     state, printed, pip = run(site, GPU="1", SECRET="hf_secret")
     assert state == ["full", "runs/course", None, "", str(site.parent)]

@@ -40,7 +40,7 @@ def test_best_median_and_worst_are_those_of_the_photos(found):
     criteria = {"psnr": max, "ssim": max, "delta_e2000": min, "colorfulness_error": min}
     for figure, best in criteria.items():
         values = [photo["rows"]["model"][figure] for photo in found["photos"]]
-        picked = {place: values[i] for place, i in page.pick(found, figure).items()}
+        picked = {place: values[i] for place, i in page.pick_photos(found, figure).items()}
         worst = min if best is max else max
         assert picked == {"best": best(values), "median": np.median(values), "worst": worst(values)}
 
@@ -59,7 +59,7 @@ def test_distances_of_nets_have_their_best_and_worst_too(photos, tmp_path):
     nets = SqueezeNetMetrics(features, save_heads(tmp_path / "heads.safetensors"))
     result = evaluate(photos, Paint(0.5), size=64, feature_metrics=[nets])
     values = [photo["rows"]["model"]["lpips_like"] for photo in result["photos"]]
-    assert values[page.pick(result, "lpips_like")["best"]] == min(values)
+    assert values[page.pick_photos(result, "lpips_like")["best"]] == min(values)
     headings = re.findall("<h2>(.*?)</h2>", page.build_evaluation_page(result, [Paint(0.5)]))
     assert headings[1:6] == [
         "PSNR",

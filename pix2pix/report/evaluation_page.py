@@ -56,7 +56,7 @@ def _rows(result: Result, columns: Sequence[str]) -> Iterator[tuple[str, str, ta
         yield kind, table.label(kind, result), cells
 
 
-def pick(result: Result, metric: str) -> dict[str, int]:
+def pick_photos(result: Result, metric: str) -> dict[str, int]:
     """Pick the best, the median and the worst photo by a metric of the model: its index."""
     sign = _CRITERIA[metric][1]
     values = np.array([photo["rows"]["model"][metric] for photo in result["photos"]], float)
@@ -74,7 +74,7 @@ class _Card(NamedTuple):
 def _pictures(result: Result, models: Sequence[ColorizerLike]) -> dict[str, list[_Card]]:
     """Best, median and worst photo by each metric that the photos have, by the metric's heading."""
     measured = [metric for metric in _CRITERIA if metric in result["photos"][0]["rows"]["model"]]
-    places = {metric: pick(result, metric) for metric in measured}
+    places = {metric: pick_photos(result, metric) for metric in measured}
     folder, size = Path(result["folder"]), result["size"]
     versions = {
         i: _versions(folder / result["photos"][i]["path"], size, models)
