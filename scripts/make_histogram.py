@@ -94,6 +94,7 @@ def draw(counts: np.ndarray, tint: list[float], path: Path) -> None:
     axes.set(xlabel="green   a*   red", ylabel="blue   b*   yellow")
     options = {"quality": 80, "optimize": True}
     plot.savefig(path, dpi=90, bbox_inches="tight", facecolor="white", pil_kwargs=options)
+    plt.close(plot)
 
 
 def main(photos: str, held_out: str) -> None:

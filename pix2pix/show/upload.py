@@ -56,7 +56,7 @@ def _on_colab() -> bool:
 
 
 def _ask_colab(chosen: Upload) -> None:
-    from google.colab import files  # type: ignore[import-not-found]
+    from google.colab import files
 
     for name, content in files.upload().items():  # none when canceled
         chosen.take(name, content)
