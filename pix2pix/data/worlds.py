@@ -78,15 +78,16 @@ def marbles(count: int, *, size: int = 64, seed: int = 0, first: int = 0) -> Mar
     a, b = (torch.where(sky, s, g).expand_as(L) for s, g in zip(SKY, GRASS, strict=True))
     inside = torch.zeros_like(L, dtype=torch.bool)
     kinds = []
-    for _ in range(MARBLES):
-        radius = draw.between(0.1, 0.18)
-        right, down = draw.between(0.15, 0.85), draw.between(0.45, 0.85)
+    for k in range(MARBLES):
+        radius = draw.between(0.1, 0.17)
+        right, down = draw.between(k + 0.25, k + 0.75) / MARBLES, draw.between(0.45, 0.85)
         off_x, off_y = (x - right) / radius, (y - down) / radius
         far = (off_x.square() + off_y.square()).sqrt()  # from the center, in radii
-        lit = ((off_x + 0.35).square() + (off_y + 0.35).square()) / 2  # 0 where light falls
+        shade = ((off_x + 0.35).square() + (off_y + 0.35).square()) / 2  # 0 where light falls
+        lightness = draw.between(52, 62) - 8 * shade.clamp(max=1)
         kind = draw.one_of(len(COLORS))
         color = COLORS[kind][..., None, None]  # (N, 2, 1, 1)
-        L = torch.where(far < 1, 62 - 18 * lit.clamp(max=1), L)
+        L = torch.where(far < 1, lightness, L)
         a = torch.where(far < 1, color[:, 0], a)
         b = torch.where(far < 1, color[:, 1], b)
         rim = 1.5 / (size * radius)  # 1.5 px, in radii
