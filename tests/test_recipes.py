@@ -52,9 +52,9 @@ class Echo(nn.Module):
 
 
 def constant(L=0.1, ab=0.5, *, channels=1, side=32):
-    hints = torch.full((2, channels - 1, side, side), 0.7)
-    L = torch.cat([torch.full((2, 1, side, side), L), hints], 1)
-    return Batch(L, torch.full((2, 2, side, side), ab), np.arange(2))
+    hints = torch.full((2, channels - 1, side, side), 0.7) if channels > 1 else None
+    L, ab = torch.full((2, 1, side, side), L), torch.full((2, 2, side, side), ab)
+    return Batch(L, ab, np.arange(2), hints)
 
 
 def random_batch(side=32):

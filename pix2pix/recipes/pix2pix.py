@@ -12,7 +12,7 @@ from pix2pix.recipes.base import Recipe, param_groups
 
 
 class Pix2Pix(Recipe):
-    """LSGAN + L1 on ab, the PatchGAN conditioned on L.
+    """LSGAN + L1 on the target, the PatchGAN conditioned on the source: on ab and L, or on RGB.
 
     Steps before `gan_start` train on L1 alone: an adversary met too early, on little data, teaches
     texture before color. From there on the loss is gan * (1 - D)^2 + l1 * |ab - fake|, with D the
@@ -47,20 +47,20 @@ class Pix2Pix(Recipe):
         self.lr, self.critic_lr, self.encoder_lr = lr, critic_lr, encoder_lr
         self.beta1, self.weight_decay = beta1, weight_decay
 
-    def score(self, batch: Batch, ab: Tensor) -> Tensor:
-        """D(L, ab): the critic's scores (B, 1, H/8 - 2, W/8 - 2) of ab (B, 2, H, W) given its L."""
-        return self.critic(torch.cat([batch.L[:, :1], ab], 1)).float()
+    def score(self, batch: Batch, answer: Tensor) -> Tensor:
+        """D(source, answer): the critic's scores (B, 1, H/8 - 2, W/8 - 2), answer real or fake."""
+        return self.critic(torch.cat([batch.source, answer], 1)).float()
 
     def critic_loss(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
         """Half the least squares: real patches should score 1, fake ones 0."""
         return {
-            "critic_real": (self.score(batch, batch.ab) - 1).square().mean() / 2,
+            "critic_real": (self.score(batch, self.truth(batch)) - 1).square().mean() / 2,
             "critic_fake": self.score(batch, fake).square().mean() / 2,
         }
 
     def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab; once adversarial, least squares: fake patches should score 1."""
-        terms = {"l1": self.l1 * F.l1_loss(fake.float(), batch.ab)}
+        """L1 to the truth; once adversarial, least squares: fake patches should score 1."""
+        terms = {"l1": self.l1 * F.l1_loss(fake.float(), self.truth(batch))}
         if adversarial:
             terms["lsgan"] = self.gan * (self.score(batch, fake) - 1).square().mean()
         return terms

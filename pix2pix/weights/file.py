@@ -31,6 +31,7 @@ _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub kn
 _LONGEST = 200  # characters of a name in a message
 HUB_FILE = "model.safetensors"
 AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
+TASKS = ("color", "translate")
 # of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
 # so that a file from a stranger cannot take a machine's memory
 MOST_PIXELS = 1024 * 1024
@@ -46,6 +47,7 @@ class Header:
     arguments: Config = field(default_factory=dict)  # of the recipe
     ab_scale: float = AB_SCALE  # ab of the net times this is a*, b*
     head: str = "ab"  # what the net predicts
+    task: str = "color"  # or "translate": RGB -> RGB, not a photo's colors
     in_channels: int = field(init=False)  # of the net's input, as `generator` has it
     area: int = 256 * 256  # pixels of the net's input at which it colors best
     saturation: float = 1.0  # calibration of the chroma, measured on held-out photos
@@ -157,6 +159,8 @@ def _valid(key: str, value: object) -> bool:
         most = {"steps": 10**12, "in_channels": 10**7, "area": MOST_PIXELS}[key]
         least = 0 if key == "steps" else 1
         return type(value) is int and least <= value <= most
+    if key == "task":
+        return value in TASKS
     if key == "saturation":
         return isinstance(value, int | float) and value is not True and 0 < value <= 10
     if key == "ab_scale":
