@@ -27,7 +27,7 @@ from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
-from pix2pix.weights.file import Header, load
+from pix2pix.weights.file import Header, check_task, load
 
 _DRAWING = threading.Lock()
 
@@ -42,8 +42,10 @@ class Colorizer:
     def __init__(self, generator: nn.Module, header: Header, device: str = "cpu"):
         """`device`: "cpu", "cuda", or "auto" for a GPU where there is one.
 
-        Raises ValueError for weights that predict neither ab nor rgb.
+        Raises ValueError for weights that predict neither ab nor rgb, WeightsError, which is one,
+        for those that translate pictures.
         """
+        check_task(header, "color", header.name)
         if header.head not in ("ab", "rgb"):
             raise ValueError(
                 f"{header.name} predicts {header.head!r}; a colorizer needs 'ab' or 'rgb'"
@@ -63,9 +65,9 @@ class Colorizer:
     ) -> "Colorizer":
         """Load bundled weights by name, a .safetensors file, or a Hub repo id (see weights.load).
 
-        Raises WeightsError when they are missing or broken.
+        Raises WeightsError when they are missing, broken, or translate pictures.
         """
-        generator, header = load(source)
+        generator, header = load(source, task="color")
         return cls(generator, header, device)
 
     @overload

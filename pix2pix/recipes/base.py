@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb
+from pix2pix.nets.blocks import HINT_CHANNELS
 
 
 class Recipe(nn.Module, ABC):
@@ -86,6 +87,13 @@ class Recipe(nn.Module, ABC):
     @abstractmethod
     def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
         """The generator's and the critic's optimizer (None without a critic)."""
+
+
+def channels_of_pair(generator: nn.Module) -> int:
+    """Channels of source and target, stacked, as a critic sees them: 3 for L and ab, 6 for RGB."""
+    seen = int(getattr(generator, "in_channels", 1))
+    source = seen - HINT_CHANNELS if seen > HINT_CHANNELS else seen  # no critic is shown hints
+    return source + (3 if getattr(generator, "predicts", "ab") == "rgb" else 2)
 
 
 def param_groups(

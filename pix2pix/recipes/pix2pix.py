@@ -8,7 +8,7 @@ from torch.optim import AdamW, Optimizer
 from pix2pix.batch import Batch
 from pix2pix.nets import PatchGAN
 from pix2pix.nets.variants import BarePatchGAN
-from pix2pix.recipes.base import Recipe, param_groups
+from pix2pix.recipes.base import Recipe, channels_of_pair, param_groups
 
 
 class Pix2Pix(Recipe):
@@ -22,6 +22,7 @@ class Pix2Pix(Recipe):
     """
 
     critic: nn.Module
+    heads: tuple[str, ...] = ("ab", "rgb")
 
     def __init__(
         self,
@@ -38,10 +39,8 @@ class Pix2Pix(Recipe):
         beta1: float = 0.5,
         weight_decay: float = 0.0,
     ):
-        if critic_spectral:
-            critic: nn.Module = BarePatchGAN(width=critic_width, spectral=True)
-        else:
-            critic = PatchGAN(width=critic_width)
+        shape = {"width": critic_width, "in_channels": channels_of_pair(generator)}
+        critic = BarePatchGAN(**shape, spectral=True) if critic_spectral else PatchGAN(**shape)
         super().__init__(generator, critic)
         self.l1, self.gan, self.gan_start = l1, gan, gan_start
         self.lr, self.critic_lr, self.encoder_lr = lr, critic_lr, encoder_lr
