@@ -27,6 +27,7 @@ from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
+from pix2pix.nets.blocks import chance_layers
 from pix2pix.weights.file import Header, check_task, load
 
 _DRAWING = threading.Lock()
@@ -148,8 +149,8 @@ class Colorizer:
 
     @property
     def has_variants(self) -> bool:
-        """Whether a seed changes anything: its net has dropout, or draws from likely colors."""
-        drops = any(dropout.p > 0 for dropout in _dropouts(self.generator))
+        """Whether a seed changes anything: its net has dropout or noise, or draws likely colors."""
+        drops = bool(chance_layers(self.generator))
         return drops or (self.knows_likely_colors and self.takes_hints)
 
     def rgb(
@@ -233,7 +234,7 @@ class Colorizer:
         return L, logits
 
     def _variant(self, L: Tensor, hint_map: Tensor, seed: int) -> Tensor:
-        """Run the net with dropout, and with colors drawn where it is unsure."""
+        """Run the net with dropout and noise, and with colors drawn where it is unsure."""
         with _seeded(seed, self.device):
             if self.knows_likely_colors and self.takes_hints:
                 hint_map = sampling.draw(self._lively.heads, L, hint_map, self._bin_colors, seed)  # type: ignore[arg-type]
@@ -242,11 +243,11 @@ class Colorizer:
 
     @cached_property
     def _lively(self) -> nn.Module:
-        """The net with its dropout at work: other modules around the same tensors."""
+        """The net with its dropout and noise at work: other modules around the same tensors."""
         tensors = [*self.generator.parameters(), *self.generator.buffers()]
         net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
-        for dropout in _dropouts(net):
-            dropout.train()
+        for layer in chance_layers(net):
+            layer.train()
         return net
 
     @property
@@ -279,10 +280,6 @@ class Colorizer:
         # calibration: the net's output is multiplied by it, its hints are divided by it
         hint_map[:, :2] /= self.header.saturation
         return hint_map.to(self.device), places, wanted / self.header.saturation
-
-
-def _dropouts(net: nn.Module) -> list[nn.modules.dropout._DropoutNd]:
-    return [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
 
 
 def _stack(L: Tensor, hint_map: Tensor) -> Tensor:
