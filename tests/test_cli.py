@@ -369,6 +369,37 @@ def test_bad_weights_and_devices_are_one_line(weights, tmp_path, capsys):
     assert not (tmp_path / "a.color.png").exists()
 
 
+def test_weights_that_translate_are_sent_to_their_own_command(tmp_path, capsys, monkeypatch):
+    from pix2pix.app.service import server
+    from pix2pix.errors import WeightsError
+    from pix2pix.nets import build_generator
+    from pix2pix.weights import Header, save
+
+    net = build_generator(
+        {"net": "UNet", "width": 2, "depth": 3, "in_channels": 3, "out_channels": 3}
+    )
+    source = str(tmp_path / "maps.safetensors")
+    save(source, net, Header(net.config, name="maps", head="rgb", task="translate"))
+    photo(tmp_path / "photos" / "a.png")
+    folder, space = str(tmp_path / "photos"), str(tmp_path / "space")
+    for arguments in (
+        ["colorize", folder, "--weights", source, "--device", "cpu"],
+        ["evaluate", folder, "--weights", source],
+        ["export", source, "space", space],
+        ["export", source, "hub", "owner/name"],
+    ):
+        assert cli.main(arguments) == 1
+        (line,) = tidy(capsys.readouterr().err)
+        assert line == (
+            f"{source}: weights: these weights do not color: they translate pictures, with "
+            "`pix2pix translate`"
+        )
+    assert not Path(space).exists()
+    monkeypatch.setattr(server, "run_service", lambda load, settings: load())
+    with pytest.raises(WeightsError, match="maps.safetensors: these weights do not color"):
+        cli.main(["serve", "--weights", source, "--device", "cpu"])
+
+
 def test_options_reach_reader_and_writer(weights, tmp_path, capsys):
     whole = photo(tmp_path / "a.jpg", (200, 100)).read_bytes()
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])

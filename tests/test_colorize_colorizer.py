@@ -111,6 +111,22 @@ def test_seed_draws_variants_and_leaves_the_global_state(unet):
     assert not any(module.training for module in unet.generator.modules())
 
 
+def test_seed_draws_noise():
+    torch.manual_seed(0)
+    net = nets.UNet(width=8, depth=5, dropout=0, noise=1)
+    for parameter in net.parameters():
+        parameter.data.mul_(3)
+    colorizer = Colorizer(net, Header(generator={}, name="random", area=64 * 64))
+    assert colorizer.has_variants
+    rgb = photo(64, 64)
+    one, other, again = (colorizer.rgb(rgb, seed=seed) for seed in (1, 2, 1))
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    assert np.array_equal(colorizer.rgb(rgb), colorizer.rgb(rgb))
+    assert not np.array_equal(colorizer.rgb(rgb), one) and not net.noise.training
+    deaf = nets.UNet(width=8, depth=5, dropout=0)
+    assert not Colorizer(deaf, Header(generator={})).has_variants
+
+
 def test_seed_spares_the_norms():
     net = DoubleConvUNet(width=4, depth=2)
     colorizer = Colorizer(net, Header(generator={}, area=32 * 32))

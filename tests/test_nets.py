@@ -9,7 +9,7 @@ from pix2pix import nets, weights
 from pix2pix.nets import PatchGAN, UNet, build_generator, config_of
 from pix2pix.nets.backbone_unet import BackboneUNet
 from pix2pix.nets.backbones import TAPS, gray_for_imagenet
-from pix2pix.nets.blocks import check_sides
+from pix2pix.nets.blocks import Noise, check_sides
 from pix2pix.nets.double_conv import DoubleConvUNet
 from pix2pix.nets.variants import BarePatchGAN, UNetVariant
 
@@ -171,6 +171,47 @@ def test_dropout_is_on_in_training_and_off_in_eval():
     assert torch.equal(net(L), net(L))
     assert sum(isinstance(m, nn.Dropout) for m in net.modules()) == 3
     assert not any(isinstance(m, nn.Dropout) for m in UNet(width=4, depth=5, dropout=0).modules())
+
+
+def test_noise_is_a_number_a_picture_in_training_and_zero_in_eval():
+    layer, x = Noise(2), gray(3, 1, 8, 8)
+    seen = layer.train()(x)
+    assert seen.shape == (3, 3, 8, 8) and torch.equal(seen[:, :1], x)
+    z = seen[:, 1:]
+    assert torch.equal(z, z[..., :1, :1].expand_as(z))  # the same at every pixel
+    assert len(z[..., 0, 0].unique()) == 6  # another in each picture and plane
+    assert not layer.eval()(x)[:, 1:].any()
+    many = layer.train()(torch.zeros(10_000, 1, 1, 1))[:, 1:]
+    assert abs(many.mean()) < 0.03 and abs(many.std() - 1) < 0.03
+    layer.eval().value = -1.5
+    assert (layer(x)[:, 1:] == -1.5).all()
+
+
+@pytest.mark.parametrize("make", [UNet, UNetVariant])
+def test_a_unet_hears_noise_if_it_is_built_to(make):
+    torch.manual_seed(0)
+    net, L = make(width=4, depth=3, dropout=0, noise=1), gray(1, 1, 32, 32)
+    nn.init.normal_(net.down[0][0].weight)
+    net.train()
+    assert (net(L) - net(L)).abs().max() > 1e-3
+    net.eval()
+    assert torch.equal(net(L), net(L))
+    assert net.down[0][0].in_channels == 2 and net.in_channels == 1
+    deaf = make(width=4, depth=3, dropout=0)
+    deaf.load_state_dict(
+        {k: v[:, :1] if k == "down.0.0.weight" else v for k, v in net.state_dict().items()}
+    )
+    assert torch.allclose(deaf(L), net(L), atol=1e-6)  # at 0 noise says nothing
+    before = torch.get_rng_state()
+    deaf.train()(L)
+    assert torch.equal(torch.get_rng_state(), before) and "noise" not in dict(deaf.named_modules())
+    with pytest.raises(ValueError, match="noise=-1: how many planes"):
+        make(width=4, depth=3, noise=-1)
+
+
+def test_a_configuration_from_before_noise_is_a_net_without():
+    net = build_generator({"net": "UNet", "width": 2, "depth": 2})
+    assert config_of(net)["noise"] == 0 and net.noise is None
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from tiny_runs import pairs
 from torch import nn
 
 from pix2pix import nets, recipes
 from pix2pix.batch import Batch
+from pix2pix.color import net_to_rgb
 from pix2pix.nets import build_generator, config_of
 from pix2pix.nets.build import parameters
 from pix2pix.nets.double_conv import DoubleConvUNet
@@ -52,9 +54,9 @@ class Echo(nn.Module):
 
 
 def constant(L=0.1, ab=0.5, *, channels=1, side=32):
-    hints = torch.full((2, channels - 1, side, side), 0.7)
-    L = torch.cat([torch.full((2, 1, side, side), L), hints], 1)
-    return Batch(L, torch.full((2, 2, side, side), ab), np.arange(2))
+    hints = torch.full((2, channels - 1, side, side), 0.7) if channels > 1 else None
+    L, ab = torch.full((2, 1, side, side), L), torch.full((2, 2, side, side), ab)
+    return Batch(L, ab, np.arange(2), hints)
 
 
 def random_batch(side=32):
@@ -126,10 +128,9 @@ def test_what_does_not_go_together_says_so(name, generator):
         build(name, generator=SMALL.get(generator, generator))
 
 
-@pytest.mark.parametrize("name", ["pix2pix", "hints", "encdec"])
-def test_recipes_for_ab_refuse_nets_for_rgb(name):
+def test_a_recipe_for_ab_refuses_nets_for_rgb():
     with pytest.raises(ValueError, match="trains nets for ab; this UNet predicts rgb"):
-        build(name, generator={"net": "UNet", "width": 2, "depth": 3, "out_channels": 3})
+        build("hints", generator={"net": "UNet", "width": 2, "depth": 3, "out_channels": 3})
 
 
 @pytest.mark.slow
@@ -234,6 +235,59 @@ def test_a_configuration_in_the_words_of_before_is_known():
     assert isinstance(recipes.assemble({"target": "hints.Hints", "generator": small}), Hinted)
     recipe = build("pix2pix", generator={"width": 2, "depth": 3, "norm": "batch"})
     assert type(recipe.generator) is UNetVariant
+
+
+# ---- any pair, not only colors
+
+RGB = {"in_channels": 3, "out_channels": 3}
+
+
+def translated(side=32):
+    torch.manual_seed(0)
+    source, target = torch.rand(2, 2, 3, side, side) * 2 - 1
+    return Batch(source, target, np.arange(2))
+
+
+@pytest.mark.parametrize("recipe", ["pix2pix", "encdec", "unet_l1", "unet_large"])
+@pytest.mark.parametrize("generator", ["unet", "encdec", "unet_variant", "double_conv"])
+def test_rgb_becomes_rgb_with_the_recipes_of_the_course(recipe, generator):
+    made, batch = build(recipe, generator={**SMALL[generator], **RGB}), translated()
+    fake = made(batch)
+    assert fake.shape == batch.target.shape and made.head == "rgb"
+    wanted = F.l1_loss(fake, batch.target) * getattr(made, "l1", 1)
+    terms = made.generator_loss(batch, fake, adversarial=made.critic is not None)
+    assert torch.equal(terms["l1"], wanted)
+    assert torch.allclose(made.picture(batch, batch.target) * 2 - 1, batch.target, atol=1e-6)
+    if made.critic is not None:
+        made.critic = Echo(channel=0)
+        made.critic_loss(batch, fake.detach())
+        for shown, answer in zip(made.critic.shown, (batch.target, fake), strict=True):
+            assert torch.equal(shown, torch.cat([batch.source, answer], 1))
+
+
+@pytest.mark.parametrize("spectral", [False, True])
+@pytest.mark.parametrize(
+    ("sees", "answers", "channels"), [(1, 2, 3), (4, 2, 3), (1, 3, 4), (4, 3, 4), (3, 3, 6)]
+)
+def test_the_critic_is_built_for_source_and_target_without_hints(sees, answers, channels, spectral):
+    net = nets.UNet(width=2, depth=3, in_channels=sees, out_channels=answers)
+    critic = Pix2Pix(net, critic_width=2, critic_spectral=spectral).critic
+    first = next(layer for layer in critic.modules() if isinstance(layer, nn.Conv2d))
+    assert first.in_channels == channels
+
+
+@pytest.mark.parametrize("recipe", ["pix2pix", "unet_l1"])
+def test_L_to_rgb_is_compared_with_the_photo(recipe):
+    made = build(recipe, generator={"net": "UNet", "width": 2, "depth": 3, "out_channels": 3})
+    batch = random_batch()
+    photo = net_to_rgb(batch.L, batch.ab) * 2 - 1
+    assert torch.equal(made.truth(batch), photo)
+    terms = made.generator_loss(batch, photo, adversarial=made.critic is not None)
+    assert terms["l1"] == 0
+    if made.critic is not None:
+        made.critic = Echo(channel=0)
+        made.critic_loss(batch, photo)
+        assert torch.equal(made.critic.shown[0], torch.cat([batch.L, photo], 1))
 
 
 # ---- losses

@@ -190,7 +190,7 @@ def test_notebooks_get_one_format():
 
 def test_source_is_the_real_one():
     shown = show.source(nets.PatchGAN.forward)
-    assert "return self.layers(lab)" in repr(shown) and repr(shown).startswith("def forward")
+    assert "return self.layers(pair)" in repr(shown) and repr(shown).startswith("def forward")
     assert "background:" in shown._repr_html_() and "color:" in shown._repr_html_()
     short = repr(show.source(nets.PatchGAN.forward, docstring=False))
     assert '"""' not in short and short.count("\n") == 1

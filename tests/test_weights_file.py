@@ -110,6 +110,7 @@ def test_the_header_survives(net, tmp_path):
         read_header(tmp_path / "net.safetensors") == load(tmp_path / "net.safetensors")[1] == header
     )
     assert header.version == __version__ and header.ab_scale == 110 and header.head == "ab"
+    assert header.task == "color"
 
 
 def test_in_channels_are_the_generators(tmp_path):
@@ -313,7 +314,8 @@ def test_keys_of_later_versions_are_passed_over(net, tmp_path):
         ("area", 10**18), ("area", 4096 * 4096), ("area", 1024 * 1024 + 1),
         ("area", 0), ("area", "65536"), ("area", True), ("area", 1e4),
         ("steps", -1), ("saturation", float("nan")), ("saturation", 1e9), ("saturation", "1"),
-        ("ab_scale", 100.0), ("name", ["a"]), ("recipe", None), ("arguments", []), ("data", 3),
+        ("ab_scale", 100.0), ("task", "paint"), ("task", 1),
+        ("name", ["a"]), ("recipe", None), ("arguments", []), ("data", 3),
     ],
 )  # fmt: skip
 def test_a_header_may_say_nothing_that_cannot_be_meant(key, value, net, tmp_path):

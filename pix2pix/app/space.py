@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pix2pix.errors import ExportError
 from pix2pix.show.templates import render
-from pix2pix.weights.file import bundled, find, read_header
+from pix2pix.weights.file import bundled, check_task, find, read_header
 
 TESTED_GRADIO = "6.31.0"
 _PACKAGE = Path(str(files("pix2pix")))
@@ -40,7 +40,7 @@ def write_space(source: str | Path, dest: str | Path, *, overwrite: bool = False
     files and leaves others (`.git`) alone.
     """
     dest, weights = Path(dest), find(source)
-    read_header(weights)
+    check_task(read_header(weights), "color", source)
     if dest.exists() and not dest.is_dir():
         raise ExportError("it is a file; give a folder")
     if dest.is_dir() and any(dest.iterdir()) and not overwrite:

@@ -27,7 +27,8 @@ from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
-from pix2pix.weights.file import Header, load
+from pix2pix.nets.blocks import chance_layers
+from pix2pix.weights.file import Header, check_task, load
 
 _DRAWING = threading.Lock()
 
@@ -42,8 +43,10 @@ class Colorizer:
     def __init__(self, generator: nn.Module, header: Header, device: str = "cpu"):
         """`device`: "cpu", "cuda", or "auto" for a GPU where there is one.
 
-        Raises ValueError for weights that predict neither ab nor rgb.
+        Raises ValueError for weights that predict neither ab nor rgb, WeightsError, which is one,
+        for those that translate pictures.
         """
+        check_task(header, "color", header.name)
         if header.head not in ("ab", "rgb"):
             raise ValueError(
                 f"{header.name} predicts {header.head!r}; a colorizer needs 'ab' or 'rgb'"
@@ -63,9 +66,9 @@ class Colorizer:
     ) -> "Colorizer":
         """Load bundled weights by name, a .safetensors file, or a Hub repo id (see weights.load).
 
-        Raises WeightsError when they are missing or broken.
+        Raises WeightsError when they are missing, broken, or translate pictures.
         """
-        generator, header = load(source)
+        generator, header = load(source, task="color")
         return cls(generator, header, device)
 
     @overload
@@ -146,8 +149,8 @@ class Colorizer:
 
     @property
     def has_variants(self) -> bool:
-        """Whether a seed changes anything: its net has dropout, or draws from likely colors."""
-        drops = any(dropout.p > 0 for dropout in _dropouts(self.generator))
+        """Whether a seed changes anything: its net has dropout or noise, or draws likely colors."""
+        drops = bool(chance_layers(self.generator))
         return drops or (self.knows_likely_colors and self.takes_hints)
 
     def rgb(
@@ -231,7 +234,7 @@ class Colorizer:
         return L, logits
 
     def _variant(self, L: Tensor, hint_map: Tensor, seed: int) -> Tensor:
-        """Run the net with dropout, and with colors drawn where it is unsure."""
+        """Run the net with dropout and noise, and with colors drawn where it is unsure."""
         with _seeded(seed, self.device):
             if self.knows_likely_colors and self.takes_hints:
                 hint_map = sampling.draw(self._lively.heads, L, hint_map, self._bin_colors, seed)  # type: ignore[arg-type]
@@ -240,11 +243,11 @@ class Colorizer:
 
     @cached_property
     def _lively(self) -> nn.Module:
-        """The net with its dropout at work: other modules around the same tensors."""
+        """The net with its dropout and noise at work: other modules around the same tensors."""
         tensors = [*self.generator.parameters(), *self.generator.buffers()]
         net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
-        for dropout in _dropouts(net):
-            dropout.train()
+        for layer in chance_layers(net):
+            layer.train()
         return net
 
     @property
@@ -277,10 +280,6 @@ class Colorizer:
         # calibration: the net's output is multiplied by it, its hints are divided by it
         hint_map[:, :2] /= self.header.saturation
         return hint_map.to(self.device), places, wanted / self.header.saturation
-
-
-def _dropouts(net: nn.Module) -> list[nn.modules.dropout._DropoutNd]:
-    return [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
 
 
 def _stack(L: Tensor, hint_map: Tensor) -> Tensor:

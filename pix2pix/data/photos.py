@@ -84,6 +84,8 @@ class Photos(Dataset):
     out of range, or for pages without matplotlib.
     """
 
+    task = "color"  # as of weights: see `weights.Header`
+
     def __init__(
         self,
         source: str | Path,
@@ -190,6 +192,14 @@ class Photos(Dataset):
         side = min(h, w)
         top, left = (h - side) // 2, (w - side) // 2
         return resize(picture[top : top + side, left : left + side], (self.size, self.size))
+
+    def prepare(self, crops: Tensor, positions: np.ndarray, **augment: Any) -> Batch:
+        """`prepare`, below: crops (B, 3 or 6, H, W) uint8 and its settings -> Batch."""
+        return prepare(crops, positions, **augment)
+
+    def truth(self, crops: Tensor) -> Tensor:
+        """Crops (B, C, H, W) -> the pictures that were to be predicted, rgb in [0, 1]."""
+        return crops[:, :3].float() / 255
 
 
 def in_validation(name: str, fraction: float) -> bool:

@@ -6,7 +6,8 @@ backbone_unet.py (with encoders from backbones.py, color bins from bins.py), chr
 toys.py are others. blocks.py holds what several share.
 
 Generators take L (B, in_channels, H, W) in [-1, 1] and give ab (B, 2, H, W) in [-1, 1], or what
-they say in `predicts`, with H and W multiples of their `multiple`; build.py finds them.
+they say in `predicts`, with H and W multiples of their `multiple`; build.py finds them. Those with
+settings `in_channels` and `out_channels` translate any pictures, RGB to RGB.
 `PatchGAN` scores patches. Recipes decide how they are trained.
 """
 

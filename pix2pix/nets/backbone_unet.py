@@ -79,7 +79,7 @@ class BackboneUNet(nn.Module):
         *skips, deepest = [tap[1] if tap else 0 for tap in TAPS[encoder]]  # channels
         if len(decoder) < len(skips):
             raise ValueError(f"decoder={decoder}: {encoder} needs {len(skips)} levels")
-        self.multiple = 2 ** len(TAPS[encoder])
+        self.in_channels, self.multiple = in_channels, 2 ** len(TAPS[encoder])
         self.skips = [c > 0 for c in skips]  # whether the encoder has a map of that size
         self.blend, self.vivid = blend, vivid
         self.squeeze = nn.Sequential(

@@ -57,6 +57,31 @@ def double_conv(c_in: int, c_out: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+class Noise(nn.Module):
+    """x (B, C, H, W) -> (B, C + planes, H, W): `planes` planes of noise after it, for variants.
+
+    Each plane is one number a picture: in training from N(0, 1), else `value`.
+    """
+
+    def __init__(self, planes: int = 1, *, value: float = 0.0):
+        super().__init__()
+        if planes < 1:
+            raise ValueError(f"noise={planes}: how many planes, or 0 for none")
+        self.planes, self.value = planes, value
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C + planes, H, W)."""
+        z = x.new_full((len(x), self.planes, 1, 1), self.value)
+        z = torch.randn_like(z) if self.training else z
+        return torch.cat([x, z.expand(-1, -1, *x.shape[2:])], 1)
+
+
+def chance_layers(net: nn.Module) -> list[nn.Module]:
+    """The layers of `net` that draw in training mode: dropout with a rate above 0, and noise."""
+    kinds = (Noise, nn.modules.dropout._DropoutNd)
+    return [m for m in net.modules() if isinstance(m, kinds) and getattr(m, "p", 1) > 0]
+
+
 class Attention(nn.Module):
     """Self-attention between the pixels of a map (B, C, h, w); initialized to the identity.
 

@@ -8,7 +8,7 @@ from pix2pix.nets.blocks import init_normal
 
 
 class PatchGAN(nn.Module):
-    """L and ab, stacked (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2), one a 70x70 patch.
+    """Source, target, stacked (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2), one a 70x70 patch.
 
     The paper's C64-C128-C256-C512 and the score: 4x4 convolutions, the first three of stride 2.
     Scores are unbounded: least squares wants no sigmoid. `PatchGAN()` holds 2,765,633 parameters.
@@ -32,6 +32,6 @@ class PatchGAN(nn.Module):
                 layers.append(nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, lab: Tensor) -> Tensor:
-        """L and ab (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2)."""
-        return self.layers(lab)
+    def forward(self, pair: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2)."""
+        return self.layers(pair)

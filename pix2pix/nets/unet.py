@@ -5,17 +5,20 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from pix2pix.nets.blocks import check_depth, check_sides, init_normal, predicted
+from pix2pix.nets.blocks import Noise, check_depth, check_sides, init_normal, predicted
 
 
 class UNet(nn.Module):
-    """L (B, in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W) in [-1, 1]: the pix2pix U-Net.
+    """Source (B, in_channels, H, W) -> target (B, out_channels, H, W), in [-1, 1]: pix2pix's U-Net.
+
+    L -> ab by default; with `in_channels=3, out_channels=3` RGB -> RGB.
 
     The encoder is `depth` 4x4 convolutions of stride 2, the decoder as many transposed ones, with
     skip connections between equal sizes (`skips=False` leaves them out), affine InstanceNorm, and
     dropout in the three steps after the bottleneck. The first level has `width` channels, each next
-    one twice as many, up to 8 * width. `UNet()` holds 54,410,434 parameters. H and W are multiples
-    of 2**depth (ValueError otherwise).
+    one twice as many, up to 8 * width. `noise` planes of noise beside the source make its answers
+    differ (see `Noise`). `UNet()` holds 54,410,434 parameters. H and W are multiples of 2**depth
+    (ValueError otherwise).
     Source: Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.
     """
 
@@ -30,22 +33,23 @@ class UNet(nn.Module):
         out_channels: int = 2,
         dropout: float = 0.5,
         skips: bool = True,
+        noise: int = 0,
     ):
         super().__init__()
         check_depth(depth)
-        self.predicts = predicted(out_channels)
+        self.in_channels, self.predicts = in_channels, predicted(out_channels)
         self.multiple = 2**depth
-        self.skips = skips
+        self.skips, self.noise = skips, Noise(noise) if noise else None
         channels = [width * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
         self.down = nn.ModuleList()
-        for i, (c_in, c_out) in enumerate(pairwise([in_channels, *channels])):
+        for i, (c_in, c_out) in enumerate(pairwise([in_channels + noise, *channels])):
             self.down.append(self._down(c_in, c_out, first=i == 0, last=i == depth - 1))
         self.up = nn.ModuleList()
         for i in reversed(range(depth)):
             # every step up but the first gets the skip beside what comes from below
             skip = channels[i] if skips and i < depth - 1 else 0
             c_out = channels[i - 1] if i else out_channels
-            drops = depth - 4 <= i < depth - 1 and i > 0  # the three after the bottleneck, never ab
+            drops = depth - 4 <= i < depth - 1 and i > 0  # three after the bottleneck, not the last
             rate = dropout if drops else 0.0
             self.up.append(self._up(channels[i] + skip, c_out, rate, last=i == 0))
         init_normal(self)
@@ -66,10 +70,10 @@ class UNet(nn.Module):
             layers.append(nn.Dropout(dropout))
         return nn.Sequential(*layers)
 
-    def forward(self, L: Tensor) -> Tensor:
-        """L (B, in_channels, H, W) -> ab (B, 2, H, W)."""
-        check_sides(L, self.multiple)
-        x, skips = L, []
+    def forward(self, source: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
+        check_sides(source, self.multiple)
+        x, skips = self.noise(source) if self.noise else source, []
         for down in self.down:
             x = down(x)  # (B, 64, H/2, W/2), (B, 128, H/4, W/4) ... (B, 512, H/256, W/256)
             skips.append(x)

@@ -16,7 +16,7 @@ PADDINGS = ("zeros", "reflect")
 
 
 class UNetVariant(UNet):
-    """UNet as other projects have it: L (B, in_channels, H, W) -> ab (B, 2, H, W).
+    """UNet as other projects have it: (B, in_channels, H, W) -> (B, out_channels, H, W).
 
     `norm` "batch" normalizes over the batch, `padding` "reflect" pads so on the way down, and with
     `leaky_skips` the way up sees the skips and the innermost map through LeakyReLU instead of ReLU.
@@ -59,7 +59,7 @@ class _LeakySkip(nn.Module):
 
 
 class BarePatchGAN(nn.Module):
-    """PatchGAN without InstanceNorm: (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2).
+    """PatchGAN without InstanceNorm: (B, in_channels, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2).
 
     For use with a gradient penalty. `spectral` normalizes the weights instead: Miyato et al. 2018,
     https://arxiv.org/abs/1802.05957.
@@ -77,6 +77,6 @@ class BarePatchGAN(nn.Module):
             layers.append(nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers[:-1])
 
-    def forward(self, lab: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, 1, H/8 - 2, W/8 - 2)."""
-        return self.layers(lab)
+    def forward(self, pair: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, 1, H/8 - 2, W/8 - 2)."""
+        return self.layers(pair)

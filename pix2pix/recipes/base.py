@@ -16,15 +16,16 @@ from torch.optim import Optimizer
 
 from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb
+from pix2pix.nets.blocks import HINT_CHANNELS
 
 
 class Recipe(nn.Module, ABC):
-    """A way to train a colorizer: `generator`, `critic` (or None), losses, optimizers."""
+    """A way to train a generator: `generator`, `critic` (or None), losses, optimizers."""
 
     generator: nn.Module
     critic: nn.Module | None
     # What its generators may predict, as they say in `predicts`: "ab" (B, 2, H, W), or "rgb"
-    # (B, 3, H, W), the photo in color; both in [-1, 1]. Other words are of nets that do not color.
+    # (B, 3, H, W), the whole picture; both in [-1, 1]. Other words are of nets that do neither.
     heads: tuple[str, ...] = ("ab",)
     classes: int = 0  # the number of classes in batch.labels; 0: it needs no labels
     gan_start: int = 0  # the first step in which the critic takes part
@@ -43,14 +44,20 @@ class Recipe(nn.Module, ABC):
             )
 
     def input(self, batch: Batch) -> Tensor:
-        """The generator's input: L (B, 1, H, W), or with hints after it (B, 4, H, W)."""
+        """The generator's input: the source, L or RGB, with hints after it where there are any."""
         return batch.input
+
+    def truth(self, batch: Batch) -> Tensor:
+        """What the generator's output should be: the target, or of photos to color their RGB."""
+        if self.head == "rgb" and batch.task == "color":
+            return net_to_rgb(batch.L, batch.ab) * 2 - 1
+        return batch.target
 
     def picture(self, batch: Batch, output: Tensor) -> Tensor:
         """The generator's output (float32) -> the picture, rgb (B, 3, H, W) in [0, 1]."""
         if self.head == "rgb":
             return (output + 1) / 2
-        return net_to_rgb(batch.L[:, :1], output)
+        return net_to_rgb(batch.L, output)
 
     def prepare(self, step: int) -> None:
         """Called before each step, such as to unfreeze layers; by default does nothing.
@@ -59,7 +66,7 @@ class Recipe(nn.Module, ABC):
         """
 
     def forward(self, batch: Batch) -> Any:
-        """Batch -> fake ab (B, 2, H, W) in [-1, 1], which both losses of a step share.
+        """Batch -> fake target (B, K, H, W) in [-1, 1], which both losses of a step share.
 
         A recipe may return a tuple instead, such as ab and logits: its losses get what it returns.
         """
@@ -80,6 +87,13 @@ class Recipe(nn.Module, ABC):
     @abstractmethod
     def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
         """The generator's and the critic's optimizer (None without a critic)."""
+
+
+def channels_of_pair(generator: nn.Module) -> int:
+    """Channels of source and target, stacked, as a critic sees them: 3 for L and ab, 6 for RGB."""
+    seen = int(getattr(generator, "in_channels", 1))
+    source = seen - HINT_CHANNELS if seen > HINT_CHANNELS else seen  # no critic is shown hints
+    return source + (3 if getattr(generator, "predicts", "ab") == "rgb" else 2)
 
 
 def param_groups(

@@ -61,7 +61,7 @@ class ChromaGAN(Recipe):
 
     def critic_loss(self, batch: Batch, fake: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """The negated Wasserstein distance of photos and fakes, and the gradient penalty."""
-        real, painted = (torch.cat([batch.L[:, :1], ab.float()], 1) for ab in (batch.ab, fake[0]))
+        real, painted = (torch.cat([batch.L, ab.float()], 1) for ab in (batch.ab, fake[0]))
         return {
             "critic": self.critic(painted).float().mean() - self.critic(real).float().mean(),
             "penalty": self.penalty * gradient_penalty(self.critic, real, painted),
@@ -74,7 +74,7 @@ class ChromaGAN(Recipe):
         ab, logits = fake
         terms = {"l2": self.l2 * F.mse_loss(ab.float(), batch.ab)}
         if adversarial:
-            painted = torch.cat([batch.L[:, :1], ab], 1)
+            painted = torch.cat([batch.L, ab], 1)
             terms["wasserstein"] = -self.gan * self.critic(painted).float().mean()
         if (target := self.class_distribution(batch)) is not None:
             log_q = logits.float().log_softmax(1)
@@ -87,7 +87,7 @@ class ChromaGAN(Recipe):
             if batch.labels is None:
                 raise ValueError("teacher=labels needs photos with labels: data.labels=folders")
             return F.one_hot(batch.labels, self.classes).float()
-        return None if self.teacher is None else self.teacher(batch.L[:, :1])
+        return None if self.teacher is None else self.teacher(batch.L)
 
     def optimizers(self) -> tuple[Optimizer, Optimizer | None]:
         """Adam with beta1 0.5 for both, as the paper's."""

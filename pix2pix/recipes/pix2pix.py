@@ -8,11 +8,11 @@ from torch.optim import AdamW, Optimizer
 from pix2pix.batch import Batch
 from pix2pix.nets import PatchGAN
 from pix2pix.nets.variants import BarePatchGAN
-from pix2pix.recipes.base import Recipe, param_groups
+from pix2pix.recipes.base import Recipe, channels_of_pair, param_groups
 
 
 class Pix2Pix(Recipe):
-    """LSGAN + L1 on ab, the PatchGAN conditioned on L.
+    """LSGAN + L1 on the target, the PatchGAN conditioned on the source: on ab and L, or on RGB.
 
     Steps before `gan_start` train on L1 alone: an adversary met too early, on little data, teaches
     texture before color. From there on the loss is gan * (1 - D)^2 + l1 * |ab - fake|, with D the
@@ -22,6 +22,7 @@ class Pix2Pix(Recipe):
     """
 
     critic: nn.Module
+    heads: tuple[str, ...] = ("ab", "rgb")
 
     def __init__(
         self,
@@ -38,29 +39,27 @@ class Pix2Pix(Recipe):
         beta1: float = 0.5,
         weight_decay: float = 0.0,
     ):
-        if critic_spectral:
-            critic: nn.Module = BarePatchGAN(width=critic_width, spectral=True)
-        else:
-            critic = PatchGAN(width=critic_width)
+        shape = {"width": critic_width, "in_channels": channels_of_pair(generator)}
+        critic = BarePatchGAN(**shape, spectral=True) if critic_spectral else PatchGAN(**shape)
         super().__init__(generator, critic)
         self.l1, self.gan, self.gan_start = l1, gan, gan_start
         self.lr, self.critic_lr, self.encoder_lr = lr, critic_lr, encoder_lr
         self.beta1, self.weight_decay = beta1, weight_decay
 
-    def score(self, batch: Batch, ab: Tensor) -> Tensor:
-        """D(L, ab): the critic's scores (B, 1, H/8 - 2, W/8 - 2) of ab (B, 2, H, W) given its L."""
-        return self.critic(torch.cat([batch.L[:, :1], ab], 1)).float()
+    def score(self, batch: Batch, answer: Tensor) -> Tensor:
+        """D(source, answer): the critic's scores (B, 1, H/8 - 2, W/8 - 2), answer real or fake."""
+        return self.critic(torch.cat([batch.source, answer], 1)).float()
 
     def critic_loss(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
         """Half the least squares: real patches should score 1, fake ones 0."""
         return {
-            "critic_real": (self.score(batch, batch.ab) - 1).square().mean() / 2,
+            "critic_real": (self.score(batch, self.truth(batch)) - 1).square().mean() / 2,
             "critic_fake": self.score(batch, fake).square().mean() / 2,
         }
 
     def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab; once adversarial, least squares: fake patches should score 1."""
-        terms = {"l1": self.l1 * F.l1_loss(fake.float(), batch.ab)}
+        """L1 to the truth; once adversarial, least squares: fake patches should score 1."""
+        terms = {"l1": self.l1 * F.l1_loss(fake.float(), self.truth(batch))}
         if adversarial:
             terms["lsgan"] = self.gan * (self.score(batch, fake) - 1).square().mean()
         return terms

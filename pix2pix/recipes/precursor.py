@@ -33,11 +33,11 @@ class Brightness(Toy):
 
     def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
         """Squared error of the brightness."""
-        return {"mse": F.mse_loss(fake.float(), batch.L[:, :1].mean((2, 3)))}
+        return {"mse": F.mse_loss(fake.float(), batch.L.mean((2, 3)))}
 
     def picture(self, batch: Batch, output: Tensor) -> Tensor:
         """A flat gray of the predicted brightness."""
-        L = output[..., None, None].clamp(-1, 1).expand_as(batch.L[:, :1])
+        L = output[..., None, None].clamp(-1, 1).expand_as(batch.L)
         return net_to_rgb(L, L.new_zeros(1).expand(len(L), 2, *L.shape[2:]))
 
 
@@ -48,7 +48,7 @@ class SamePicture(Toy):
 
     def input(self, batch: Batch) -> Tensor:
         """The photo in color, rgb (B, 3, H, W) in [-1, 1]."""
-        return net_to_rgb(batch.L[:, :1], batch.ab) * 2 - 1
+        return net_to_rgb(batch.L, batch.ab) * 2 - 1
 
     def generator_loss(self, batch: Batch, fake: Tensor, *, adversarial: bool) -> dict[str, Tensor]:
         """L1 to the photo."""

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from pix2pix.batch import Batch
-from pix2pix.color import net_to_rgb
 from pix2pix.recipes.base import Recipe, param_groups
 from pix2pix.recipes.perceptual import Perceptual
 
@@ -60,13 +59,10 @@ class UNetL1(Recipe):
             self.generator.thaw()  # type: ignore[operator]
 
     def generator_loss(self, batch: Batch, fake: Any, *, adversarial: bool) -> dict[str, Tensor]:
-        """L1 to the photo's ab, or RGB (Huber loss with `beta`), and the perceptual loss."""
-        L, true = batch.L[:, :1], batch.ab
-        if self.head == "rgb":
-            true = net_to_rgb(L, true) * 2 - 1
-        terms = {"l1": F.smooth_l1_loss(fake.float(), true, beta=self.beta)}
+        """L1 to the truth, ab or RGB (Huber loss with `beta`), and the perceptual loss."""
+        terms = {"l1": F.smooth_l1_loss(fake.float(), self.truth(batch), beta=self.beta)}
         if self.teacher is not None:
-            difference = self.teacher(L, fake, batch.ab)
+            difference = self.teacher(batch.L, fake, batch.ab)
             terms["perceptual"] = self.perceptual * difference
         return terms
 

@@ -143,6 +143,7 @@ def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> Sta
         name=Path(run_dir).name,
         recipe=recipe_name,
         head=recipe.head,
+        task=photos.task,
         area=min(data["size"] ** 2, MOST_PIXELS),
         arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
         data=f"{len(photos)} photos of {Path(data['path']).name}",

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from pix2pix.batch import Batch
-from pix2pix.data.photos import Photos, prepare
+from pix2pix.data.photos import Photos
 from pix2pix.errors import one_line
 from pix2pix.randomness import uniform
 from pix2pix.train.settings import Optimization
@@ -47,7 +47,7 @@ def batches(
 ) -> Iterator[list[Batch]]:
     """Each step's micro-batches, from step `first` to the last, on the device.
 
-    `augment` are arguments of `data.prepare`. This call forks the loader's processes, in the
+    `augment` are arguments of `photos.prepare`. This call forks the loader's processes, in the
     caller's thread: those forked in a pool's thread cannot end without an error. Where processes
     cannot share memory the photos are loaded in this one, after a line that says so.
     """
@@ -128,7 +128,7 @@ def _on_device(
         rgb = rgb.to(fabric.device, non_blocking=True)  # (B, 3 or 6, H, W) uint8
         step = int(positions[0]) // optim.batch
         rgb = scaled(rgb, side_of(step, optim.sizes or (photos.size,), seed=optim.seed))
-        batch = prepare(rgb, positions.numpy(), seed=optim.seed, **augment)
+        batch = photos.prepare(rgb, positions.numpy(), seed=optim.seed, **augment)
         if photos.labels is not None:
             names = [photos.name(int(p)) for p in positions]
             batch.labels = photos.labels.of(names).to(fabric.device)

@@ -51,7 +51,7 @@ def fit(
 ) -> State:
     """Train `recipe` on `photos`; checkpoints, weights, metrics and pictures go to `run_dir`.
 
-    `val` are the photos to validate on, `augment` goes to `data.prepare`. `settings` are those of
+    `val` are the photos to validate on, `augment` goes to `photos.prepare`. `settings` are those of
     `Optimization`, `Intervals` and `Start`, such as `steps=300, batch=16, val_every=100`.
 
     Raises Diverged after three non-finite losses in a row, SystemExit(143) on a stop signal,
@@ -61,7 +61,9 @@ def fit(
     optim, intervals, origin = grouped(settings)
     fabric = fabric or launch()
     optim.micro_batch(fabric.world_size)  # what cannot be shared out fails now
-    header = header or weights.Header(config_of(recipe.generator), head=recipe.head)
+    header = header or weights.Header(
+        config_of(recipe.generator), head=recipe.head, task=photos.task
+    )
     config, fresh = config or {}, origin.ckpt_path is None
     with (
         Run(fabric, run_dir, loggers=loggers, header=header, config=config, fresh=fresh) as run,

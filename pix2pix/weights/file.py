@@ -31,6 +31,11 @@ _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub kn
 _LONGEST = 200  # characters of a name in a message
 HUB_FILE = "model.safetensors"
 AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
+# what weights are for, and the command that takes them
+TASKS = {
+    "color": "they color photos, with `pix2pix colorize`",
+    "translate": "they translate pictures, with `pix2pix translate`",
+}
 # of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
 # so that a file from a stranger cannot take a machine's memory
 MOST_PIXELS = 1024 * 1024
@@ -46,6 +51,7 @@ class Header:
     arguments: Config = field(default_factory=dict)  # of the recipe
     ab_scale: float = AB_SCALE  # ab of the net times this is a*, b*
     head: str = "ab"  # what the net predicts
+    task: str = "color"  # or "translate": RGB -> RGB, not a photo's colors
     in_channels: int = field(init=False)  # of the net's input, as `generator` has it
     area: int = 256 * 256  # pixels of the net's input at which it colors best
     saturation: float = 1.0  # calibration of the chroma, measured on held-out photos
@@ -149,6 +155,12 @@ def read_header(path: str | Path) -> Header:
     return header
 
 
+def check_task(header: Header, task: str, source: str | Path) -> None:
+    """Raise WeightsError, with the command that takes them, unless the weights are for `task`."""
+    if header.task != task:
+        raise WeightsError(f"these weights do not {task}: {TASKS[header.task]}", source)
+
+
 def _valid(key: str, value: object) -> bool:
     """Whether a header's value has its type and is in range."""
     if key in ("generator", "arguments"):
@@ -157,6 +169,8 @@ def _valid(key: str, value: object) -> bool:
         most = {"steps": 10**12, "in_channels": 10**7, "area": MOST_PIXELS}[key]
         least = 0 if key == "steps" else 1
         return type(value) is int and least <= value <= most
+    if key == "task":
+        return isinstance(value, str) and value in TASKS
     if key == "saturation":
         return isinstance(value, int | float) and value is not True and 0 < value <= 10
     if key == "ab_scale":
@@ -164,13 +178,18 @@ def _valid(key: str, value: object) -> bool:
     return isinstance(value, str)
 
 
-def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]:
+def load(
+    source: str | Path, *, device: str = "cpu", task: str | None = None
+) -> tuple[nn.Module, Header]:
     """Load `source` (see `find`) -> the generator (eval mode, float32) and its header.
 
-    Raises WeightsError when the file is missing, broken, or does not fit the net it names.
+    Raises WeightsError when the file is missing, broken, does not fit the net it names, or is not
+    for `task`, where one is given: "color" or "translate".
     """
     path = find(source)
     header = read_header(path)
+    if task is not None:
+        check_task(header, task, source)
     try:
         if "weights" in header.generator:  # would fetch or open a file of the header's choice
             raise ValueError("its header names other weights")
@@ -178,6 +197,8 @@ def load(source: str | Path, *, device: str = "cpu") -> tuple[nn.Module, Header]
         predicts = getattr(generator, "predicts", "ab")
         if header.head != predicts:
             raise ValueError(f"its header says {header.head!r}, its net predicts {predicts!r}")
+        if header.task == "translate" and (header.in_channels, predicts) != (3, "rgb"):
+            raise ValueError(f"its header says {header.task!r}, its net is not for RGB -> RGB")
         with safe_open(path, "pt") as file:
             names = list(file.keys())
             check_shapes(generator, {name: file.get_slice(name).get_shape() for name in names})

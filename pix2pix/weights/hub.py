@@ -31,7 +31,7 @@ def push_to_hub(source: str | Path, repo_id: str, *, overwrite: bool = False) ->
     if repo_id.count("/") != 1:
         raise ExportError("a Hub repo is owner/name")
     path = find(source)
-    _, header = load(path)  # what cannot be loaded is not published
+    _, header = load(path, task="color")  # what cannot be loaded is not published
     if not get_token():
         raise ExportError("no token: run `hf auth login`, or set HF_TOKEN")
     contents: dict[str, str | bytes] = {
