@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -21,17 +21,21 @@ from pix2pix.terminal import escape
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
     from pix2pix.colorize.jobs import Record
+    from pix2pix.colorize.model import PictureModel
     from pix2pix.colorize.tally import Tally
+    from pix2pix.colorize.translator import Translator
     from pix2pix.evaluate.result import Skipped
+    from pix2pix.images.task import Task
 
 
-_GROUPED = ("ignored", "colored")  # whose reasons are counted, too
+Model = TypeVar("Model", bound="PictureModel")
 _SHOWN = 3  # names of a kind in the summary
 
 
 def print_records(
     records: Iterable["Record"],
     *,
+    task: "Task",
     as_json: bool = False,
     total: int | None = None,
     summary: bool = True,
@@ -53,7 +57,7 @@ def print_records(
         with tqdm(total=total, unit="photo", disable=not bar, file=sys.stderr) as progress:
             for record in records:
                 counts[record.status] += 1
-                if record.reason and record.status in _GROUPED:
+                if record.reason and record.status in ("ignored", task.done):
                     counts[f"{record.status}: {record.reason}"] += 1
                 if record.status == "ignored" and len(ignored) < _SHOWN:
                     names = ignored.setdefault(record.reason or "", [])
@@ -66,24 +70,24 @@ def print_records(
         stopped = True
     nothing = not counts and all(path in tallies and tallies[path].empty for path in inputs)
     if summary:
-        _print_passed_over(tallies, as_json=as_json)
+        _print_passed_over(tallies, task, as_json=as_json)
         if not nothing or stopped:
-            _print_counts(counts, ignored)
+            _print_counts(counts, ignored, task)
     if stopped:
         return 130
     if nothing:
         return 1
     if not counts["failed"]:
         return 0
-    return 2 if counts["colored"] or counts["skipped"] else 1
+    return 2 if counts[task.done] or counts["skipped"] else 1
 
 
-def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None:
+def _print_passed_over(tallies: Mapping[str, "Tally"], task: "Task", *, as_json: bool) -> None:
     """Print what was passed over in each input, and which inputs held no photo."""
     from pix2pix.colorize.jobs import Record
 
     for path, tally in tallies.items():
-        said = ["nothing to color, no photo in it"] if tally.empty else []
+        said = [f"nothing to {task.name}, no photo in it"] if tally.empty else []
         if reason := tally.passed_over():
             said.append(f"passed over: {reason}")
         line = "; ".join(said)
@@ -92,15 +96,15 @@ def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None
         print(escape(f"{path}: {line}"), file=sys.stderr)
 
 
-def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]]) -> None:
-    colored, skipped, failed = (counts[k] for k in ("colored", "skipped", "failed"))
-    line = f"{colored} colored, {skipped} skipped (already there), {failed} failed"
+def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]], task: "Task") -> None:
+    done, skipped, failed = (counts[k] for k in (task.done, "skipped", "failed"))
+    line = f"{done} {task.done}, {skipped} skipped (already there), {failed} failed"
     if counts["ignored"]:
         line += f", {counts['ignored']} ignored"
     print(line, file=sys.stderr)
     for key, count in counts.items():
-        if key.startswith("colored: made anew"):
-            print(f"{count} {key.removeprefix('colored: ')}", file=sys.stderr)
+        if key.startswith(f"{task.done}: made anew"):
+            print(f"{count} {key.removeprefix(f'{task.done}: ')}", file=sys.stderr)
     for reason, names in ignored.items():
         more = counts[f"ignored: {reason}"] - len(names)
         shown = ", ".join(map(escape, names)) + f" and {more:,} more" * (more > 0)
@@ -146,14 +150,25 @@ def stop(record: "Record") -> typer.Exit:
 
 
 def load_model(weights: str, device: str) -> "Colorizer":
-    """Load a model, or end the command in one line."""
+    """Load a model that colors, or end the command in one line."""
     from pix2pix.colorize.colorizer import Colorizer
 
+    return _loaded(Colorizer, weights, device)
+
+
+def load_translator(weights: str, device: str) -> "Translator":
+    """Load a model that translates, or end the command in one line."""
+    from pix2pix.colorize.translator import Translator
+
+    return _loaded(Translator, weights, device)
+
+
+def _loaded(kind: type[Model], weights: str, device: str) -> Model:
     with (
         reported(device, RuntimeError, AssertionError, code="device"),  # torch without that device
-        reported(weights, ValueError, code="weights"),  # WeightsError, or a head that is not ab
+        reported(weights, ValueError, code="weights"),  # WeightsError, or a net of another kind
     ):
-        return Colorizer.from_pretrained(weights, device=device)
+        return kind.from_pretrained(weights, device=device)
 
 
 def write_file(make: Callable[[], bytes], path: str) -> None:

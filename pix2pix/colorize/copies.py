@@ -1,0 +1,87 @@
+"""The copy of a photo: its pixels anew by a model, written with its metadata.
+
+The one way for all commands, the page and the service.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+
+from pix2pix import images
+from pix2pix.colorize.wish import AS_PREDICTED, Wish
+from pix2pix.images import names
+from pix2pix.images.task import COLOR, TRANSLATE, Task
+
+
+class ColorModel(Protocol):
+    """Anything that colors photos, such as a `Colorizer`."""
+
+    name: str
+
+    def color(self, rgb: np.ndarray, wish: Wish) -> np.ndarray:
+        """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8."""
+
+
+class TranslationModel(Protocol):
+    """Anything that translates pictures, such as a `Translator`."""
+
+    name: str
+
+    def translate(self, rgb: np.ndarray, seed: int | None = None) -> np.ndarray:
+        """Translate sRGB (H, W, 3) uint8 -> (H, W, 3) uint8."""
+
+
+@dataclass(frozen=True)
+class PhotoCopy:
+    """A photo with the pixels that a model gave it; `model` is its name, for the metadata."""
+
+    photo: images.Photo
+    model: str
+    task: Task
+
+    def file_name(self, source: str | Path) -> str:
+        """The output name for a photo that was read from `source`."""
+        name = os.path.basename(source)
+        return names.output_name(name, format=self.photo.format, task=self.task)
+
+    def write(
+        self,
+        dest: str | Path | BinaryIO,
+        *,
+        keep_gps: bool = False,
+        source: os.stat_result | None = None,
+    ) -> list[str]:
+        """Write the file, as `images.write` does -> what was lost in reading and in writing."""
+        photo, model, task = self.photo, self.model, self.task
+        return photo.warnings + images.write(
+            photo.rgb, dest, like=photo, model=model, task=task, keep_gps=keep_gps, source=source
+        )
+
+    def encode(self, format: str | None = None) -> tuple[bytes, list[str]]:
+        """Encode the file -> its bytes, and what was lost in reading and in writing."""
+        photo, model, task = self.photo, self.model, self.task
+        lost = list(photo.warnings)
+        data = images.encode(
+            photo.rgb, like=photo, model=model, task=task, format=format, warnings=lost
+        )
+        return data, lost
+
+
+Maker = Callable[[images.Photo], PhotoCopy]
+"""A photo that was read -> its copy, such as `color_photo` with a model."""
+
+
+def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> PhotoCopy:
+    """Color every pixel of a photo. Raises BadHint."""
+    return PhotoCopy(replace(photo, rgb=model.color(photo.rgb, wish)), model.name, COLOR)
+
+
+def translate_photo(
+    photo: images.Photo, model: TranslationModel, seed: int | None = None
+) -> PhotoCopy:
+    """Translate a photo into another picture."""
+    return PhotoCopy(replace(photo, rgb=model.translate(photo.rgb, seed)), model.name, TRANSLATE)
