@@ -147,11 +147,11 @@ def _field() -> Iterator[str]:
 
 
 def unet() -> str:
-    """The U-Net of the course, width 16 and depth 6, on 64 x 64 pixels."""
-    return sheet(WIDE, 484, "The U-Net: six steps down, six up, and skips between them", _unet())
+    """The U-Net of the course, width 16 and depth 5, on 64 x 64 pixels."""
+    return sheet(WIDE, 440, "The U-Net: five steps down, five up, and skips between them", _unet())
 
 
-def maps(size: int = 64, *, width: int = 16, depth: int = 6) -> list[tuple[int, int]]:
+def maps(size: int = 64, *, width: int = 16, depth: int = 5) -> list[tuple[int, int]]:
     """(channels, pixels a side) of the input, and of what each step of the net gives."""
     net = nets.UNet(width=width, depth=depth, dropout=0.0).eval()
     seen = [(1, size)]
@@ -186,7 +186,7 @@ def _unet() -> Iterator[str]:
 
 def _level(seen: list[tuple[int, int]], level: int, y: float) -> Generator[str, None, float]:
     """A level of the U, its top at y, and arrows to the next one, whose top it returns."""
-    (channels, size), (inner, inner_size) = seen[level], seen[level + 1]
+    (channels, size), (inner, _) = seen[level], seen[level + 1]
     back = seen[-1 - level][0]  # channels that come up to this level
     bottom, half = y + _tall(size), y + _tall(size) / 2
     left, right = EDGE + STEP * level, WIDE - EDGE - STEP * level
@@ -199,7 +199,7 @@ def _level(seen: list[tuple[int, int]], level: int, y: float) -> Generator[str, 
         yield arrow(left + _wide(channels) + 4, half, pair - 4, half, "line skip")
     below, next_top = left + STEP + _wide(inner) / 2, bottom + 36
     start = WIDE - below
-    if inner_size == 1:  # the bottleneck is in the middle
+    if 2 * level + 3 == len(seen):  # the bottleneck is in the middle
         below, start = WIDE / 2 - 14, WIDE / 2 + 14
     else:  # there are two maps beside each other
         start -= _wide(inner) / 2
