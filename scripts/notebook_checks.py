@@ -1,8 +1,9 @@
 """Check cells of a notebook: what the learner's part, the folded answer and wrong answers do.
 
 A check cell is tagged `check`: the learner's part, with dots where the answer goes, then whatever
-finds out the truth, then one call of `show.check`. The cell after it holds the answer, folded, and
-wrong answers in its metadata.
+finds out the truth, then one call of `show.check` that begins a line. The cell after it holds the
+answer, folded, and in its metadata `wrong`, the part as learners get it wrong. Dots in an index, as
+in `x[..., 0]`, are none of these.
 """
 
 import ast
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbformat import NotebookNode, v4
+
+from pix2pix.show.check import NOT_YET, RIGHT, YOUR_TURN, has_dots
 
 _CALL = re.compile(r"^show\.check\(", re.MULTILINE)
 _ANSWER = re.compile(
@@ -62,37 +65,56 @@ def expanded(nb: NotebookNode) -> NotebookNode:
     return nb
 
 
-def failures(nb: NotebookNode) -> list[str]:
-    """What went wrong with the checks of an expanded notebook after its run, one line each."""
-    found = []
-    said: dict[str, dict[str, str]] = {}
+def answered(nb: NotebookNode) -> NotebookNode:
+    """A copy in which every check cell holds its answer, as for a reader who gets all right.
+
+    What follows a check goes on with the learner's nets and functions then.
+    """
+    found = {check.id: check for check in checks(nb)}
+    nb = copy.deepcopy(nb)
     for cell in nb.cells:
-        if "check" not in cell.metadata:
-            continue
-        of, kind = cell.metadata["check"]["of"], cell.metadata["check"]["kind"]
-        errors = [o for o in cell.outputs if o.output_type == "error"]
-        if kind == "wrong":
-            found += _wrong_failures(of, cell.source, errors)
-            continue
-        if errors:
-            found.append(f"{of}: {kind} raises {errors[0].ename}: {errors[0].evalue}")
-        text = "".join(o.get("text", "") for o in cell.outputs)
-        said.setdefault(of, {})[kind] = text.strip()
-        if not text.strip():
-            found.append(f"{of}: {kind} says nothing")
-    for of, texts in said.items():
-        if texts.get("answer") and texts.get("answer") == texts.get("unanswered"):
-            found.append(f"{of}: the answer is told what the unanswered cell is: {texts['answer']}")
+        if check := found.get(cell.id):
+            cell.source = f"{check.answer}\n{check.call}"
+            cell.metadata["check"] = {"of": check.id, "kind": "answer"}
+    return nb
+
+
+def failures(nb: NotebookNode) -> list[str]:
+    """What went wrong with the checks of an expanded notebook after its run, one line each.
+
+    An answer has to be told "Right.", a wrong one "Not yet." and a hint, the unanswered cell "Your
+    turn", all without an exception.
+    """
+    found = []
+    for cell in nb.cells:
+        if "check" in cell.metadata:
+            of, kind = cell.metadata["check"]["of"], cell.metadata["check"]["kind"]
+            name = f"{of}: {cell.source.split('show.check(')[0]!r}" if kind == "wrong" else of
+            if told := _failure(cell, kind):
+                found.append(f"{name}: {told}")
     return found
 
 
-def _wrong_failures(of: str, source: str, errors: list[NotebookNode]) -> list[str]:
-    part = source.split("\nshow.check(")[0]
-    if not errors:
-        return [f"{of}: passes with a wrong answer: {part!r}"]
-    if errors[0].ename != "AssertionError":
-        return [f"{of}: {errors[0].ename}, not AssertionError, for the wrong answer {part!r}"]
-    return [] if errors[0].evalue.strip() else [f"{of}: no hint for the wrong answer {part!r}"]
+def _failure(cell: NotebookNode, kind: str) -> str:
+    """What is wrong with one cell's outputs; "" if nothing is."""
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return f"{kind} raises {output.ename}: {output.evalue}"
+    printed = "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
+    said = [line for line in printed.splitlines() if line.startswith((RIGHT, NOT_YET, YOUR_TURN))]
+    wanted = {"answer": RIGHT, "wrong": NOT_YET, "unanswered": YOUR_TURN}[kind]
+    if len(said) != 1 or not said[0].startswith(wanted):
+        return f"{kind} is told {' '.join(said) or 'nothing'}, not {wanted}"
+    if kind == "wrong" and not said[0].removeprefix(NOT_YET).strip():
+        return "no hint for a wrong answer"
+    return ""
+
+
+def asks_for_code(check: Check) -> bool:
+    """Whether the dots stand inside a function, a class or a loop, and not for a value."""
+    blocks = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While)
+    tree = ast.parse(check.part)
+    return any(has_dots(node) for node in ast.walk(tree) if isinstance(node, blocks))
 
 
 def _take_apart(cell: NotebookNode, following: NotebookNode | None) -> Check:
@@ -100,7 +122,7 @@ def _take_apart(cell: NotebookNode, following: NotebookNode | None) -> Check:
     name = f"check cell {cell.id}"
     if len(starts) != 1:
         raise ValueError(f"{name}: {len(starts)} lines begin with show.check( where one should")
-    dotted = [statement for statement in ast.parse(cell.source).body if _has_dots(statement)]
+    dotted = [statement for statement in ast.parse(cell.source).body if has_dots(statement)]
     if not dotted or dotted[-1].end_lineno > cell.source[: starts[0]].count("\n"):
         raise ValueError(f"{name}: no dots for the learner to replace")
     lines = cell.source.splitlines()
@@ -119,12 +141,7 @@ def _take_apart(cell: NotebookNode, following: NotebookNode | None) -> Check:
     return Check(cell.id, part, call, answers[0].rstrip(), [w.rstrip() for w in wrong])
 
 
-def _has_dots(statement: ast.stmt) -> bool:
-    return any(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(statement))
-
-
 def _variant(check: Check, part: str, kind: str) -> NotebookNode:
-    metadata = {"check": {"of": check.id, "kind": kind}}
-    if kind == "wrong":
-        metadata["tags"] = ["raises-exception"]
+    # a wrong answer that raises is told with all others at the end
+    metadata = {"check": {"of": check.id, "kind": kind}, "tags": ["raises-exception"]}
     return v4.new_code_cell(f"{part}\n{check.call}", metadata=metadata)

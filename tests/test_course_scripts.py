@@ -57,7 +57,8 @@ def test_checks_run_answered_wrong_and_as_they_stand(answered: NotebookNode) -> 
     kinds = [c.metadata["check"]["kind"] for c in answered.cells if "check" in c.metadata]
     assert kinds == ["answer", "wrong", "wrong", "unanswered"]
     assert notebook_checks.failures(answered) == []
-    assert answered.cells[-3].outputs[0].text == "Your turn.\n"
+    told = [c.outputs[0].text.strip() for c in answered.cells if "check" in c.metadata]
+    assert told == ["Right.", "Not yet. Divide.", "Not yet. Divide.", "Your turn."]
 
 
 def spoiled(answered: NotebookNode, kind: str, *outputs: NotebookNode) -> list[str]:
@@ -74,13 +75,44 @@ def error(name: str, value: str) -> NotebookNode:
 
 @pytest.mark.slow
 def test_checks_that_do_not_hold_are_named(answered: NotebookNode) -> None:
-    assert "passes with a wrong answer: 'half = 2'" in spoiled(answered, "wrong")[0]
-    assert "NameError, not AssertionError" in spoiled(answered, "wrong", error("NameError", "x"))[0]
-    assert "no hint" in spoiled(answered, "wrong", error("AssertionError", ""))[0]
-    told = spoiled(answered, "answer", printed("No."), error("AssertionError", "no"))
-    assert "answer raises AssertionError: no" in told[0]
-    assert "answer says nothing" in spoiled(answered, "answer")[0]
-    assert "told what the unanswered" in spoiled(answered, "answer", printed("Your turn."))[0]
+    half = "cell-4: 'half = 2\\n': "
+    assert spoiled(answered, "wrong") == [f"{half}wrong is told nothing, not Not yet."]
+    right = spoiled(answered, "wrong", printed("Right.\n"))
+    assert right == [f"{half}wrong is told Right., not Not yet."]
+    assert spoiled(answered, "wrong", printed("Not yet.\n")) == [
+        f"{half}no hint for a wrong answer"
+    ]
+    raised = spoiled(answered, "wrong", printed("Not yet. X."), error("NameError", "x"))
+    assert raised == [f"{half}wrong raises NameError: x"]
+    told = spoiled(answered, "answer", printed("Not yet. Divide.\n"))
+    assert told == ["cell-4: answer is told Not yet. Divide., not Right."]
+    assert "answer is told Your turn" in spoiled(answered, "answer", printed("Your turn."))[0]
+    assert "answer is told Right. Right." in spoiled(answered, "answer", printed("Right.\n" * 2))[0]
+    assert "unanswered is told Right." in spoiled(answered, "unanswered", printed("Right."))[0]
+
+
+def test_a_course_with_its_answers_filled_in() -> None:
+    nb = notebook_checks.answered(small_course())
+    sources = [c.source for c in nb.cells if "check" in c.metadata]
+    assert sources == ['half = 1 / 2\nshow.check(half, 0.5, "Divide.")']
+    nb.cells[4].outputs = [printed("Not yet. Divide.")]
+    assert len(notebook_checks.failures(nb)) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "code"),
+    [
+        ("a = ...", False),
+        ("a = [..., ...]\nb = x[..., 0]", False),
+        ("def f(x):\n    return ...", True),
+        ("def f(x):\n    return x[..., 0]\n\n\na = ...", False),
+        ("class A:\n    def f(self):\n        return x[g(...)]", True),
+        ("for i in range(3):\n    a = ...", True),
+    ],
+)
+def test_checks_that_ask_for_code(part: str, code: bool) -> None:
+    check = notebook_checks.Check("a", part, "show.check(a, 1)", "a = 1", ["a = 2"])
+    assert notebook_checks.asks_for_code(check) == code
 
 
 @pytest.mark.slow
@@ -232,6 +264,7 @@ def test_size_is_limited_and_the_largest_cells_named() -> None:
         ("a = ...\nshow.check(a, 1)", "a = 1", [], "no wrong answers"),
         ("a = ...\nshow.check(a, 1)", "a = 1", ["a = 1 "], "among the wrong ones"),
         ("a = ...\nshow.check(a, 1)", "a = ...", ["a = 2"], "is the unanswered part"),
+        ("a = x[..., 0]\nshow.check(a, 1)", "a = 1", ["a = 2"], "no dots"),
     ],
 )
 def test_check_cells_not_built_as_agreed(source, answer, wrong, complaint) -> None:

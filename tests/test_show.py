@@ -1,4 +1,4 @@
-"""What notebooks show: pictures, source, shapes, live curves, sliders, checks."""
+"""What notebooks show: pictures, source, shapes, live curves, sliders."""
 
 import base64
 import io
@@ -294,48 +294,3 @@ def test_explore_draws_again_when_a_slider_moves(shown):
 def test_explore_refuses_what_is_no_control(bad, shown):
     with pytest.raises(ValueError, match="level="):
         show.explore(lambda level: show.grid([RED]), level=bad)
-
-
-# checks -----------------------------------------------------------------------------------------
-
-RIGHT = [
-    (3.0, 3),
-    (3, 3.0),
-    (torch.tensor(2.0005), 2.0),
-    (np.array([1.0, 2.0]), [1, 2]),
-    (torch.ones(2, 2), np.ones((2, 2))),
-    ("  Skip ", "skip"),
-    (True, True),
-    (5, lambda x: x > 4),
-    (0.0, 0),
-]
-WRONG = [
-    (3.1, 3),
-    (float("nan"), 3),
-    (torch.ones(2), torch.ones(3)),
-    (torch.ones(1), 1.0),
-    ("skips", "skip"),
-    (3, "three"),
-    ("three", 3),
-    (False, True),
-    (4, lambda x: x > 4),
-    (1e-3 + 1e-9, 0.0),
-]
-
-
-@pytest.mark.parametrize(("answer", "truth"), RIGHT)
-def test_right_answers(answer, truth, capsys):
-    show.check(answer, truth)
-    assert capsys.readouterr().out == "Right.\n"
-
-
-@pytest.mark.parametrize(("answer", "truth"), WRONG)
-def test_wrong_answers(answer, truth):
-    with pytest.raises(AssertionError, match="Not yet. Look again"):
-        show.check(answer, truth, "Look again.")
-
-
-@pytest.mark.parametrize("answer", [..., None, (..., 1), [[...]]])
-def test_no_answer_yet(answer, capsys):
-    show.check(answer, 3)
-    assert "Your turn" in capsys.readouterr().out
