@@ -108,6 +108,15 @@ def test_only_convolutions_without_a_norm_behind_have_a_bias(make):
 # ---- UNet
 
 
+def test_a_step_down_halves_and_a_step_up_doubles():
+    x = torch.randn(2, 4, 8, 8)
+    for flags in ({}, {"first": True}, {"last": True}):
+        assert nets.step_down(4, 6, **flags)(x).shape == (2, 6, 4, 4)
+    for flags in ({}, {"last": True}, {"dropout": 0.5}):
+        assert nets.step_up(4, 6, **flags)(x).shape == (2, 6, 16, 16)
+    assert nets.step_up(4, 6, last=True)(100 * x).abs().max() <= 1
+
+
 @pytest.mark.slow
 def test_parameter_counts_are_those_published():
     assert count(UNet()) == 54_410_434

@@ -43,7 +43,7 @@ class UNet(nn.Module):
         channels = [width * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
         self.down = nn.ModuleList()
         for i, (c_in, c_out) in enumerate(pairwise([in_channels + noise, *channels])):
-            self.down.append(self._down(c_in, c_out, first=i == 0, last=i == depth - 1))
+            self.down.append(step_down(c_in, c_out, first=i == 0, last=i == depth - 1))
         self.up = nn.ModuleList()
         for i in reversed(range(depth)):
             # every step up but the first gets the skip beside what comes from below
@@ -51,24 +51,8 @@ class UNet(nn.Module):
             c_out = channels[i - 1] if i else out_channels
             drops = depth - 4 <= i < depth - 1 and i > 0  # three after the bottleneck, not the last
             rate = dropout if drops else 0.0
-            self.up.append(self._up(channels[i] + skip, c_out, rate, last=i == 0))
+            self.up.append(step_up(channels[i] + skip, c_out, last=i == 0, dropout=rate))
         init_normal(self)
-
-    def _down(self, c_in: int, c_out: int, *, first: bool, last: bool) -> nn.Sequential:
-        normed = not (first or last)  # the bottleneck may be 1x1: its variance would be zero
-        # activations come first: what a skip carries is not activated yet
-        layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
-        layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=not normed))
-        if normed:
-            layers.append(nn.InstanceNorm2d(c_out, affine=True))
-        return nn.Sequential(*layers)
-
-    def _up(self, c_in: int, c_out: int, dropout: float, *, last: bool) -> nn.Sequential:
-        layers: list[nn.Module] = [nn.ReLU(), nn.ConvTranspose2d(c_in, c_out, 4, 2, 1, bias=last)]
-        layers.append(nn.Tanh() if last else nn.InstanceNorm2d(c_out, affine=True))
-        if dropout:
-            layers.append(nn.Dropout(dropout))
-        return nn.Sequential(*layers)
 
     def forward(self, source: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
@@ -82,3 +66,29 @@ class UNet(nn.Module):
             skip = skips.pop()  # of the size of x
             x = up(torch.cat([x, skip], 1) if self.skips else x)  # twice the size: ... (B, 2, H, W)
         return x
+
+
+def step_down(c_in: int, c_out: int, *, first: bool = False, last: bool = False) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, H/2, W/2): LeakyReLU, 4x4 convolution of stride 2, norm.
+
+    The first step has no activation and no norm, the last no norm.
+    """
+    normed = not (first or last)  # the bottleneck may be 1x1: its variance would be zero
+    # activations come first: what a skip carries is not activated yet
+    layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
+    layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=not normed))
+    if normed:
+        layers.append(nn.InstanceNorm2d(c_out, affine=True))
+    return nn.Sequential(*layers)
+
+
+def step_up(c_in: int, c_out: int, *, last: bool = False, dropout: float = 0.0) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, 2H, 2W): ReLU, 4x4 transposed convolution of stride 2, norm.
+
+    The last step ends in a tanh in place of the norm; `dropout` is the share it switches off.
+    """
+    layers: list[nn.Module] = [nn.ReLU(), nn.ConvTranspose2d(c_in, c_out, 4, 2, 1, bias=last)]
+    layers.append(nn.Tanh() if last else nn.InstanceNorm2d(c_out, affine=True))
+    if dropout:
+        layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)
