@@ -8,13 +8,13 @@ toys.py are others. blocks.py holds what several share.
 Generators take L (B, in_channels, H, W) in [-1, 1] and give ab (B, 2, H, W) in [-1, 1], or what
 they say in `predicts`, with H and W multiples of their `multiple`; build.py finds them. Those with
 settings `in_channels` and `out_channels` translate any pictures, RGB to RGB. `PatchGAN` scores
-patches. `step_down` and `step_up` are the steps that `UNet` is made of, and `init_normal` draws its
-first weights. Recipes decide how they are trained.
+patches; its middle is made of `critic_block`. `step_down` and `step_up` are the steps that `UNet`
+is made of, and `init_normal` draws its first weights. Recipes decide how they are trained.
 """
 
 from pix2pix.nets.blocks import init_normal
 from pix2pix.nets.build import GENERATORS, build_generator, config_of
-from pix2pix.nets.patchgan import PatchGAN
+from pix2pix.nets.patchgan import PatchGAN, critic_block
 from pix2pix.nets.unet import UNet, step_down, step_up
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "UNet",
     "build_generator",
     "config_of",
+    "critic_block",
     "init_normal",
     "step_down",
     "step_up",

@@ -22,16 +22,27 @@ class PatchGAN(nn.Module):
         channels = [in_channels, width, width * 2, width * 4, width * 8, 1]
         layers: list[nn.Module] = []
         for i, (c_in, c_out) in enumerate(pairwise(channels)):
-            first, last = i == 0, i == 4
-            normed = not (first or last)
-            conv = nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed)
-            layers.append(init_normal(conv))
-            if normed:
-                layers.append(nn.InstanceNorm2d(c_out, affine=True))
-            if not last:
-                layers.append(nn.LeakyReLU(0.2))
+            stride = 2 if i < 3 else 1
+            if 0 < i < 4:
+                layers += init_normal(critic_block(c_in, c_out, stride)).children()
+            else:
+                layers.append(init_normal(nn.Conv2d(c_in, c_out, 4, stride, 1)))
+                layers += [] if i else [nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, pair: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2)."""
         return self.layers(pair)
+
+
+def critic_block(c_in: int, c_out: int, stride: int) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, h, w): 4x4 convolution, InstanceNorm, LeakyReLU.
+
+    h is H/2 with stride 2, H - 1 with stride 1. `PatchGAN` has three between its first convolution
+    and its score.
+    """
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 4, stride, 1, bias=False),
+        nn.InstanceNorm2d(c_out, affine=True),
+        nn.LeakyReLU(0.2),
+    )
