@@ -1,6 +1,8 @@
-"""Make notebook-colab.ipynb, the course as Colab and Kaggle run it, out of Pix2PixColor.ipynb.
+"""Make the course run on Colab and Kaggle, at the address that pyproject.toml names.
 
-`python scripts/make_colab.py` writes it; `--check` exits with 1 when the file is not current.
+notebook-colab.ipynb is made out of Pix2PixColor.ipynb. The notebooks of course/ get badges that
+open them alone, and a cell that fetches the package there. `python scripts/make_colab.py` writes
+all of it; `--check` exits with 1 when a file is not current.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from nbformat import NotebookNode, v4
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "Pix2PixColor.ipynb"
 TWIN = ROOT / "notebook-colab.ipynb"
+SIDE = ROOT / "course"
 BRANCH = "main"
 # Colab selects the GPU and shows the contents by these.
 METADATA = {
@@ -147,6 +150,41 @@ if COLAB and not OUT.startswith("/content/drive/"):
     print("That folder goes with the session; tick DRIVE to keep it in your Google Drive.")"""
 
 
+# The notebooks of course/ fetch the package in one cell of their own.
+PACKAGE = """\
+# @title The package: fetched on Colab and Kaggle, looked for elsewhere
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import invalidate_caches, metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+REPOSITORY = "{repository}"  # of a fork: its own address
+clone = Path(tempfile.gettempdir(), "pix2pixcolor")
+colab = find_spec("google") and find_spec("google.colab")
+if not find_spec("pix2pix") and (colab or "KAGGLE_KERNEL_RUN_TYPE" in os.environ):
+    git = ["git", "clone", "-q", "--depth", "1", REPOSITORY, str(clone)]
+    needs = [f"{{clone}}[train]", "ipywidgets", "matplotlib", "scikit-image"]
+    needs += [f"{{name}}=={{metadata.version(name)}}" for name in ("torch", "torchvision")]
+    pip = [sys.executable, "-m", "pip", "install", "-q", *needs]
+    for command in [pip] if clone.is_dir() else [git, pip]:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        told = done.stderr[-2000:] + "Is the internet on? Is REPOSITORY right? A fork has its own."
+        assert done.returncode == 0, told
+    invalidate_caches()
+places = (Path("resources"), Path("../resources"), clone / "resources")
+RESOURCES = next((place for place in places if (place / "course").is_dir()), None)
+assert find_spec("pix2pix") and RESOURCES, f"git clone {{REPOSITORY}}; make setup; open me there"
+""".rstrip()
+BADGES = """\
+{badges}
+
+Alone on Colab or Kaggle, this notebook fetches what it needs; nothing but a GPU has to be chosen, \
+and only where `MODE` is `"full"`."""
+
+
 def project() -> dict:
     """The [project] table of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -157,10 +195,10 @@ def repository() -> str:
     return project()["urls"]["Repository"].removesuffix("/").removesuffix(".git")
 
 
-def badges() -> str:
-    """The two lines of Markdown that open the course on Colab and on Kaggle."""
+def badges(notebook: Path | None = None) -> str:
+    """The two lines of Markdown that open a notebook on Colab and Kaggle; default: the twin."""
     slug = repository().removeprefix("https://github.com/")
-    path = f"{slug}/blob/{BRANCH}/{TWIN.name}"
+    path = f"{slug}/blob/{BRANCH}/{(notebook or TWIN).relative_to(ROOT).as_posix()}"
     return (
         "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
         f"(https://colab.research.google.com/github/{path})\n"
@@ -233,18 +271,58 @@ def _host_cell(name: str, source: str) -> NotebookNode:
     return v4.new_code_cell(source, id=f"host-{name}", metadata=metadata)
 
 
+def hosted(nb: NotebookNode, path: Path) -> NotebookNode:
+    """A notebook of course/ with its badges after the title, and the cell `package` as it is here.
+
+    Its outputs stay. Raises ValueError without exactly one cell tagged `package`.
+    """
+    nb = copy.deepcopy(nb)
+    found = [cell for cell in nb.cells if notebook_checks.tagged(cell, "package")]
+    if len(found) != 1:
+        raise ValueError(f"{path.name}: {len(found)} cells are tagged `package`, one should be")
+    found[0].source = PACKAGE.format(repository=repository())
+    found[0].metadata["cellView"] = "form"
+    nb.cells = [cell for cell in nb.cells if cell.id != "host-badges"]
+    text = BADGES.format(badges=badges(path))
+    nb.cells.insert(1, v4.new_markdown_cell(text, id="host-badges"))
+    return nb
+
+
+def at_our_address(nb: NotebookNode) -> NotebookNode:
+    """A copy whose cell tagged `package` names the repository as pyproject.toml does."""
+    nb = copy.deepcopy(nb)
+    line, address = r'^REPOSITORY = ".*?"', f'REPOSITORY = "{repository()}"'
+    for cell in nb.cells:
+        if notebook_checks.tagged(cell, "package"):
+            cell.source = re.sub(line, address, cell.source, flags=re.MULTILINE)
+    return nb
+
+
+def made() -> dict[Path, str]:
+    """Every file that is made here, and what it should hold."""
+    course = at_our_address(nbformat.read(NOTEBOOK, as_version=4))
+    files = {NOTEBOOK: course, TWIN: twin(course)}
+    for path in sorted(SIDE.glob("*.ipynb")):
+        files[path] = hosted(nbformat.read(path, as_version=4), path)
+    return {path: nbformat.writes(nb) + "\n" for path, nb in files.items()}
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Write the twin, or check that it is current."""
+    """Write what is made of the notebooks, or check that it is current."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="exit 1 when it is not current")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a file is not current")
     args = parser.parse_args(argv)
-    text = nbformat.writes(twin(nbformat.read(NOTEBOOK, as_version=4))) + "\n"
-    if not args.check:
-        TWIN.write_text(text, encoding="utf-8")
-    elif not TWIN.exists() or TWIN.read_text(encoding="utf-8") != text:
-        print(f"{TWIN.name} is not current: run python scripts/make_colab.py", file=sys.stderr)
-        return 1
-    return 0
+    old = []
+    for path, text in made().items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if args.check:
+            old.append(path.relative_to(ROOT).as_posix())
+        else:
+            path.write_text(text, encoding="utf-8")
+    if old:
+        print(f"not current: {', '.join(old)}; run python scripts/make_colab.py", file=sys.stderr)
+    return bool(old)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
-MAX_BYTES = 2_000_000
+MAX_BYTES = 1_200_000
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -33,7 +33,7 @@ class NotFit(Exception):
 def clean(nb: NotebookNode) -> None:
     """Clean a run notebook in place.
 
-    Raises NotFit for a widget without a static picture, a path of this machine, or over 2 MB.
+    Raises NotFit for a widget without a static picture, a path of this machine, or over 1.2 MB.
     """
     nb.metadata = nbformat.from_dict(METADATA)
     count = 0

@@ -1,8 +1,9 @@
-"""Run a notebook top to bottom in a fresh kernel of this Python, from the repository's root.
+"""Run notebooks top to bottom in a fresh kernel of this Python, from the repository's root.
 
 `python scripts/run_notebook.py Pix2PixColor.ipynb --mode tiny` only tells whether it runs, and
 where its time goes. `--write` stores the outputs in it, cleaned; `--html` makes a static page;
-`--checks` also fills in every check cell, rightly and wrongly.
+`--checks` also fills in every check cell, rightly and wrongly; `--answers` only rightly, so that
+what follows goes on with the learner's code.
 """
 
 import argparse
@@ -151,47 +152,62 @@ def _from_root(path: str | None) -> str | None:
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebook", type=Path)
+    parser.add_argument("notebooks", type=Path, nargs="+", metavar="NOTEBOOK")
     parser.add_argument("--mode", choices=MODES, help="MODE; default: the notebook's own")
     parser.add_argument("--data", metavar="FOLDER", help="DATA: a folder or zip of photographs")
     parser.add_argument("--out", metavar="FOLDER", help="OUT: where the course writes")
     parser.add_argument("--write", action="store_true", help="store the outputs in the notebook")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a static page")
-    parser.add_argument("--checks", action="store_true", help="fill in the check cells, too")
+    parser.add_argument("--html", type=Path, metavar="FOLDER", help="write static pages there")
+    filled = parser.add_mutually_exclusive_group()
+    filled.add_argument("--checks", action="store_true", help="fill in the checks, too, or wrongly")
+    filled.add_argument("--answers", action="store_true", help="fill in the checks")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds for one cell")
     args = parser.parse_args(argv)
-    if args.checks and (args.write or args.html):
-        parser.error("--checks adds cells to the notebook: neither --write nor --html with it")
+    if (args.checks or args.answers) and (args.write or args.html):
+        parser.error("checks that are filled in are not kept: no --write, no --html with them")
     return args
+
+
+def _run(path: Path, args: argparse.Namespace) -> None:
+    """Run one notebook as the arguments say. Raises Failed and NotFit."""
+    given = {"MODE": args.mode, "DATA": _from_root(args.data), "OUT": _from_root(args.out)}
+    nb = nbformat.read(path, as_version=4)
+    if args.checks:
+        nb = notebook_checks.expanded(nb)
+    if args.answers:
+        nb = notebook_checks.answered(nb)
+    nb = with_parameters(nb, **{name: value for name, value in given.items() if value})
+    print(f"{path}:")
+    seconds = execute(nb, timeout=args.timeout)
+    print(timings(nb, seconds))
+    if wrong := notebook_checks.failures(nb):
+        raise Failed("\n".join(wrong))
+    if not (args.write or args.html):
+        return
+    nb = without_parameters(nb)
+    notebook_outputs.clean(nb)
+    if args.write:
+        write_bytes((nbformat.writes(nb) + "\n").encode(), path)
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    if args.html:
+        html, remote = static_page(nb, path.stem)
+        page = args.html / f"{path.stem}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(html.encode(), page)
+        print(f"{page}: {len(html) / 1e6:.2f} MB; loads from elsewhere: {remote or 'nothing'}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 1 when a cell failed, a check does not hold or the outputs do not fit."""
     args = _arguments(argv)
-    given = {"MODE": args.mode, "DATA": _from_root(args.data), "OUT": _from_root(args.out)}
-    original = nbformat.read(args.notebook, as_version=4)
-    nb = notebook_checks.expanded(original) if args.checks else original
-    nb = with_parameters(nb, **{name: value for name, value in given.items() if value})
-    try:
-        seconds = execute(nb, timeout=args.timeout)
-        print(timings(nb, seconds))
-        if args.checks and (wrong := notebook_checks.failures(nb)):
-            raise Failed("\n".join(wrong))
-        if args.write or args.html:
-            nb = without_parameters(nb)
-            notebook_outputs.clean(nb)
-    except (Failed, notebook_outputs.NotFit) as error:
-        print(error, file=sys.stderr)
-        return 1
-    if args.write:
-        write_bytes((nbformat.writes(nb) + "\n").encode(), args.notebook)
-        print(f"{args.notebook}: {args.notebook.stat().st_size / 1e6:.2f} MB")
-    if args.html:
-        html, remote = static_page(nb, args.notebook.stem)
-        write_bytes(html.encode(), args.html)
-        loads = ", ".join(remote) or "nothing"
-        print(f"{args.html}: {len(html) / 1e6:.2f} MB; loads from elsewhere: {loads}")
-    return 0
+    failed = 0
+    for path in args.notebooks:
+        try:
+            _run(path, args)
+        except (Failed, notebook_outputs.NotFit) as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            failed = 1
+    return failed
 
 
 if __name__ == "__main__":

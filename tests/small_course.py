@@ -6,6 +6,8 @@ PARAMETERS = """\
 MODE = "laptop"  # @param ["tiny", "laptop", "full"]
 DATA = ""  # @param {type: "string"}
 OUT = "runs/course"  # @param {type: "string"}"""
+PACKAGE = """\
+REPOSITORY = "https://example.org/of/nobody"  # of a fork: its own address"""
 SHOW = """\
 class show:
     def check(answer, truth, hint):
@@ -36,4 +38,12 @@ def small_course() -> NotebookNode:
     ]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
+    return v4.new_notebook(cells=cells)
+
+
+def side_course() -> NotebookNode:
+    """A notebook of course/: a title, the package's cell, parameters."""
+    cells = [markdown("# Beside"), code(PACKAGE, "package"), code(PARAMETERS, "parameters")]
+    for number, cell in enumerate(cells):
+        cell.id = f"side-{number}"
     return v4.new_notebook(cells=cells)

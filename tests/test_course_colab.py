@@ -13,18 +13,21 @@ from pathlib import Path
 
 import make_colab
 import pytest
-from nbformat import NotebookNode, writes
-from small_course import code, small_course
+from nbformat import NotebookNode, v4, writes
+from small_course import PACKAGE, code, side_course, small_course
 
 VERSIONS = {"torch": "2.11.0+cu128", "torchvision": "0.26.0", "gradio": "5.50.0", "numpy": "2.0.2"}
 PIP = """
 import json, os, pathlib, sys
 here = pathlib.Path(os.environ["SITE"])
-pins = pathlib.Path(sys.argv[sys.argv.index("-c") + 1]).read_text().split()
+constraints = sys.argv[sys.argv.index("-c") + 1] if "-c" in sys.argv else os.devnull
+pins = pathlib.Path(constraints).read_text().split()
 (here / "pip.json").write_text(json.dumps({"argv": sys.argv[1:], "pins": pins}))
 assert os.path.isdir(next(need for need in sys.argv if need.endswith("[train]"))[:-7])
 if "PIP_FAILS" in os.environ:
     sys.exit("Could not resolve host: github.com")
+(here / "pix2pix").mkdir(exist_ok=True)
+(here / "pix2pix" / "__init__.py").touch()
 new = here / "pix2pix_color-0.1.0.dist-info"
 new.mkdir(exist_ok=True)
 (new / "METADATA").write_text("Name: pix2pix-color\\nVersion: 0.1.0\\n")
@@ -33,8 +36,9 @@ if any(need.startswith("gradio") for need in sys.argv):
 """
 GIT = """#!/bin/sh
 echo "$@" >> "$SITE/git.txt"
+case "$GIT_FAILS" in ?*) echo "fatal: repository not found" >&2; exit 128;; esac
 for clone; do :; done
-mkdir -p "$clone/pix2pix"; touch "$clone/pix2pix/__init__.py"
+mkdir -p "$clone/pix2pix" "$clone/resources/course"; touch "$clone/pix2pix/__init__.py"
 """
 TORCH = """
 import os
@@ -58,6 +62,14 @@ for source in json.load(sys.stdin):
 state["CWD"] = os.getcwd()
 state["HF_TOKEN"] = os.environ.get("HF_TOKEN")
 print(json.dumps([state[n] for n in ("MODE", "OUT", "HF_TOKEN", "DATA", "CWD")]))
+"""
+
+RUN_ALONE = """
+import json, sys
+state = {"__name__": "__main__"}
+for source in json.load(sys.stdin):
+    exec(source, state)
+print(state["RESOURCES"])
 """
 
 
@@ -193,13 +205,13 @@ def test_kaggle_without_internet(site: Path) -> None:
         run(site, KAGGLE_KERNEL_RUN_TYPE="Interactive", PIP_FAILS="1")
 
 
-def test_a_fork_changes_one_line_and_a_failure_says_which(site: Path) -> None:
+def test_a_fork_is_told_which_line_to_edit(site: Path) -> None:
     as_colab(site)
-    fork = "https://github.com/someone/fork"
-    run(site, edits={f'REPOSITORY = "{make_colab.repository()}"': f'REPOSITORY = "{fork}"'})
-    assert (site / "git.txt").read_text().startswith(f"clone -q --depth 1 {fork} ")
-    with pytest.raises(AssertionError, match="Is REPOSITORY this fork's address"):
-        run(site, PIP_FAILS="1")
+    with pytest.raises(AssertionError, match="(?s)not found.*Is REPOSITORY this fork's address"):
+        run(site, GIT_FAILS="1")
+    mine = {f'"{make_colab.repository()}"': '"https://github.com/me/fork"'}
+    run(site, edits=mine)
+    assert " https://github.com/me/fork " in (site / "git.txt").read_text().splitlines()[-1]
 
 
 def test_elsewhere_nothing_is_installed(site: Path) -> None:
@@ -208,6 +220,80 @@ def test_elsewhere_nothing_is_installed(site: Path) -> None:
     assert pip == {} and not (site / "git.txt").exists()
     assert "Neither: nothing is installed" in printed and "Nothing was changed." in printed
     assert "pix2pix is not installed" in printed
+
+
+# -- the notebooks of course/
+
+
+def run_alone(site: Path, **env: str) -> tuple[str, dict]:
+    """(RESOURCES, what pip was asked) after the first cells of a notebook of course/."""
+    nb = make_colab.hosted(side_course(), make_colab.SIDE / "a.ipynb")
+    sources = [c.source for c in nb.cells if c.cell_type == "code"]
+    path = f"{site.parent / 'bin'}:{os.environ['PATH']}"
+    own = {"PYTHONPATH": str(site), "SITE": str(site), "TMPDIR": str(site.parent / "temp")}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", RUN_ALONE],
+        input=json.dumps(sources),
+        env={**own, "PATH": path, **env},
+        capture_output=True,
+        text=True,
+        cwd=site.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    asked = site / "pip.json"
+    return done.stdout.strip(), json.loads(asked.read_text() if asked.exists() else "{}")
+
+
+@pytest.mark.parametrize("host", [as_colab, as_kaggle])
+def test_a_notebook_alone_fetches_the_package(host, site: Path) -> None:
+    host(site)
+    env = {"KAGGLE_KERNEL_RUN_TYPE": "Batch"} if host is as_kaggle else {}
+    clone = site.parent / "temp" / "pix2pixcolor"
+    resources, pip = run_alone(site, **env)
+    assert resources == str(clone / "resources")
+    assert (
+        site / "git.txt"
+    ).read_text() == f"clone -q --depth 1 {make_colab.repository()} {clone}\n"
+    needs = [f"{clone}[train]", "ipywidgets", "matplotlib", "scikit-image"]
+    kept = ["torch==2.11.0+cu128", "torchvision==0.26.0"]
+    assert pip["argv"] == ["install", "-q", *needs, *kept]
+    (site / "pip.json").unlink()
+    assert run_alone(site, **env) == (resources, {})  # what is there is used again
+
+
+def test_a_notebook_alone_that_cannot_fetch_it_says_what_to_do(site: Path) -> None:
+    with pytest.raises(AssertionError, match=r"git clone https://\S+; make setup; open me"):
+        run_alone(site)
+    as_colab(site)
+    with pytest.raises(AssertionError, match="(?s)not found.*Is REPOSITORY right. A fork"):
+        run_alone(site, GIT_FAILS="1")
+    with pytest.raises(AssertionError, match="(?s)Could not resolve.*Is the internet on"):
+        run_alone(site, PIP_FAILS="1")
+
+
+@pytest.mark.parametrize("place", ["resources", "../resources"])
+def test_a_notebook_in_the_repository_finds_its_resources(place: str, site: Path) -> None:
+    put(site, {"pix2pix/__init__.py": ""})
+    (site.parent / place / "course").mkdir(parents=True)
+    assert run_alone(site) == (place, {})
+
+
+def test_badges_and_the_cell_are_put_in_once() -> None:
+    path = make_colab.SIDE / "a.ipynb"
+    nb = side_course()
+    nb.cells[1].outputs = [v4.new_output("stream", text="x")]
+    once = make_colab.hosted(nb, path)
+    assert [c.id for c in once.cells] == ["side-0", "host-badges", "side-1", "side-2"]
+    assert once.cells[1].source.count("/blob/main/course/a.ipynb") == 2
+    assert once.cells[2].outputs and nb.cells[1].source == PACKAGE
+    assert len(once.cells[2].source.splitlines()) <= 25
+    assert writes(make_colab.hosted(once, path)) == writes(once)
+    nb.cells[1].metadata.tags = []
+    with pytest.raises(ValueError, match="0 cells are tagged `package`"):
+        make_colab.hosted(nb, path)
+
+
+# -- the files
 
 
 def test_cells_are_short_and_in_order() -> None:
@@ -274,15 +360,23 @@ def test_refuses_what_cannot_work_there() -> None:
         make_colab.twin(nb)
 
 
-def test_check_tells_when_the_file_is_not_current(
+def test_check_tells_when_a_file_is_not_current(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(make_colab, "ROOT", tmp_path)
     monkeypatch.setattr(make_colab, "NOTEBOOK", tmp_path / "a.ipynb")
     monkeypatch.setattr(make_colab, "TWIN", tmp_path / "b.ipynb")
-    (tmp_path / "a.ipynb").write_text(writes(small_course()))
+    monkeypatch.setattr(make_colab, "SIDE", tmp_path / "course")
+    pyproject = '[project]\ndependencies=[]\noptional-dependencies.demo=[]\nurls.Repository="https://github.com/x/y/"'
+    put(tmp_path, {"pyproject.toml": pyproject, "course/c.ipynb": writes(side_course())})
+    (tmp_path / "a.ipynb").write_text(writes(broken(code(PACKAGE, "package"))))
     assert make_colab.main(["--check"]) == 1
+    assert "not current: a.ipynb, b.ipynb, course/c.ipynb; run python" in capsys.readouterr().err
     assert make_colab.main([]) == 0
     assert make_colab.main(["--check"]) == 0
+    for name in ("a.ipynb", "b.ipynb", "course/c.ipynb"):
+        text = (tmp_path / name).read_text()
+        assert "https://github.com/x/y" in text and "of/nobody" not in text
     (tmp_path / "a.ipynb").write_text(writes(broken(code("1"))))
     assert make_colab.main(["--check"]) == 1
-    assert "run python scripts/make_colab.py" in capsys.readouterr().err
+    assert "not current: a.ipynb, b.ipynb; run" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from test_course_notebook import NOTEBOOK
+from make_colab import NOTEBOOK
 from tiny_runs import NO_DROPOUT, losses_of, make_photos, make_recipe, open_photos, train
 
 from pix2pix.data import prepare

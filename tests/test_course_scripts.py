@@ -126,7 +126,7 @@ def test_command_line_writes_clean_outputs_and_a_static_page(
     widget = f"display({{'{WIDGET}': {{}}, 'image/png': '{DOT}'}}, raw=True)"
     nb.cells += [code(plot), code(widget), code("import sys\n\nsys.executable[:0] + '$x^2$'")]
     path.write_text(nbformat.writes(nb))
-    arguments = [str(path), "--mode", "tiny", "--write", "--html", str(page)]
+    arguments = [str(path), "--mode", "tiny", "--write", "--html", str(page.parent)]
     assert run_notebook.main(arguments) == 0
     out = capsys.readouterr().out
     assert "all 8 code cells" in out and "MB" in out
@@ -247,8 +247,8 @@ def test_what_is_no_path_passes(text: str) -> None:
 
 
 def test_size_is_limited_and_the_largest_cells_named() -> None:
-    nb = with_outputs(shown({"image/png": "A" * 2_100_000}), source="large()")
-    with pytest.raises(NotFit, match=r"2.10 MB, more than 2.00 MB; largest: cell 1 \(large\(\)\)"):
+    nb = with_outputs(shown({"image/png": "A" * 1_300_000}), source="large()")
+    with pytest.raises(NotFit, match=r"1.30 MB, more than 1.20 MB; largest: cell 1 \(large\(\)\)"):
         notebook_outputs.clean(nb)
 
 
@@ -285,29 +285,39 @@ def test_check_cells_without_their_answer() -> None:
 # -- rules
 
 
+MAIN, SIDE = notebook_rules.MAIN, notebook_rules.SIDE
+FUNCTION = "def f{0}(x):\n    return ...\n\n\nshow.check(f{0}, {0})"
+
+
 def full_course() -> NotebookNode:
     """A course in miniature that keeps every rule, as if it had been run."""
     cells = [c for c in small_course().cells if c.source != SHOW][:3]
     cells[1:1] = [code("from pix2pix import show")]
-    for n in range(1, 13):
+    for n in range(8):
         cells += [markdown(f"## {n}. Chapter"), code(f"show.explore({n})"), code(f"show.grid({n})")]
-        cells += [code(f"a = ...\nshow.check(a, {n})", "check")]
-        cells += [markdown(ANSWER.format(f"a = {n}"), wrong=["a = 0"])]
-        asked = [f"<details><summary>{n} {q}?</summary>So it is.</details>" for q in range(4)]
+        cells += [code(f"show.grid({n})"), code(f"show.grid({n})"), code(f"show.grid({n})")]
+        for k in (f"{n}", f"1{n}"):
+            cells += [code(FUNCTION.format(k), "check")]
+            answer = f"def f{k}(x):\n    return {n}"
+            cells += [markdown(ANSWER.format(answer), wrong=[answer + " + 1"])]
+        asked = [f"<details><summary>{n} {q}?</summary>\n\nSo it is.</details>" for q in range(4)]
         cells += [markdown("\n".join(asked), tags=["questions"])]
     number = 0
-    for cell in cells:
+    for place, cell in enumerate(cells):
+        cell.id = f"cell-{place}"
         if cell.cell_type == "code":
             number += 1
             cell.execution_count = number
-            cell.outputs = [shown({"image/png": DOT})] if "show." in cell.source else []
+            cell.outputs = [shown({"image/png": DOT})] if "show.g" in cell.source else []
+            if "explore" in cell.source:
+                cell.outputs = [shown({"text/html": f'<img src="data:image/webp;base64,{DOT}">'})]
     return v4.new_notebook(cells=cells)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", notebook_rules.RULES, ids=lambda rule: rule.__name__)
 def test_rules_hold_for_a_course_that_keeps_them(rule) -> None:
-    assert list(rule(full_course())) == []
+    assert list(rule(full_course(), MAIN)) == []
 
 
 def edit(find: str, replace: str, times: int = -1):
@@ -320,42 +330,47 @@ def edit(find: str, replace: str, times: int = -1):
 
 def output(*outputs: NotebookNode):
     def change(nb: NotebookNode) -> None:
-        nb.cells[-3].outputs = list(outputs)
+        next(c for c in nb.cells if "show.grid" in c.source).outputs = list(outputs)
 
     return change
 
 
 def drop(kind: str, keep: int = 0):
-    """Leave only the first `keep` code cells that hold `kind` with their outputs."""
+    """Leave only the first `keep` code cells that show `kind` with their outputs."""
 
     def change(nb: NotebookNode) -> None:
-        for cell in [c for c in nb.cells if kind in c.source and "outputs" in c][keep:]:
+        for cell in [c for c in nb.cells if kind in c.source and c.get("outputs")][keep:]:
             cell.outputs = []
 
     return change
 
 
+LONG = "a word too many " * 400
 BREACHES = [
     ("parameters", edit('"laptop"  #', '"tiny"  #'), "no line MODE"),
     ("parameters", edit("# @param {", "# {"), "no line DATA"),
     ("cell_lengths", edit("show.grid(3)", "x = 1\n" * 26), "26 lines"),
     ("cell_lengths", edit("show.", "1\n2\n3\n4\n5\n6\nshow."), "median"),
-    ("pictures", drop("show.", 19), "19 pictures"),
+    ("words", edit("## 3. Chapter", f"## 3. Chapter\n\n{LONG}"), "lines of code: 1"),
+    ("pictures", drop("show.", 23), "23 pictures"),
     ("explorers", edit("show.explore(", "show.grid("), "0 calls"),
-    ("explorers", drop("show.explore", 11), "without a static picture"),
-    ("check_cells", edit("show.check(a, 3)", "a == 3"), "0 lines begin"),
+    ("explorers", drop("show.explore", 6), "without a static picture"),
+    ("check_cells", edit("show.check(f3,", "print(f3 =="), "0 lines begin"),
     ("check_cells", edit("show.grid(3)", "show.check(3, 3)"), "without the tag"),
-    ("questions", edit("So it is.", "<b></b>", 1), "no answer to '1 0?'"),
+    ("questions", edit("So it is.", "<b></b>", 1), "no answer to '0 0?'"),
     ("questions", edit("2 1?", "2 0?"), "asked twice: '2 0?'"),
-    ("questions", edit("4 0?</summary>So it is.</details>", "4 0?</summary>"), "3 questions could"),
-    ("chapters", edit("## 7.", "## Seven"), "chapters 1, 2, 3, 4, 5, 6, 8"),
+    ("questions", edit("4 0?</summary>\n\nSo it is.</details>", "4 0?</summary>"), "3 questions"),
+    ("folded", edit("</summary>\n\nSo", "</summary>\n`So`"), "no empty line before '0 0?"),
+    ("folded", edit("4 0?</summary>", "`4` 0?</summary>"), "no empty line before '`4` 0?"),
+    ("chapters", edit("## 7.", "## Seven"), "chapters 0, 1, 2, 3, 4, 5, 6"),
+    ("ids", lambda nb: nb.cells[5].update(id="4f3a"), "the id 4f3a"),
     ("executed", output(error("ValueError", "x")), "an error in its output"),
     ("static", output(shown({WIDGET: {}, "image/png": DOT})), "a widget view"),
     ("static", lambda nb: nb.metadata.update(widgets={}), "widget state"),
     ("static", output(printed("1%\r2%")), "progress bar"),
     ("fit_to_commit", output(printed("in /home/ann/x")), "an absolute path in its output"),
     ("fit_to_commit", edit("show.grid(3)", 'open("/home/ann/x")'), "an absolute path: /home/a"),
-    ("fit_to_commit", output(shown({"image/png": "A" * 2_000_001})), "more than 2.00 MB"),
+    ("fit_to_commit", output(shown({"image/png": "A" * 1_200_001})), "more than 1.20 MB"),
     ("own_definitions", edit("show.grid(3)", "def rgb_to_lab(x): ..."), "as pix2pix/color.py does"),
     ("own_definitions", edit("show.grid(3)", "class UNet: ..."), "defines UNet"),
     ("images", edit("results.png", "result.png"), "no file resources/result.png"),
@@ -368,27 +383,54 @@ BREACHES = [
 def test_rules_see_their_breach(name: str, change, complaint: str) -> None:
     nb = full_course()
     change(nb)
-    assert any(complaint in breach for breach in getattr(notebook_rules, name)(nb))
+    assert any(complaint in breach for breach in getattr(notebook_rules, name)(nb, MAIN))
 
 
 def test_rules_see_cells_that_were_not_run_or_out_of_order() -> None:
     nb = full_course()
-    nb.cells[-3].execution_count = None
-    assert "execution count None, not 39" in list(notebook_rules.executed(nb))[0]
+    last = [c for c in nb.cells if c.cell_type == "code"][-1]
+    last.execution_count = None
+    count = sum(c.cell_type == "code" for c in nb.cells)
+    found = list(notebook_rules.executed(nb, MAIN))
+    assert f"execution count None, not {count}" in found[0]
     stripped = full_course()
     for cell in stripped.cells:
         cell.pop("outputs", None) if cell.cell_type == "markdown" else cell.update(outputs=[])
-    assert list(notebook_rules.executed(stripped)) == ["no outputs at all"]
+    assert list(notebook_rules.executed(stripped, MAIN)) == ["no outputs at all"]
 
 
 def test_rules_count() -> None:
-    short = v4.new_notebook(cells=full_course().cells[:11])
-    told = [breach for rule in notebook_rules.RULES for breach in rule(short)]
-    assert {"1 check cells", "4 questions", "1 calls of show.explore", "chapters 1, 2"} <= set(told)
+    short = v4.new_notebook(cells=full_course().cells[:15])
+    told = [breach for rule in notebook_rules.RULES for breach in rule(short, MAIN)]
+    wanted = {"2 of 2 checks ask for code", "4 questions", "1 calls of show.explore", "chapters 0"}
+    assert wanted <= set(told)
+    values = full_course()
+    for cell in values.cells:
+        if "check" in cell.metadata.get("tags", ()):
+            cell.source = "a = ...\nshow.check(a, 1)"
+    assert "0 of 16 checks ask for code" in list(notebook_rules.check_cells(values, MAIN))
+
+
+def test_what_learners_write_may_have_our_names() -> None:
+    nb = full_course()
+    check = next(c for c in nb.cells if "check" in c.metadata.get("tags", ()))
+    check.source = check.source.replace("def f0", "def rgb_to_lab")
+    assert list(notebook_rules.own_definitions(nb, MAIN)) == []
+
+
+def test_notebooks_beside_the_course_promise_less_but_stand_alone() -> None:
+    nb = v4.new_notebook(cells=full_course().cells[:9])
+    assert [breach for rule in notebook_rules.RULES for breach in rule(nb, SIDE)] == [
+        "cell 1 (# Course): Colab has no resources/results.png; show it by a code cell"
+    ]
+    assert notebook_rules.promise(Path("course/color.ipynb")) is SIDE
+    assert notebook_rules.promise(Path("Pix2PixColor.ipynb")) is MAIN
 
 
 @pytest.mark.slow
 def test_magics_are_understood() -> None:
     nb = full_course()
-    nb.cells[-3].source = "%matplotlib inline\n!ls\nshow.explore(1)"
-    assert list(notebook_rules.own_definitions(nb)) == []
+    next(
+        c for c in nb.cells if "show.grid" in c.source
+    ).source = "%matplotlib inline\n!ls\nshow.explore(1)"
+    assert list(notebook_rules.own_definitions(nb, MAIN)) == []
