@@ -23,7 +23,7 @@ import torch
 from pix2pix import weights
 from pix2pix.colorize import Colorizer
 from pix2pix.data.cache import list_photos
-from pix2pix.data.photos import in_validation
+from pix2pix.data.pictures import in_validation
 from pix2pix.evaluate import evaluate
 from pix2pix.nets import build_generator
 

@@ -136,7 +136,7 @@ def test_pairs_of_two_folders_do_not_mix(tmp_path):
         put(tmp_path / "set" / half, 2)
     pairs = open_pairs(tmp_path / "set", tmp_path)
     assert len(pairs) == 4 and not pairs.odd
-    partners = {name: row.name for name, row in pairs._partners.items()}
+    partners = {name: row.name for name, row in pairs.partners.of.items()}
     assert partners == {name: name.replace("color", "gray") for name in names(pairs)}
 
 

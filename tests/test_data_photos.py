@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from pix2pix.color import rgb_to_net
 from pix2pix.data import Photos, prepare
-from pix2pix.data import photos as data
+from pix2pix.data import pictures as data
 from pix2pix.errors import DataError
 
 

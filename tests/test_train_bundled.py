@@ -12,7 +12,7 @@ from torchvision.models import mobilenet_v2
 
 from pix2pix import Colorizer, weights
 from pix2pix.data.cache import list_photos
-from pix2pix.data.photos import in_validation
+from pix2pix.data.pictures import in_validation
 from pix2pix.nets import build_generator, config_of
 from pix2pix.recipes import renamed
 from pix2pix.train.__main__ import LOCAL

@@ -1,12 +1,14 @@
-"""Photographs for training: files -> cache -> augmented batches.
+"""Pictures for training: files -> cache -> augmented batches.
 
-photos.py opens a folder or zip and makes batches, cache.py keeps the decoded photos, pairs.py sets
-gray pictures beside color ones, labels.py says what is in them. film.py ages them, written.py
-draws pages without color, reveal.py gives hints. worlds.py draws scenes whose truth is known.
-samples.py are the photos that ship inside packages.
+pictures.py opens a folder or zip and cuts crops, cache.py keeps what is decoded. photos.py are
+photos to color, pairs.py those with a gray picture beside the color one, aligned.py pairs of any
+pictures to translate. worlds.py draws scenes whose truth is known, drawn.py trains on them.
+labels.py says what is in photos, film.py ages them, written.py draws pages without color,
+reveal.py gives hints. samples.py are the photos that ship inside packages.
 """
 
 from pix2pix.batch import Batch
-from pix2pix.data.photos import GRAY_BELOW, Photos, RandomCrop, prepare
+from pix2pix.data.photos import GRAY_BELOW, Photos, prepare
+from pix2pix.data.pictures import RandomCrop
 
 __all__ = ["GRAY_BELOW", "Batch", "Photos", "RandomCrop", "prepare"]

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ from pix2pix.images.formats import EXTENSIONS
 from pix2pix.images.names import is_photo
 from pix2pix.metrics import colorfulness
 from pix2pix.strips import thread_pool
+
+Halves = tuple[str, str]
+"""Names for the left and the right half of pictures that hold two: see `build_cache`."""
 
 MAX_BYTES = 2**28  # of one picture file; a zip may claim any size
 _ZIP_ERRORS = (
@@ -86,12 +89,15 @@ def _open_zip(source: Path) -> zipfile.ZipFile:
         raise DataError(f"the zip cannot be read: {error}", source) from error
 
 
-def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
-    """A key for the cache: the same files at the same size give the same key."""
+def fingerprint(
+    source: str | Path, names: list[str], short_side: int, halves: Halves | None = None
+) -> str:
+    """A key for the cache: the same files at the same size, cut alike, give the same key."""
     source = Path(source)
     whole = source.stat() if source.is_file() else None
     digest = hashlib.sha256()
-    digest.update(f"v2 {source.resolve()} {short_side}".encode(errors="surrogateescape"))
+    cut = f" {halves}" if halves else ""
+    digest.update(f"v2 {source.resolve()} {short_side}{cut}".encode(errors="surrogateescape"))
     for name in names:
         stat = whole or (source / name).stat()
         line = f"{name} {stat.st_size} {stat.st_mtime_ns}\n"
@@ -99,22 +105,27 @@ def fingerprint(source: str | Path, names: list[str], short_side: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def build_cache(source: str | Path, cache: str | Path, *, short_side: int) -> Path:
+def build_cache(
+    source: str | Path, cache: str | Path, *, short_side: int, halves: Halves | None = None
+) -> Path:
     """Decode every picture of `source` once, into a folder under `cache` -> that folder.
 
-    Short sides longer than `short_side` are scaled down to it. A cache that is there is used; an
+    Short sides longer than `short_side` are scaled down to it. With `halves` ("A", "B") each
+    picture is first cut in two, x/0.jpg into x/A/0.jpg and x/B/0.jpg, but for those of an odd
+    width. A cache that is there is used; an
     interrupted one is built anew. Raises DataError when there are no pictures, when more than 1 %
     of them (and more than one) cannot be read, or when the cache cannot be written.
     """
     source, names = Path(source), list_photos(source)
-    folder = Path(cache) / fingerprint(source, names, short_side)
+    folder = Path(cache) / fingerprint(source, names, short_side, halves)
     if (folder / "index.json").exists():
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sweep(str(folder))
         with replacing(folder / "pixels.u8") as write:
-            rows, bad = _store(_decoded(source, names, short_side), write, len(names))
+            pictures = _decoded(source, names, short_side, halves)
+            rows, bad = _store(pictures, write, len(names))
             with replacing(folder / "bad_files.jsonl") as write:
                 write("".join(json.dumps(b) + "\n" for b in bad).encode())
             _report(source, folder, bad, len(names))
@@ -135,22 +146,22 @@ def read_index(folder: Path) -> list[Row]:
 
 
 def _decoded(
-    source: Path, names: list[str], short_side: int
-) -> Iterator[tuple[Row, np.ndarray] | PhotoError]:
-    """Each picture (H, W, 3) uint8, its short side at most `short_side`, in the order of names."""
+    source: Path, names: list[str], short_side: int, halves: Halves | None
+) -> Iterator[list[tuple[Row, np.ndarray]] | PhotoError]:
+    """Each picture's rows and pixels, whole or in halves, in the order of names.
+
+    Pixels are (H, W, 3) uint8, the short side at most `short_side`.
+    """
     opened = _open_zip(source) if source.is_file() else contextlib.nullcontext()
     with opened as archive, thread_pool() as pool:
 
-        def load(name: str) -> tuple[Row, np.ndarray] | PhotoError:
+        def load(name: str) -> list[tuple[Row, np.ndarray]] | PhotoError:
             try:
                 rgb = _read(source, archive, name)
             except PhotoError as error:
                 error.path = name
                 return error
-            rgb = np.ascontiguousarray(_shrink(rgb, short_side))
-            color = float(colorfulness(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255))
-            h, w = rgb.shape[:2]
-            return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
+            return [_row(part, piece, short_side) for part, piece in _cut(name, rgb, halves)]
 
         for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
             yield from pool.map(load, names[start : start + 64])
@@ -166,6 +177,24 @@ def _read(source: Path, archive: zipfile.ZipFile | None, name: str) -> np.ndarra
         raise Corrupt(f"broken in the zip: {error}") from error
 
 
+def _cut(name: str, rgb: np.ndarray, halves: Halves | None) -> list[tuple[str, np.ndarray]]:
+    """A picture (H, W, 3) by name, or its left and right half."""
+    middle, odd = divmod(rgb.shape[1], 2)
+    if halves is None or odd:
+        return [(name, rgb)]
+    path = PurePosixPath(name)
+    left, right = (str(path.parent / half / path.name) for half in halves)
+    return [(left, rgb[:, :middle]), (right, rgb[:, middle:])]
+
+
+def _row(name: str, rgb: np.ndarray, short_side: int) -> tuple[Row, np.ndarray]:
+    """A picture (H, W, 3) uint8 -> its row, and its pixels as they are stored."""
+    rgb = np.ascontiguousarray(_shrink(rgb, short_side))
+    color = float(colorfulness(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255))
+    h, w = rgb.shape[:2]
+    return Row(name, 0, h, w, round(color, 3), zlib.crc32(rgb.data)), rgb
+
+
 def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
     """Downscale (H, W, 3) uint8 to a short side of at most `short_side`, antialiased."""
     scale = short_side / min(rgb.shape[:2])
@@ -177,7 +206,7 @@ def _shrink(rgb: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def _store(
-    items: Iterator[tuple[Row, np.ndarray] | PhotoError],
+    items: Iterator[list[tuple[Row, np.ndarray]] | PhotoError],
     write: Callable[[Bytes], object],
     count: int,
 ) -> tuple[list[Row], list[dict[str, str | None]]]:
@@ -189,11 +218,11 @@ def _store(
         if isinstance(item, PhotoError):
             bad.append({"path": item.path, "code": item.code, "reason": item.reason})
             continue
-        row, rgb = item
-        row.offset = offset
-        rows.append(row)
-        write(rgb.data)
-        offset += row.bytes
+        for row, rgb in item:
+            row.offset = offset
+            rows.append(row)
+            write(rgb.data)
+            offset += row.bytes
     return rows, bad
 
 

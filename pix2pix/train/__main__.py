@@ -37,6 +37,8 @@ from pix2pix.train.config import (
     check_classes,
     check_sizes,
     fitting_size,
+    for_photos_only,
+    for_task,
     open_photos,
     parameters,
     plain,
@@ -89,7 +91,7 @@ def run_hydra(overrides: list[str]) -> int:
     except (HydraException, OmegaConfBaseException) as error:
         if full:
             raise
-        return refuse(explain(error)) if is_first() else 1
+        return refuse(uncomposed(error)) if is_first() else 1
     except KeyboardInterrupt:
         return 130
     finally:
@@ -124,6 +126,7 @@ def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> Sta
     settings = plain(config) | {"run_dir": run_dir}
     trainer, data = dict(settings["trainer"]), settings["data"]
     torch.manual_seed(trainer["seed"])
+    settings["recipe"] = for_task(settings["recipe"], data)
     try:
         recipe = assemble(settings["recipe"])
     except (ValueError, TypeError, OSError, RuntimeError, SafetensorError) as error:
@@ -137,7 +140,7 @@ def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> Sta
     if fabric.is_global_zero:
         held = f"{len(val)} to validate" if val else "too few to hold some back for validation"
         where = f"{fabric.world_size} x {fabric.device.type}, {fabric.strategy.precision.precision}"
-        put(f"{len(photos)} photos ({photos.notes}), {held}; {where}", sys.stderr)
+        put(f"{photos.title} ({photos.notes}), {held}; {where}", sys.stderr)
     header = Header(
         config_of(recipe.generator),
         name=Path(run_dir).name,
@@ -146,7 +149,7 @@ def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> Sta
         task=photos.task,
         area=min(data["size"] ** 2, MOST_PIXELS),
         arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
-        data=f"{len(photos)} photos of {Path(data['path']).name}",
+        data=f"{photos.title} of {Path(data['path']).name}",
     )
     return fit(
         recipe,
@@ -156,10 +159,19 @@ def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> Sta
         fabric=fabric,
         loggers=loggers,
         header=header,
-        augment={name: data[name] for name in parameters(prepare) if name != "seed"},
+        augment={name: data[name] for name in parameters(prepare) if name in data},
         config=settings,
         **trainer,
     )
+
+
+def uncomposed(error: Exception) -> str:
+    """What Hydra could not compose, in one line; of settings for photos alone, that they are."""
+    said = explain(error)
+    setting = said.partition("Could not override '")[2].partition("'")[0]
+    if for_photos_only(setting):
+        return f"{setting}: for photos to color (data=photos), not for what this run trains on"
+    return said
 
 
 def refuse(why: str) -> int:

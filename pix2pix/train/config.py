@@ -18,8 +18,10 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from torch import nn
 
 from pix2pix import recipes
+from pix2pix.data.aligned import Aligned
 from pix2pix.data.pairs import Pairs
-from pix2pix.data.photos import Photos, RandomCrop, prepare
+from pix2pix.data.photos import Photos, prepare
+from pix2pix.data.pictures import Examples, Pictures, RandomCrop
 from pix2pix.download import SOURCES
 from pix2pix.errors import DataError, SettingError, one_line
 from pix2pix.nets.build import GENERATORS, Config, parameters
@@ -28,6 +30,9 @@ from pix2pix.train.loggers import TRACKERS, Loggers
 from pix2pix.train.processes import launch
 from pix2pix.train.settings import Intervals, Optimization, Start
 
+# What data.* may open, and the setting that only it has: photos have none.
+KINDS: dict[str, type[Pictures]] = {"gray_folder": Pairs, "direction": Aligned}
+TO_TRANSLATE = {"in_channels": 3, "out_channels": 3}  # of a generator: RGB to RGB
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
 
 
@@ -97,8 +102,12 @@ def register() -> frozenset[str]:
     # one seed rules a run, the trainer's; the split follows from whether `val` is given; a size
     # that is not given follows from the net
     chosen = {"path": (str, MISSING), "val": (str | None, None), "size": (int | None, None)}
-    for name, kinds in {"photos": (Photos,), "pairs": (Photos, Pairs)}.items():
-        node = schema(name, *kinds, RandomCrop, prepare, skip=("seed", "split"), extra=chosen)
+    for name, kinds in {
+        "photos": (Photos, RandomCrop, prepare),
+        "pairs": (Photos, Pairs, RandomCrop, prepare),
+        "aligned": (Aligned, RandomCrop),
+    }.items():
+        node = schema(name, *kinds, skip=("seed", "split"), extra=chosen)
         store(group="data", name=f"schema_{name}", node=node)
     trainer = schema("Trainer", launch, Optimization, Intervals, Start)
     store(group="trainer", name="schema_fit", node=trainer)
@@ -119,13 +128,49 @@ def plain(config: DictConfig) -> Config:
     return settings
 
 
+def kind_of(data: Config) -> type[Pictures]:
+    """The class that the settings data.* are of."""
+    return next((kind for setting, kind in KINDS.items() if setting in data), Photos)
+
+
+def for_task(recipe: Config, data: Config) -> Config:
+    """The settings recipe.* with a generator for what the data asks: RGB to RGB, or L to ab.
+
+    Raises SettingError for one that cannot do it, or was told otherwise.
+    """
+    net = recipe["generator"]
+    if kind_of(data).task == "color":
+        if net.get("in_channels") == TO_TRANSLATE["in_channels"]:
+            raise SettingError(
+                "recipe.generator.in_channels=3: photos to color have 1, L, or 4 with hints"
+            )
+        return recipe
+    known = parameters(GENERATORS[net["net"]])
+    if not TO_TRANSLATE.keys() <= known.keys():
+        raise SettingError(
+            f"recipe.generator: this {net['net']} colors photos; RGB to RGB takes a net with "
+            "in_channels and out_channels, such as recipe/generator=unet"
+        )
+    for key, wanted in TO_TRANSLATE.items():
+        if net.get(key, wanted) not in (wanted, known[key].default):
+            raise SettingError(f"recipe.generator.{key}={net[key]}: RGB to RGB takes {wanted}")
+    return {**recipe, "generator": {**net, **TO_TRANSLATE}}
+
+
+def for_photos_only(setting: str) -> bool:
+    """Whether other data than photos lacks a setting because it is of no use there: data.film."""
+    group, _, name = setting.partition(".")
+    photos = parameters(prepare).keys() | (parameters(Photos).keys() - parameters(Pictures).keys())
+    return group == "data" and name in photos
+
+
 def fitting_size(size: int | None, generator: nn.Module) -> int:
     """The side of the crops: as given, or the default, rounded up to the net's multiple.
 
     Raises SettingError when the given one does not fit.
     """
     multiple = int(generator.multiple)  # type: ignore[arg-type]
-    wanted = inspect.signature(Photos).parameters["size"].default if size is None else size
+    wanted = parameters(Photos)["size"].default if size is None else size
     fitting = max(1, math.ceil(wanted / multiple)) * multiple
     if size not in (None, fitting):
         raise SettingError(
@@ -156,7 +201,7 @@ def check_sizes(
         )
 
 
-def check_classes(recipe: Recipe, photos: Photos) -> None:
+def check_classes(recipe: Recipe, photos: Examples) -> None:
     """Raise SettingError unless the photos have as many classes as the recipe needs, if any."""
     count = photos.labels.count if photos.labels else 0
     if recipe.classes not in (0, count):
@@ -177,16 +222,16 @@ def build_loggers(settings: Config) -> Loggers:
     return Loggers(run_dir, also, **{key: given[key] for key in parameters(Loggers)})
 
 
-def open_photos(data: Config, *, seed: int) -> tuple[Photos, Photos | None]:
-    """Open the training and the validation photos, by the settings data.*.
+def open_photos(data: Config, *, seed: int) -> tuple[Examples, Examples | None]:
+    """Open the training and the validation pictures, by the settings data.*.
 
     Without a folder for validation, some are held out; None when there are too few.
     Photos that are in both are left out of validation: published splits may have a few. Raises
     DataError when there is nothing to train on, or when many are in both; SettingError for settings
     out of range.
     """
-    kind = Pairs if "gray_folder" in data else Photos
-    names = {name for source in (Photos, RandomCrop, kind) for name in parameters(source)}
+    kind = kind_of(data)
+    names = {name for source in (kind, RandomCrop) for name in parameters(source)}
     settings = {name: data[name] for name in names & data.keys()} | {"seed": seed}
     path, val_path = data["path"], data["val"]
     for key, folder in (("path", path), ("val", val_path)):

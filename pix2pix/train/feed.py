@@ -16,13 +16,13 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from pix2pix.batch import Batch
-from pix2pix.data.photos import Photos
+from pix2pix.data.pictures import Examples
 from pix2pix.errors import one_line
 from pix2pix.randomness import uniform
 from pix2pix.train.settings import Optimization
 
 Crops = tuple[Tensor, Tensor]
-"""Crops (B, 3 or 6, H, W) uint8 and their positions (B,) int64, as the loader collates them."""
+"""Crops (B, C, H, W) and their positions (B,) int64, as the loader collates them."""
 
 _NO_SHARED_MEMORY = re.compile(r"shared memory|shared_memory|\bshm|Bus error")
 
@@ -43,7 +43,12 @@ def default_workers(fabric: Fabric) -> int:
 
 
 def batches(
-    fabric: Fabric, photos: Photos, optim: Optimization, *, first: int, augment: Mapping[str, float]
+    fabric: Fabric,
+    photos: Examples,
+    optim: Optimization,
+    *,
+    first: int,
+    augment: Mapping[str, float],
 ) -> Iterator[list[Batch]]:
     """Each step's micro-batches, from step `first` to the last, on the device.
 
@@ -119,13 +124,13 @@ def _loaded(
 
 def _on_device(
     fabric: Fabric,
-    photos: Photos,
+    photos: Examples,
     crops: Iterator[Crops],
     optim: Optimization,
     augment: Mapping[str, float],
 ) -> Iterator[Batch]:
     for rgb, positions in crops:
-        rgb = rgb.to(fabric.device, non_blocking=True)  # (B, 3 or 6, H, W) uint8
+        rgb = rgb.to(fabric.device, non_blocking=True)  # (B, C, H, W)
         step = int(positions[0]) // optim.batch
         rgb = scaled(rgb, side_of(step, optim.sizes or (photos.size,), seed=optim.seed))
         batch = photos.prepare(rgb, positions.numpy(), seed=optim.seed, **augment)
@@ -141,10 +146,12 @@ def _in_steps(made: Iterator[Batch], accumulate: int) -> Iterator[list[Batch]]:
 
 
 def scaled(rgb: Tensor, side: int) -> Tensor:
-    """Resize (B, C, H, W) uint8 -> (B, C, side, side) uint8, antialiased."""
+    """Resize (B, C, H, W) -> (B, C, side, side) of the same dtype, uint8 or float, antialiased."""
     if rgb.shape[-2:] == (side, side):
         return rgb
     picture = F.interpolate(rgb.float(), (side, side), mode="bilinear", antialias=True)
+    if rgb.is_floating_point():
+        return picture
     return picture.round().clamp(0, 255).to(torch.uint8)
 
 

@@ -20,7 +20,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 
 from pix2pix import weights
-from pix2pix.data.photos import Photos
+from pix2pix.data.pictures import Examples
 from pix2pix.errors import WeightsError
 from pix2pix.nets.build import Config, config_of
 from pix2pix.recipes.base import Recipe
@@ -39,9 +39,9 @@ from pix2pix.train.validate import Validation
 def fit(
     recipe: Recipe,
     *,
-    photos: Photos,
+    photos: Examples,
     run_dir: str | Path,
-    val: Photos | None = None,
+    val: Examples | None = None,
     fabric: Fabric | None = None,
     loggers: Loggers | None = None,
     header: weights.Header | None = None,

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from pix2pix import weights
 from pix2pix.batch import Batch
-from pix2pix.data.photos import Photos
+from pix2pix.data.pictures import Examples
 from pix2pix.errors import CheckpointError, Diverged, one_line
 from pix2pix.nets.build import Config
 from pix2pix.terminal import is_live
@@ -143,7 +143,7 @@ class Run:
         )
 
     def guard(
-        self, losses: dict[str, float], step: int, photos: Photos, micro: list[Batch]
+        self, losses: dict[str, float], step: int, photos: Examples, micro: list[Batch]
     ) -> None:
         """Count non-finite losses in a row, record their photos; raises Diverged at the third."""
         if all(math.isfinite(value) for value in losses.values()):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pix2pix.batch import Batch
 from pix2pix.color import net_to_rgb, rgb_to_net
-from pix2pix.data.photos import Photos
+from pix2pix.data.pictures import Examples
 from pix2pix.metrics import colorfulness, psnr
 
 Paint = Callable[[Batch], Tensor]
@@ -18,7 +18,7 @@ Paint = Callable[[Batch], Tensor]
 class Validation:
     """Scores a net on fixed pictures, evenly spread over a data set."""
 
-    def __init__(self, photos: Photos, *, count: int):
+    def __init__(self, photos: Examples, *, count: int):
         chosen = np.linspace(0, len(photos) - 1, min(count, len(photos))).astype(int)
         self.photos = photos
         self.crops = torch.stack([photos.center(int(i)) for i in chosen])  # (N, C, S, S)
