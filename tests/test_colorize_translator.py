@@ -123,6 +123,15 @@ def test_seed_draws_variants_and_leaves_the_global_state(unet):
     assert not any(module.training for module in unet.generator.modules())
 
 
+def test_a_seed_draws_the_noise_of_a_net_that_has_some(tmp_path):
+    path = make_weights(tmp_path / "a.safetensors", dropout=0.0, noise=1)
+    model, rgb = Translator.from_pretrained(path, device="cpu"), picture(64, 64)
+    assert model.has_variants
+    none, again, first, second = (model(rgb, seed=seed) for seed in (None, None, 1, 2))
+    assert np.array_equal(none, again)
+    assert len({made.tobytes() for made in (none, first, second)}) == 3
+
+
 def test_a_net_without_dropout_has_one_answer(tmp_path):
     model = Translator.from_pretrained(make_weights(tmp_path / "a.safetensors", dropout=0.0))
     rgb = picture(64, 64)
@@ -176,7 +185,8 @@ def test_weights_of_the_other_task_are_refused_with_the_command_that_takes_them(
         Translator(Negative(), header(task="color"))
 
 
-@pytest.mark.parametrize("wrong", [{"net": {"in_channels": 1}}, {"head": "ab"}])
-def test_a_net_that_is_not_from_rgb_to_rgb_is_refused(wrong):
-    with pytest.raises(ValueError, match="^tiny "):
-        Translator(Negative(), header(**wrong))
+def test_a_net_that_is_not_from_rgb_to_rgb_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="^tiny predicts 'ab'; a translator needs 'rgb'"):
+        Translator(Negative(), header(head="ab"))
+    with pytest.raises(WeightsError, match="not for RGB -> RGB"):
+        Translator.from_pretrained(make_weights(tmp_path / "a.safetensors", in_channels=1))
