@@ -134,6 +134,7 @@ def test_an_error_that_has_no_name_is_left_to_the_check_to_tell():
     [
         ("ConvTranspose2d", "Conv2d", "Conv2d stands where ConvTranspose2d is asked for."),
         ("4, 2, 1", "3, 2, 1", "kernel_size is 3, and 4 is asked for."),
+        ("Norm2d(c_out", "Norm2d(c_in", "InstanceNorm2d's num_features is 6, and 10 is asked for."),
         (", bias=last", "", "ConvTranspose2d's bias is True, and False is asked for."),
         ("nn.Tanh() if last else ", "", "With last=True: InstanceNorm2d stands where Tanh"),
     ],
@@ -202,6 +203,7 @@ def test_a_field_is_compared_with_what_was_measured():
     truth = truths.same_field({1: 4, 2: 10})
     assert truth(lambda levels: 4 if levels == 1 else 10) is True
     assert truth(lambda levels: 4 * levels) == "After 2 steps it gives 8; measured are 10 px."
+    assert truth(lambda levels: 2) == "After one step it gives 2; measured are 4 px."
     assert truth(lambda levels: None) is False
 
 

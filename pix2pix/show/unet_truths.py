@@ -17,6 +17,7 @@ RATE = 0.1  # of the optimizer with which a step of training is tried
 WHY = {  # why a setting of a layer is what it is
     "in_channels": "",
     "out_channels": "",
+    "num_features": "It has as many channels as come out of the convolution.",
     "kernel_size": "With 4x4, sizes halve and double exactly.",
     "stride": "Stride 2 is what halves and doubles.",
     "padding": "Only with padding 1 is the size exactly half, or twice as much.",
@@ -209,7 +210,8 @@ def same_field(measured: Mapping[int, int]) -> Truth:
             if found is None:
                 return False
             if found != asked:
-                return f"After {levels} steps it gives {found}; measured are {asked} px."
+                after = f"{levels} steps" if levels > 1 else "one step"
+                return f"After {after} it gives {found}; measured are {asked} px."
         return True
 
     return truth
