@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+ROOT = Path(__file__).resolve().parent.parent
 REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="(https?:[^"]+)""")
 # The lab template loads these from a CDN; no page of ours needs them.
 _UNUSED = re.compile(
@@ -175,6 +176,12 @@ class Exporter(HTMLExporter):
             exclude_anchor_links=True,
         )
         return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def folder_of(path: Path) -> Path:
+    """Where the pictures of a notebook lie: beside it, or as in the repository for a copy of it."""
+    folder = path.resolve().parent
+    return folder if folder.is_relative_to(ROOT) else ROOT
 
 
 def fragment(nb: NotebookNode, folder: Path) -> str:

@@ -170,7 +170,7 @@ def _run(path: Path, args: argparse.Namespace) -> None:
         write_bytes((nbformat.writes(nb) + "\n").encode(), path)
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     if args.html:
-        html, remote = notebook_html.page(nb, path.stem, path.parent)
+        html, remote = notebook_html.page(nb, path.stem, notebook_html.folder_of(path))
         page = args.html / f"{path.stem}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(html.encode(), page)
