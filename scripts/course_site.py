@@ -6,6 +6,7 @@ sliders go through the frames that are stored.
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from posixpath import normpath
 from typing import Any
@@ -16,6 +17,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
+from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
@@ -23,30 +25,51 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import make_colab  # noqa: E402
 import notebook_html  # noqa: E402
 import notebook_rules  # noqa: E402
+import translate_course  # noqa: E402
 
 GROUND = ROOT / "docs" / "ground.js"
 SLIDERS = ROOT / "pix2pix" / "show" / "explore.js"
 
 
-def uri(path: Path) -> str:
-    """The source of a notebook's page, as mkdocs names it."""
-    return "course/index.md" if path.parent == ROOT else f"course/{path.stem}.md"
+@dataclass(frozen=True)
+class Book:
+    """A notebook and the language of its page, English where it is empty."""
+
+    path: Path
+    language: str = ""
+
+    def read(self) -> NotebookNode:
+        """The notebook, its text in the page's language."""
+        nb = nbformat.read(self.path, as_version=4)
+        if not self.language:
+            return nb
+        po = translate_course.TRANSLATIONS / f"{self.language}.po"
+        return translate_course.translated(nb, translate_course.read(po))
 
 
-def title(path: Path) -> str:
+def title(nb: NotebookNode) -> str:
     """A notebook's first heading."""
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in nb.cells:
         if found := re.search(r"^# (.+)$", cell.source, re.MULTILINE):
             return found[1]
-    return path.stem
+    return "Untitled"
 
 
-PAGES = {uri(path): path for path in notebook_rules.notebooks()}
+def pages() -> dict[str, Book]:
+    """The pages of all notebooks, by their sources' names for mkdocs; then the translations."""
+    first, *others = notebook_rules.notebooks()
+    found = {"course/index.md": Book(first)}
+    found |= {f"course/{path.stem}.md": Book(path) for path in others}
+    languages = sorted(po.stem for po in translate_course.TRANSLATIONS.glob("*.po"))
+    return found | {f"course/{language}.md": Book(first, language) for language in languages}
+
+
+PAGES = pages()
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the course into the menu, after the start."""
-    entries = [{title(path): name} for name, path in PAGES.items()]
+    entries = [{title(book.read()): name} for name, book in PAGES.items()]
     assert config.nav is not None
     config.nav.insert(1, {"Course": entries})
     return config
@@ -54,23 +77,22 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page a notebook, and the colors of code."""
-    for name, path in PAGES.items():
-        files.append(File.generated(config, name, content=f"# {title(path)}"))
+    for name, book in PAGES.items():
+        files.append(File.generated(config, name, content=f"# {title(book.read())}"))
     files.append(File.generated(config, "code.css", content=code_colors()))
     return files
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """What the page of a notebook shows."""
-    path = PAGES.get(page.file.src_uri)
-    if path is None:
+    book = PAGES.get(page.file.src_uri)
+    if book is None:
         return html
-    soup = bs4.BeautifulSoup(
-        notebook_html.fragment(nbformat.read(path, as_version=4), path.parent), "html.parser"
-    )
-    local(soup, page, path)
+    markup = notebook_html.fragment(book.read(), book.path.parent)
+    soup = bs4.BeautifulSoup(markup, "html.parser")
+    local(soup, page, book.path)
     page.toc = get_toc(contents(soup))
-    return f'<div class="notebook">{soup}</div>'
+    return f'<div class="notebook" lang="{book.language or "en"}">{soup}</div>'
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
@@ -92,9 +114,8 @@ def local(soup: bs4.BeautifulSoup, page: Page, path: Path) -> None:
         if not target or re.match(r"[a-z]+:|/", target):
             continue
         aim = (path.parent / target).resolve()
-        if aim in PAGES.values():
-            other = {found: name for name, found in PAGES.items()}[aim]
-            link["href"] = _between(page.file.src_uri, other) + mark + place
+        if names := [name for name, book in PAGES.items() if book.path == aim]:
+            link["href"] = _between(page.file.src_uri, names[0]) + mark + place
         else:
             inside = normpath((path.parent / target).relative_to(ROOT).as_posix())
             link["href"] = (

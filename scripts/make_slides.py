@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
             continue
         file = args.out / f"{path.stem}.html"
         file.parent.mkdir(parents=True, exist_ok=True)
-        html = page(nb, course_site.title(path), notebook_html.folder_of(path))
+        html = page(nb, course_site.title(nb), notebook_html.folder_of(path))
         write_bytes(html.encode(), file)
         print(f"{file}: {count} slides, {file.stat().st_size / 1e6:.2f} MB")
         written += 1

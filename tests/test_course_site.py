@@ -10,9 +10,10 @@ import course_site
 import make_colab
 import nbformat
 import notebook_html
+import notebook_rules
 import pytest
+import translate_course
 from nbformat import NotebookNode, v4
-from places import ROOT
 from small_course import code, markdown, small_course
 
 from pix2pix import show
@@ -31,6 +32,7 @@ def parts(markup: str) -> list[str]:
     return [str(svg["aria-label"]) for svg in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tex",
     [
@@ -143,8 +145,9 @@ def site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     paths = {"course/index.md": root / "main.ipynb", "course/clinic.md": folder / "clinic.ipynb"}
     for path, nb in zip(paths.values(), (first, second), strict=True):
         path.write_text(nbformat.writes(nb))
+    books = {uri: course_site.Book(path) for uri, path in paths.items()}
     monkeypatch.setattr(course_site, "ROOT", root)
-    monkeypatch.setattr(course_site, "PAGES", paths)
+    monkeypatch.setattr(course_site, "PAGES", books)
     return root
 
 
@@ -157,6 +160,7 @@ def made(uri: str) -> SimpleNamespace:
     return page
 
 
+@pytest.mark.slow
 def test_links_lead_to_pages_or_to_the_repository(site: Path) -> None:
     def targets(uri: str) -> list[str]:
         return [a["href"] for a in bs4.BeautifulSoup(made(uri).html, "html.parser").find_all("a")]
@@ -206,6 +210,22 @@ def test_the_menu_names_every_notebook(site: Path) -> None:
     }
 
 
+def test_a_translation_is_a_page_with_the_courses_code(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translate_course, "TRANSLATIONS", site)
+    monkeypatch.setattr(notebook_rules, "notebooks", lambda: [site / "main.ipynb"])
+    nb = course_site.Book(site / "main.ipynb").read()
+    catalog = translate_course.update(nb, translate_course.Catalog(locale="de"))
+    catalog.get(nb.cells[0].source, "cell-0").string = "# Kurs"
+    translate_course.write(catalog, site / "de.po")
+    monkeypatch.setattr(course_site, "PAGES", course_site.pages())
+    assert list(course_site.PAGES) == ["course/index.md", "course/de.md"]
+    html = made("course/de.md").html
+    assert '<div class="notebook" lang="de">' in html and ">Kurs</h1>" in html
+    assert "explore" in html and "pix2pix-frames" in html
+
+
 @pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_moves_its_frames_and_raises_no_errors(site: Path, browser) -> None:
@@ -227,5 +247,7 @@ def test_the_page_moves_its_frames_and_raises_no_errors(site: Path, browser) -> 
 
 def test_every_notebook_has_a_page_named_after_its_title() -> None:
     assert list(course_site.PAGES)[0] == "course/index.md"
-    for uri, path in course_site.PAGES.items():
-        assert path.is_relative_to(ROOT) and course_site.title(path) != path.stem, uri
+    paths = [book.path for book in course_site.PAGES.values() if not book.language]
+    assert paths == notebook_rules.notebooks()
+    for book in course_site.PAGES.values():
+        assert course_site.title(book.read()) != "Untitled", book
