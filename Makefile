@@ -9,7 +9,7 @@ OUT ?= runs/bundled
 # -n 2: two test processes, each on one thread
 PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: setup demo app test lint quick docs notebook train bench fuzz torture clean
+.PHONY: setup demo app test lint quick docs notebook slides train bench fuzz torture clean
 
 setup: $(STAMP)
 
@@ -48,12 +48,18 @@ test: lint
 quick: lint
 	$(PYTEST) -m "not slow and not browser"
 
-# The course top to bottom, without a browser. WRITE=1 stores its outputs, HTML=page.html makes a page,
-# DATA=photos/ trains on those.
+# The course and the notebooks of course/ top to bottom, without a browser; NOTEBOOK=course/x.ipynb
+# one of them. WRITE=1 stores the outputs, HTML=folder makes pages, DATA=photos/ trains on those.
+NOTEBOOK ?= Pix2PixColor.ipynb $(wildcard course/*.ipynb)
 notebook: $(STAMP)
-	$(BIN)/python scripts/run_notebook.py Pix2PixColor.ipynb --mode laptop \
+	$(if $(WRITE),$(BIN)/python scripts/make_colab.py)
+	$(BIN)/python scripts/run_notebook.py $(NOTEBOOK) --mode laptop \
 	  $(if $(DATA),--data "$(DATA)") $(if $(WRITE),--write) $(if $(HTML),--html "$(HTML)")
 	$(if $(WRITE),$(BIN)/python scripts/make_colab.py)
+
+# build/slides/*.html: cells tagged `slide` and `on-slide`, outputs as they are stored
+slides: $(STAMP)
+	$(BIN)/python scripts/make_slides.py
 
 train: $(STAMP)
 	@test -n "$(DATA)" || { echo "make train DATA=folder-or-zip-of-photos [OUT=runs/bundled]"; exit 1; }

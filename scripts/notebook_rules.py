@@ -33,6 +33,7 @@ class Promise:
     code: int = 0  # checks that ask for code, not for a value
     questions: int = 0
     chapters: tuple[int, ...] = ()
+    slides: tuple[int, ...] = ()  # chapters that have some
     alone: bool = False  # opened without the files around it
 
 
@@ -44,6 +45,7 @@ MAIN = Promise(
     code=14,
     questions=25,
     chapters=tuple(range(8)),
+    slides=(2, 3, 4),
 )
 SIDE = Promise(size=1_000_000, alone=True)
 
@@ -181,6 +183,20 @@ def chapters(nb: NotebookNode, promise: Promise) -> Iterator[str]:
         yield f"chapters {', '.join(found)}"
 
 
+def slides(nb: NotebookNode, promise: Promise) -> Iterator[str]:
+    """Some chapters can be shown as slides, at least three each (make_slides.py)."""
+    begun = dict.fromkeys(promise.slides, 0)
+    chapter = -1
+    for cell in nb.cells:
+        if found := re.match(r"## (\d+)\b", cell.source):
+            chapter = int(found[1])
+        if chapter in begun and notebook_checks.tagged(cell, "slide"):
+            begun[chapter] += 1
+    for chapter, count in begun.items():
+        if count < 3:
+            yield f"chapter {chapter} has {count} slides"
+
+
 def ids(nb: NotebookNode, promise: Promise) -> Iterator[str]:
     """Every cell has an id that says what it is: translations go by them."""
     for index, cell in enumerate(nb.cells):
@@ -265,6 +281,7 @@ RULES = (
     questions,
     folded,
     chapters,
+    slides,
     ids,
     executed,
     static,
@@ -275,12 +292,20 @@ RULES = (
 
 
 def public_names() -> dict[str, str]:
-    """Functions and classes at the top of the package's files: name -> file."""
+    """Functions and classes that notebooks get from `pix2pix`: name -> file.
+
+    They are those of the files at its top, and what its folders list in `__all__`.
+    """
     names = {}
-    for path in sorted((ROOT / "pix2pix").rglob("*.py")):
+    for path in sorted((ROOT / "pix2pix").glob("*.py")):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
                 names.setdefault(node.name, str(path.relative_to(ROOT)))
+    for path in sorted((ROOT / "pix2pix").glob("*/__init__.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+                for name in ast.literal_eval(node.value):
+                    names.setdefault(name, str(path.relative_to(ROOT)))
     return names
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import notebook_checks
+import notebook_html
 import notebook_outputs
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -28,12 +29,6 @@ from pix2pix.files import write_bytes
 ROOT = Path(__file__).resolve().parent.parent
 MODES = ("tiny", "laptop", "full")
 _COLORS = re.compile(r"\x1b\[[\d;]*m")
-_REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="(https?:[^"]+)""")
-# The template loads these from a CDN; a page without widgets and diagrams needs none of them.
-_UNUSED = re.compile(
-    r'<script src="">\s*</script>|<script type="module">(?:(?!</script>).)*mermaid.*?</script>',
-    re.DOTALL,
-)
 
 
 class Failed(Exception):
@@ -124,21 +119,6 @@ def timings(nb: NotebookNode, seconds: dict[int, float]) -> str:
     return "\n".join([*lines, f"{total:7.1f} s  all {len(seconds)} code cells"])
 
 
-def static_page(nb: NotebookNode, title: str) -> tuple[str, list[str]]:
-    """(HTML, addresses that it still loads): pictures, styles and fonts are inside.
-
-    Formulas come from MathJax, over the network; all else reads without one.
-    """
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(template_name="lab", embed_images=True)
-    exporter.require_js_url = exporter.jquery_url = exporter.mermaid_js_url = ""
-    resources = {"metadata": {"name": title, "path": str(ROOT)}}
-    html, _ = exporter.from_notebook_node(nb, resources)
-    html = _UNUSED.sub("", html)
-    return html, sorted(set(_REMOTE.findall(html)))
-
-
 def _told(nb: NotebookNode, index: int, traceback: str) -> str:
     traceback = traceback if sys.stderr.isatty() else _COLORS.sub("", traceback)
     source = nb.cells[index].source
@@ -190,7 +170,7 @@ def _run(path: Path, args: argparse.Namespace) -> None:
         write_bytes((nbformat.writes(nb) + "\n").encode(), path)
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     if args.html:
-        html, remote = static_page(nb, path.stem)
+        html, remote = notebook_html.page(nb, path.stem, notebook_html.folder_of(path))
         page = args.html / f"{path.stem}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(html.encode(), page)

@@ -5,6 +5,8 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
+import notebook_rules
 import numpy as np
 import pytest
 import skimage.data
@@ -164,3 +166,8 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Pat
         assert not re.search(r"(@import|url\()\s*['\"]?(https?:)?//", sheet.read_text()), sheet
     api = (tmp_path / "api" / "index.html").read_text()
     assert "Position in an endless sequence" in api  # a docstring's own words
+    for path in notebook_rules.notebooks():
+        name = "" if path.parent == ROOT else f"{path.stem}/"
+        course = (tmp_path / "course" / name / "index.html").read_text()
+        cells = nbformat.read(path, as_version=4).cells
+        assert course.count("code_cell") == sum(cell.cell_type == "code" for cell in cells)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 _BOX = (
     "background:#f6f8fa;color:#1f2328;border:1px solid #d0d7de;border-radius:6px;"
-    "padding:8px 12px;margin:0;overflow-x:auto;line-height:1.35;font-size:12px"
+    "padding:8px 12px;margin:0;overflow-x:auto;line-height:1.35;font-size:12px;"
+    "font-family:ui-monospace,Menlo,Consolas,monospace"
 )
 _CELL = "padding:2px 10px;text-align:left;border-bottom:1px solid #d0d7de"
 _TABLE = "background:#f6f8fa;color:#1f2328;border-collapse:collapse;font-size:13px"
