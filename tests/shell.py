@@ -20,9 +20,11 @@ _SHORT = [
 def run(line: str, folder: Path) -> None:
     """Run a line in `folder`, training cut short; it fails the test where the line fails."""
     if line.startswith("pix2pix train"):
+        drawn = "data=marbles" in line or "data=quilt" in line  # of these no share is held back
+        short = [one for one in _SHORT if not (drawn and "val_fraction" in one)]
         narrow = [] if "generator" in line else ["recipe.generator.width=8"]
         size = "data.size=128" if "depth=7" in line else "data.size=256"  # which its net takes
-        line = " ".join([line, size, *map(shlex.quote, [*_SHORT, *narrow])])
+        line = " ".join([line, size, *map(shlex.quote, [*short, *narrow])])
     path = f"{warm.folder()}:{BIN}:/usr/bin:/bin"
     done = subprocess.run(
         ["bash", "-c", line],

@@ -149,7 +149,7 @@ def fit_configured(config: DictConfig, *, recipe_name: str, run_dir: str) -> Sta
         task=photos.task,
         area=min(data["size"] ** 2, MOST_PIXELS),
         arguments={k: v for k, v in settings["recipe"].items() if k not in LOCAL},
-        data=f"{photos.title} of {Path(data['path']).name}",
+        data=photos.title + (f" of {Path(data['path']).name}" if "path" in data else ""),
     )
     return fit(
         recipe,

@@ -18,6 +18,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from torch import nn
 
 from pix2pix import recipes
+from pix2pix.data import drawn
 from pix2pix.data.aligned import Aligned
 from pix2pix.data.pairs import Pairs
 from pix2pix.data.photos import Photos, prepare
@@ -32,6 +33,7 @@ from pix2pix.train.settings import Intervals, Optimization, Start
 
 # What data.* may open, and the setting that only it has: photos have none.
 KINDS: dict[str, type[Pictures]] = {"gray_folder": Pairs, "direction": Aligned}
+WORLD = "world"  # the setting of drawn scenes, which have no files
 TO_TRANSLATE = {"in_channels": 3, "out_channels": 3}  # of a generator: RGB to RGB
 DOUBLES = 0.01  # share of the validation photos that may be trained on, too, and are left out
 
@@ -109,6 +111,8 @@ def register() -> frozenset[str]:
     }.items():
         node = schema(name, *kinds, skip=("seed", "split"), extra=chosen)
         store(group="data", name=f"schema_{name}", node=node)
+    node = schema("drawn", drawn.Drawn, skip=("seed", "split"), extra={"size": chosen["size"]})
+    store(group="data", name="schema_drawn", node=node)
     trainer = schema("Trainer", launch, Optimization, Intervals, Start)
     store(group="trainer", name="schema_fit", node=trainer)
     store(group="logger", name="schema_loggers", node=schema("Logger", Loggers))
@@ -129,8 +133,17 @@ def plain(config: DictConfig) -> Config:
 
 
 def kind_of(data: Config) -> type[Pictures]:
-    """The class that the settings data.* are of."""
+    """The class of the files that the settings data.* are about."""
     return next((kind for setting, kind in KINDS.items() if setting in data), Photos)
+
+
+def task_of(data: Config) -> str:
+    """What data.* asks of a net: "color" or "translate". Raises SettingError for another world."""
+    if WORLD not in data:
+        return kind_of(data).task
+    if data[WORLD] not in drawn.TASKS:
+        raise SettingError(f"data.world={data[WORLD]}: {' or '.join(drawn.TASKS)}")
+    return drawn.TASKS[data[WORLD]]
 
 
 def for_task(recipe: Config, data: Config) -> Config:
@@ -139,7 +152,7 @@ def for_task(recipe: Config, data: Config) -> Config:
     Raises SettingError for one that cannot do it, or was told otherwise.
     """
     net = recipe["generator"]
-    if kind_of(data).task == "color":
+    if task_of(data) == "color":
         if net.get("in_channels") == TO_TRANSLATE["in_channels"]:
             raise SettingError(
                 "recipe.generator.in_channels=3: photos to color have 1, L, or 4 with hints"
@@ -230,6 +243,8 @@ def open_photos(data: Config, *, seed: int) -> tuple[Examples, Examples | None]:
     DataError when there is nothing to train on, or when many are in both; SettingError for settings
     out of range.
     """
+    if WORLD in data:
+        return _draw(data, seed, "train"), _draw(data, seed, "val")
     kind = kind_of(data)
     names = {name for source in (kind, RandomCrop) for name in parameters(source)}
     settings = {name: data[name] for name in names & data.keys()} | {"seed": seed}
@@ -259,6 +274,14 @@ def open_photos(data: Config, *, seed: int) -> tuple[Examples, Examples | None]:
         )
     val.drop(both)
     return photos, val if len(val) else None
+
+
+def _draw(data: Config, seed: int, split: str) -> drawn.Drawn:
+    """The scenes of one split of a drawn world. Raises SettingError for settings out of range."""
+    try:
+        return drawn.Drawn(world=data[WORLD], size=data["size"], seed=seed, split=split)
+    except ValueError as error:
+        raise SettingError(f"data: {error}") from error
 
 
 def _check_exists(path: Path) -> None:
