@@ -31,18 +31,26 @@ svg { font: 13px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif }
 .blue { fill: #6ea8fe; stroke: #6ea8fe } .orange { fill: #f2a65a; stroke: #f2a65a }
 .line { stroke: #9ea7b3 } .skip { stroke: #6ea8fe } .arc { fill: none } }
 """
+GAME = """
+.back { stroke: #d9730d; stroke-width: 2; stroke-dasharray: 6 4; fill: none }
+.net { fill: #dbe8fd; stroke: #2f6fde } .learns { stroke-width: 3.5 } .strong { font-weight: bold }
+.cut { stroke: #c93c37; stroke-width: 3 } .warn { fill: #c93c37 } .rest { fill: #d5dbe1 }
+@media (prefers-color-scheme: dark) {
+.back { stroke: #f2a65a } .net { fill: #17294a; stroke: #6ea8fe } .rest { fill: #30363d }
+.cut { stroke: #ff7b72 } .warn { fill: #ff7b72 } }
+"""
 MARKER = (
     '<marker id="{0}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
     'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" class="{0}"/></marker>'
 )
 
 
-def sheet(width: int, height: int, title: str, parts: Iterator[str]) -> str:
-    """A whole SVG of `parts`; its title is for those who cannot see it."""
+def sheet(width: int, height: int, title: str, parts: Iterator[str], more: str = "") -> str:
+    """A whole SVG of `parts`; its title is for those who cannot see it. `more` is style, too."""
     markers = "".join(MARKER.format(name) for name in ("soft", "blue", "orange"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img"><title>{title}</title>\n<style>{STYLE}</style>\n'
+        f'height="{height}" role="img"><title>{title}</title>\n<style>{STYLE}{more}</style>\n'
         f'<defs>{markers}</defs>\n<rect width="{width}" height="{height}" rx="8" class="ground"/>\n'
         + "\n".join(parts)
         + "\n</svg>\n"
@@ -222,11 +230,131 @@ def _map(x: float, y: float, channels: int, size: int, look: str) -> Iterator[st
     yield text(x + _wide(channels) / 2, y - 4, str(channels), "ink small mid")
 
 
+def patch() -> str:
+    """What one score of the PatchGAN sees, along one axis, to scale."""
+    seen = fields()
+    counts = ", ".join(str(count) for count, _ in seen[1:])
+    title = f"One score of the PatchGAN sees {counts} neighbors, layer by layer"
+    return sheet(780, 336, title, _patch(seen), GAME)
+
+
+def fields() -> list[tuple[int, int]]:
+    """(outputs that one score sees, pixels from one to the next), from the score to the input."""
+    net = nets.PatchGAN(width=1)
+    convolutions = [layer for layer in net.layers if isinstance(layer, torch.nn.Conv2d)]
+    apart, seen = [1], 1
+    for layer in convolutions:
+        apart.append(apart[-1] * layer.stride[0])
+    found = [(seen, apart.pop())]
+    for layer in reversed(convolutions):
+        seen = (seen - 1) * layer.stride[0] + layer.kernel_size[0]
+        found.append((seen, apart.pop()))
+    return found
+
+
+def _patch(seen: list[tuple[int, int]]) -> Iterator[str]:
+    middle, reach, px, high = 476, 284, 6.6, 18  # px of the drawing; `px` for one of the picture
+    between = [f"after convolution {i}: {{}}" for i in range(len(seen) - 2, 0, -1)]
+    for row, ((count, apart), name) in enumerate(
+        zip(seen, ["one score", *between, "the picture: {} px"], strict=True)
+    ):
+        y, side, half = 24 + 54 * row, apart * px, count * apart * px / 2
+        yield text(28, y + 14, name.format(count))
+        beside = int((reach - half) // side)
+        for i in range(-beside, count + beside):
+            look = "blue" if 0 <= i < count else "rest"
+            yield box(round(middle - half + i * side + 1, 1), y, round(side - 2, 1), high, look)
+        if row + 1 < len(seen):
+            below = seen[row + 1][0] * seen[row + 1][1] * px / 2
+            for way in (-1, 1):
+                path = f"M{middle + way * half:g} {y + high}L{middle + way * below:g} {y + 54}"
+                yield f'<path d="{path}" class="line skip"/>'
+
+
+def gan() -> str:
+    """The two data paths of pix2pix: the critic's turn and the generator's."""
+    title = "The critic's turn, cut off from the generator, and the generator's, through the critic"
+    return sheet(800, 462, title, _gan(), GAME)
+
+
+def _gan() -> Iterator[str]:
+    yield text(24, 30, "The critic's turn", "ink strong")
+    yield text(160, 30, "real pairs should score 1, the generator's 0")
+    yield from _named(286, 56, 80, 40, "cell", "ab", "the truth")
+    yield from _named(430, 56, 70, 40, "cell", "L, ab")
+    yield from _to_stack(106, "as it is")
+    yield from _named(544, 66, 96, 74, "net learns", "D", "learns")
+    for y, words in ((76, "½ (score - 1)²"), (130, "½ score²")):
+        yield _way(f"M500 {y}H540")
+        yield _way(f"M640 {y}H664")
+        yield text(670, y + 5, words)
+    yield _way("M366 76H426")
+    yield _way("M49 110V44H465V52")
+    yield _way("M49 150V178H465V154")
+    yield _way("M704 140V166H592V146", "back")
+    yield '<path d="M244 118L258 142M258 118L244 142" class="cut"/>'
+    yield text(251, 171, "detach()", "warn mid")
+    yield '<path d="M24 212H776" class="line"/>'
+    yield text(24, 244, "The generator's turn", "ink strong")
+    yield text(186, 244, "its pairs should score 1, its answer be near the truth")
+    yield from _to_stack(300, "learns")
+    yield from _named(544, 290, 96, 66, "net", "D", "frozen", top=18)
+    yield _way("M500 324H540")
+    yield _way("M640 324H664")
+    yield text(670, 329, "(score - 1)²")
+    yield _way("M49 304V270H465V300")
+    yield _way("M326 344V402H426")
+    yield from _named(430, 382, 70, 40, "cell", "ab", "the truth")
+    yield _way("M500 402H664")
+    yield text(670, 407, "λ |G(L) - ab|")
+    yield _way("M704 335V340H226", "back")
+    yield _way("M704 414V442H170V360", "back")
+    yield _way("M566 26H600", "back")
+    yield text(610, 30, "the gradient's way back", "soft")
+
+
+def _to_stack(y: float, does: str) -> Iterator[str]:
+    """From L through the generator to what the critic sees, at a height."""
+    yield from _named(24, y + 4, 50, 40, "cell", "L")
+    look = "net learns" if does == "learns" else "net"
+    yield from _named(118, y - 9, 104, 66, look, "G", does)
+    yield from _named(286, y + 4, 80, 40, "cell", "G(L)")
+    yield from _named(430, y + 4, 70, 40, "cell", "L, G(L)")
+    for start, end in ((74, 114), (222, 282), (366, 426)):
+        yield _way(f"M{start} {y + 24}H{end}")
+
+
+def _named(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    look: str,
+    name: str,
+    more: str = "",
+    top: float = 0,
+) -> Iterator[str]:
+    """A box with a name, and a word below that; the name `top` px from the upper edge."""
+    yield box(x, y, width, height, look).replace("/>", ' rx="6"/>')
+    at = y + (top or height / 2 + (-3 if more else 5))
+    yield text(x + width / 2, at, name, "ink mid")
+    if more:
+        yield text(x + width / 2, at + 15, more, "ink small mid")
+
+
+def _way(path: str, look: str = "line") -> str:
+    """An arrow along a path."""
+    head = "orange" if look == "back" else "soft"
+    return f'<path d="{path}" class="{look}" marker-end="url(#{head})"/>'
+
+
 DIAGRAMS: dict[str, Callable[[], str]] = {
     "strided": strided,
     "transposed": transposed,
     "field": field,
     "unet": unet,
+    "patch": patch,
+    "gan": gan,
 }
 
 

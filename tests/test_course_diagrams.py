@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import make_diagrams
 import pytest
+import torch
 
 from pix2pix import nets
 
@@ -46,3 +47,16 @@ def test_the_u_names_every_number_of_channels():
     texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
     for channels, size in make_diagrams.maps():
         assert str(channels) in texts and f"{size} x {size}" in texts
+
+
+def test_the_patch_is_what_a_gradient_finds():
+    net = nets.PatchGAN(width=2)
+    layers = [layer for layer in net.layers if not isinstance(layer, torch.nn.InstanceNorm2d)]
+    pixels = torch.randn(1, 3, 128, 128, requires_grad=True)
+    torch.nn.Sequential(*layers)(pixels)[0, 0, 7, 7].backward()
+    wide = int((pixels.grad.abs().sum((0, 1, 2)) > 0).sum())
+    assert make_diagrams.fields() == [(1, 8), (4, 8), (7, 8), (16, 4), (34, 2), (70, 1)]
+    root = ElementTree.fromstring(make_diagrams.patch())
+    bars = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.attrib["class"] == "blue"]
+    lowest = max(float(bar.attrib["y"]) for bar in bars)
+    assert sum(float(bar.attrib["y"]) == lowest for bar in bars) == wide == 70
