@@ -13,7 +13,7 @@ they say in `predicts`, with H and W multiples of their `multiple`; build.py fin
 
 from pix2pix.nets.blocks import init_normal
 from pix2pix.nets.build import GENERATORS, build_generator, config_of
-from pix2pix.nets.patchgan import PatchGAN
+from pix2pix.nets.patchgan import PatchGAN, critic_block
 from pix2pix.nets.unet import UNet, step_down, step_up
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "UNet",
     "build_generator",
     "config_of",
+    "critic_block",
     "init_normal",
     "step_down",
     "step_up",

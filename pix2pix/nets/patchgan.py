@@ -7,6 +7,19 @@ from torch import Tensor, nn
 from pix2pix.nets.blocks import init_normal
 
 
+def critic_block(c_in: int, c_out: int, stride: int) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, h, w): 4x4 convolution, InstanceNorm, LeakyReLU.
+
+    h is H/2 with stride 2, H - 1 with stride 1. `PatchGAN` has three between its first convolution
+    and its score.
+    """
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 4, stride, 1, bias=False),
+        nn.InstanceNorm2d(c_out, affine=True),
+        nn.LeakyReLU(0.2),
+    )
+
+
 class PatchGAN(nn.Module):
     """L and ab, stacked (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2), one a 70x70 patch.
 
@@ -22,14 +35,12 @@ class PatchGAN(nn.Module):
         channels = [in_channels, width, width * 2, width * 4, width * 8, 1]
         layers: list[nn.Module] = []
         for i, (c_in, c_out) in enumerate(pairwise(channels)):
-            first, last = i == 0, i == 4
-            normed = not (first or last)
-            conv = nn.Conv2d(c_in, c_out, 4, 2 if i < 3 else 1, 1, bias=not normed)
-            layers.append(init_normal(conv))
-            if normed:
-                layers.append(nn.InstanceNorm2d(c_out, affine=True))
-            if not last:
-                layers.append(nn.LeakyReLU(0.2))
+            stride = 2 if i < 3 else 1
+            if 0 < i < 4:
+                layers += init_normal(critic_block(c_in, c_out, stride)).children()
+            else:
+                layers.append(init_normal(nn.Conv2d(c_in, c_out, 4, stride, 1)))
+                layers += [] if i else [nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, lab: Tensor) -> Tensor:
