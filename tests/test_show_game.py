@@ -88,6 +88,13 @@ def test_the_order_of_the_stack_is_told():
         return Game.critic_loss(lambda pair: D(pair.roll(2, 1)), L, ab, fake)
 
     assert "order" in game.same_critic_loss(loss)
+    assert "returns nothing" in game.same_critic_loss(lambda *given: None)
+
+    def one_turned(D, L, ab, fake):
+        real, false = D(torch.cat([ab, L], 1)), D(torch.cat([L, fake], 1))
+        return (real - 1).square().mean() / 2 + false.square().mean() / 2
+
+    assert "order" in game.same_critic_loss(one_turned)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +160,12 @@ def test_a_turn_that_returns_nothing_is_told():
     assert "return the loss" in game.same_critic_turn(
         lambda *given: None if Game.critic_turn(*given) is None else None
     )
-    assert "another value" in game.same_critic_turn(lambda *given: 2 * Game.critic_turn(*given))
+    assert "else than the loss" in game.same_critic_turn(
+        lambda *given: "loss" if Game.critic_turn(*given) else ""
+    )
+    assert "else than the loss" in game.same_critic_turn(
+        lambda *given: 2 * Game.critic_turn(*given)
+    )
 
 
 def generator_turn(*, cut=False, freeze=True, thaw=True, zero=True, step=True, loss=None):

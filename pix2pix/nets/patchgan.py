@@ -7,6 +7,19 @@ from torch import Tensor, nn
 from pix2pix.nets.blocks import init_normal
 
 
+def critic_block(c_in: int, c_out: int, stride: int) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, h, w): 4x4 convolution, InstanceNorm, LeakyReLU.
+
+    h is H/2 with stride 2, H - 1 with stride 1. `PatchGAN` has three between its first convolution
+    and its score.
+    """
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 4, stride, 1, bias=False),
+        nn.InstanceNorm2d(c_out, affine=True),
+        nn.LeakyReLU(0.2),
+    )
+
+
 class PatchGAN(nn.Module):
     """Source, target, stacked (B, 3, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2), one a 70x70 patch.
 

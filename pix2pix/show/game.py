@@ -132,7 +132,11 @@ def same_critic_loss(mine: Callable) -> str | bool:
             false.square().mean() / 2,
             false.square().mean(),
         ],
-        "The order in the stack is L, then the answer.": [cost(*swapped)],
+        "The order in the stack is L, then the answer.": [
+            cost(*swapped),
+            cost(swapped[0], false),
+            cost(real, swapped[1]),
+        ],
     }
     wrong = _not_a_loss(loss) or _mistaken(loss, cost(real, false), mistakes)
     if not wrong and not loss.requires_grad:
@@ -341,6 +345,8 @@ class _Watched(torch.optim.SGD):
 
 
 def _not_a_loss(loss: object) -> str:
+    if loss is None:
+        return "It returns nothing: `return` the loss."
     if not isinstance(loss, Tensor):
         return f"It returns {type(loss).__name__}, and a loss is a tensor."
     shape = " x ".join(map(str, loss.shape))
@@ -359,8 +365,9 @@ def _mistaken(loss: Tensor, asked: Tensor, mistakes: dict[str, list[Tensor]]) ->
 def _returned(loss: object, asked: Tensor) -> str:
     if loss is None:
         return "It moves rightly. Now return the loss, so that we can watch it."
-    found = torch.as_tensor(loss).detach()
-    return "" if _close(found, asked) else "It moves rightly, but returns another value."
+    number = isinstance(loss, (int, float, Tensor))
+    same = number and _close(torch.as_tensor(loss, dtype=asked.dtype).detach(), asked)
+    return "" if same else "It moves rightly, but it returns something else than the loss."
 
 
 def _moved(net: nn.Conv2d, ours: nn.Conv2d, calls: list[str]) -> str:
@@ -375,7 +382,7 @@ def _moved(net: nn.Conv2d, ours: nn.Conv2d, calls: list[str]) -> str:
         return f"This is missing: {', '.join(missing)}."
     if calls != order:
         return f"The order is {', '.join(order)}; yours is {', '.join(calls)}."
-    return "It has moved to other weights than ours: is it the right loss?"
+    return "It has moved to other weights than ours: is it the right loss, of the right things?"
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
