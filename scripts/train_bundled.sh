@@ -54,8 +54,32 @@ stage pages-192 360 "${pages[@]}" recipe.lr=4e-4 data.size=192 data.cached_side=
   "$out/default.safetensors" --with "$out/pages-128/last.safetensors" "$out/pages-192/last.safetensors" \
   --shares 0.6 0.25 0.15 --saturation 1
 
-# The course's U-Net from scratch, without a critic: docs/training-log.md has what one did to it.
-stage pix2pix-128 1050 recipe=pix2pix recipe.generator.width=32 recipe.generator.depth=7 \
-  recipe.generator.dropout=0.1 data.size=128 recipe.gan_start=1000000 recipe.lr=5e-4
-"$python" "$root/scripts/bundle.py" "$out/pix2pix-128/last.safetensors" "$data" \
-  "$out/pix2pix.safetensors" --saturation 1
+# The course's U-Net from scratch. First it learns to answer as `default` does, whose answers are
+# smoother than the truth, then on the truth; at last one half goes on as it is, one meets a critic.
+photos=$data
+if [ ! -d "$photos" ]; then
+  photos=$out/photos
+  [ -d "$photos" ] || "$python" -m zipfile -e "$data" "$photos"
+fi
+"$python" -m pix2pix.cli colorize "$photos" -o "$out/answers" --weights "$out/default.safetensors"
+mkdir -p "$out/targets"
+find "$out/answers" -name '*.color.*' -type f | while read -r answer; do # as targets, under plain names
+  name=${answer#"$out/answers/"}
+  mkdir -p "$out/targets/$(dirname "$name")"
+  ln -f "$answer" "$out/targets/${name/.color./.}"
+done
+unet=(recipe=pix2pix recipe.generator.width=24 recipe.generator.depth=6 recipe.generator.dropout=0.1
+  data.film=0.2 data.exposure=0.1 data.size=128)
+stage answers-128 2000 "${unet[@]}" recipe.gan_start=100000000 recipe.lr=1e-3 data.path="$out/targets" data.min_colorfulness=0
+stage answers-64 15000 "${unet[@]}" recipe.gan_start=100000000 recipe.lr=7e-4 data.path="$out/targets" data.min_colorfulness=0 \
+  trainer.sizes=[64,128] trainer.batch=8 trainer.init_from="$out/answers-128/last.safetensors"
+stage truth-64 5000 "${unet[@]}" recipe.gan_start=100000000 recipe.lr=3e-4 trainer.sizes=[64,128] \
+  trainer.batch=8 trainer.init_from="$out/answers-64/last.safetensors"
+last=("${unet[@]}" recipe.lr=2e-4 trainer.batch=8 trainer.schedule=constant
+  trainer.init_from="$out/truth-64/last.safetensors")
+stage pix2pix-l1-128 LASTSTEPS "${last[@]}" recipe.gan_start=100000000
+stage pix2pix-128 LASTSTEPS "${last[@]}" recipe.critic_width=32 recipe.l1=10
+for name in pix2pix-l1 pix2pix; do
+  "$python" "$root/scripts/bundle.py" "$out/$name-128/last.safetensors" "$data" \
+    "$out/$name.safetensors" --saturation 1
+done

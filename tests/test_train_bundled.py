@@ -85,4 +85,5 @@ def test_what_it_makes_colors_photos(out, name):
 def test_every_stage_has_its_run(out):
     stages = [p.name for p in out.iterdir() if (p / "last.safetensors").exists()]
     sides = [f"{name}-{side}" for name in ("default", "hints", "pages") for side in (128, 192)]
-    assert sorted(stages) == [*sides, "pix2pix-128"]
+    course = ["answers-128", "answers-64", "pix2pix-128", "pix2pix-l1-128", "truth-64"]
+    assert sorted(stages) == sorted([*sides, *course])
