@@ -235,6 +235,9 @@ def test_a_configuration_in_the_words_of_before_is_known():
     assert isinstance(recipes.assemble({"target": "hints.Hints", "generator": small}), Hinted)
     recipe = build("pix2pix", generator={"width": 2, "depth": 3, "norm": "batch"})
     assert type(recipe.generator) is UNetVariant
+    before = {"target": "pix2pix.Pix2Pix", "generator": {"net": "UNet", "width": 2}}
+    assert recipes.renamed(before)["generator"] == {"noise": 0, "net": "UNet", "width": 2}
+    assert "noise" not in before["generator"]
 
 
 # ---- any pair, not only colors

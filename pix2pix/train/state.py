@@ -82,9 +82,7 @@ def resume(state: State, saved: StateDict, *, say: Callable[[str], None] = print
     Raises CheckpointError, with the differences, when the checkpoint is of other networks.
     """
     try:
-        before = json.loads(saved["config"])
-        before |= {"recipe": renamed(before["recipe"])} if "recipe" in before else {}
-        changed = differences(before, state.config)
+        changed = differences(_upgraded(json.loads(saved["config"])), _upgraded(state.config))
         mismatch = other_tensors(state.state_dict(), saved)
         if not mismatch:
             state.load_state_dict(saved)
@@ -97,6 +95,11 @@ def resume(state: State, saved: StateDict, *, say: Callable[[str], None] = print
         )
     if changed:
         say("resuming with other settings: " + "; ".join(changed))
+
+
+def _upgraded(config: Config) -> Config:
+    """A configuration in today's words -> a copy."""
+    return config | ({"recipe": renamed(config["recipe"])} if "recipe" in config else {})
 
 
 def differences(before: Config, now: Config) -> list[str]:
