@@ -14,7 +14,7 @@ from torch import nn
 
 from pix2pix import nets, weights
 from pix2pix.colorize import Colorizer
-from pix2pix.colorize.colorizer import net_size
+from pix2pix.colorize.model import net_size
 from pix2pix.errors import BadHint, PhotoError
 from pix2pix.nets.bins import AbBins
 from pix2pix.nets.double_conv import DoubleConvUNet

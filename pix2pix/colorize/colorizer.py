@@ -4,72 +4,42 @@ The net sees a small copy; its ab is upsampled and joined to the lightness of ev
 strip by strip, so that detail and memory do not depend on the net.
 """
 
-import copy
-import math
-import threading
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import BinaryIO, Self, overload
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from pix2pix import images
 from pix2pix.color import lab_to_rgb8, rgb8_to_lab, rgb_to_net
 from pix2pix.colorize import sampling
 from pix2pix.colorize.hints import Hint, check, hold, place
+from pix2pix.colorize.model import PictureModel, as_tensor, in_kind, seeded
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
-from pix2pix.nets.blocks import chance_layers
-from pix2pix.weights.file import Header, check_task, load
-
-_DRAWING = threading.Lock()
 
 
-class Colorizer:
+class Colorizer(PictureModel):
     """Colors pictures with a generator: `Colorizer.from_pretrained()("old.jpg")` -> PIL image.
 
     Deterministic unless a seed asks for a variant. Threads may share one. `name` is the weights'
-    name, for provenance; `header` all that they say of themselves.
+    name, for provenance; `header` all that they say of themselves. Raises ValueError for weights
+    that predict neither ab nor rgb, WeightsError, which is one, for those that translate pictures.
     """
 
-    def __init__(self, generator: nn.Module, header: Header, device: str = "cpu"):
-        """`device`: "cpu", "cuda", or "auto" for a GPU where there is one.
-
-        Raises ValueError for weights that predict neither ab nor rgb, WeightsError, which is one,
-        for those that translate pictures.
-        """
-        check_task(header, "color", header.name)
-        if header.head not in ("ab", "rgb"):
-            raise ValueError(
-                f"{header.name} predicts {header.head!r}; a colorizer needs 'ab' or 'rgb'"
-            )
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
-        self.header = header
-        self.name = header.name
-        # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
-        self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
-        self._multiple = int(generator.multiple)  # type: ignore[arg-type]
+    task = "color"
+    heads = ("ab", "rgb")
 
     @classmethod
-    def from_pretrained(
-        cls, source: str | Path = "default", *, device: str = "auto"
-    ) -> "Colorizer":
+    def from_pretrained(cls, source: str | Path = "default", *, device: str = "auto") -> Self:
         """Load bundled weights by name, a .safetensors file, or a Hub repo id (see weights.load).
 
         Raises WeightsError when they are missing, broken, or translate pictures.
         """
-        generator, header = load(source, task="color")
-        return cls(generator, header, device)
+        return super().from_pretrained(source, device=device)
 
     @overload
     def __call__(
@@ -116,26 +86,7 @@ class Colorizer:
         and BadHint, a ValueError, for hints outside of it or a net that takes none.
         """
         wish = Wish(saturation, hints, seed)
-        if isinstance(image, np.ndarray):
-            rgb8, alpha = images.from_array(image)
-            return images.to_array(self.color(rgb8, wish), alpha, image.dtype)
-        lost: list[str] = []
-        if isinstance(image, Image.Image):
-            rgb8, mask = images.to_rgb(image, images.Container(), warnings=lost)
-        elif isinstance(image, (str, Path, bytes)) or hasattr(image, "read"):
-            photo = images.read(image)
-            rgb8, mask, lost = photo.rgb, photo.alpha, photo.warnings
-        else:
-            raise TypeError(
-                f"{type(image).__name__} is no picture: give a path, the bytes of a file, "
-                "a PIL image or a numpy array"
-            )
-        for line in lost:
-            warnings.warn(line, stacklevel=2)
-        result = Image.fromarray(self.color(rgb8, wish))
-        if mask is not None:
-            result.putalpha(Image.fromarray(mask))
-        return result
+        return in_kind(image, lambda rgb8: self.color(rgb8, wish))
 
     @property
     def takes_hints(self) -> bool:
@@ -150,8 +101,7 @@ class Colorizer:
     @property
     def has_variants(self) -> bool:
         """Whether a seed changes anything: its net has dropout or noise, or draws likely colors."""
-        drops = bool(chance_layers(self.generator))
-        return drops or (self.knows_likely_colors and self.takes_hints)
+        return super().has_variants or (self.knows_likely_colors and self.takes_hints)
 
     def rgb(
         self,
@@ -169,10 +119,11 @@ class Colorizer:
 
         Raises TypeError and ValueError for another dtype or shape, and BadHint as above.
         """
-        _check_rgb(rgb)
-        rgb = np.require(rgb, requirements=["C", "W"])  # for torch
-        ab = self.predict(torch.from_numpy(rgb), wish).cpu()
-        return recolor(rgb, ab * (self.header.ab_scale * self.header.saturation * wish.saturation))
+        picture = as_tensor(rgb)
+        ab = self.predict(picture, wish).cpu()
+        return recolor(
+            picture.numpy(), ab * (self.header.ab_scale * self.header.saturation * wish.saturation)
+        )
 
     @torch.no_grad()
     def predict(self, rgb: Tensor, wish: Wish = AS_PREDICTED) -> Tensor:
@@ -225,30 +176,21 @@ class Colorizer:
 
     def _likely(self, rgb: np.ndarray, hints: Sequence[Hint]) -> tuple[Tensor, Tensor]:
         """A picture -> L (1, 1, h, w) and the logits (1, bins, h/4, w/4)."""
-        _check_rgb(rgb)
+        picture = as_tensor(rgb)
         if not self.knows_likely_colors:
             raise ValueError(f"{self.name} has one answer only: no distribution over colors")
-        L = self._lightness(torch.from_numpy(np.require(rgb, requirements=["C", "W"])))
+        L = self._lightness(picture)
         hint_map, _, _ = self._place(hints, rgb.shape[:2], L)
         logits: Tensor = self.generator.heads(_stack(L, hint_map))[1]  # type: ignore[operator]
         return L, logits
 
     def _variant(self, L: Tensor, hint_map: Tensor, seed: int) -> Tensor:
         """Run the net with dropout and noise, and with colors drawn where it is unsure."""
-        with _seeded(seed, self.device):
+        with seeded(seed, self.device):
             if self.knows_likely_colors and self.takes_hints:
                 hint_map = sampling.draw(self._lively.heads, L, hint_map, self._bin_colors, seed)  # type: ignore[arg-type]
             output: Tensor = self._lively(_stack(L, hint_map))
         return output
-
-    @cached_property
-    def _lively(self) -> nn.Module:
-        """The net with its dropout and noise at work: other modules around the same tensors."""
-        tensors = [*self.generator.parameters(), *self.generator.buffers()]
-        net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
-        for layer in chance_layers(net):
-            layer.train()
-        return net
 
     @property
     def _bin_colors(self) -> Tensor:
@@ -256,13 +198,7 @@ class Colorizer:
 
     def _lightness(self, rgb: Tensor) -> Tensor:
         """sRGB (H, W, 3) uint8 -> the net's L (1, 1, h, w) in [-1, 1], small, on its device."""
-        size = net_size(*rgb.shape[:2], area=self.header.area, multiple=self._multiple)
-        small = rgb.permute(2, 0, 1)[None]
-        least = min(size[0], rgb.shape[0]), min(size[1], rgb.shape[1])
-        for step in (least, size):  # smaller first: a line of pixels must not swell before
-            if small.shape[-2:] != step:
-                small = F.interpolate(small, step, mode="bilinear", antialias=True)
-        lab = rgb8_to_lab(small[0].permute(1, 2, 0).to(self.device))
+        lab = rgb8_to_lab(self._shrink(rgb))
         return lab[None, :1] / 50 - 1
 
     def _place(
@@ -284,45 +220,3 @@ class Colorizer:
 
 def _stack(L: Tensor, hint_map: Tensor) -> Tensor:
     return torch.cat([L, hint_map], 1).contiguous(memory_format=torch.channels_last)
-
-
-def _check_rgb(rgb: np.ndarray) -> None:
-    if rgb.dtype != np.uint8:
-        raise TypeError(f"rgb is {rgb.dtype}; it must be uint8 in [0, 255]")
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise ValueError(f"rgb has shape {rgb.shape}; it must be (H, W, 3)")
-
-
-def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int, int]:
-    """Choose the (height, width) of the net's input for a picture of height x width.
-
-    Both are multiples of `multiple`, at least one each; among those next to `area` pixels the pair
-    that errs least in aspect and area (as ratios) together. A picture much longer than wide is
-    squeezed, so that the net's work is bounded.
-    """
-    units = max(1.0, area / multiple**2)
-    ideal = min(max(math.sqrt(units * height / width), 1), units)
-    pairs = [
-        (max(1, h), max(1, w))
-        for h in (math.floor(ideal), math.ceil(ideal))
-        for w in (math.floor(units / ideal), math.ceil(units / ideal))
-    ]
-
-    def error(pair: tuple[int, int]) -> float:
-        h, w = pair
-        return abs(math.log(h * width / (w * height))) + abs(math.log(h * w / units))
-
-    h, w = min(pairs, key=error)
-    return h * multiple, w * multiple
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Within, torch draws by `seed`; its random state is left as it was.
-
-    One at a time: all threads draw from one state.
-    """
-    cuda = [device] if device.type == "cuda" else []
-    with _DRAWING, torch.random.fork_rng(cuda):
-        torch.manual_seed(seed)
-        yield
