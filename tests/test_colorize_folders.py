@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from PIL import Image
 
 from pix2pix import images
 from pix2pix.colorize import folders, jobs, watch
+from pix2pix.colorize.copies import Maker, color_photo
 from pix2pix.colorize.wish import Wish
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (32, 1, 1)).repeat(
@@ -55,6 +57,10 @@ class Tint:
         return np.full_like(rgb, (200, 100, 50))
 
 
+def coloring(model: Tint | None = None) -> Maker:
+    return partial(color_photo, model=model or Tint())
+
+
 def photo(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(GRAY).save(path, format=images.EXTENSIONS.get(path.suffix.lower(), "PNG"))
@@ -67,7 +73,7 @@ def color(*inputs: str | Path, model: Tint | None = None, **options) -> list[job
     out = options.pop("out", None)
     found = jobs.find(map(str, inputs), out=out and str(out), **finding)
     handling = folders.FileOptions(**options)
-    records = list(folders.color_photos(found, lambda: model or Tint(), files=handling))
+    records = list(folders.make_copies(found, lambda: coloring(model), handling))
     return sorted(records, key=lambda record: record.path)
 
 
@@ -223,7 +229,7 @@ def test_existing_outputs_are_skipped_unless_overwrite(tmp_path):
 def test_a_run_with_nothing_to_do_loads_no_model(tmp_path):
     photo(tmp_path / "a.png")
     color(tmp_path)
-    assert [r.status for r in folders.color_photos(jobs.find([str(tmp_path)]), lambda: 1 / 0)] == [
+    assert [r.status for r in folders.make_copies(jobs.find([str(tmp_path)]), lambda: 1 / 0)] == [
         "skipped"
     ]
 
@@ -369,7 +375,7 @@ def test_a_read_only_output_folder_is_one_error_before_the_model_loads(unprivile
         readonly.mkdir(exist_ok=True)
         readonly.chmod(0o500)
         found = jobs.find([str(unprivileged / "in")], out=out and str(out))
-        (record,) = folders.color_photos(found, lambda: 1 / 0)
+        (record,) = folders.make_copies(found, lambda: 1 / 0)
         assert (record.path, record.code) == (str(readonly), "permission")
         readonly.chmod(0o700)
 
@@ -418,7 +424,7 @@ def test_a_file_deleted_before_it_is_read_is_unreadable(tmp_path):
         photo(tmp_path / f"{name}.png")
     found = list(jobs.find([str(tmp_path)]))
     (tmp_path / "b.png").unlink()
-    records = sorted(folders.color_photos(found, Tint), key=lambda r: r.path)
+    records = sorted(folders.make_copies(found, coloring), key=lambda r: r.path)
     assert outcomes(records) == [
         ("a.png", "colored"),
         ("b.png", "unreadable"),
@@ -533,7 +539,7 @@ def test_large_photos_are_not_held_ahead(tmp_path, monkeypatch):
 def test_watch_and_run_together(tmp_path):
     photo(tmp_path / "a.png")
     events = watch.watch(lambda: jobs.find([str(tmp_path)]), seconds=0)
-    records = folders.color_photos(events, Tint)
+    records = folders.make_copies(events, coloring)
     assert next(records).status == "colored"  # not held back until more photos come
     assert_colored(tmp_path / "a.color.png")
     records.close()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from bad_inputs import pictures
 
 from pix2pix.colorize import folders, jobs
+from pix2pix.colorize.copies import color_photo
 from pix2pix.images import read, sidecars, write
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -43,8 +45,8 @@ def colored(path: Path, **options: object) -> tuple[str, list[str]]:
         def color(self, rgb: np.ndarray, wish: object) -> np.ndarray:
             return rgb
 
-    files = folders.FileOptions(**options)
-    (record,) = folders.color_photos(jobs.find([str(path)]), Tint, files=files)
+    files, make = folders.FileOptions(**options), partial(color_photo, model=Tint())
+    (record,) = folders.make_copies(jobs.find([str(path)]), lambda: make, files)
     assert record.status == "colored" and record.output is not None, record.reason
     return (read(record.output).xmp or b"").decode(), record.warnings
 

@@ -33,7 +33,8 @@ from pix2pix.app.page.upload import make_upload
 from pix2pix.app.page.words import BUSY, MESSAGES
 from pix2pix.color import rgb_to_lab
 from pix2pix.colorize import Colorizer
-from pix2pix.colorize.colored import ColoredPhoto
+from pix2pix.colorize.copies import PhotoCopy
+from pix2pix.images.task import COLOR
 
 pytest_plugins = ["running_page"]
 
@@ -279,7 +280,7 @@ def test_upload_fetches_no_address() -> None:
 )
 def test_download_name(name: str, format: str, expected: str) -> None:
     photo = images.Photo(rgb=np.zeros((1, 1, 3), np.uint8), alpha=None, format=format)
-    assert ColoredPhoto(photo, model="tiny").file_name(Path("sent", name)) == expected
+    assert PhotoCopy(photo, "tiny", COLOR).file_name(Path("sent", name)) == expected
 
 
 def test_download_that_fails_is_not_offered(colorizer: Colorizer, tmp_path: Path) -> None:

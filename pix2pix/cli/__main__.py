@@ -6,29 +6,26 @@ what it needs. Exit status: 0 when every input has its output, 2 when some faile
 failed or the usage is wrong, 130 after Ctrl-C.
 """
 
-import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from pix2pix import __version__, terminal
-from pix2pix.cli import console, options, packages
-from pix2pix.cli.console import print_records, reported
+from pix2pix.cli import options, packages
+from pix2pix.cli.console import reported
 from pix2pix.cli.convert import convert
 from pix2pix.cli.evaluate import evaluate
+from pix2pix.cli.pictures import colorize
 from pix2pix.cli.report import report
-from pix2pix.errors import BadHint, DataError, ExportError, WeightsError
+from pix2pix.errors import DataError, ExportError, WeightsError
 
 try:
     from typer._click.exceptions import ClickException  # typer brings its own click
 except ModuleNotFoundError:  # older ones share the package click
     from click.exceptions import ClickException  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from pix2pix.colorize.wish import Wish
 
 app = typer.Typer(
     add_completion=False,
@@ -82,76 +79,7 @@ def _options(
     pass
 
 
-@app.command()
-def colorize(
-    photos: options.Photos,
-    out: options.Out = None,
-    weights: options.Weights = "default",
-    saturation: options.Saturation = 1.0,
-    hint: options.Hints = None,
-    take: options.Take = None,
-    device: options.Device = "auto",
-    overwrite: options.Overwrite = False,
-    shard: options.Shard = "1/1",
-    as_json: options.AsJson = False,
-    every_file: options.EveryFile = False,
-    follow: options.Follow = False,
-    keep_gps: options.KeepGps = False,
-    keep_metadata: options.KeepMetadata = False,
-    sidecars: options.Sidecars = False,
-    allow_truncated: options.AllowTruncated = False,
-    max_pixels: options.MaxPixels = 100_000_000,
-    skip_color: options.SkipColor = False,
-    watch: options.Watch = False,
-) -> None:
-    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
-
-    Put -- before names that begin with a dash.
-    """
-    from pix2pix.colorize import folders, jobs, pipe, tally
-    from pix2pix.colorize.watch import watch as watch_for
-
-    wish, part = _wish(saturation, hint, take), _part(shard)
-    files = folders.FileOptions(
-        overwrite=overwrite,
-        skip_color=skip_color,
-        max_pixels=max_pixels,
-        allow_truncated=allow_truncated,
-        keep_gps=keep_gps or keep_metadata,
-        copy_sidecars=sidecars,
-    )
-    load, tallies = partial(console.load_model, weights, device), dict[str, tally.Tally]()
-    several = len(photos) > 1 or os.path.isdir(photos[0]) or watch
-    if wish.hints and several:
-        raise typer.BadParameter("--hint is for one photo")
-    if "-" in photos or out == "-":
-        if several or as_json:
-            raise typer.BadParameter("- takes one photo, without --json or --watch")
-        if out in ("-", "", None) and sys.stdout.isatty():
-            raise typer.BadParameter("a picture is not for the terminal: give -o, or redirect")
-        records = pipe.color_stream(photos[0], out or "-", load, wish, files)
-        raise typer.Exit(print_records(records, summary=False, tallies=tallies, inputs=photos))
-    find = partial(jobs.find, photos, out=out, shard=part, tallies=tallies)
-    scan = partial(find, every_file=every_file, follow=follow)
-    count = sys.stderr.isatty() and not watch
-    total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
-    records = folders.color_photos(watch_for(scan) if watch else scan(), load, wish, files)
-    status = print_records(records, as_json=as_json, total=total, tallies=tallies, inputs=photos)
-    raise typer.Exit(status)
-
-
-def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish":
-    from pix2pix.colorize.hints import parse
-    from pix2pix.colorize.wish import Wish
-
-    try:
-        return Wish(saturation, [parse(text) for text in hints or []], seed)
-    except ValueError as error:  # of the saturation, or BadHint
-        raise typer.BadParameter(
-            error.reason if isinstance(error, BadHint) else f"{error}"
-        ) from error
-
-
+app.command()(colorize)
 app.command()(evaluate)
 app.command()(report)
 app.command()(convert)
@@ -274,14 +202,6 @@ def export(
     with reported(dest, ExportError, OSError, code="export"), reported(weights, WeightsError):
         made = make(weights, dest, overwrite=overwrite)
     print(made)
-
-
-def _part(shard: str) -> tuple[int, int]:
-    """Parse "I/N" -> (i, n) with 1 <= i <= n."""
-    part, _, parts = shard.partition("/")
-    if part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
-        return int(part), int(parts)
-    raise typer.BadParameter(f"--shard is I/N such as 2/8, not {shard}")
 
 
 if __name__ == "__main__":

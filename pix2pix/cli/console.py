@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     from pix2pix.colorize.jobs import Record
     from pix2pix.colorize.tally import Tally
     from pix2pix.evaluate.result import Skipped
+    from pix2pix.images.task import Task
 
 
-_GROUPED = ("ignored", "colored")  # whose reasons are counted, too
 _SHOWN = 3  # names of a kind in the summary
 
 
 def print_records(
     records: Iterable["Record"],
     *,
+    task: "Task",
     as_json: bool = False,
     total: int | None = None,
     summary: bool = True,
@@ -53,7 +54,7 @@ def print_records(
         with tqdm(total=total, unit="photo", disable=not bar, file=sys.stderr) as progress:
             for record in records:
                 counts[record.status] += 1
-                if record.reason and record.status in _GROUPED:
+                if record.reason and record.status in ("ignored", task.done):
                     counts[f"{record.status}: {record.reason}"] += 1
                 if record.status == "ignored" and len(ignored) < _SHOWN:
                     names = ignored.setdefault(record.reason or "", [])
@@ -66,24 +67,24 @@ def print_records(
         stopped = True
     nothing = not counts and all(path in tallies and tallies[path].empty for path in inputs)
     if summary:
-        _print_passed_over(tallies, as_json=as_json)
+        _print_passed_over(tallies, task, as_json=as_json)
         if not nothing or stopped:
-            _print_counts(counts, ignored)
+            _print_counts(counts, ignored, task)
     if stopped:
         return 130
     if nothing:
         return 1
     if not counts["failed"]:
         return 0
-    return 2 if counts["colored"] or counts["skipped"] else 1
+    return 2 if counts[task.done] or counts["skipped"] else 1
 
 
-def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None:
+def _print_passed_over(tallies: Mapping[str, "Tally"], task: "Task", *, as_json: bool) -> None:
     """Print what was passed over in each input, and which inputs held no photo."""
     from pix2pix.colorize.jobs import Record
 
     for path, tally in tallies.items():
-        said = ["nothing to color, no photo in it"] if tally.empty else []
+        said = [f"nothing to {task.name}, no photo in it"] if tally.empty else []
         if reason := tally.passed_over():
             said.append(f"passed over: {reason}")
         line = "; ".join(said)
@@ -92,15 +93,15 @@ def _print_passed_over(tallies: Mapping[str, "Tally"], *, as_json: bool) -> None
         print(escape(f"{path}: {line}"), file=sys.stderr)
 
 
-def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]]) -> None:
-    colored, skipped, failed = (counts[k] for k in ("colored", "skipped", "failed"))
-    line = f"{colored} colored, {skipped} skipped (already there), {failed} failed"
+def _print_counts(counts: Counter[str], ignored: Mapping[str, list[str]], task: "Task") -> None:
+    done, skipped, failed = (counts[k] for k in (task.done, "skipped", "failed"))
+    line = f"{done} {task.done}, {skipped} skipped (already there), {failed} failed"
     if counts["ignored"]:
         line += f", {counts['ignored']} ignored"
     print(line, file=sys.stderr)
     for key, count in counts.items():
-        if key.startswith("colored: made anew"):
-            print(f"{count} {key.removeprefix('colored: ')}", file=sys.stderr)
+        if key.startswith(f"{task.done}: made anew"):
+            print(f"{count} {key.removeprefix(f'{task.done}: ')}", file=sys.stderr)
     for reason, names in ignored.items():
         more = counts[f"ignored: {reason}"] - len(names)
         shown = ", ".join(map(escape, names)) + f" and {more:,} more" * (more > 0)

@@ -1,10 +1,11 @@
 """Color photographs: `Colorizer` one of them, folders.py any number.
 
-colorizer.py runs the net on a small copy and recolor.py lays its color over the full-size
+colorizer.py runs the net on a small picture and recolor.py lays its color over the full-size
 lightness; wish.py is what one may ask for, hints.py the colors that one knows, sampling.py the
-variants. colored.py reads a photo, colors it and writes it. jobs.py finds photos and names their
-outputs, outputs.py says which are done, folders.py colors them, watch.py those to come, pipe.py
-one from a pipe; tally.py counts what was passed over, incolor.py finds those in color already.
+variants; model.py is what other models have, too. copies.py makes and writes the copy of a photo.
+jobs.py finds photos and names their outputs, outputs.py says which are done, folders.py makes them,
+watch.py those to come, pipe.py one from a pipe; tally.py counts what was passed over, incolor.py
+finds those in color already.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Color many photos: skip what is done, and keep decoder, net and encoder busy at once.
+"""Copy many photos: skip what is done, and keep decoder, net and encoder busy at once.
 
 One bad file never stops a run, and outputs are written whole or not at all, so that a killed run
 is continued by starting it again. Which photos they are, `jobs.find` says.
@@ -15,10 +15,9 @@ from typing import BinaryIO
 
 from pix2pix import images
 from pix2pix.colorize import outputs
-from pix2pix.colorize.colored import ColoredPhoto, ColorModel, color_photo
+from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.jobs import Job, Record, failure
-from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
 from pix2pix.images import sidecars
@@ -30,7 +29,7 @@ _LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP 
 
 @dataclass(frozen=True, kw_only=True)
 class FileOptions:
-    """Which photos of a run are colored, and how their files are read and written."""
+    """Which photos of a run are copied, and how their files are read and written."""
 
     overwrite: bool = False  # what has a good output, too (outputs.py)
     skip_color: bool = False  # leave photos alone that are in color already
@@ -48,20 +47,19 @@ class FileOptions:
 AS_USUAL = FileOptions()
 
 
-def color_photos(
+def make_copies(
     jobs: Iterable[Job | Record | None],
-    load: Callable[[], ColorModel],
-    wish: Wish = AS_PREDICTED,
+    load: Callable[[], Maker],
     files: FileOptions = AS_USUAL,
 ) -> Iterator[Record]:
-    """Color every job -> its Record, while the next photos decode and the last ones are encoded.
+    """Copy every job -> its Record, while the next photos decode and the last ones are encoded.
 
-    `load` gives the model. It is called when the first photo needs it and its output folder proved
-    writable; one that is not gives one record, and no more jobs. A `None` among the jobs finishes
-    what is on its way. What has a good output is skipped: an empty one, and one older than its
-    photo, is made anew (outputs.py).
+    `load` gives a model at work. It is called when the first photo needs it and its output folder
+    proved writable; one that is not gives one record, and no more jobs. A `None` among the jobs
+    finishes what is on its way. What has a good output is skipped: an empty one, and one older
+    than its photo, is made anew (outputs.py).
     """
-    model: ColorModel | None = None
+    make: Maker | None = None
     ahead = behind = 0  # until the first photo has shown its size
     reading: deque[tuple[Job, Future[images.Photo | Record]]] = deque()
     writing: deque[Future[Record]] = deque()
@@ -71,13 +69,13 @@ def color_photos(
                 yield job
                 continue
             if job is not None:
-                model = model or load()
+                make = make or load()
                 reading.append((job, reader.submit(_read, job, files)))
-            while model is not None and len(reading) > (ahead if job else 0):
+            while make is not None and len(reading) > (ahead if job else 0):
                 started, future = reading.popleft()
-                colored = _color(started, future.result(), model, wish)
-                ahead, behind = (0, 0) if _is_large(colored) else (_AHEAD, _BEHIND)
-                writing.append(writer.submit(_write, started, colored, files))
+                made = _make(started, future.result(), make)
+                ahead, behind = (0, 0) if _is_large(made) else (_AHEAD, _BEHIND)
+                writing.append(writer.submit(_write, started, made, files))
             while len(writing) > (behind if job else 0):
                 yield writing.popleft().result()
 
@@ -141,37 +139,40 @@ def _read(job: Job, files: FileOptions) -> images.Photo | Record:
         return failure(job.source, error)
 
 
-def _color(
-    job: Job, photo: images.Photo | Record, model: ColorModel, wish: Wish
-) -> ColoredPhoto | Record:
+def _make(job: Job, photo: images.Photo | Record, make: Maker) -> PhotoCopy | Record:
     if isinstance(photo, Record):
         return photo
     try:
-        return color_photo(photo, model, wish)
+        return make(photo)
     except Exception as error:
         return failure(job.source, error)
 
 
-def _write(job: Job, colored: ColoredPhoto | Record, files: FileOptions) -> Record:
-    if isinstance(colored, Record):
-        return colored
+def _write(job: Job, made: PhotoCopy | Record, files: FileOptions) -> Record:
+    if isinstance(made, Record):
+        return made
     gps, overwrite = files.keep_gps, files.overwrite
     try:
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        lost = colored.write(job.dest, keep_gps=gps, source=job.status)
+        lost = made.write(job.dest, keep_gps=gps, source=job.status)
         if files.copy_sidecars:
             lost += sidecars.copy(
-                job.source, job.dest, model=colored.model, keep_gps=gps, overwrite=overwrite
+                job.source,
+                job.dest,
+                model=made.model,
+                task=made.task,
+                keep_gps=gps,
+                overwrite=overwrite,
             )
     except OSError as error:
         return failure(job.source, write_error(error))
     except Exception as error:
         return failure(job.source, error)
-    return Record(job.source, "colored", job.dest, reason=job.redone, warnings=lost)
+    return Record(job.source, made.task.done, job.dest, reason=job.redone, warnings=lost)
 
 
-def _is_large(colored: ColoredPhoto | Record) -> bool:
-    if isinstance(colored, Record):
+def _is_large(made: PhotoCopy | Record) -> bool:
+    if isinstance(made, Record):
         return False
-    height, width = colored.photo.rgb.shape[:2]
+    height, width = made.photo.rgb.shape[:2]
     return height * width > _LARGE

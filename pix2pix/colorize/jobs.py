@@ -12,7 +12,6 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from pix2pix import images
 from pix2pix.colorize.tally import Tally
@@ -27,13 +26,14 @@ from pix2pix.errors import (
 from pix2pix.files import kind, read_error
 from pix2pix.images.formats import sniff, writable_format
 from pix2pix.images.names import is_clutter, is_output, output_name
+from pix2pix.images.task import COLOR, Task
 
 _EXTENSION = r"\.[A-Za-z][A-Za-z0-9]{0,4}"  # of a file's name; ".1912" and ". Ives" are none
 
 
 @dataclass(frozen=True)
 class Job:
-    """One photo to color: paths as the operating system spells them (surrogateescape)."""
+    """One photo to copy: paths as the operating system spells them (surrogateescape)."""
 
     source: str
     dest: str
@@ -50,9 +50,10 @@ class Record:
     """The result of one input."""
 
     path: str
-    status: Literal["colored", "skipped", "ignored", "failed", "passed_over"]
-    """skipped: its output is already there; ignored: no input by the rules of this run;
-    passed_over: the path is a folder, the reason counts the files in it that are no photos."""
+    status: str
+    """colored or translated (`Task.done`), or failed; skipped: its output is already there;
+    ignored: no input by the rules of this run; passed_over: the path is a folder, the reason
+    counts the files in it that are no photos."""
     output: str | None = None
     code: str | None = None
     reason: str | None = None
@@ -76,23 +77,24 @@ def failure(path: str | None, error: Exception, *, code: str | None = None) -> R
 def find(
     inputs: Iterable[str],
     *,
+    task: Task = COLOR,
     out: str | None = None,
     every_file: bool = False,
     follow: bool = False,
     shard: tuple[int, int] = (1, 1),
     tallies: dict[str, Tally] | None = None,
 ) -> Iterator[Job | Record]:
-    """Files, folders and globs -> one Job a photo, or a Record where there is nothing to color.
+    """Files, folders and globs -> one Job a photo, or a Record where there is nothing to do.
 
     Folders are walked with all below them, hidden names, thumbnails, trash and outputs of earlier
     runs aside (images/names.py); under `out` they keep their structure. `every_file` looks into
     files without extension too, `follow` takes symbolic links that leave the folder. `shard` (i, n)
     keeps the i-th of n parts, i from 1, by a hash of the name below the input. An existing path
     wins over its meaning as a glob. `tallies` receives what was passed over in each input, where
-    there is such, and the inputs without a photo.
+    there is such, and the inputs without a photo. `task` names the outputs.
     """
     paths = list(inputs)
-    finder = _Finder(out, every_file, follow, alone=len(paths) == 1)
+    finder = _Finder(task, out, every_file, follow, alone=len(paths) == 1)
     for path in paths:
         tally = finder.tally = Tally()
         for item in finder.find(path):
@@ -107,7 +109,8 @@ def find(
 class _Finder:
     """The options of `find`, and the outputs that earlier inputs have claimed."""
 
-    def __init__(self, out: str | None, every_file: bool, follow: bool, *, alone: bool):
+    def __init__(self, task: Task, out: str | None, every_file: bool, follow: bool, *, alone: bool):
+        self.task = task
         self.out, self.every_file, self.follow, self.alone = out, every_file, follow, alone
         self.claims: dict[int, int] = {}
         self.tally = Tally()
@@ -131,7 +134,8 @@ class _Finder:
             self.claims[dest] = source
             yield job
         elif self.claims[dest] != source:
-            reason = f"its output {job.dest} is that of another input too; color them separately"
+            reason = f"its output {job.dest} is that of another input too; "
+            reason += f"{self.task.name} them separately"
             yield failure(job.source, NotPermitted(reason))
 
     def _single(self, path: str) -> Job | Record:
@@ -139,7 +143,7 @@ class _Finder:
         if is_output(name) and not self.alone:
             return Record(path, "ignored", reason="the output of an earlier run")
         if self.out is None or not self.alone or _is_folder(self.out):
-            dest = output_name(name, format=_format(path))
+            dest = output_name(name, format=_format(path), task=self.task)
             return Job(path, os.path.join(self.out or folder, dest), self.out or folder or ".")
         try:
             _check_file(self.out, path)
@@ -204,7 +208,7 @@ class _Finder:
             if not _is_below(os.path.realpath(path), inside):
                 yield _left(path)
                 return
-        root, dest = self.out or base, output_name(name, format=format)
+        root, dest = self.out or base, output_name(name, format=format, task=self.task)
         twin = path + os.path.splitext(dest)[1]
         if dest.startswith(name) and os.path.lexists(twin):
             reason = f"its output {dest} is that of {os.path.basename(twin)} too; rename one"
@@ -272,7 +276,7 @@ def _is_folder(out: str) -> bool:
 
 
 def _check_file(out: str, source: str) -> None:
-    """Raise a PhotoError unless the colored copy of `source` can go to the file `out`."""
+    """Raise a PhotoError unless the copy of `source` can go to the file `out`."""
     try:
         mode = os.stat(out).st_mode if os.path.exists(out) else stat.S_IFREG
         if not stat.S_ISREG(mode):

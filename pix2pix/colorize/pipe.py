@@ -7,16 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 
 from pix2pix.colorize import outputs
-from pix2pix.colorize.colored import ColorModel, color_photo
+from pix2pix.colorize.copies import Maker
 from pix2pix.colorize.folders import FileOptions
 from pix2pix.colorize.jobs import Record, failure
-from pix2pix.colorize.wish import Wish
 
 
-def color_stream(
-    source: str, dest: str, load: Callable[[], ColorModel], wish: Wish, files: FileOptions
+def make_copy(
+    source: str, dest: str, load: Callable[[], Maker], files: FileOptions
 ) -> Iterator[Record]:
-    """Color one photo -> its record, as `folders.color_photos` does."""
+    """Copy one photo -> its record, as `folders.make_copies` does."""
     status = _stdin_status() if source == "-" else outputs.status(source)
     state = "none" if dest == "-" else outputs.state(dest, status)
     if state == "good" and not files.overwrite:
@@ -27,15 +26,16 @@ def color_stream(
     except Exception as error:  # whatever it is, it is one line
         yield failure(source, error)
         return
-    model = load()
+    make = load()
     try:
         where = sys.stdout.buffer if dest == "-" else dest
-        lost = color_photo(photo, model, wish).write(where, keep_gps=files.keep_gps, source=status)
+        made = make(photo)
+        lost = made.write(where, keep_gps=files.keep_gps, source=status)
     except Exception as error:
         yield failure(source, error)
     else:
         redone = None if files.overwrite else outputs.REDONE.get(state)
-        yield Record(source, "colored", dest, reason=redone, warnings=lost)
+        yield Record(source, made.task.done, dest, reason=redone, warnings=lost)
 
 
 def _stdin_status() -> os.stat_result | None:

@@ -13,7 +13,7 @@ def watch(
     """Repeat `scan` for ever, every `seconds`: jobs whose file kept size and date since the last.
 
     Each comes once, and again when its file changes. `None` stands for a pause (see
-    `folders.color_photos`).
+    `folders.make_copies`).
     """
     last: dict[str, tuple[int, int]] = {}
     given: dict[str, tuple[int, int] | None] = {}

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 
 from pix2pix import images
+from pix2pix.images.task import COLOR, TASKS, Task
 
-MARK = ".color"  # before the extension of every output
+MARK = COLOR.mark
+_MARKS = tuple(task.mark for task in TASKS.values())
 _LONGEST = 255  # bytes of a name, on every common file system
 # What the systems that store photos keep beside them, in lower case; hidden names (.@__thumb of
 # QNAP, .Trash-1000 of Linux, ._a.jpg of a Mac) are left aside anyway.
@@ -31,7 +33,7 @@ _CLUTTER = {
 }
 
 
-def output_name(name: str, *, format: str | None = None) -> str:
+def output_name(name: str, *, format: str | None = None, task: Task = COLOR) -> str:
     """Name a photo's output: `scan.tif` -> `scan.color.tif`, `a.gif` -> `a.gif.color.png`.
 
     The extension stays where it is that of the format that is written. The photo's own is `format`,
@@ -43,7 +45,7 @@ def output_name(name: str, *, format: str | None = None) -> str:
     written, new = images.output_format(SimpleNamespace(format=format or known or "PNG"))
     if written != known:
         stem, extension = name, new
-    end = MARK + extension
+    end = task.mark + extension
     if len(os.fsencode(stem + end)) <= _LONGEST:
         return stem + end
     end = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}{end}"
@@ -58,9 +60,9 @@ def _cut(text: str, size: int) -> str:
 
 
 def is_output(name: str) -> bool:
-    """Whether a file's name marks an output of ours: `*.color.EXT`."""
+    """Whether a file's name marks an output of ours: `*.color.EXT`, `*.translated.EXT`."""
     stem, extension = os.path.splitext(name)
-    return extension.lower() in images.EXTENSIONS and stem.lower().endswith(MARK)
+    return extension.lower() in images.EXTENSIONS and stem.lower().endswith(_MARKS)
 
 
 def is_clutter(name: str) -> bool:

@@ -11,6 +11,7 @@ from pix2pix.errors import PhotoError
 from pix2pix.images.formats import EXTENSIONS
 from pix2pix.images.metadata import provenance, xmp
 from pix2pix.images.reading import Photo
+from pix2pix.images.task import COLOR, Task
 
 _SUFFIXES = (".xmp", ".XMP")
 
@@ -96,6 +97,7 @@ def copy(
     dest: str,
     *,
     model: str,
+    task: Task = COLOR,
     keep_gps: bool,
     overwrite: bool = False,
 ) -> list[str]:
@@ -113,7 +115,7 @@ def copy(
         try:
             packet = xmp.Packet(sidecar.data)
             name = EXTENSIONS.get(extension.lower(), "")
-            provenance.stamp(packet, model=model, name=name, keep_gps=keep_gps)
+            provenance.stamp(packet, model=model, task=task, name=name, keep_gps=keep_gps)
             files.write_bytes(packet.to_bytes(), target, source=os.stat(sidecar.path))
         except (*xmp.ERRORS, PhotoError, OSError) as error:
             warnings.append(f"sidecar {os.path.basename(sidecar.path)!r} not copied: {error}")

@@ -1,4 +1,4 @@
-"""Colors back into a file: the input's format, its metadata where it holds, all or nothing."""
+"""Pixels back into a file: the input's format, its metadata where it holds, all or nothing."""
 
 import io
 import os
@@ -14,6 +14,7 @@ from pix2pix.errors import NotEncoded, PhotoError, TooLarge, one_line
 from pix2pix.images import formats, icc
 from pix2pix.images.metadata import statement, writer
 from pix2pix.images.reading import Photo
+from pix2pix.images.task import COLOR, TRANSLATE, Task
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 _MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}  # what libjpeg and libavif take
@@ -28,6 +29,7 @@ def write(
     *,
     like: Photo,
     model: str,
+    task: Task = COLOR,
     format: str | None = None,
     keep_gps: bool = False,
     source: os.stat_result | None = None,
@@ -35,15 +37,17 @@ def write(
     """Write rgb (H, W, 3) uint8 sRGB to a file, atomically, or a stream -> warnings.
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
-    gives alpha and metadata. `model` is named in the provenance. A file gets the modification time
-    and the mode of `source`, the state of the photo's file. Raises NoSpace, NotPermitted,
-    UnsupportedFormat, TooLarge and NotEncoded, and leaves no file then.
+    gives alpha and metadata. `model` is named in the provenance, with its `task`. A file gets the
+    modification time and the mode of `source`, the state of the photo's file. Raises NoSpace,
+    NotPermitted, UnsupportedFormat, TooLarge and NotEncoded, and leaves no file then.
     """
     path = dest if isinstance(dest, (str, Path)) else None
     try:
         if format is None and path is not None:
             format = formats.EXTENSIONS.get(Path(path).suffix.lower())
-        buffer, warnings = _encode(rgb, like=like, model=model, format=format, keep_gps=keep_gps)
+        buffer, warnings = _encode(
+            rgb, like=like, model=model, task=task, format=format, keep_gps=keep_gps
+        )
         if path is not None:
             files.write_bytes(buffer.getbuffer(), path, source=source)
         else:
@@ -59,6 +63,7 @@ def encode(
     *,
     like: Photo,
     model: str,
+    task: Task = COLOR,
     format: str | None = None,
     keep_gps: bool = False,
     warnings: list[str] | None = None,
@@ -67,14 +72,14 @@ def encode(
 
     What got lost on the way is appended to `warnings`.
     """
-    buffer, lost = _encode(rgb, like=like, model=model, format=format, keep_gps=keep_gps)
+    buffer, lost = _encode(rgb, like=like, model=model, task=task, format=format, keep_gps=keep_gps)
     if warnings is not None:
         warnings += lost
     return buffer.getvalue()
 
 
 def _encode(
-    rgb: np.ndarray, *, like: Photo, model: str, format: str | None, keep_gps: bool
+    rgb: np.ndarray, *, like: Photo, model: str, task: Task, format: str | None, keep_gps: bool
 ) -> tuple[io.BytesIO, list[str]]:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"rgb must be (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
@@ -88,10 +93,17 @@ def _encode(
         warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
         if like.resources or like.texts:
             warnings.append("BMP holds no text: IPTC and comments are not written")
-    options = _options(like, name, width * height)
+    options = _options(like, task, name, width * height)
     if like.profiled and name != "BMP":
         options["icc_profile"] = icc.srgb_bytes()
-    say = partial(statement.compose, name=name, size=image.size, model=model, keep_gps=keep_gps)
+    say = partial(
+        statement.compose,
+        name=name,
+        size=image.size,
+        model=model,
+        task=task,
+        keep_gps=keep_gps,
+    )
     failure: Exception | None = None
     for source in (like, Photo(like.rgb, None, like.format)):  # then without what the file said
         lost: list[str] = []
@@ -143,13 +155,14 @@ def _image(
     return white
 
 
-def _options(like: Photo, name: str, pixels: int) -> dict[str, Any]:
+def _options(like: Photo, task: Task, name: str, pixels: int) -> dict[str, Any]:
     """How to compress: no worse than the input was, and never below quality 92."""
     frugal = pixels > _FRUGAL
     quality = max(_MIN_QUALITY, like.encoding.get("quality", 0))
     if name == "JPEG":
         # Predicted color is smooth: half its resolution loses nothing and saves a third.
-        return {"quality": quality, "subsampling": like.encoding.get("subsampling", 2)}
+        usual = 0 if task is TRANSLATE else 2
+        return {"quality": quality, "subsampling": like.encoding.get("subsampling", usual)}
     if name == "WEBP":
         lossless, method = like.encoding.get("lossless", False), 0 if frugal else 4
         alpha = {"exact": True, "alpha_quality": 100}  # every bit of it, and color where it is 0

@@ -18,7 +18,7 @@ from pix2pix import images
 from pix2pix.app.limits import PAGE_HELD_PIXELS, Limits
 from pix2pix.app.page.words import plain_words
 from pix2pix.app.workers import Workers
-from pix2pix.colorize.colored import color_photo
+from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.hints import Hint
 from pix2pix.colorize.wish import Wish
 

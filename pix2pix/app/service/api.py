@@ -22,8 +22,8 @@ from pix2pix.app.service.parameters import Parameters, gather
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.app.service.routes import API_ROUTES
 from pix2pix.app.workers import Busy, Late, Workers, check
-from pix2pix.colorize.colored import color_photo
 from pix2pix.colorize.colorizer import Colorizer
+from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.wish import Wish
 from pix2pix.errors import PhotoError
 from pix2pix.images.names import output_name

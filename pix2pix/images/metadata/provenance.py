@@ -1,18 +1,18 @@
-"""Provenance in XMP: what does not hold in a colored copy goes, who made the color is added.
+"""Provenance in XMP: what does not hold in a copy goes, the model that made its pixels is added.
 
-A colored copy is another file in another color mode: develop settings, depth, gain maps, motion,
+A copy is another file in another color mode: develop settings, depth, gain maps, motion,
 previews, sizes and photometry of the old one do not hold for it. They go by namespace.
 """
 
 from xml.dom import minidom
 
 from pix2pix.images.metadata.xmp import DC, EXIF, NOTE, PHOTOSHOP, RDF, XMP, Packet
+from pix2pix.images.task import COLOR, Task
 
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _MM = "http://ns.adobe.com/xap/1.0/mm/"
 _REF = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 MIME = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
 MIME["AVIF"] = "image/avif"
 _MAX_NAME = 200
@@ -57,9 +57,9 @@ _PLACES = ("http://www.w3.org/2003/01/geo/", "http://ns.google.com/photos/dd/1.0
 _PLACE_WORDS = ("LATITUDE", "LONGITUDE", "LONGTITUDE", "ALTITUDE")  # the third is DJI's
 
 
-def stamp(packet: Packet, *, model: str, name: str, keep_gps: bool) -> None:
+def stamp(packet: Packet, *, model: str, task: Task = COLOR, name: str, keep_gps: bool) -> None:
     """Remove what does not hold in a copy of format `name` from a packet; name the model."""
-    system = _system(model)
+    system = _system(model, task)
     _derive(packet)
     for element in packet.elements():
         _drop_stale(element, keep_gps=keep_gps)
@@ -67,7 +67,7 @@ def stamp(packet: Packet, *, model: str, name: str, keep_gps: bool) -> None:
         packet.remove((DC, "format"))
         if name in MIME:
             packet.set((DC, "format"), "dc", MIME[name])
-    packet.set((_IPTC, "DigitalSourceType"), "Iptc4xmpExt", SOURCE_TYPE)
+    packet.set((_IPTC, "DigitalSourceType"), "Iptc4xmpExt", task.source_type)
     packet.set((_IPTC, "AISystemUsed"), "Iptc4xmpExt", system)
     if not packet.values((XMP, "CreatorTool")):
         packet.set((XMP, "CreatorTool"), "xmp", system)
@@ -83,11 +83,11 @@ def is_place(uri: str | None, name: str) -> bool:
     )
 
 
-def _system(model: str) -> str:
+def _system(model: str, task: Task) -> str:
     printable = "".join(filter(str.isprintable, model))
     if len(printable) > _MAX_NAME:
         printable = printable[:_MAX_NAME] + "..."
-    return f"Pix2PixColor {printable}"
+    return task.by + printable
 
 
 def _derive(packet: Packet) -> None:

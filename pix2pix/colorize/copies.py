@@ -1,6 +1,10 @@
-"""Color a photo that was read, and write the colored file: the one way for all commands."""
+"""The copy of a photo: its pixels anew by a model, written with its metadata.
+
+The one way for all commands, the page and the service.
+"""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -10,6 +14,7 @@ import numpy as np
 from pix2pix import images
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.images import names
+from pix2pix.images.task import COLOR, Task
 
 
 class ColorModel(Protocol):
@@ -22,15 +27,17 @@ class ColorModel(Protocol):
 
 
 @dataclass(frozen=True)
-class ColoredPhoto:
-    """A photo with its pixels in color, and the name of the `model` for its metadata."""
+class PhotoCopy:
+    """A photo with the pixels that a model gave it; `model` is its name, for the metadata."""
 
     photo: images.Photo
     model: str
+    task: Task
 
     def file_name(self, source: str | Path) -> str:
         """The output name for a photo that was read from `source`."""
-        return names.output_name(os.path.basename(source), format=self.photo.format)
+        name = os.path.basename(source)
+        return names.output_name(name, format=self.photo.format, task=self.task)
 
     def write(
         self,
@@ -40,18 +47,25 @@ class ColoredPhoto:
         source: os.stat_result | None = None,
     ) -> list[str]:
         """Write the file, as `images.write` does -> what was lost in reading and in writing."""
-        photo, model = self.photo, self.model
+        photo, model, task = self.photo, self.model, self.task
         return photo.warnings + images.write(
-            photo.rgb, dest, like=photo, model=model, keep_gps=keep_gps, source=source
+            photo.rgb, dest, like=photo, model=model, task=task, keep_gps=keep_gps, source=source
         )
 
     def encode(self, format: str | None = None) -> tuple[bytes, list[str]]:
         """Encode the file -> its bytes, and what was lost in reading and in writing."""
-        photo, model, lost = self.photo, self.model, list(self.photo.warnings)
-        data = images.encode(photo.rgb, like=photo, model=model, format=format, warnings=lost)
+        photo, model, task = self.photo, self.model, self.task
+        lost = list(photo.warnings)
+        data = images.encode(
+            photo.rgb, like=photo, model=model, task=task, format=format, warnings=lost
+        )
         return data, lost
 
 
-def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> ColoredPhoto:
+Maker = Callable[[images.Photo], PhotoCopy]
+"""A photo that was read -> its copy, such as `color_photo` with a model."""
+
+
+def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> PhotoCopy:
     """Color every pixel of a photo. Raises BadHint."""
-    return ColoredPhoto(replace(photo, rgb=model.color(photo.rgb, wish)), model.name)
+    return PhotoCopy(replace(photo, rgb=model.color(photo.rgb, wish)), model.name, COLOR)

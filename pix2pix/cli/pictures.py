@@ -1,0 +1,126 @@
+"""The commands `pix2pix colorize` and `pix2pix translate`; __main__.py registers them.
+
+Only typer is imported up here, so that `pix2pix --help` stays quick.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from typer import BadParameter, Exit
+
+from pix2pix.cli import console, options
+from pix2pix.errors import BadHint
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.copies import Maker
+    from pix2pix.colorize.folders import FileOptions
+    from pix2pix.colorize.wish import Wish
+    from pix2pix.images.task import Task
+
+
+def colorize(
+    photos: options.Photos,
+    out: options.Out = None,
+    weights: options.Weights = "default",
+    saturation: options.Saturation = 1.0,
+    hint: options.Hints = None,
+    take: options.Take = None,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    shard: options.Shard = "1/1",
+    as_json: options.AsJson = False,
+    every_file: options.EveryFile = False,
+    follow: options.Follow = False,
+    keep_gps: options.KeepGps = False,
+    keep_metadata: options.KeepMetadata = False,
+    sidecars: options.Sidecars = False,
+    allow_truncated: options.AllowTruncated = False,
+    max_pixels: options.MaxPixels = 100_000_000,
+    skip_color: options.SkipColor = False,
+    watch: options.Watch = False,
+) -> None:
+    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
+
+    Put -- before names that begin with a dash.
+    """
+    from pix2pix.colorize.copies import color_photo
+    from pix2pix.colorize.folders import FileOptions
+    from pix2pix.images.task import COLOR
+
+    wish = _wish(saturation, hint, take)
+    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
+    if wish.hints and run.several:
+        raise BadParameter("--hint is for one photo")
+    files = FileOptions(
+        overwrite=overwrite,
+        skip_color=skip_color,
+        max_pixels=max_pixels,
+        allow_truncated=allow_truncated,
+        keep_gps=keep_gps or keep_metadata,
+        copy_sidecars=sidecars,
+    )
+
+    def load() -> "Maker":
+        return partial(color_photo, model=console.load_model(weights, device), wish=wish)
+
+    raise Exit(run(COLOR, load, files))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What photos are found by, and where their copies go: the options that both commands have."""
+
+    photos: list[str]
+    out: str | None
+    part: tuple[int, int]
+    as_json: bool
+    every_file: bool
+    follow: bool
+    watch: bool
+
+    @property
+    def several(self) -> bool:
+        return len(self.photos) > 1 or os.path.isdir(self.photos[0]) or self.watch
+
+    def __call__(self, task: "Task", load: "Callable[[], Maker]", files: "FileOptions") -> int:
+        """Copy the photos and print the records -> the exit status."""
+        from pix2pix.colorize import folders, jobs, pipe, tally
+        from pix2pix.colorize.watch import watch as watch_for
+
+        tallies = dict[str, tally.Tally]()
+        say = partial(console.print_records, task=task, tallies=tallies, inputs=self.photos)
+        if "-" in self.photos or self.out == "-":
+            if self.several or self.as_json:
+                raise BadParameter("- takes one photo, without --json or --watch")
+            if self.out in ("-", "", None) and sys.stdout.isatty():
+                raise BadParameter("a picture is not for the terminal: give -o, or redirect")
+            records = pipe.make_copy(self.photos[0], self.out or "-", load, files)
+            return say(records, summary=False)
+        find = partial(jobs.find, self.photos, task=task, out=self.out, shard=self.part)
+        scan = partial(find, every_file=self.every_file, follow=self.follow, tallies=tallies)
+        count = sys.stderr.isatty() and not self.watch
+        total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
+        records = folders.make_copies(watch_for(scan) if self.watch else scan(), load, files)
+        return say(records, as_json=self.as_json, total=total)
+
+
+def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish":
+    from pix2pix.colorize.hints import parse
+    from pix2pix.colorize.wish import Wish
+
+    try:
+        return Wish(saturation, [parse(text) for text in hints or []], seed)
+    except ValueError as error:  # of the saturation, or BadHint
+        raise BadParameter(error.reason if isinstance(error, BadHint) else f"{error}") from error
+
+
+def _part(shard: str) -> tuple[int, int]:
+    """Parse "I/N" -> (i, n) with 1 <= i <= n."""
+    part, _, parts = shard.partition("/")
+    if part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
+        return int(part), int(parts)
+    raise BadParameter(f"--shard is I/N such as 2/8, not {shard}")

@@ -1,0 +1,39 @@
+"""Tasks: what a model does to photos, in words, in names of files and in metadata."""
+
+from dataclasses import dataclass
+
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of the tasks, `COLOR` or `TRANSLATE`."""
+
+    name: str  # as in the headers of weights; a verb: "nothing to color"
+    done: str  # the status of a record
+    command: str  # of `pix2pix`
+    model: str  # the class in Python
+    mark: str  # of an output's name, before its extension
+    source_type: str  # IPTC's DigitalSourceType of an output
+    by: str  # in an output's AISystemUsed, before the model's name
+
+
+COLOR = Task(
+    name="color",
+    done="colored",
+    command="colorize",
+    model="Colorizer",
+    mark=".color",
+    source_type=_SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia",  # lightness is the photo's
+    by="Pix2PixColor ",
+)
+TRANSLATE = Task(
+    name="translate",
+    done="translated",
+    command="translate",
+    model="Translator",
+    mark=".translated",
+    source_type=_SOURCE_TYPES + "trainedAlgorithmicMedia",  # every pixel is the net's
+    by="Pix2PixColor, translated by ",
+)
+TASKS = {task.name: task for task in (COLOR, TRANSLATE)}
