@@ -11,8 +11,6 @@ class Task:
 
     name: str  # as in the headers of weights; a verb: "nothing to color"
     done: str  # the status of a record
-    command: str  # of `pix2pix`
-    model: str  # the class in Python
     mark: str  # of an output's name, before its extension
     source_type: str  # IPTC's DigitalSourceType of an output
     by: str  # in an output's AISystemUsed, before the model's name
@@ -21,8 +19,6 @@ class Task:
 COLOR = Task(
     name="color",
     done="colored",
-    command="colorize",
-    model="Colorizer",
     mark=".color",
     source_type=_SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia",  # lightness is the photo's
     by="Pix2PixColor ",
@@ -30,8 +26,6 @@ COLOR = Task(
 TRANSLATE = Task(
     name="translate",
     done="translated",
-    command="translate",
-    model="Translator",
     mark=".translated",
     source_type=_SOURCE_TYPES + "trainedAlgorithmicMedia",  # every pixel is the net's
     by="Pix2PixColor, translated by ",
