@@ -176,7 +176,8 @@ def test_weights_of_the_other_task_are_refused_with_the_command_that_takes_them(
         Translator(Negative(), header(task="color"))
 
 
-@pytest.mark.parametrize("wrong", [{"net": {"in_channels": 1}}, {"head": "ab"}])
-def test_a_net_that_is_not_from_rgb_to_rgb_is_refused(wrong):
-    with pytest.raises(ValueError, match="^tiny "):
-        Translator(Negative(), header(**wrong))
+def test_a_net_that_is_not_from_rgb_to_rgb_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="^tiny predicts 'ab'; a translator needs 'rgb'"):
+        Translator(Negative(), header(head="ab"))
+    with pytest.raises(WeightsError, match="not for RGB -> RGB"):
+        Translator.from_pretrained(make_weights(tmp_path / "a.safetensors", in_channels=1))

@@ -10,6 +10,8 @@ class Task:
     """One of the tasks, `COLOR` or `TRANSLATE`."""
 
     name: str  # as in the headers of weights; a verb: "nothing to color"
+    does: str  # as a plural verb, with its object
+    command: str  # of `pix2pix`
     done: str  # the status of a record
     mark: str  # of an output's name, before its extension
     source_type: str  # IPTC's DigitalSourceType of an output
@@ -18,6 +20,8 @@ class Task:
 
 COLOR = Task(
     name="color",
+    does="color photos",
+    command="colorize",
     done="colored",
     mark=".color",
     source_type=_SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia",  # lightness is the photo's
@@ -25,6 +29,8 @@ COLOR = Task(
 )
 TRANSLATE = Task(
     name="translate",
+    does="translate pictures",
+    command="translate",
     done="translated",
     mark=".translated",
     source_type=_SOURCE_TYPES + "trainedAlgorithmicMedia",  # every pixel is the net's
