@@ -167,7 +167,6 @@ def test_weights_of_another_task_are_one_line_with_the_right_command(net, tmp_pa
     for command, wrong, right in (
         ("translate", "default", "pix2pix colorize"),
         ("colorize", net, "pix2pix translate"),
-        ("evaluate", net, "pix2pix translate"),
     ):
         assert cli.main([command, str(tmp_path), "--weights", wrong, "--device", "cpu"]) == 1
         (line,) = said(capsys)

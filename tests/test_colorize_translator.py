@@ -123,6 +123,15 @@ def test_seed_draws_variants_and_leaves_the_global_state(unet):
     assert not any(module.training for module in unet.generator.modules())
 
 
+def test_a_seed_draws_the_noise_of_a_net_that_has_some(tmp_path):
+    path = make_weights(tmp_path / "a.safetensors", dropout=0.0, noise=1)
+    model, rgb = Translator.from_pretrained(path, device="cpu"), picture(64, 64)
+    assert model.has_variants
+    none, again, first, second = (model(rgb, seed=seed) for seed in (None, None, 1, 2))
+    assert np.array_equal(none, again)
+    assert len({made.tobytes() for made in (none, first, second)}) == 3
+
+
 def test_a_net_without_dropout_has_one_answer(tmp_path):
     model = Translator.from_pretrained(make_weights(tmp_path / "a.safetensors", dropout=0.0))
     rgb = picture(64, 64)
