@@ -55,11 +55,8 @@ def page(nb: NotebookNode, title: str, folder: Path) -> str:
     """All slides as one HTML page."""
     made = []
     for cells in slides(nb):
-        for cell in cells:
-            if "only-output" in cell.metadata.get("tags", ()):
-                cell.source = ""
         one = nbformat.v4.new_notebook(cells=cells, metadata=nb.metadata)
-        made.append(notebook_html.fragment(one, folder))
+        made.append(notebook_html.fragment(one, folder, without_code="only-output"))
     return render(
         TEMPLATE,
         title=title,

@@ -16,6 +16,7 @@ from jinja2 import pass_context
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="(https?:[^"]+)""")
@@ -184,10 +185,16 @@ def folder_of(path: Path) -> Path:
     return folder if folder.is_relative_to(ROOT) else ROOT
 
 
-def fragment(nb: NotebookNode, folder: Path) -> str:
-    """The cells of a notebook as HTML to put into a page; `folder` is where its pictures lie."""
+def fragment(nb: NotebookNode, folder: Path, *, without_code: str = "") -> str:
+    """The cells of a notebook as HTML to put into a page; `folder` is where its pictures lie.
+
+    Cells tagged `without_code` show their outputs alone.
+    """
+    config = Config(
+        TagRemovePreprocessor={"enabled": bool(without_code), "remove_input_tags": {without_code}}
+    )
     exporter = Exporter(
-        template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
+        config, template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
     )
     return exporter.from_notebook_node(nb, {"metadata": {"path": str(folder)}})[0]
 

@@ -64,6 +64,7 @@ def test_the_page_is_alone(page: Path) -> None:
     first, second = soup.find_all("section")
     assert first.find("svg") and "print" in first.text and "seen" in first.text
     assert "by itself" in second.text and "print" not in second.text
+    assert first.select(".input_area") and not second.select(".input_area")
     assert second.footer and second.footer.text == "2 / 2"
 
 
