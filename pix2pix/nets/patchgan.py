@@ -46,16 +46,3 @@ class PatchGAN(nn.Module):
     def forward(self, pair: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> scores (B, 1, H/8 - 2, W/8 - 2)."""
         return self.layers(pair)
-
-
-def critic_block(c_in: int, c_out: int, stride: int) -> nn.Sequential:
-    """(B, c_in, H, W) -> (B, c_out, h, w): 4x4 convolution, InstanceNorm, LeakyReLU.
-
-    h is H/2 with stride 2, H - 1 with stride 1. `PatchGAN` has three between its first convolution
-    and its score.
-    """
-    return nn.Sequential(
-        nn.Conv2d(c_in, c_out, 4, stride, 1, bias=False),
-        nn.InstanceNorm2d(c_out, affine=True),
-        nn.LeakyReLU(0.2),
-    )
