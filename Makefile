@@ -9,7 +9,7 @@ OUT ?= runs/bundled
 # -n 2: two test processes, each on one thread
 PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: setup demo app test lint quick docs notebook slides train bench fuzz torture clean
+.PHONY: setup demo app test lint quick docs notebook slides train bench course-table fuzz torture clean
 
 setup: $(STAMP)
 
@@ -67,6 +67,10 @@ train: $(STAMP)
 
 bench: $(STAMP)
 	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+# what the course quotes of its drawn worlds, with seeds, and its pictures: into resources/course
+course-table: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/course_table.py
 
 # mutated pictures of every format: nothing but errors with a code. RUNS=100000 takes minutes
 RUNS ?= 20000
