@@ -77,8 +77,8 @@ stage truth-64 5000 "${unet[@]}" recipe.gan_start=100000000 recipe.lr=3e-4 train
   trainer.batch=8 trainer.init_from="$out/answers-64/last.safetensors"
 last=("${unet[@]}" recipe.lr=2e-4 trainer.batch=8 trainer.schedule=constant
   trainer.init_from="$out/truth-64/last.safetensors")
-stage pix2pix-l1-128 LASTSTEPS "${last[@]}" recipe.gan_start=100000000
-stage pix2pix-128 LASTSTEPS "${last[@]}" recipe.critic_width=32 recipe.l1=10
+stage pix2pix-l1-128 500 "${last[@]}" recipe.gan_start=100000000
+stage pix2pix-128 500 "${last[@]}" recipe.critic_width=32 recipe.l1=10
 for name in pix2pix-l1 pix2pix; do
   "$python" "$root/scripts/bundle.py" "$out/$name-128/last.safetensors" "$data" \
     "$out/$name.safetensors" --saturation 1
