@@ -10,9 +10,9 @@ class Task:
     """One of the tasks, `COLOR` or `TRANSLATE`."""
 
     name: str  # as in the headers of weights; a verb: "nothing to color"
-    done: str  # the status of a record
+    does: str  # as a plural verb, with its object
     command: str  # of `pix2pix`
-    model: str  # the class in Python
+    done: str  # the status of a record
     mark: str  # of an output's name, before its extension
     source_type: str  # IPTC's DigitalSourceType of an output
     by: str  # in an output's AISystemUsed, before the model's name
@@ -20,18 +20,18 @@ class Task:
 
 COLOR = Task(
     name="color",
-    done="colored",
+    does="color photos",
     command="colorize",
-    model="Colorizer",
+    done="colored",
     mark=".color",
     source_type=_SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia",  # lightness is the photo's
     by="Pix2PixColor ",
 )
 TRANSLATE = Task(
     name="translate",
-    done="translated",
+    does="translate pictures",
     command="translate",
-    model="Translator",
+    done="translated",
     mark=".translated",
     source_type=_SOURCE_TYPES + "trainedAlgorithmicMedia",  # every pixel is the net's
     by="Pix2PixColor, translated by ",

@@ -24,6 +24,7 @@ from pix2pix import __version__
 from pix2pix.color import AB_SCALE
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.files import replacing
+from pix2pix.images.task import TASKS
 from pix2pix.nets.build import Config, build_generator
 
 BUNDLED = files("pix2pix") / "pretrained"
@@ -31,11 +32,6 @@ _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub kn
 _LONGEST = 200  # characters of a name in a message
 HUB_FILE = "model.safetensors"
 AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
-# what weights are for, and the command that takes them
-TASKS = {
-    "color": "they color photos, with `pix2pix colorize`",
-    "translate": "they translate pictures, with `pix2pix translate`",
-}
 # of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
 # so that a file from a stranger cannot take a machine's memory
 MOST_PIXELS = 1024 * 1024
@@ -158,7 +154,9 @@ def read_header(path: str | Path) -> Header:
 def check_task(header: Header, task: str, source: str | Path) -> None:
     """Raise WeightsError, with the command that takes them, unless the weights are for `task`."""
     if header.task != task:
-        raise WeightsError(f"these weights do not {task}: {TASKS[header.task]}", source)
+        right = TASKS[header.task]
+        said = f"they {right.does}, with `pix2pix {right.command}`"
+        raise WeightsError(f"these weights do not {task}: {said}", source)
 
 
 def _valid(key: str, value: object) -> bool:
