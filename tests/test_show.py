@@ -400,7 +400,8 @@ def test_the_sheet_is_slid_through_without_a_kernel(shown, browser):
     for _ in range(2):
         show.explore(draw, level=(0, 250, 100), on=True)
     page = browser.new_page()
-    page.set_content("".join(bundle["text/html"] for bundle in shown))
+    theme = "<style>div img { margin: 9px; padding: 4px; border: 1px solid }</style>"
+    page.set_content(theme + "".join(bundle["text/html"] for bundle in shown))
     rows = page.locator(".pix2pix-frames").nth(1).locator("label")
     view = page.locator(".pix2pix-frames").nth(1).locator("div")
 
