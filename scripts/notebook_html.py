@@ -11,7 +11,6 @@ from functools import cache
 from mimetypes import guess_type
 from pathlib import Path
 
-import bs4
 from jinja2 import pass_context
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -20,6 +19,7 @@ from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="(https?:[^"]+)""")
+_ADDRESS = re.compile(r"""(<(?:img|source)\b[^>]*?\b(?:src|srcset)=["'])([^"']+)""")
 # The lab template loads these from a CDN; no page of ours needs them.
 _UNUSED = re.compile(
     r'<script src="">\s*</script>|<script type="module">(?:(?!</script>).)*mermaid.*?</script>'
@@ -155,12 +155,12 @@ class Renderer(IPythonRenderer):
         return f"data:{guess_type(path)[0]};base64,{b64encode(path.read_bytes()).decode()}"
 
     def _html_embed_images(self, markup: str) -> str:
-        soup = bs4.BeautifulSoup(super()._html_embed_images(markup), "html.parser")
-        for source in soup.find_all("source"):
-            found = self._src_to_base64(str(source.get("srcset", "")))
-            if found:
-                source["srcset"] = found
-        return str(soup)
+        # by words: a parser would close the <details> that a piece of HTML begins
+        def embedded(found: re.Match[str]) -> str:
+            address = self._src_to_base64(html.unescape(found[2]))
+            return f"{found[1]}{address}" if address else found[0]
+
+        return _ADDRESS.sub(embedded, markup)
 
 
 class Exporter(HTMLExporter):

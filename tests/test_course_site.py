@@ -115,6 +115,17 @@ def test_pictures_for_light_and_dark_are_inside(folder: Path) -> None:
     assert images[2]["src"] == "gone.png" and soup.find("svg", role="img")
 
 
+def test_what_is_folded_stays_folded(folder: Path) -> None:
+    inside = "So `it` is.\n\n```python\na = 1\n```"
+    text = f"<details><summary>Why?</summary>\n\n{inside}\n</details>\n\nGo on."
+    cells = [markdown(text)]
+    soup = bs4.BeautifulSoup(
+        notebook_html.fragment(v4.new_notebook(cells=cells), folder), "html.parser"
+    )
+    assert soup.details and soup.details.code and soup.details.pre
+    assert "Go on." not in soup.details.text and "Go on." in soup.text
+
+
 def explorer() -> NotebookNode:
     """A cell that holds what show.explore publishes."""
     found = []

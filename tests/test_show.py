@@ -185,6 +185,14 @@ def test_notebooks_get_one_format():
     assert Image.open(io.BytesIO(bundle["image/jpeg"])).size == (240, 160)
 
 
+def test_large_pictures_are_coarser():
+    photo = skimage.data.coffee()
+    small, large = (show.grid([photo] * n, side=200).encoded()[1] for n in (1, 9))
+    tables = [Image.open(io.BytesIO(data)).quantization[0] for data in (small, large)]
+    assert sum(tables[0]) < sum(tables[1]) / 1.5
+    assert len(small) < 32_000 and len(large) < 9 * len(small) * 0.7
+
+
 # source and shapes ------------------------------------------------------------------------------
 
 
@@ -392,7 +400,8 @@ def test_the_sheet_is_slid_through_without_a_kernel(shown, browser):
     for _ in range(2):
         show.explore(draw, level=(0, 250, 100), on=True)
     page = browser.new_page()
-    page.set_content("".join(bundle["text/html"] for bundle in shown))
+    theme = "<style>div img { margin: 9px; padding: 4px; border: 1px solid }</style>"
+    page.set_content(theme + "".join(bundle["text/html"] for bundle in shown))
     rows = page.locator(".pix2pix-frames").nth(1).locator("label")
     view = page.locator(".pix2pix-frames").nth(1).locator("div")
 

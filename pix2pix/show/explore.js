@@ -4,7 +4,7 @@ for (const box of document.querySelectorAll('.pix2pix-frames:not([data-on])')) {
   const [view, image] = [box.firstElementChild, box.querySelector('img')];
   box.dataset.on = '';
   view.style.cssText = `overflow:hidden;max-width:100%;width:${frame[0]}px;aspect-ratio:${frame[0]}/${frame[1]}`;
-  image.style.cssText = `display:block;max-width:none;width:${(100 * sheet[0]) / frame[0]}%`;
+  image.style.cssText = `display:block;margin:0;border:0;padding:0;max-width:none;width:${(100 * sheet[0]) / frame[0]}%`;
   const rows = sliders.map(({name, values, first, start}) => {
     const row = document.createElement('label');
     row.style.cssText = 'display:flex;gap:8px;align-items:center';

@@ -18,11 +18,15 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Rgb: TypeAlias = "np.ndarray | Tensor | Image.Image | Picture"
 _PAPER, _INK, _GAP = (255, 255, 255), (31, 35, 40), 4
 _EITHER = "#7a7a7a"  # 4.3:1 on white, as much on GitHub's dark ground
+_MOST_BYTES = 32_000  # of a JPEG, where a coarser one keeps to it
 _SIGN = ((255, 214, 10), (0, 200, 255), (255, 80, 160), (120, 230, 90), (255, 140, 40))
 
 
 class Picture:
-    """A picture for a notebook, `image` its PIL image: JPEG unless it moves or `png` is set."""
+    """A picture for a notebook, `image` its PIL image: JPEG unless it moves or `png` is set.
+
+    Large JPEGs are coarser, down to a quality of 54: notebooks hold dozens of them.
+    """
 
     def __init__(self, image: Image.Image, *, png: bool = False):
         self.image, self.png = image, png
@@ -34,11 +38,18 @@ class Picture:
 
     def encoded(self) -> tuple[str, bytes]:
         """Its mime type, and the bytes of the file."""
-        buffer = io.BytesIO()
         if self.png:
+            buffer = io.BytesIO()
             self.image.save(buffer, "PNG", optimize=True)
             return "image/png", buffer.getvalue()
-        on_paper(self.image).save(buffer, "JPEG", quality=78, subsampling=1, optimize=True)
+        image = on_paper(self.image)
+        for quality in (78, 70, 62, 54):
+            buffer = io.BytesIO()
+            image.save(
+                buffer, "JPEG", quality=quality, subsampling=1, optimize=True, progressive=True
+            )
+            if buffer.tell() <= _MOST_BYTES:
+                break
         return "image/jpeg", buffer.getvalue()
 
     def _repr_mimebundle_(self, **chosen: object) -> dict[str, bytes | str]:
