@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Colorizer", "Wish", "build", "lab_to_rgb", "rgb_to_lab", "__version__"]
+__all__ = ["Colorizer", "Translator", "Wish", "build", "lab_to_rgb", "rgb_to_lab", "__version__"]
 
 if TYPE_CHECKING:
     from pix2pix.color import lab_to_rgb, rgb_to_lab
     from pix2pix.colorize.colorizer import Colorizer
+    from pix2pix.colorize.translator import Translator
     from pix2pix.colorize.wish import Wish
     from pix2pix.recipes import build
 
@@ -35,6 +36,7 @@ __getattr__ = on_first_use(
     __name__,
     {
         "Colorizer": "pix2pix.colorize.colorizer",
+        "Translator": "pix2pix.colorize.translator",
         "Wish": "pix2pix.colorize.wish",
         "build": "pix2pix.recipes",
         "lab_to_rgb": "pix2pix.color",

@@ -72,7 +72,7 @@ def test_help_and_version_answer_at_once():
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
-    for arguments in (["--help"], ["--version"], ["colorize", "--help"]):
+    for arguments in (["--help"], ["--version"], ["colorize", "--help"], ["translate", "-h"]):
         start = processor_seconds()
         done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=True)
         assert processor_seconds() - start < 1  # the bar is 0.5 s; 0.15 s measured

@@ -30,8 +30,10 @@ def test_output_name(name, output):
 
 def test_is_output_only_with_a_picture_s_extension():
     assert jobs.is_output("a.color.JPG")
+    assert jobs.is_output("a.translated.png")
     assert not jobs.is_output("a.jpg")
     assert not jobs.is_output("color.jpg")
+    assert not jobs.is_output("translated.jpg")
     assert not jobs.is_output("a.color.txt")
 
 

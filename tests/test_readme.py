@@ -10,6 +10,7 @@ import skimage.data
 from PIL import Image
 from places import ROOT
 from shell import run
+from test_colorize_translator import make_weights
 
 README = (ROOT / "README.md").read_text()
 
@@ -25,11 +26,14 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A reader's folder: old.jpg, scans/ and photos/."""
+    """A reader's folder: old.jpg, scans/, photos/, and maps/ with weights that translate them."""
     gray = Image.fromarray(skimage.data.camera()).resize((96, 64))
     gray.save(tmp_path / "old.jpg")
     (tmp_path / "scans").mkdir()
     gray.save(tmp_path / "scans" / "a.png")
+    (tmp_path / "maps").mkdir()
+    gray.save(tmp_path / "maps" / "a.png")
+    make_weights(tmp_path / "facades.safetensors")
     (tmp_path / "photos").mkdir()
     astronaut = skimage.data.astronaut()
     for i in range(6):
@@ -46,11 +50,14 @@ def test_command(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     run(command, folder)
     if "-o -" in command:
         assert Image.open(folder / "new.jpg").size == (96, 64)
+    if command.startswith("pix2pix translate"):
+        (made,) = folder.rglob("a.translated.png")
+        assert Image.open(made).size == (96, 64)
 
 
 def test_there_are_commands_to_test() -> None:
     found = {c.split()[1] for c in commands()}
-    assert {"colorize", "evaluate", "train"} <= found
+    assert {"colorize", "translate", "evaluate", "train"} <= found
 
 
 @pytest.mark.slow

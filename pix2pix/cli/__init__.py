@@ -1,9 +1,9 @@
 """The command line, `pix2pix`.
 
 __main__.py has the commands: what they take, and the few lines that each of them does.
-evaluate.py, report.py and convert.py are commands that have more to say; options.py has the
-options of `colorize` and `serve`, console.py what all print and how they fail, packages.py what
-to install.
+pictures.py (`colorize` and `translate`), evaluate.py, report.py and convert.py are commands that
+have more to say; options.py has the options that several share, console.py what all print and how
+they fail, packages.py what to install.
 """
 
 from typing import TYPE_CHECKING

@@ -1,5 +1,5 @@
-"""The command line: `pix2pix colorize | evaluate | report | train | convert | download | serve`
-and `export`.
+"""The command line: `pix2pix colorize | translate | evaluate | report | train | convert`,
+`download`, `serve` and `export`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
@@ -18,7 +18,7 @@ from pix2pix.cli import options, packages
 from pix2pix.cli.console import reported
 from pix2pix.cli.convert import convert
 from pix2pix.cli.evaluate import evaluate
-from pix2pix.cli.pictures import colorize
+from pix2pix.cli.pictures import colorize, translate
 from pix2pix.cli.report import report
 from pix2pix.errors import DataError, ExportError, WeightsError
 
@@ -80,6 +80,7 @@ def _options(
 
 
 app.command()(colorize)
+app.command()(translate)
 app.command()(evaluate)
 app.command()(report)
 app.command()(convert)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -21,11 +21,14 @@ from pix2pix.terminal import escape
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
     from pix2pix.colorize.jobs import Record
+    from pix2pix.colorize.model import PictureModel
     from pix2pix.colorize.tally import Tally
+    from pix2pix.colorize.translator import Translator
     from pix2pix.evaluate.result import Skipped
     from pix2pix.images.task import Task
 
 
+Model = TypeVar("Model", bound="PictureModel")
 _SHOWN = 3  # names of a kind in the summary
 
 
@@ -147,14 +150,25 @@ def stop(record: "Record") -> typer.Exit:
 
 
 def load_model(weights: str, device: str) -> "Colorizer":
-    """Load a model, or end the command in one line."""
+    """Load a model that colors, or end the command in one line."""
     from pix2pix.colorize.colorizer import Colorizer
 
+    return _loaded(Colorizer, weights, device)
+
+
+def load_translator(weights: str, device: str) -> "Translator":
+    """Load a model that translates, or end the command in one line."""
+    from pix2pix.colorize.translator import Translator
+
+    return _loaded(Translator, weights, device)
+
+
+def _loaded(kind: type[Model], weights: str, device: str) -> Model:
     with (
         reported(device, RuntimeError, AssertionError, code="device"),  # torch without that device
-        reported(weights, ValueError, code="weights"),  # WeightsError, or a head that is not ab
+        reported(weights, ValueError, code="weights"),  # WeightsError, or a net of another kind
     ):
-        return Colorizer.from_pretrained(weights, device=device)
+        return kind.from_pretrained(weights, device=device)
 
 
 def write_file(make: Callable[[], bytes], path: str) -> None:

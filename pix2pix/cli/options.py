@@ -1,4 +1,4 @@
-"""Options of `colorize`, two of which other commands share, as types.
+"""Options of `colorize` and `translate`, two of which other commands share, as types.
 
 Defaults stand where an option is taken. Only typer is imported up here, as in __main__.py.
 """
@@ -9,6 +9,9 @@ from typer import Argument, Option
 
 Weights = Annotated[
     str, Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
+]
+Translation = Annotated[
+    str, Option("--weights", metavar="W", help="A .safetensors file, or a Hub repo id.")
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
@@ -28,6 +31,7 @@ Take = Annotated[
     int | None,
     Option(min=0, help="Sample a variant by this seed: other colors where it is unsure."),
 ]
+Seed = Annotated[int | None, Option(min=0, help="Draw a variant, of a net with dropout or noise.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]
 Shard = Annotated[str, Option(metavar="I/N", help="Only the I-th of N parts.")]
 AsJson = Annotated[bool, Option("--json", help="One JSON record a photo on stdout.")]
@@ -38,8 +42,8 @@ KeepMetadata = Annotated[bool, Option("--keep-metadata", hidden=True)]
 """The former name of --keep-gps."""
 Sidecars = Annotated[bool, Option("--sidecars", help="Copy XMP sidecars beside the output, too.")]
 AllowTruncated = Annotated[
-    bool, Option("--allow-truncated", help="Color what is there of a cut file.")
+    bool, Option("--allow-truncated", help="Take what is there of a cut file.")
 ]
 MaxPixels = Annotated[int, Option(min=1, help="Refuse larger photos.")]
 SkipColor = Annotated[bool, Option("--skip-color", help="Leave photos alone that are in color.")]
-Watch = Annotated[bool, Option("--watch", help="Keep running and color what appears.")]
+Watch = Annotated[bool, Option("--watch", help="Keep running and take what appears.")]

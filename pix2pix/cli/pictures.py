@@ -70,6 +70,46 @@ def colorize(
     raise Exit(run(COLOR, load, files))
 
 
+def translate(
+    photos: options.Photos,
+    weights: options.Translation,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    shard: options.Shard = "1/1",
+    as_json: options.AsJson = False,
+    every_file: options.EveryFile = False,
+    follow: options.Follow = False,
+    keep_gps: options.KeepGps = False,
+    sidecars: options.Sidecars = False,
+    allow_truncated: options.AllowTruncated = False,
+    max_pixels: options.MaxPixels = 100_000_000,
+    watch: options.Watch = False,
+) -> None:
+    """Translate pictures by a net of your own: `map.png` -> `map.translated.png`, or under OUT.
+
+    Put -- before names that begin with a dash.
+    """
+    from pix2pix.colorize.copies import translate_photo
+    from pix2pix.colorize.folders import FileOptions
+    from pix2pix.images.task import TRANSLATE
+
+    files = FileOptions(
+        overwrite=overwrite,
+        max_pixels=max_pixels,
+        allow_truncated=allow_truncated,
+        keep_gps=keep_gps,
+        copy_sidecars=sidecars,
+    )
+
+    def load() -> "Maker":
+        return partial(translate_photo, model=console.load_translator(weights, device), seed=seed)
+
+    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
+    raise Exit(run(TRANSLATE, load, files))
+
+
 @dataclass(frozen=True)
 class _Run:
     """What photos are found by, and where their copies go: the options that both commands have."""

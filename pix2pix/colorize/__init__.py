@@ -1,23 +1,29 @@
-"""Color photographs: `Colorizer` one of them, folders.py any number.
+"""Color photographs: `Colorizer` one of them, folders.py any number; `Translator` other pictures.
 
 colorizer.py runs the net on a small picture and recolor.py lays its color over the full-size
 lightness; wish.py is what one may ask for, hints.py the colors that one knows, sampling.py the
-variants; model.py is what other models have, too. copies.py makes and writes the copy of a photo.
-jobs.py finds photos and names their outputs, outputs.py says which are done, folders.py makes them,
-watch.py those to come, pipe.py one from a pipe; tally.py counts what was passed over, incolor.py
-finds those in color already.
+variants. translator.py runs a net from RGB to RGB; model.py is what both have in common. copies.py
+makes the copy of a photo and writes it. jobs.py finds photos and names their outputs, outputs.py
+says which are done, folders.py makes them, watch.py those to come, pipe.py one from a pipe;
+tally.py counts what was passed over, incolor.py finds those in color already.
 """
 
 from typing import TYPE_CHECKING
 
 from pix2pix import on_first_use
 
-__all__ = ["Colorizer", "Wish"]
+__all__ = ["Colorizer", "Translator", "Wish"]
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
+    from pix2pix.colorize.translator import Translator
     from pix2pix.colorize.wish import Wish
 
 __getattr__ = on_first_use(
-    __name__, {"Colorizer": "pix2pix.colorize.colorizer", "Wish": "pix2pix.colorize.wish"}
+    __name__,
+    {
+        "Colorizer": "pix2pix.colorize.colorizer",
+        "Translator": "pix2pix.colorize.translator",
+        "Wish": "pix2pix.colorize.wish",
+    },
 )

@@ -14,7 +14,7 @@ import numpy as np
 from pix2pix import images
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.images import names
-from pix2pix.images.task import COLOR, Task
+from pix2pix.images.task import COLOR, TRANSLATE, Task
 
 
 class ColorModel(Protocol):
@@ -24,6 +24,15 @@ class ColorModel(Protocol):
 
     def color(self, rgb: np.ndarray, wish: Wish) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8."""
+
+
+class TranslationModel(Protocol):
+    """Anything that translates pictures, such as a `Translator`."""
+
+    name: str
+
+    def translate(self, rgb: np.ndarray, seed: int | None = None) -> np.ndarray:
+        """Translate sRGB (H, W, 3) uint8 -> (H, W, 3) uint8."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +78,10 @@ Maker = Callable[[images.Photo], PhotoCopy]
 def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> PhotoCopy:
     """Color every pixel of a photo. Raises BadHint."""
     return PhotoCopy(replace(photo, rgb=model.color(photo.rgb, wish)), model.name, COLOR)
+
+
+def translate_photo(
+    photo: images.Photo, model: TranslationModel, seed: int | None = None
+) -> PhotoCopy:
+    """Translate a photo into another picture."""
+    return PhotoCopy(replace(photo, rgb=model.translate(photo.rgb, seed)), model.name, TRANSLATE)

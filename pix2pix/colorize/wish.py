@@ -14,7 +14,7 @@ class Wish:
     Raises ValueError for a saturation below 0. Hints are checked against the photo that they
     are for (`hints.check`).
 
-    A new field is used in colorizer.py, and offered by cli/options.py and cli/__main__.py
+    A new field is used in colorizer.py, and offered by cli/options.py and cli/pictures.py
     (`colorize`), app/service/parameters.py app/page/build.py (`_for_programs`) and, as a
     slider, app/page/handlers.py (`SLIDERS`). It comes last, as a Wish is made by position.
     """
