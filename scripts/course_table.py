@@ -61,7 +61,7 @@ class Settings:
     lr: float = 1e-3
     critic_lr: float = 1e-3
     beta1: float = 0.5
-    l1: float | None = 10.0
+    l1: float | None = 2.0
     noise: int = 0  # planes
     apart: float = 0.0
 
@@ -71,8 +71,8 @@ QUILT = Settings(world="quilt", steps=400, l1=5.0)
 RUNS: dict[str, Settings] = {
     "marbles: L1": replace(MARBLES, l1=None, steps=0),
     "marbles: L1, as long": replace(MARBLES, l1=None),
-    "marbles: GAN, λ 2": replace(MARBLES, l1=2.0),
     "marbles: GAN": MARBLES,
+    "marbles: GAN, λ 10": replace(MARBLES, l1=10.0),
     "marbles: GAN, λ 50": replace(MARBLES, l1=50.0),
     "marbles: GAN + noise": replace(MARBLES, l1=5.0, noise=1, apart=2.0),
     "quilt: L1": replace(QUILT, l1=None),
