@@ -47,7 +47,7 @@ MAIN = Promise(
     chapters=tuple(range(8)),
     slides=(2, 3, 4),
 )
-SIDE = Promise(size=1_000_000, alone=True)
+SIDE = Promise(size=1_000_000, median=10, alone=True)
 
 
 def promise(path: Path) -> Promise:
