@@ -58,7 +58,7 @@ class Settings:
     start: int = 200  # steps on L1 alone
     start_lr: float = 1e-3
     steps: int = 1000  # after the start
-    lr: float = 1e-3
+    lr: float = 5e-4
     critic_lr: float = 1e-3
     beta1: float = 0.5
     l1: float | None = 2.0
@@ -67,14 +67,14 @@ class Settings:
 
 
 MARBLES = Settings()
-QUILT = Settings(world="quilt", steps=400, l1=5.0)
+QUILT = Settings(world="quilt", steps=400, l1=5.0, lr=1e-3)
 RUNS: dict[str, Settings] = {
     "marbles: L1": replace(MARBLES, l1=None, steps=0),
     "marbles: L1, as long": replace(MARBLES, l1=None),
     "marbles: GAN": MARBLES,
     "marbles: GAN, λ 10": replace(MARBLES, l1=10.0),
     "marbles: GAN, λ 50": replace(MARBLES, l1=50.0),
-    "marbles: GAN + noise": replace(MARBLES, l1=5.0, noise=1, apart=2.0),
+    "marbles: GAN + noise": replace(MARBLES, l1=5.0, lr=1e-3, noise=1, apart=2.0),
     "quilt: L1": replace(QUILT, l1=None),
     "quilt: GAN": QUILT,
 }
