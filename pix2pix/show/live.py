@@ -118,7 +118,7 @@ class Movie(Picture):
         width: int = 640,
         seconds: float = 6.0,
         most: int = 24,
-        most_bytes: int = 80_000,
+        most_bytes: int = 60_000,
     ):
         if not frames:
             raise ValueError("no frames: a movie needs at least one picture")
