@@ -27,7 +27,7 @@ TEMPLATE = Path(__file__).with_name("explore.html")
 
 
 def explore(
-    draw: Callable[..., Picture], *, frames: int = 8, most_bytes: int = 40_000, **controls: Control
+    draw: Callable[..., Picture], *, frames: int = 8, most_bytes: int = 30_000, **controls: Control
 ) -> None:
     """Show `draw(**values)` with a control for every value.
 

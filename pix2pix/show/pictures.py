@@ -18,7 +18,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Rgb: TypeAlias = "np.ndarray | Tensor | Image.Image | Picture"
 _PAPER, _INK, _GAP = (255, 255, 255), (31, 35, 40), 4
 _EITHER = "#7a7a7a"  # 4.3:1 on white, as much on GitHub's dark ground
-_MOST_BYTES = 32_000  # of a JPEG, where a coarser one keeps to it
+_MOST_BYTES = 24_000  # of a JPEG, where a coarser one keeps to it
 _SIGN = ((255, 214, 10), (0, 200, 255), (255, 80, 160), (120, 230, 90), (255, 140, 40))
 
 
