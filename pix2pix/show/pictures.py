@@ -293,7 +293,8 @@ def _without_ground(plot: "Figure") -> None:
         return isinstance(color, (str, tuple)) and max(to_rgba(color)[:3]) < 0.2
 
     kinds = (Text, Line2D, Spine, FancyArrowPatch)
-    for artist in plot.findobj(lambda artist: isinstance(artist, kinds)):
+    artists: list[Any] = plot.findobj(lambda artist: isinstance(artist, kinds))
+    for artist in artists:
         line = isinstance(artist, (Text, Line2D))
         if black(artist.get_color() if line else artist.get_edgecolor()):
             artist.set_color(_EITHER)
