@@ -35,8 +35,8 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/oxlint pix2pix
-	$(BIN)/oxfmt --check 'pix2pix/**/*.js' 'pix2pix/**/*.css'
+	$(BIN)/oxlint pix2pix docs scripts
+	$(BIN)/oxfmt --check '{pix2pix,docs,scripts}/**/*.js' '{pix2pix,docs,scripts}/**/*.css'
 
 # the site into build/site, without network; tests/test_docs.py builds it for `make test`
 docs: $(STAMP)

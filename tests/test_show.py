@@ -190,7 +190,7 @@ def test_large_pictures_are_coarser():
     small, large = (show.grid([photo] * n, side=200).encoded()[1] for n in (1, 9))
     tables = [Image.open(io.BytesIO(data)).quantization[0] for data in (small, large)]
     assert sum(tables[0]) < sum(tables[1]) / 1.5
-    assert len(small) < 32_000 and len(large) < 9 * len(small) * 0.7
+    assert len(small) < 24_000 and len(large) < 9 * len(small) * 0.7
 
 
 # source and shapes ------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ TEMPLATE = Path(__file__).with_name("explore.html")
 
 
 def explore(
-    draw: Callable[..., Picture], *, frames: int = 8, most_bytes: int = 20_000, **controls: Control
+    draw: Callable[..., Picture], *, frames: int = 8, most_bytes: int = 24_000, **controls: Control
 ) -> None:
     """Show `draw(**values)` with a control for every value.
 
@@ -85,7 +85,7 @@ class Slider:
 def _drawn(draw: Callable[..., Picture], controls: dict[str, Control], frames: int) -> list[Slider]:
     """Every control's frames, the other controls as they start."""
     start = {name: _start(control) for name, control in controls.items()}
-    sliders = []
+    sliders: list[Slider] = []
     for name, control in controls.items():
         values = _values(control, frames if not sliders else frames // 2)
         pictures = [draw(**{**start, name: value}).image for value in values]

@@ -137,7 +137,7 @@ class Movie(Picture):
         """Its mime type, and the bytes of the file."""
         data = b""
         for scale, quality in ((1, 75), (1, 55), (1, 35), (0.75, 35), (0.5, 40), (0.35, 40)):
-            size = tuple(round(side * scale) for side in self.image.size)
+            size = round(self.image.width * scale), round(self.image.height * scale)
             first, *rest = (frame.resize(size) for frame in self.frames)
             more = {"append_images": rest, "duration": self.durations, "loop": 0} if rest else {}
             buffer = io.BytesIO()

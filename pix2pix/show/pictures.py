@@ -18,7 +18,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Rgb: TypeAlias = "np.ndarray | Tensor | Image.Image | Picture"
 _PAPER, _INK, _GAP = (255, 255, 255), (31, 35, 40), 4
 _EITHER = "#7a7a7a"  # 4.3:1 on white, as much on GitHub's dark ground
-_MOST_BYTES = 24_000  # of a picture, where a lower quality can do it
+_MOST_BYTES = 24_000  # of a JPEG, where a coarser one keeps to it
 _SIGN = ((255, 214, 10), (0, 200, 255), (255, 80, 160), (120, 230, 90), (255, 140, 40))
 
 
@@ -43,7 +43,7 @@ class Picture:
             self.image.save(buffer, "PNG", optimize=True)
             return "image/png", buffer.getvalue()
         image = on_paper(self.image)
-        for quality in (72, 66, 60, 54):
+        for quality in (78, 70, 62, 54):
             buffer = io.BytesIO()
             image.save(
                 buffer, "JPEG", quality=quality, subsampling=1, optimize=True, progressive=True
@@ -293,7 +293,8 @@ def _without_ground(plot: "Figure") -> None:
         return isinstance(color, (str, tuple)) and max(to_rgba(color)[:3]) < 0.2
 
     kinds = (Text, Line2D, Spine, FancyArrowPatch)
-    for artist in plot.findobj(lambda artist: isinstance(artist, kinds)):
+    artists: list[Any] = plot.findobj(lambda artist: isinstance(artist, kinds))
+    for artist in artists:
         line = isinstance(artist, (Text, Line2D))
         if black(artist.get_color() if line else artist.get_edgecolor()):
             artist.set_color(_EITHER)
