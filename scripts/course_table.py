@@ -37,6 +37,7 @@ CARD = ROOT / "pix2pix" / "pretrained" / "README.md"
 HELD_OUT, PICTURES = 999, 64  # the seed that no net learns from, and how many pictures of it
 FRAMES, FILM_WIDTH = 24, 640  # of the film [px]
 Z = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)  # the noise that is tried [standard deviations]
+QUANTILES = {2: 4.302652729911275, **T_975}  # of Student's t at 97.5 %, by degrees of freedom
 MAX_BYTES = {"marbles.webp": 60_000, "quilt.webp": 60_000, "marbles-film.webp": 250_000}
 
 
@@ -280,12 +281,12 @@ def run(name: str, seed: int, *, kept: Path, shorten: int) -> dict:
 
 
 def summary(values: Sequence[float]) -> dict:
-    """The seeds' values, their mean and its 95 % interval: Student's t, None below 4 seeds."""
+    """The seeds' values, their mean and its 95 % interval: Student's t, None below 3 seeds."""
     each = torch.tensor(values, dtype=torch.float64)
     count = len(values)
     found = {"mean": float(each.mean()), "seeds": [float(v) for v in values], "interval": None}
-    if count - 1 in T_975:
-        half = T_975[count - 1] * float(each.std()) / math.sqrt(count)
+    if count - 1 in QUANTILES:
+        half = QUANTILES[count - 1] * float(each.std()) / math.sqrt(count)
         found["interval"] = [found["mean"] - half, found["mean"] + half]
     return found
 
@@ -383,7 +384,7 @@ def draw(runs: Mapping[str, dict], out: Path) -> None:
             if of != world or "λ" in row or "long" in row:
                 continue
             if found["with_noise"]:
-                for sign, answer in zip("−+", found["with_noise"], strict=True):
+                for sign, answer in zip("-+", found["with_noise"], strict=True):
                     rows[f"{row}, z = {sign}1"] = rgb(settings, answer)
             else:
                 rows[row] = rgb(settings, found["answers"])

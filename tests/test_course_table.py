@@ -132,7 +132,17 @@ def test_summary_of_known_values():
     assert found["mean"] == 2.5 and found["seeds"] == [1, 2, 3, 4]
     half = 3.1824463 * 1.2909944 / 2  # Student's t with 3 degrees of freedom
     assert found["interval"] == pytest.approx([2.5 - half, 2.5 + half])
+    half = 4.3026527 * 1 / 3**0.5  # and with 2
+    assert script.summary([1, 2, 3])["interval"] == pytest.approx([2 - half, 2 + half])
     assert script.summary([0.5])["interval"] is None
+
+
+def test_what_the_course_promises_has_an_interval_over_at_least_three_seeds():
+    for name in script.PROMISED:
+        world, row = name.split(": ")
+        for figure, found in ROWS[world][row].items():
+            assert found == script.summary(found["seeds"]), (name, figure)
+            assert len(found["seeds"]) >= 3 and found["interval"]
 
 
 def test_covered_counts_centers_with_enough_points():
