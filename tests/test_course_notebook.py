@@ -60,5 +60,5 @@ def test_the_sources_that_it_shows_are_those_that_run(path: Path) -> None:
     for cell in nbformat.read(path, as_version=4).cells:
         found = re.search(r"^show\.source\(([\w.]+)\)$", cell.source, re.MULTILINE)
         if cell.cell_type == "code" and found:
-            stored = cell.outputs[0]["data"]["text/plain"]
+            stored = next(o["data"] for o in cell.outputs if "data" in o)["text/plain"]
             assert stored == repr(show.source(eval(found[1], known))), found[1]

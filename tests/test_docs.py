@@ -165,7 +165,7 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Pat
     for sheet in tmp_path.rglob("*.css"):
         assert not re.search(r"(@import|url\()\s*['\"]?(https?:)?//", sheet.read_text()), sheet
     api = (tmp_path / "api" / "index.html").read_text()
-    assert "Position in an endless sequence" in api  # a docstring's own words
+    assert "position in an endless sequence" in api  # a docstring's own words
     for path in notebook_rules.notebooks():
         name = "" if path.parent == ROOT else f"{path.stem}/"
         course = (tmp_path / "course" / name / "index.html").read_text()
