@@ -20,7 +20,7 @@ def without_course(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> Non
     """The course's weights are missing, or broken."""
     if request.param == "broken":
         (tmp_path / f"{COURSE}.safetensors").write_bytes(b"broken")
-    monkeypatch.setattr("pix2pix.weights.file.BUNDLED", tmp_path)
+    monkeypatch.setattr("pix2pix.weights.header.BUNDLED", tmp_path)
 
 
 @pytest.mark.slow

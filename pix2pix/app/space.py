@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pix2pix.errors import ExportError
 from pix2pix.show.templates import render
-from pix2pix.weights.file import bundled, check_task, find, read_header
+from pix2pix.weights.header import bundled, check_task, find, read_header
 
 TESTED_GRADIO = "6.31.0"
 _PACKAGE = Path(str(files("pix2pix")))

@@ -12,7 +12,7 @@ from pix2pix.report.paper import jpeg, render
 from pix2pix.report.plot import Drawn
 from pix2pix.terminal import escape
 from pix2pix.train.history import History
-from pix2pix.weights.file import Header
+from pix2pix.weights.header import Header
 
 _MOST_ROWS = 20  # layers in the page; all are in layers.csv
 

@@ -48,7 +48,7 @@ from pix2pix.train.overrides import explain, misread, verbatim
 from pix2pix.train.processes import is_first, launch
 from pix2pix.train.state import State
 from pix2pix.train.sweep import Results, conclude, noted
-from pix2pix.weights.file import MOST_PIXELS, Header
+from pix2pix.weights.header import MOST_PIXELS, Header
 
 # what ends a run with one line instead of a traceback
 EXPECTED = (

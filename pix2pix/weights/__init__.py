@@ -1,7 +1,7 @@
 """Weights: .safetensors files whose header says what net they belong to.
 
-file.py reads and writes them, hub.py pushes them to the Hugging Face Hub, foreign/ makes them of
-other projects' checkpoints.
+header.py finds them and reads their header, file.py reads and writes them (with torch), hub.py
+pushes them to the Hugging Face Hub, foreign/ makes them of other projects' checkpoints.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +10,10 @@ from pix2pix import on_first_use
 
 if TYPE_CHECKING:
     from pix2pix.errors import WeightsError
-    from pix2pix.weights.file import BUNDLED, Header, bundled, find, grow, load, read_header, save
+    from pix2pix.weights.file import grow, load, save
+    from pix2pix.weights.header import BUNDLED, Header, bundled, find, read_header
+
+_HEADER = ["BUNDLED", "Header", "bundled", "find", "read_header"]
 
 __all__ = [
     "BUNDLED",
@@ -24,5 +27,9 @@ __all__ = [
     "save",
 ]
 
-# so that the command line names the layouts of foreign/ in its help without torch
-__getattr__ = on_first_use(__name__, dict.fromkeys(__all__, "pix2pix.weights.file"))
+__getattr__ = on_first_use(
+    __name__,
+    dict.fromkeys(_HEADER, "pix2pix.weights.header")
+    | dict.fromkeys(["grow", "load", "save"], "pix2pix.weights.file")
+    | {"WeightsError": "pix2pix.errors"},
+)

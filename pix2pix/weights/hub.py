@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pix2pix.errors import ExportError
 from pix2pix.show.templates import render
-from pix2pix.weights.file import BUNDLED, HUB_FILE, Header, bundled, find, load
+from pix2pix.weights.file import load
+from pix2pix.weights.header import BUNDLED, HUB_FILE, Header, bundled, find
 
 _MOST = 300  # characters of an error's line
 

@@ -6,7 +6,7 @@ import gradio as gr
 
 from pix2pix.app.page.coloring import Coloring
 from pix2pix.show.templates import render
-from pix2pix.weights.file import BUNDLED, bundled
+from pix2pix.weights.header import BUNDLED, bundled
 
 REPOSITORY = "https://github.com/pix2pixcolor/pix2pixcolor"
 _HERE = Path(__file__).parent

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from pix2pix.errors import WeightsError
 from pix2pix.nets.build import Config, config_of
-from pix2pix.weights.file import AB_SCALES, MOST_PIXELS, Header, blank, save
+from pix2pix.weights.file import blank, save
 from pix2pix.weights.foreign.checkpoint import Checkpoint, read
 from pix2pix.weights.foreign.layouts import BESIDE, ELSEWHERE, LAYOUTS, RECIPES, Layout, Pair
+from pix2pix.weights.header import AB_SCALES, MOST_PIXELS, Header
 
 SHOWN = 10  # names of a kind in an error
 
