@@ -1,12 +1,11 @@
 """A distribution over colors: the bins of the ab plane, and the head that predicts them."""
 
-from functools import cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2pix.color import AB_SCALE, rgb_to_net
+from pix2pix.color import AB_SCALE
+from pix2pix.nets.gamut import gamut_grid, gamut_index
 
 _AMBIGUOUS = 0.3  # certainty of the hue, from 0 to 1, below which a color fades; see `answer`
 
@@ -34,7 +33,8 @@ class AbBins(nn.Module):
     @property
     def colors(self) -> Tensor:
         """The bins' ab (bins, 2) in [-1, 1]."""
-        return (gamut_grid(self.step) / AB_SCALE).to(self.conv.weight.device)
+        colors = torch.from_numpy(gamut_grid(self.step))
+        return (colors / AB_SCALE).to(self.conv.weight.device)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, bins, h, w)."""
@@ -76,7 +76,7 @@ class AbBins(nn.Module):
         of a distribution that fits is the color itself.
         """
         log_p = logits.float().log_softmax(1)
-        place = gamut_index(self.step).to(ab.device)
+        place = torch.from_numpy(gamut_index(self.step)).to(ab.device)
         position = ab.float() * (AB_SCALE / self.step) + len(place) // 2
         low = position.floor()
         nearness = position - low  # (B, 2, h, w), of the upper neighbor
@@ -87,35 +87,3 @@ class AbBins(nn.Module):
             row, column = (low + shift).long().clamp(0, len(place) - 1).unbind(1)
             total += weight * log_p.gather(1, place[row, column][:, None])[:, 0]
         return -total.mean()
-
-
-@cache
-def gamut_cells(step: int) -> Tensor:
-    """(G, G) bool: which points of a grid in a*, b* are bins; [G // 2, G // 2] is gray, G is odd.
-
-    They are the corners of all grid cells that hold a color of sRGB.
-    Raises ValueError unless 5 <= step <= 50.
-    """
-    if not 5 <= step <= 50:
-        raise ValueError(f"bins={step}: a step of 5 to 50 in a* and b*, or 0 for none")
-    with torch.device("cpu"):
-        levels = torch.linspace(0, 1, 52)  # every fifth of 0..255
-        rgb = torch.stack(torch.meshgrid(levels, levels, levels, indexing="ij")).flatten(2)
-        half = int(AB_SCALE // step) + 1
-        a, b = (rgb_to_net(rgb)[1] * (AB_SCALE / step)).flatten(1).floor().long() + half  # (N,)
-        cells = torch.zeros(2 * half + 1, 2 * half + 1, dtype=torch.bool)
-        for right, up in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            cells[a + right, b + up] = True
-        return cells
-
-
-def gamut_grid(step: int) -> Tensor:
-    """(bins, 2) float32: a*, b* of the bins, in the order of `gamut_cells`."""
-    cells = gamut_cells(step)
-    return (cells.nonzero() - len(cells) // 2).float() * step
-
-
-def gamut_index(step: int) -> Tensor:
-    """(G, G) int64: the index of the bin at each point of the grid of `gamut_cells`, or 0."""
-    cells = gamut_cells(step)
-    return torch.where(cells, cells.flatten().cumsum(0).view(cells.shape) - 1, 0)
