@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix import images
+from pix2pix import images, strips
 from pix2pix.colorize import folders, jobs, watch
 from pix2pix.colorize.copies import Maker, color_photo
 from pix2pix.colorize.wish import Wish
@@ -485,32 +485,35 @@ def test_warnings_come_with_the_record(tmp_path):
     assert_colored(tmp_path / "a.gif.color.png")
 
 
-@pytest.mark.slow
-def test_decoding_coloring_and_encoding_overlap(tmp_path, monkeypatch):
-    """While a photo is written, the next is colored and the one after it read: six times of six."""
-    for i in range(8):
+def test_every_core_has_a_photo_of_its_own(tmp_path, monkeypatch):
+    """The first, whose size nobody knows, has them all; then three at a time have one each."""
+    monkeypatch.setattr(strips, "cores", lambda: 3)
+    for i in range(7):
         photo(tmp_path / f"{i}.png")
-    monkeypatch.setattr(folders, "_WORKERS", 1)
-    together, threads = threading.Barrier(3, timeout=60), set()
-
-    def meeting(function, first):
-        calls = itertools.count()
-
-        def met(*args, **options):
-            threads.add(threading.get_ident())
-            if first <= next(calls) < first + 6:
-                together.wait()  # for the other two, which come only if they run at the same time
-            return function(*args, **options)
-
-        return met
-
+    together, shares, calls = threading.Barrier(3, timeout=60), [], itertools.count()
     model = Tint()
-    monkeypatch.setattr(images, "read", meeting(images.read, 2))
-    model.color = meeting(model.color, 1)
-    monkeypatch.setattr(images, "write", meeting(images.write, 0))
-    assert len(color(tmp_path, model=model)) == 8
-    assert not together.broken and together.n_waiting == 0
-    assert len(threads) == 3
+    color_alone = model.color
+
+    def meeting(*args):
+        first = next(calls) == 0
+        shares.append(strips.share())
+        if not first:
+            together.wait()  # for the other two, which come only if they run at the same time
+        return color_alone(*args)
+
+    model.color = meeting
+    assert len(color(tmp_path, model=model)) == 7
+    assert not together.broken and shares == [3, 1, 1, 1, 1, 1, 1]
+
+
+def test_a_run_that_is_left_makes_no_further_copies(tmp_path, monkeypatch):
+    monkeypatch.setattr(strips, "cores", lambda: 1)
+    for i in range(20):
+        photo(tmp_path / f"{i:02}.png")
+    records = folders.make_copies(jobs.find([str(tmp_path)]), coloring)
+    assert next(records).status == "colored"
+    records.close()
+    assert len(list(tmp_path.glob("*.color.png"))) <= 4  # what had begun
 
 
 def test_large_photos_are_not_held_ahead(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ import pytest
 import torch
 from serving import tiny_colorizer
 
-from pix2pix.app import workers
-from pix2pix.app.workers import Busy, Canceled, Late, Workers
+from pix2pix.colorize import workers
+from pix2pix.colorize.workers import Busy, Canceled, Late, Workers
 from pix2pix.errors import Corrupt, PhotoError
 
 _PATIENCE = 30  # [s]
@@ -102,7 +102,7 @@ def test_workers_are_in_the_net_at_the_same_time_and_agree() -> None:
     with Workers(colorizer, count=2) as two:
         (a, x, m), (b, y, n) = (f.result(_PATIENCE) for f in [two.submit(color), two.submit(color)])
     assert a is b is colorizer
-    pairs = zip(a.generator.parameters(), a._lively.parameters(), strict=True)
+    pairs = zip(a.generator.parameters(), a.engine.lively.parameters(), strict=True)
     assert all(p.data_ptr() == q.data_ptr() for p, q in pairs)
     assert (x == y).all() and (x == expected).all() and m == n == two.threads
 
@@ -112,7 +112,7 @@ def test_a_variant_is_that_of_its_seed_whatever_runs_beside_it() -> None:
     expected = [tiny_colorizer().rgb(rgb, seed=seed) for seed in range(4)]
     assert len({variant.tobytes() for variant in expected}) == 4
     colorizer = tiny_colorizer()
-    colorizer.generator.register_forward_pre_hook(lambda *_: time.sleep(0.05))
+    colorizer.engine.lively.register_forward_pre_hook(lambda *_: time.sleep(0.05))
     with Workers(colorizer, count=4) as four:
         futures = [four.submit(lambda c, seed=seed: c.rgb(rgb, seed=seed)) for seed in range(4)]
         variants = [future.result(_PATIENCE) for future in futures]

@@ -19,7 +19,7 @@ from pix2pix.app.page.coloring import DEADLINE, Coloring
 from pix2pix.app.page.many import ManyHandler
 from pix2pix.app.page.photo import Handlers
 from pix2pix.app.page.words import BUSY
-from pix2pix.app.workers import Busy, Late, Workers
+from pix2pix.colorize.workers import Busy, Late, Workers
 from pix2pix.colorize import Colorizer
 
 

@@ -1,4 +1,6 @@
-"""Limits: the bounds of the service and of its page, in one place. (Hints: `hints.MOST_HINTS`.)"""
+"""Limits: the bounds of the service and of its page, in one place.
+
+(Hints: `hints.MOST_HINTS`; workers: `workers.MOST_WORKERS`.)"""
 
 from dataclasses import dataclass
 
@@ -21,9 +23,7 @@ CALL_BYTES = 1_000_000  # of a call of the page; what is painted on a photo take
 WARNINGS_LENGTH = 3_900  # characters of X-Warnings, but for how many more there are
 WARNING_LENGTH = 300  # characters of each warning in it
 
-# --- workers and the page -------------------------------------------------------------------------
-MOST_WORKERS = 4  # by default: at 24 bytes a pixel, one takes up to 1.2 GB for a photo of 50 MP
-QUEUE_PATIENCE = 0.5  # of a job's deadline; a queue that would take more of it is as good as full
+# --- the page -------------------------------------------------------------------------
 PAGE_QUEUE = 32  # events of the page that wait,
 PAGE_AT_ONCE = 16  # and that are handed to the workers, each tab's
 PAGE_STROKES = 4  # of the brush at a time, without workers

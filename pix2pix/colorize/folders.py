@@ -1,4 +1,4 @@
-"""Copy many photos: skip what is done, and keep decoder, net and encoder busy at once.
+"""Copy many photos: skip what is done, and keep every core busy with a photo of its own.
 
 One bad file never stops a run, and outputs are written whole or not at all, so that a killed run
 is continued by starting it again. Which photos they are, `jobs.find` says.
@@ -8,22 +8,24 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from pix2pix import images
+from pix2pix import images, strips
 from pix2pix.colorize import outputs
 from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.jobs import Job, Record, failure
+from pix2pix.colorize.workers import Workers
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
 from pix2pix.images import sidecars
 
-_WORKERS = max(1, min(4, (os.cpu_count() or 1) // 2))  # that decode, and as many that encode
-_AHEAD = _BEHIND = _WORKERS + 1  # photos decoded before the net needs them, and not yet written
+_MOST_WORKERS = 16  # of 12 bytes a pixel each
 _LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP fill the memory
 
 
@@ -52,32 +54,51 @@ def make_copies(
     load: Callable[[], Maker],
     files: FileOptions = AS_USUAL,
 ) -> Iterator[Record]:
-    """Copy every job -> its Record, while the next photos decode and the last ones are encoded.
+    """Copy every job -> its Record, as many at a time as there are cores.
 
     `load` gives a model at work. It is called when the first photo needs it and its output folder
     proved writable; one that is not gives one record, and no more jobs. A `None` among the jobs
     finishes what is on its way. What has a good output is skipped: an empty one, and one older
-    than its photo, is made anew (outputs.py).
+    than its photo, is made anew (outputs.py). Large photos go one at a time, on all cores, and so
+    does the first, whose size nobody knows.
     """
-    make: Maker | None = None
-    ahead = behind = 0  # until the first photo has shown its size
-    reading: deque[tuple[Job, Future[images.Photo | Record]]] = deque()
-    writing: deque[Future[Record]] = deque()
-    with ThreadPoolExecutor(_WORKERS) as reader, ThreadPoolExecutor(_WORKERS) as writer:
+    alone = True
+    running: deque[Future[_Copied]] = deque()
+    with ExitStack() as stack:
+        workers: Workers[Maker] | None = None
         for job in chain(_pending(jobs, files.overwrite), [None]):
             if isinstance(job, Record):
                 yield job
                 continue
             if job is not None:
-                make = make or load()
-                reading.append((job, reader.submit(_read, job, files)))
-            while make is not None and len(reading) > (ahead if job else 0):
-                started, future = reading.popleft()
-                made = _make(started, future.result(), make)
-                ahead, behind = (0, 0) if _is_large(made) else (_AHEAD, _BEHIND)
-                writing.append(writer.submit(_write, started, made, files))
-            while len(writing) > (behind if job else 0):
-                yield writing.popleft().result()
+                if workers is None:
+                    count = min(strips.share(), _MOST_WORKERS)
+                    workers = Workers(load(), count=count, waiting=3 * count)
+                    stack.enter_context(workers)
+                    stack.callback(lambda: [copied.cancel() for copied in running])
+                running.append(workers.submit(partial(_copy, job, files, alone=alone)))
+            most = 2 * workers.count if workers and job and not alone else 0
+            while len(running) > most:
+                copied = running.popleft().result()
+                alone = copied.large
+                yield copied.record
+
+
+class _Copied(NamedTuple):
+    record: Record
+    large: bool
+
+
+def _copy(job: Job, files: FileOptions, make: Maker, *, alone: bool) -> _Copied:
+    """Read, copy and write a photo, on all cores where it is `alone`."""
+    with strips.sharing(strips.cores()) if alone else nullcontext():
+        photo = _read(job, files)
+        if isinstance(photo, Record):
+            return _Copied(photo, False)
+        large = photo.rgb.shape[0] * photo.rgb.shape[1] > _LARGE
+        made = _make(job, photo, make)
+        del photo  # its pixels take memory
+        return _Copied(_write(job, made, files), large)
 
 
 def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[Job | Record | None]:
@@ -139,9 +160,7 @@ def _read(job: Job, files: FileOptions) -> images.Photo | Record:
         return failure(job.source, error)
 
 
-def _make(job: Job, photo: images.Photo | Record, make: Maker) -> PhotoCopy | Record:
-    if isinstance(photo, Record):
-        return photo
+def _make(job: Job, photo: images.Photo, make: Maker) -> PhotoCopy | Record:
     try:
         return make(photo)
     except Exception as error:
@@ -169,10 +188,3 @@ def _write(job: Job, made: PhotoCopy | Record, files: FileOptions) -> Record:
     except Exception as error:
         return failure(job.source, error)
     return Record(job.source, made.task.done, job.dest, reason=job.redone, warnings=lost)
-
-
-def _is_large(made: PhotoCopy | Record) -> bool:
-    if isinstance(made, Record):
-        return False
-    height, width = made.photo.rgb.shape[:2]
-    return height * width > _LARGE

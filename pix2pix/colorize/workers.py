@@ -1,10 +1,9 @@
-"""Workers: a fixed number of threads that color, behind a queue that says no when it is full.
+"""Workers: a fixed number of threads that share a model, behind a queue that says no when full.
 
-The service and its page share one `Workers`. Every worker has its own share of the cores, so that a
-photo gets the same bytes under load as alone, and none waits for another worker's threads.
+Folders are colored by them, and the service and its page share one `Workers`. Every worker has its
+own share of the cores, so that none waits for another worker's threads.
 """
 
-import os
 import threading
 import time
 from collections import deque
@@ -12,12 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-import torch
-
-from pix2pix.app.limits import MOST_WORKERS, QUEUE_PATIENCE
-from pix2pix.colorize.colorizer import Colorizer
 from pix2pix.errors import PhotoError, TookTooLong
+from pix2pix.strips import set_share, share
 
+MOST_WORKERS = 4  # by default: at 16 bytes a pixel, one takes up to 0.8 GB for a photo of 50 MP
+QUEUE_PATIENCE = 0.5  # of a job's deadline; a queue that would take more of it is as good as full
+M = TypeVar("M")
 T = TypeVar("T")
 _here = threading.local()  # .job: what the thread is at
 
@@ -42,10 +41,10 @@ class Canceled(Exception):
     """Nobody waits for the job any more. Raised inside of it, by `check`."""
 
 
-class _Job(Future[T], Generic[T]):
+class _Job(Future[T], Generic[M, T]):
     """A future whose `cancel` also tells a running job to stop at its next `check`."""
 
-    def __init__(self, work: Callable[[Colorizer], T], deadline: float | None):
+    def __init__(self, work: Callable[[M], T], deadline: float | None):
         super().__init__()
         self.work = work
         self.due = None if deadline is None else time.monotonic() + deadline
@@ -67,26 +66,26 @@ def check() -> None:
 
     Jobs call it between their steps. Raises Canceled and Late.
     """
-    job: _Job[Any] | None = getattr(_here, "job", None)
+    job: _Job[Any, Any] | None = getattr(_here, "job", None)
     if job is not None:
         job.check(started=True)
 
 
-class Workers:
-    """Runs jobs with the colorizer, `count` at a time, and lets `waiting` more wait.
+class Workers(Generic[M]):
+    """Runs jobs with the model, `count` at a time, and lets `waiting` more wait.
 
     Close it, or use it as a context manager: it then finishes what runs or waits.
     """
 
-    def __init__(self, colorizer: Colorizer, *, count: int | None = None, waiting: int = 32):
+    def __init__(self, model: M, *, count: int | None = None, waiting: int = 32):
         """`count` defaults to the number of cores, at most 4; each works on its share of them."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self.count = count or min(cores or 1, MOST_WORKERS)
+        cores = share()
+        self.count = count or min(cores, MOST_WORKERS)
         if self.count < 1 or waiting < 0:
             raise ValueError(f"count {count} must be 1 or more, waiting {waiting} 0 or more")
-        self.colorizer, self.waiting = colorizer, waiting
-        self.threads = max(1, min(cores or 1, torch.get_num_threads()) // self.count)
-        self._queue: deque[_Job[Any]] = deque()
+        self.model, self.waiting = model, waiting
+        self.threads = max(1, cores // self.count)
+        self._queue: deque[_Job[Any, Any]] = deque()
         self._running = 0
         self._seconds: float | None = None  # that a job takes, on average of late
         self._closed = False
@@ -98,10 +97,8 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def submit(
-        self, job: Callable[[Colorizer], T], *, deadline: float | None = None
-    ) -> "Future[T]":
-        """Have `job` called with a colorizer, when a worker is free -> a future of its result.
+    def submit(self, job: Callable[[M], T], *, deadline: float | None = None) -> "Future[T]":
+        """Have `job` called with the model, when a worker is free -> a future of its result.
 
         `deadline`: seconds from now, in which it must be done. Past it the future raises Late, a
         PhotoError, as soon as a worker comes to the job or the job to its next `check`. Cancel the
@@ -160,7 +157,7 @@ class Workers:
                     self._queue.remove(ticket)  # type: ignore[arg-type]
 
     def _work(self) -> None:
-        torch.set_num_threads(self.threads)  # of this thread
+        set_share(self.threads)
         while True:
             with self._change:
                 self._change.wait_for(lambda: self._queue or self._closed)
@@ -170,7 +167,7 @@ class Workers:
                 self._running += 1
             start = time.monotonic()
             try:
-                done = ticket.set_running_or_notify_cancel() and _run(ticket, self.colorizer)
+                done = ticket.set_running_or_notify_cancel() and _run(ticket, self.model)
             finally:
                 with self._change:
                     self._running -= 1
@@ -181,12 +178,12 @@ class Workers:
             del ticket  # else the last photo stays in memory until the next comes
 
 
-def _run(ticket: _Job[Any], colorizer: Colorizer) -> bool:
+def _run(ticket: _Job[Any, Any], model: object) -> bool:
     """Settle the future; whether the job ran to its end."""
     try:
         ticket.check(started=False)
         _here.job = ticket
-        result = ticket.work(colorizer)
+        result = ticket.work(model)
     except (PhotoError, Canceled) as error:
         ticket.set_exception(error.with_traceback(None))  # which holds on to the photo
         return False

@@ -14,8 +14,8 @@ from pix2pix.app.page.many import many_tab
 from pix2pix.app.page.photo import photo_tab
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.upload import make_upload
-from pix2pix.app.workers import Workers
 from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.workers import Workers
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer

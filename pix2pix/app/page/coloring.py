@@ -17,10 +17,10 @@ from PIL import Image
 from pix2pix import images
 from pix2pix.app.limits import PAGE_HELD_PIXELS, Limits
 from pix2pix.app.page.words import plain_words
-from pix2pix.app.workers import Workers
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.hints import Hint
 from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.workers import Workers
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer

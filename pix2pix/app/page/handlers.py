@@ -12,9 +12,9 @@ import gradio as gr
 from pix2pix.app.page.coloring import Coloring, Opened
 from pix2pix.app.page.unsure import unsure_picture
 from pix2pix.app.page.words import MESSAGES
-from pix2pix.app.workers import check
 from pix2pix.colorize.hints import Hint, parse
 from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.workers import check
 from pix2pix.errors import BadHint
 from pix2pix.images import Photo
 from pix2pix.show.templates import render

@@ -15,8 +15,8 @@ from pix2pix.app.page.script import NOTHING
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.upload import make_upload
 from pix2pix.app.page.words import message, plain_words
-from pix2pix.app.workers import Busy
 from pix2pix.colorize.copies import color_photo
+from pix2pix.colorize.workers import Busy
 from pix2pix.images.names import MARK
 from pix2pix.show.templates import render
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import gradio as gr
 
-from pix2pix.app.workers import Busy
+from pix2pix.colorize.workers import Busy
 from pix2pix.errors import PhotoError
 
 MESSAGES = {

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, NamedTuple
 
-import torch
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -21,10 +20,10 @@ from pix2pix.app.service.logs import Metrics, log
 from pix2pix.app.service.parameters import Parameters, gather
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.app.service.routes import API_ROUTES
-from pix2pix.app.workers import Busy, Late, Workers, check
 from pix2pix.colorize.colorizer import Colorizer
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.workers import Busy, Late, Workers, check
 from pix2pix.errors import PhotoError
 from pix2pix.images.names import output_name
 
@@ -168,9 +167,7 @@ async def _result(
         raise Refusal(503, error.code, "too many photos were waiting", retry_after=5) from error
     except PhotoError as error:
         raise Refusal(_STATUS.get(error.code, 422), error.code, error.reason) from None
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    except MemoryError as error:
         log.exception("out of memory")
         raise Refusal(503, "busy", "out of memory; try a smaller photo", retry_after=5) from error
     finally:

@@ -12,7 +12,7 @@ import traceback
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pix2pix.app.service.printed import true_stream
-from pix2pix.app.workers import Workers
+from pix2pix.colorize.workers import Workers
 
 log = logging.getLogger("pix2pix.serve")
 _PLAIN = ("pix2pix", "uvicorn")  # whose words hold nothing of a visitor's

@@ -15,7 +15,8 @@ def load_course(colorizer: Colorizer) -> Colorizer | None:
     if colorizer.name == COURSE:
         return None
     try:
-        return Colorizer.from_pretrained(COURSE, device=str(colorizer.device))
+        kind = colorizer.engine.kind
+        return Colorizer.from_pretrained(COURSE, device=colorizer.device, engine=kind)
     except Exception as error:  # missing, broken, or without room on the device
         log.warning("no model to compare with", extra={"fields": {"reason": one_line(error)}})
         return None

@@ -9,8 +9,8 @@ from pix2pix.app.limits import Limits
 from pix2pix.app.page import LOOK, build_page, new_shelf
 from pix2pix.app.service.door import Door
 from pix2pix.app.storage import Storage
-from pix2pix.app.workers import Workers
 from pix2pix.colorize.colorizer import Colorizer
+from pix2pix.colorize.workers import Workers
 
 
 def guarded_page(

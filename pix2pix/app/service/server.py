@@ -28,8 +28,8 @@ from pix2pix.app.limits import Limits
 from pix2pix.app.service.models import load_course
 from pix2pix.app.storage import Storage
 from pix2pix.app.temporary import own_uploads, uploads_folder
-from pix2pix.app.workers import Workers
 from pix2pix.colorize.colorizer import Colorizer
+from pix2pix.colorize.workers import Workers
 from pix2pix.errors import one_line
 
 __all__ = ["Hosts", "Limits", "Settings", "build_app", "parse_origin", "parse_root", "run_service"]
@@ -79,7 +79,7 @@ def build_app(
         from pix2pix.app.service.page_server import guarded_page
 
         page, options = guarded_page(
-            workers.colorizer, workers, course=course, limits=limits, storage=storage
+            workers.model, workers, course=course, limits=limits, storage=storage
         )
         gr.mount_gradio_app(app, page, path="/", root_path=root or None, **options)
         answer_as_the_api(app)
@@ -110,7 +110,7 @@ def run_service(load: Callable[[], Colorizer], settings: Settings = AS_USUAL) ->
     except Exception as error:
         log.error("no model", extra={"fields": {"reason": one_line(error)}})
     if workers is not None and settings.page and settings.compare:
-        course = load_course(workers.colorizer)
+        course = load_course(workers.model)
     config = uvicorn.Config(
         build_app(workers, settings, course=course),
         host=settings.host,
