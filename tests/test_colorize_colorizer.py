@@ -189,14 +189,17 @@ class Listens(nn.Module):
     def forward(self, x):
         count = x[:, 3:].sum((2, 3), keepdim=True).clamp(min=1)
         mean = (x[:, 1:3] * x[:, 3:]).sum((2, 3), keepdim=True) / count
-        return mean.expand(1, 2, *x.shape[2:])
+        return mean.expand(len(x), 2, *x.shape[2:])
 
-    def heads(self, x):
-        logits = torch.full((1, len(self.bins.colors), x.shape[2] // 4, x.shape[3] // 4), -20.0)
+    def parts(self, x):
+        logits = torch.full(
+            (len(x), len(self.bins.colors), x.shape[2] // 4, x.shape[3] // 4), -20.0
+        )
         for a, b in ((60, 40), (-40, 40)):
             aim = torch.tensor([a, b]) / 110
             logits[:, (self.bins.colors - aim).norm(dim=1).argmin()] = 5.0
-        return self(x), logits
+        ab = self(x)
+        return ab, ab, logits
 
 
 @pytest.fixture
@@ -411,6 +414,6 @@ def test_gpu_colors_as_the_cpu(unet):
     net.load_state_dict(unet.generator.state_dict())
     on_gpu = Colorizer(net, unet.header, "auto")
     rgb = data.chelsea()
-    assert on_gpu.device.type == "cuda"
+    assert on_gpu.device == "cuda"
     assert np.abs(on_gpu.rgb(rgb).astype(int) - unet.rgb(rgb)).max() <= 3
     assert np.array_equal(on_gpu.rgb(rgb, seed=1), on_gpu.rgb(rgb, seed=1))

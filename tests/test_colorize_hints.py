@@ -1,7 +1,7 @@
 """Hints: what people give, and that the result keeps it."""
 
+import numpy as np
 import pytest
-import torch
 
 from pix2pix.color import rgb_to_net
 from pix2pix.colorize import hints
@@ -58,10 +58,10 @@ def test_a_hint_lands_where_the_photo_has_it():
     hint_map, places, wanted = hints.place([(390, 100, (200, 30, 40))], (200, 400), (64, 96))
     assert hint_map.shape == (1, 3, 64, 96)
     assert places.tolist() == [[32, 93]]
-    red = rgb_to_net(torch.tensor([200, 30, 40]).view(1, 3, 1, 1) / 255)[1].flatten()
-    torch.testing.assert_close(wanted, red[None], atol=1e-3, rtol=0)
+    red = rgb_to_net(np.array([200, 30, 40]).reshape(1, 3, 1, 1) / 255)[1].flatten()
+    np.testing.assert_allclose(wanted, red[None], atol=1e-3)
     assert hint_map[0, 2, 30:35, 91:96].all() and hint_map[0, 2].sum() == 25
-    torch.testing.assert_close(hint_map[0, :2, 32, 93], wanted[0])
+    np.testing.assert_array_equal(hint_map[0, :2, 32, 93], wanted[0])
 
 
 def test_squares_are_cut_at_the_border():
@@ -76,35 +76,35 @@ def test_the_later_of_two_hints_in_one_place_counts():
     red, blue = (200, 30, 40), (30, 40, 200)
     hint_map, places, wanted = hints.place([(5, 5, red), (5.2, 5, blue)], (100, 100), (32, 32))
     assert len(places) == 1
-    torch.testing.assert_close(wanted, hints.place([(5, 5, blue)], (100, 100), (32, 32))[2])
-    torch.testing.assert_close(hint_map, hints.place([(5, 5, blue)], (100, 100), (32, 32))[0])
+    np.testing.assert_array_equal(wanted, hints.place([(5, 5, blue)], (100, 100), (32, 32))[2])
+    np.testing.assert_array_equal(hint_map, hints.place([(5, 5, blue)], (100, 100), (32, 32))[0])
 
 
 def test_the_result_keeps_its_hints_and_little_else_changes():
-    ab, L = torch.zeros(2, 64, 64), torch.zeros(64, 64)
-    places = torch.tensor([[10, 10], [10, 12], [40, 50]])
-    wanted = torch.tensor([[0.5, 0.1], [-0.5, 0.2], [0.3, 0.3]])
+    ab, L = np.zeros((2, 64, 64), np.float32), np.zeros((64, 64), np.float32)
+    places = np.array([[10, 10], [10, 12], [40, 50]])
+    wanted = np.array([[0.5, 0.1], [-0.5, 0.2], [0.3, 0.3]])
     held = hints.hold(ab, L, places, wanted)
-    torch.testing.assert_close(held[:, places[:, 0], places[:, 1]].T, wanted, atol=3e-3, rtol=0)
-    assert held[:, 20:30].abs().max() < 1e-3  # far from all
+    np.testing.assert_allclose(held[:, places[:, 0], places[:, 1]].T, wanted, atol=3e-3)
+    assert np.abs(held[:, 20:30]).max() < 1e-3  # far from all
 
 
 def test_two_colors_in_one_spot_agree_on_their_mean():
-    spot = torch.tensor([[16, 15], [16, 15]])
-    wanted = torch.tensor([[0.4, 0.0], [0.0, 0.2]])
-    held = hints.hold(torch.zeros(2, 32, 32), torch.zeros(32, 32), spot, wanted)
-    torch.testing.assert_close(held[:, 16, 15], torch.tensor([0.2, 0.1]), atol=1e-3, rtol=0)
+    spot = np.array([[16, 15], [16, 15]])
+    wanted = np.array([[0.4, 0.0], [0.0, 0.2]])
+    held = hints.hold(np.zeros((2, 32, 32)), np.zeros((32, 32)), spot, wanted)
+    np.testing.assert_allclose(held[:, 16, 15], np.array([0.2, 0.1]), atol=1e-3)
 
 
 def test_mending_ends_at_edges():
-    ab, L = torch.zeros(2, 32, 32), torch.full((32, 32), -0.8)
+    ab, L = np.zeros((2, 32, 32)), np.full((32, 32), -0.8)
     L[:, 16:] = 0.8
-    held = hints.hold(ab, L, torch.tensor([[16, 15]]), torch.tensor([[0.5, 0.5]]))
-    assert held[0, 16, 14] > 0.4 and held[0, 16, 16].abs() < 1e-3
+    held = hints.hold(ab, L, np.array([[16, 15]]), np.array([[0.5, 0.5]]))
+    assert held[0, 16, 14] > 0.4 and abs(held[0, 16, 16]) < 1e-3
 
 
 def test_what_is_right_already_stays():
-    ab = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(0)) - 0.5
-    places = torch.tensor([[3, 4], [20, 9]])
-    held = hints.hold(ab, torch.zeros(32, 32), places, ab[:, places[:, 0], places[:, 1]].T)
-    torch.testing.assert_close(held, ab)
+    ab = np.random.default_rng(0).random((2, 32, 32)) - 0.5
+    places = np.array([[3, 4], [20, 9]])
+    held = hints.hold(ab, np.zeros((32, 32)), places, ab[:, places[:, 0], places[:, 1]].T)
+    np.testing.assert_allclose(held, ab, atol=1e-6)

@@ -102,7 +102,7 @@ def test_what_an_rgb_net_predicts_is_its_color(tmp_path):
         net.head.weight.zero_()
         net.head.bias.copy_(torch.tensor([0.8, 0.2, 0.2]).mul(2).sub(1).atanh())
     colorizer = Colorizer(net, weights.Header(net.config, head="rgb"))
-    ab = colorizer.predict(torch.full((16, 16, 3), 128, dtype=torch.uint8))
+    ab = torch.from_numpy(colorizer.predict(np.full((16, 16, 3), 128, np.uint8)))
     wanted = rgb_to_net(torch.tensor([0.8, 0.2, 0.2]).view(1, 3, 1, 1))[1][0]
     assert torch.allclose(ab, wanted.expand_as(ab), atol=1e-3)
     assert net_to_rgb(torch.zeros(1, 1, 1, 1), wanted[None])[0, 0] > 0.5

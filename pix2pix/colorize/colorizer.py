@@ -5,21 +5,23 @@ strip by strip, so that detail and memory do not depend on the net.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Self, overload
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
-from pix2pix.color import lab_to_rgb8, rgb8_to_lab, rgb_to_net
+from pix2pix.color import AB_SCALE, lab_to_rgb8, rgb8_to_lab, rgb_to_net
 from pix2pix.colorize import sampling
+from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
-from pix2pix.colorize.model import PictureModel, as_tensor, in_kind, seeded
+from pix2pix.colorize.model import PictureModel, checked, in_kind
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
+from pix2pix.nets.follow import follow_hints
+from pix2pix.nets.gamut import gamut_grid
 
 
 class Colorizer(PictureModel):
@@ -34,12 +36,14 @@ class Colorizer(PictureModel):
     heads = ("ab", "rgb")
 
     @classmethod
-    def from_pretrained(cls, source: str | Path = "default", *, device: str = "auto") -> Self:
-        """Load bundled weights by name, a .safetensors file, or a Hub repo id (see weights.load).
+    def from_pretrained(
+        cls, source: str | Path = "default", *, device: str = "auto", engine: str = "auto"
+    ) -> Self:
+        """Load bundled weights by name, a .safetensors or .onnx file, or a Hub repo id.
 
-        Raises WeightsError when they are missing, broken, or translate pictures.
+        `engine` and errors are as `PictureModel.from_pretrained` says.
         """
-        return super().from_pretrained(source, device=device)
+        return super().from_pretrained(source, device=device, engine=engine)
 
     @overload
     def __call__(
@@ -119,29 +123,31 @@ class Colorizer(PictureModel):
 
         Raises TypeError and ValueError for another dtype or shape, and BadHint as above.
         """
-        picture = as_tensor(rgb)
-        ab = self.predict(picture, wish).cpu()
-        return recolor(
-            picture.numpy(), ab * (self.header.ab_scale * self.header.saturation * wish.saturation)
-        )
+        ab = self.predict(checked(rgb), wish)
+        scale = self.header.ab_scale * self.header.saturation * wish.saturation
+        import torch
 
-    @torch.no_grad()
-    def predict(self, rgb: Tensor, wish: Wish = AS_PREDICTED) -> Tensor:
-        """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small.
+        return recolor(np.ascontiguousarray(rgb), torch.from_numpy(ab * np.float32(scale)))
+
+    def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
+        """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.
 
         The input is resized, antialiased as in training, to about `header.area` pixels.
         """
         L = self._lightness(rgb)
         hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
-        if wish.seed is None:
-            output = self.generator(_stack(L, hint_map))
-        else:
-            output = self._variant(L, hint_map, wish.seed)
-        output = output.float()
-        ab: Tensor = (rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output)[0]
-        return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
+        chances = self._chances(L.shape[-2:], wish.seed)
+        if wish.seed is not None and self.knows_likely_colors and self.takes_hints:
+            hint_map = sampling.draw(
+                lambda drawn: self._run(L, drawn, chances)["logits"],
+                hint_map,
+                self._bin_colors,
+                wish.seed,
+            )
+        output = self._answer(L, hint_map, chances)
+        ab = rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output
+        return hold(ab[0], L[0, 0], places, wanted) if len(wish.hints) else ab[0]
 
-    @torch.no_grad()
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.
 
@@ -149,9 +155,8 @@ class Colorizer(PictureModel):
         Raises TypeError and ValueError as `rgb`, and ValueError for a net without bins.
         """
         _, logits = self._likely(rgb, hints)
-        return sampling.spread(logits, self._bin_colors).cpu().numpy()
+        return sampling.spread(logits, self._bin_colors)
 
-    @torch.no_grad()
     def suggest(
         self, rgb: np.ndarray, x: float, y: float, *, count: int = 5, hints: Sequence[Hint] = ()
     ) -> list[tuple[tuple[int, int, int], float]]:
@@ -169,54 +174,56 @@ class Colorizer(PictureModel):
         around = L[0, 0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4].mean()
         colors = []
         for ab, share in found:
-            lab = torch.cat([(around * 50 + 50).view(1), ab * self.header.ab_scale]).view(3, 1, 1)
-            red, green, blue = lab_to_rgb8(lab.cpu())[0, 0].tolist()
+            lab = np.array([around * 50 + 50, *(ab * self.header.ab_scale)], np.float32)
+            red, green, blue = lab_to_rgb8(lab.reshape(3, 1, 1))[0, 0].tolist()
             colors.append(((red, green, blue), share))
         return colors
 
-    def _likely(self, rgb: np.ndarray, hints: Sequence[Hint]) -> tuple[Tensor, Tensor]:
+    def _likely(self, rgb: np.ndarray, hints: Sequence[Hint]) -> tuple[np.ndarray, np.ndarray]:
         """A picture -> L (1, 1, h, w) and the logits (1, bins, h/4, w/4)."""
-        picture = as_tensor(rgb)
+        checked(rgb)
         if not self.knows_likely_colors:
             raise ValueError(f"{self.name} has one answer only: no distribution over colors")
-        L = self._lightness(picture)
+        L = self._lightness(rgb)
         hint_map, _, _ = self._place(hints, rgb.shape[:2], L)
-        logits: Tensor = self.generator.heads(_stack(L, hint_map))[1]  # type: ignore[operator]
-        return L, logits
+        return L, self._run(L, hint_map)["logits"]
 
-    def _variant(self, L: Tensor, hint_map: Tensor, seed: int) -> Tensor:
-        """Run the net with dropout and noise, and with colors drawn where it is unsure."""
-        with seeded(seed, self.device):
-            if self.knows_likely_colors and self.takes_hints:
-                hint_map = sampling.draw(self._lively.heads, L, hint_map, self._bin_colors, seed)  # type: ignore[arg-type]
-            output: Tensor = self._lively(_stack(L, hint_map))
-        return output
+    def _answer(
+        self, L: np.ndarray, hint_map: np.ndarray, chances: Sequence[np.ndarray] | None
+    ) -> np.ndarray:
+        """Run the net on L (1, 1, h, w) and hints (1, 3, h, w) or none -> (1, 2 or 3, h, w)."""
+        if not (self.knows_likely_colors and hint_map.any()):
+            return self._run(L, hint_map, chances)["answer"]
+        both = np.concatenate([hint_map, np.zeros_like(hint_map)])
+        outputs = self._run(np.concatenate([L, L]), both, chances)
+        ab, answer = outputs["ab"], outputs["answer"]
+        return follow_hints(ab[:1], ab[1:], answer[1:])
 
-    @property
-    def _bin_colors(self) -> Tensor:
-        return self.generator.bins.colors  # type: ignore[union-attr, return-value]
+    def _run(
+        self, L: np.ndarray, hint_map: np.ndarray, chances: Sequence[np.ndarray] | None = None
+    ) -> Outputs:
+        return self.engine.run(np.concatenate([L, hint_map], 1), chances)
 
-    def _lightness(self, rgb: Tensor) -> Tensor:
-        """sRGB (H, W, 3) uint8 -> the net's L (1, 1, h, w) in [-1, 1], small, on its device."""
-        lab = rgb8_to_lab(self._shrink(rgb))
-        return lab[None, :1] / 50 - 1
+    @cached_property
+    def _bin_colors(self) -> np.ndarray:
+        """The ab of the net's color bins (bins, 2) in [-1, 1]."""
+        return gamut_grid(self.header.generator["bins"]) / np.float32(AB_SCALE)
+
+    def _lightness(self, rgb: np.ndarray) -> np.ndarray:
+        """sRGB (H, W, 3) uint8 -> the net's L (1, 1, h, w) float32 in [-1, 1], small."""
+        return rgb8_to_lab(self._shrink(rgb))[None, :1] / 50 - 1
 
     def _place(
-        self, hints: Sequence[Hint], picture: Sequence[int], L: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """`hints.place` for a picture (H, W), on the net's device and in its calibration."""
-        height, width = picture
+        self, hints: Sequence[Hint], picture: tuple[int, int], L: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`hints.place` for a picture (H, W), in the net's calibration."""
         size = L.shape[-2], L.shape[-1]
         if len(hints) == 0:
-            none = L.new_zeros(1, self.header.in_channels - 1, *size)
-            return none, torch.zeros(0, 2), torch.zeros(0, 2)
+            none = np.zeros((1, self.header.in_channels - 1, *size), np.float32)
+            return none, np.zeros((0, 2), np.int64), np.zeros((0, 2), np.float32)
         if not self.takes_hints:
             raise BadHint(f"{self.name} takes no hints: leave them out")
-        hint_map, places, wanted = place(hints, (height, width), size)
+        hint_map, places, wanted = place(hints, picture, size)
         # calibration: the net's output is multiplied by it, its hints are divided by it
         hint_map[:, :2] /= self.header.saturation
-        return hint_map.to(self.device), places, wanted / self.header.saturation
-
-
-def _stack(L: Tensor, hint_map: Tensor) -> Tensor:
-    return torch.cat([L, hint_map], 1).contiguous(memory_format=torch.channels_last)
+        return hint_map, places, wanted / np.float32(self.header.saturation)

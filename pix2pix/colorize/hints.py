@@ -8,8 +8,7 @@ the true colors.
 import re
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from pix2pix.color import AB_SCALE, rgb8_to_lab
 from pix2pix.errors import BadHint
@@ -53,32 +52,32 @@ def check(hints: Sequence[Hint], height: int, width: int) -> None:
 
 def place(
     hints: Sequence[Hint], picture: tuple[int, int], size: tuple[int, int]
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hints of a picture (H, W) -> the hint map (1, 3, h, w) of a net of input `size` (h, w).
 
     Each point is a square in it, where a later one covers an earlier. Returns the points, too, that
     the result must keep: their rows and columns (N, 2) int64 and ab (N, 2).
     """
     check(hints, *picture)
-    hint_map = torch.zeros(1, 3, *size)
-    kept: dict[tuple[int, int], Tensor] = {}
-    colors = torch.tensor([color for _, _, color in hints], dtype=torch.uint8).view(-1, 1, 3)
+    hint_map = np.zeros((1, 3, *size), np.float32)
+    kept: dict[tuple[int, int], np.ndarray] = {}
+    colors = np.array([color for _, _, color in hints], np.uint8).reshape(-1, 1, 3)
     for (x, y, _), ab in zip(hints, rgb8_to_lab(colors)[1:, :, 0].T / AB_SCALE, strict=True):
         row, column = int(y / picture[0] * size[0]), int(x / picture[1] * size[1])
         fill_square(hint_map[0], ab, row, column)
         kept[row, column] = ab
-    return hint_map, torch.tensor(list(kept)).view(-1, 2), torch.stack(list(kept.values()))
+    return hint_map, np.array(list(kept)).reshape(-1, 2), np.stack(list(kept.values()))
 
 
-def fill_square(hints: Tensor, ab: Tensor, row: int, column: int) -> None:
+def fill_square(hints: np.ndarray, ab: np.ndarray, row: int, column: int) -> None:
     """Fill the square around a place of hints (3, h, w) with the color ab (2,), in place."""
     rows = slice(max(row - SIDE // 2, 0), row + SIDE // 2 + 1)
     columns = slice(max(column - SIDE // 2, 0), column + SIDE // 2 + 1)
-    hints[:2, rows, columns] = ab.view(2, 1, 1).to(hints.device)
+    hints[:2, rows, columns] = ab.reshape(2, 1, 1)
     hints[2, rows, columns] = 1
 
 
-def hold(ab: Tensor, L: Tensor, places: Tensor, wanted: Tensor) -> Tensor:
+def hold(ab: np.ndarray, L: np.ndarray, places: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Correct ab (2, h, w) so that it is `wanted` (N, 2) at `places` (N, 2) -> (2, h, w).
 
     A net comes close to its hints; what is missing there is added, and fades over a few pixels and
@@ -86,16 +85,22 @@ def hold(ab: Tensor, L: Tensor, places: Tensor, wanted: Tensor) -> Tensor:
     that neighbors do not add up.
     """
 
-    def kernel(one: Tensor, other: Tensor) -> Tensor:
+    def kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Points (N, 3) and (M, 3) -> (N, M) in [0, 1]."""
-        return torch.exp(-torch.cdist(one, other).square() / 2)
+        apart = np.zeros((len(one), len(other)), np.float32)
+        for a, b in zip(one.T, other.T, strict=True):
+            apart += np.square(a[:, None] - b)
+        return np.exp(-apart / 2)
 
-    rows, columns = places.unbind(1)
-    grid = torch.meshgrid(torch.arange(ab.shape[1]), torch.arange(ab.shape[2]), indexing="ij")
-    scaled = torch.stack([*(axis / _REACH for axis in grid), L.cpu() / _TONE], -1)  # (h, w, 3)
+    rows, columns = places.T
+    grid = np.mgrid[: ab.shape[1], : ab.shape[2]].astype(np.float32)
+    scaled = np.stack([*(axis / _REACH for axis in grid), L / _TONE], -1)  # (h, w, 3)
     points = scaled[rows, columns]
-    missing = wanted - ab[:, rows, columns].T.cpu()
+    missing = wanted - ab[:, rows, columns].T
     # the small ridge lets two points in one spot with two colors agree on their mean
-    shares = torch.linalg.solve(kernel(points, points) + 1e-3 * torch.eye(len(points)), missing)
-    mended = torch.cat([kernel(line, points) @ shares for line in scaled.flatten(0, 1).split(4096)])
-    return ab + mended.T.reshape(ab.shape).to(ab.device)
+    ridge = 1e-3 * np.eye(len(points), dtype=np.float32)
+    shares = np.linalg.solve(kernel(points, points) + ridge, missing)
+    flat = scaled.reshape(-1, 3)
+    parts = np.array_split(flat, max(1, len(flat) // 4096))
+    mended = np.concatenate([kernel(part, points) @ shares for part in parts])
+    return ab + mended.T.reshape(ab.shape).astype(np.float32)

@@ -1,37 +1,35 @@
 """A generator at work on pictures: what `Colorizer` and `Translator` have in common.
 
-Loading, the device, the size at which a net sees a picture, variants by seed, and a picture of any
-kind in with the same kind out.
+Loading, the size at which a net sees a picture, variants by seed, and a picture of any kind in with
+the same kind out. Everything is numpy; the net is an engine's affair (engines/).
 """
 
-import copy
 import math
-import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Union
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
 
 from pix2pix import images
-from pix2pix.nets.blocks import chance_layers
-from pix2pix.weights.file import Header, check_task, load
+from pix2pix.colorize.engines import chance
+from pix2pix.colorize.engines.base import Engine
+from pix2pix.colorize.engines.choose import open_engine
+from pix2pix.weights.header import Header, check_task
 
-_DRAWING = threading.Lock()
+if TYPE_CHECKING:
+    from torch import nn
+
+_REDUCED = 3.0  # a picture at least so many times larger is first averaged in blocks
 
 
 class PictureModel:
-    """A generator with its header, on a device. Threads may share one.
+    """A generator with its header, in an engine. Threads may share one.
 
     Deterministic unless a seed asks for a variant. `name` is the weights' name, for provenance;
-    `header` all that they say of themselves.
+    `header` all that they say of themselves; `engine` runs the net.
     """
 
     task: ClassVar[str]
@@ -39,8 +37,9 @@ class PictureModel:
     heads: ClassVar[tuple[str, ...]]
     """What its generators may predict."""
 
-    def __init__(self, generator: nn.Module, header: Header, device: str = "cpu"):
-        """`device`: "cpu", "cuda", or "auto" for a GPU where there is one.
+    def __init__(self, net: Union[Engine, "nn.Module"], header: Header, device: str = "cpu"):
+        """`net` is an engine, or a torch generator, which goes to `device`: "cpu", "cuda" or "mps",
+        or "auto" for a GPU where there is one.
 
         Raises WeightsError for weights of another task, ValueError for those that predict something
         else.
@@ -51,50 +50,63 @@ class PictureModel:
                 f"{header.name} predicts {header.head!r}; a {type(self).__name__.lower()} needs "
                 + " or ".join(map(repr, self.heads))
             )
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        if not isinstance(net, Engine):
+            from pix2pix.colorize.engines.torch import TorchEngine
+
+            net = TorchEngine(net, device)
+        self.engine = net
         self.header = header
         self.name = header.name
-        # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
-        self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
-        self._multiple = int(generator.multiple)  # type: ignore[arg-type]
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, *, device: str = "auto") -> Self:
-        """Load a .safetensors file, bundled weights by name, or a Hub repo id (see weights.load).
+    def from_pretrained(
+        cls, source: str | Path, *, device: str = "auto", engine: str = "auto"
+    ) -> Self:
+        """Load a .safetensors or .onnx file, bundled weights by name, or a Hub repo id.
 
-        Raises WeightsError when they are missing or broken, or those of another task.
+        `engine` is "onnx" (ONNX Runtime) or "openvino", on the CPU and without torch, or "torch";
+        "auto" takes torch on a GPU and for weights that have no .onnx file, else the fastest of
+        the others here. Raises WeightsError when the weights are missing or broken, or those of
+        another task, and ModuleNotFoundError when they need what is not installed.
         """
-        generator, header = load(source, task=cls.task)
-        return cls(generator, header, device)
+        return cls(*open_engine(source, device=device, engine=engine, task=cls.task))
+
+    @property
+    def device(self) -> str:
+        """Where its net runs: "cpu", "cuda" ..."""
+        return self.engine.device
+
+    @property
+    def generator(self) -> "nn.Module":
+        """Its net as a module, where torch runs it. Raises AttributeError elsewhere."""
+        return self.engine.net  # type: ignore[attr-defined]
 
     @property
     def has_variants(self) -> bool:
         """Whether a seed changes anything: its net has dropout or noise."""
-        return bool(chance_layers(self.generator))
+        return bool(self.engine.chances)
 
-    @cached_property
-    def _lively(self) -> nn.Module:
-        """The net with its dropout and noise at work: other modules around the same tensors."""
-        tensors = [*self.generator.parameters(), *self.generator.buffers()]
-        net = copy.deepcopy(self.generator, {id(tensor): tensor for tensor in tensors})
-        for layer in chance_layers(net):
-            layer.train()
-        return net
+    def _chances(self, size: tuple[int, int], seed: int | None) -> list[np.ndarray] | None:
+        """The values of dropout and noise for an input of `size` (h, w); None without a seed."""
+        if seed is None or not self.engine.chances:
+            return None
+        return chance.draw(self.engine.chances, *size, seed)
 
-    def _shrink(self, rgb: Tensor) -> Tensor:
-        """sRGB (H, W, 3) uint8 -> (h, w, 3) uint8 on the net's device, of about `header.area`.
+    def _shrink(self, rgb: np.ndarray) -> np.ndarray:
+        """sRGB (H, W, 3) uint8 -> (h, w, 3) uint8 of about `header.area` pixels.
 
         Antialiased as in training; h and w are multiples of the net's `multiple`.
         """
-        size = net_size(*rgb.shape[:2], area=self.header.area, multiple=self._multiple)
-        small = rgb.permute(2, 0, 1)[None]
+        multiple = self.engine.multiple
+        size = net_size(*rgb.shape[:2], area=self.header.area, multiple=multiple)
         least = min(size[0], rgb.shape[0]), min(size[1], rgb.shape[1])
-        for step in (least, size):  # smaller first: a line of pixels must not swell before
-            if small.shape[-2:] != step:
-                small = F.interpolate(small, step, mode="bilinear", antialias=True)
-        return small[0].permute(1, 2, 0).to(self.device)
+        small = images.as_image(rgb)
+        for height, width in (least, size):  # smaller first: a line of pixels must not swell before
+            if small.size != (width, height):
+                bilinear = Image.Resampling.BILINEAR
+                small = small.resize((width, height), bilinear, reducing_gap=_REDUCED)
+        array = np.asarray(small)
+        return np.broadcast_to(array[..., None], (*size, 3)) if array.ndim == 2 else array[..., :3]
 
 
 def in_kind(image: Any, paint: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -126,16 +138,13 @@ def in_kind(image: Any, paint: Callable[[np.ndarray], np.ndarray]) -> Any:
     return result
 
 
-def as_tensor(rgb: np.ndarray) -> Tensor:
-    """(H, W, 3) uint8 as a tensor, without a copy where that can be.
-
-    Raises TypeError and ValueError for another dtype or shape.
-    """
+def checked(rgb: np.ndarray) -> np.ndarray:
+    """Check that rgb is (H, W, 3) uint8 -> the same. Raises TypeError and ValueError."""
     if rgb.dtype != np.uint8:
         raise TypeError(f"rgb is {rgb.dtype}; it must be uint8 in [0, 255]")
     if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise ValueError(f"rgb has shape {rgb.shape}; it must be (H, W, 3)")
-    return torch.from_numpy(np.require(rgb, requirements=["C", "W"]))  # as torch takes it
+    return rgb
 
 
 def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int, int]:
@@ -159,15 +168,3 @@ def net_size(height: int, width: int, *, area: int, multiple: int) -> tuple[int,
 
     h, w = min(pairs, key=error)
     return h * multiple, w * multiple
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Within, torch draws by `seed`; its random state is left as it was.
-
-    One at a time: all threads draw from one state.
-    """
-    cuda = [device] if device.type == "cuda" else []
-    with _DRAWING, torch.random.fork_rng(cuda):
-        torch.manual_seed(seed)
-        yield

@@ -7,16 +7,14 @@ quarter of it.
 import math
 from collections.abc import Callable
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
 from pix2pix.color import AB_SCALE
 from pix2pix.colorize.hints import fill_square
 from pix2pix.randomness import uniform
 
-Heads = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""L and hints (1, 4, h, w) -> ab (1, 2, h, w), logits (1, bins, h/4, w/4)."""
+Logits = Callable[[np.ndarray], np.ndarray]
+"""Hints (1, 3, h, w) -> logits (1, bins, h/4, w/4), for the picture in hand."""
 
 ROUNDS = 3  # places whose color is drawn for a variant, one after the other
 _NEAR = 25.0  # [a*, b*] colors closer than this are one suggestion
@@ -25,35 +23,34 @@ _VIVID = 0.5  # how far a draw's chroma is from the usual one there, as a share 
 _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are spread as evenly as can be
 
 
-def spread(logits: Tensor, colors: Tensor) -> Tensor:
+def spread(logits: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """Logits (1, bins, h, w) and the bins' ab (bins, 2) -> standard deviation of a*, b* (h, w).
 
     How unsure the net is: 0 where one color is certain, about 10 where all are
     earth, 30 where it may be red or blue. The outermost places, which the net's padding makes a
     third more unsure than they would be in a larger picture, are as their neighbors.
     """
-    p = logits[0].float().softmax(0).flatten(1)  # (bins, h * w)
+    size = logits.shape[-2:]
+    p = softmax(logits[0].reshape(len(colors), -1))  # (bins, h * w)
     mean = colors.T @ p  # (2, h * w)
-    variance = colors.square().sum(1) @ p - mean.square().sum(0)
-    unsure = AB_SCALE * variance.clamp(min=0).sqrt().view(logits.shape[-2:])
+    variance = np.square(colors).sum(1) @ p - np.square(mean).sum(0)
+    unsure: np.ndarray = AB_SCALE * np.sqrt(variance.clip(min=0)).reshape(size)
     inside = unsure[1:-1, 1:-1]
-    if inside.numel() == 0:
-        return unsure
-    return F.pad(inside[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+    return np.pad(inside, 1, mode="edge") if inside.size else unsure
 
 
 def suggest(
-    logits: Tensor, colors: Tensor, row: int, column: int, *, count: int
-) -> list[tuple[Tensor, float]]:
+    logits: np.ndarray, colors: np.ndarray, row: int, column: int, *, count: int
+) -> list[tuple[np.ndarray, float]]:
     """Likely colors at a place of logits (1, bins, h, w): ab (2,) and share, the likeliest first.
 
     Each is the mean of what lies around a peak of the distribution, at most `count` of them.
     """
-    p = logits[0, :, row, column].float().softmax(0)
+    p = softmax(logits[0, :, row, column])
     found = []
     for _ in range(count):
         peak = colors[p.argmax()]
-        around = (colors - peak).norm(dim=1) * AB_SCALE < _NEAR
+        around = np.hypot(*(colors - peak).T) * AB_SCALE < _NEAR
         share = float((p * around).sum())
         if share < 0.02:
             break
@@ -62,7 +59,7 @@ def suggest(
     return found
 
 
-def draw(heads: Heads, L: Tensor, hints: Tensor, colors: Tensor, seed: int) -> Tensor:
+def draw(logits_of: Logits, hints: np.ndarray, colors: np.ndarray, seed: int) -> np.ndarray:
     """Sample a coloring: add hints where the net is most unsure, drawn from its distribution.
 
     One place after the other: the net is given the last draw before the next is made, so that the
@@ -70,28 +67,28 @@ def draw(heads: Heads, L: Tensor, hints: Tensor, colors: Tensor, seed: int) -> T
     circle of hues, on which the draws of neighboring seeds are far apart, with about the chroma
     that is usual there.
     """
-    hints = hints.clone()
-    order = torch.atan2(colors[:, 1], colors[:, 0]).argsort()  # by hue
-    chroma = colors[order].norm(dim=1)
-    _, logits = heads(torch.cat([L, hints], 1))
+    hints = hints.copy()
+    order = np.arctan2(colors[:, 1], colors[:, 0]).argsort(kind="stable")  # by hue
+    chroma = np.hypot(*colors[order].T)
+    logits = logits_of(hints)
     for i, (row, column) in enumerate(unsure_places(spread(logits, colors), ROUNDS)):
         if i:
-            _, logits = heads(torch.cat([L, hints], 1))
-        p = (logits[0, :, row, column].float() / _TEMPERATURE).softmax(0)[order]
+            logits = logits_of(hints)
+        p = softmax(logits[0, :, row, column] / _TEMPERATURE)[order]
         usual = (p * chroma).sum()
-        p = p * torch.exp(-(((chroma - usual) / (_VIVID * usual + 0.02)) ** 2) / 2)
+        p = p * np.exp(-(((chroma - usual) / (_VIVID * usual + 0.02)) ** 2) / 2)
         quantile = (float(uniform(0, i, 72)[0]) + seed * _GOLDEN) % 1
-        chosen = int((p.cumsum(0) < quantile * p.sum()).sum().clamp(max=len(p) - 1))
+        chosen = min(int((p.cumsum() < quantile * p.sum()).sum()), len(p) - 1)
         fill_square(hints[0], colors[order[chosen]], 4 * row + 2, 4 * column + 2)
     return hints
 
 
-def unsure_places(unsure: Tensor, count: int) -> list[tuple[int, int]]:
+def unsure_places(unsure: np.ndarray, count: int) -> list[tuple[int, int]]:
     """The most unsure places of a map (h, w), each out of the others' neighborhood.
 
     (row, column) of at most `count`, the most unsure first; all seeds draw in the same.
     """
-    unsure = F.avg_pool2d(unsure[None, None], 5, 1, 2, count_include_pad=False)[0, 0]
+    unsure = _means(unsure, 5)
     reach = max(unsure.shape) // 6
     places: list[tuple[int, int]] = []
     while len(places) < count and unsure.max() > 0:
@@ -100,3 +97,19 @@ def unsure_places(unsure: Tensor, count: int) -> list[tuple[int, int]]:
         rows = slice(max(row - reach, 0), row + reach + 1)
         unsure[rows, max(column - reach, 0) : column + reach + 1] = 0
     return places
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits (bins, ...) -> probabilities along the first axis."""
+    p: np.ndarray = np.exp(logits - logits.max(0))
+    return p / p.sum(0)
+
+
+def _means(values: np.ndarray, side: int) -> np.ndarray:
+    """Means of squares of `side` pixels around each place of values (h, w), inside the map."""
+    around = side // 2
+    padded = np.pad(values, around)
+    inside = np.pad(np.ones_like(values), around)
+    windows = np.lib.stride_tricks.sliding_window_view
+    sums, counts = (windows(x, (side, side)).sum((-1, -2)) for x in (padded, inside))
+    return sums / counts

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import BinaryIO, overload
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
-from pix2pix.colorize.model import PictureModel, as_tensor, in_kind, seeded
+from pix2pix.colorize.model import PictureModel, checked, in_kind
 from pix2pix.colorize.recolor import Upsampled
 from pix2pix.strips import Strip, parallel, strips
 
@@ -56,26 +54,19 @@ class Translator(PictureModel):
 
         Raises TypeError and ValueError for another dtype or shape.
         """
-        small = self.predict(as_tensor(rgb), seed).cpu()
-        return _enlarged(small, *rgb.shape[:2])
+        return _enlarged(self.predict(checked(rgb), seed), *rgb.shape[:2])
 
-    @torch.no_grad()
-    def predict(self, rgb: Tensor, seed: int | None = None) -> Tensor:
-        """Run the net on sRGB (H, W, 3) uint8 -> its answer (3, h, w) in [-1, 1], small.
+    def predict(self, rgb: np.ndarray, seed: int | None = None) -> np.ndarray:
+        """Run the net on sRGB (H, W, 3) uint8 -> its answer (3, h, w) in [-1, 1], small, float32.
 
         The input is resized, antialiased as in training, to about `header.area` pixels.
         """
-        source = self._shrink(rgb).permute(2, 0, 1)[None] / 127.5 - 1
-        source = source.contiguous(memory_format=torch.channels_last)
-        if seed is None:
-            answer: Tensor = self.generator(source)
-        else:
-            with seeded(seed, self.device):
-                answer = self._lively(source)
-        return answer[0].float()
+        source = self._shrink(rgb).transpose(2, 0, 1)[None] / np.float32(127.5) - 1
+        chances = self._chances(source.shape[-2:], seed)
+        return self.engine.run(source, chances)["answer"][0]
 
 
-def _enlarged(small: Tensor, height: int, width: int) -> np.ndarray:
+def _enlarged(small: np.ndarray, height: int, width: int) -> np.ndarray:
     """A picture (3, h, w) in [-1, 1] -> (H, W, 3) uint8, by bicubic upsampling. On CPU."""
     upsampled, result = Upsampled(small, height, width), np.empty((height, width, 3), np.uint8)
 

@@ -31,6 +31,7 @@ __all__ = [
     "READABLE",
     "Container",
     "Photo",
+    "as_image",
     "encode",
     "from_array",
     "output_format",
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from pix2pix.images.arrays import from_array, to_array
+    from pix2pix.images.arrays import as_image, from_array, to_array
     from pix2pix.images.formats import EXTENSIONS, READABLE, Container, output_format
     from pix2pix.images.modes import to_rgb
     from pix2pix.images.reading import Photo, read
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 # none of these modules is called as one of the names: it would stand in its place once imported
 __getattr__ = on_first_use(
     __name__,
-    dict.fromkeys(["from_array", "to_array"], "pix2pix.images.arrays")
+    dict.fromkeys(["as_image", "from_array", "to_array"], "pix2pix.images.arrays")
     | dict.fromkeys(
         ["EXTENSIONS", "READABLE", "Container", "output_format"], "pix2pix.images.formats"
     )
