@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from pix2pix.cli import packages
 from pix2pix.errors import PhotoError
 from pix2pix.terminal import escape
 
@@ -180,13 +181,15 @@ def write_file(make: Callable[[], bytes], path: str) -> None:
 
 
 def import_drawing(module: str, path: str) -> ModuleType:
-    """Import a module that needs matplotlib, or end the command in one line about `path`."""
+    """Import a module that draws, or end the command in one line about `path`."""
     from pix2pix.colorize.jobs import Record
 
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
+        reason = packages.line(error, "report")
+        if reason is None:
+            raise
         raise stop(Record(path, "failed", code="package", reason=reason)) from error
 
 

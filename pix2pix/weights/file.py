@@ -31,6 +31,8 @@ BUNDLED = files("pix2pix") / "pretrained"
 _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub knows the rest
 _LONGEST = 200  # characters of a name in a message
 HUB_FILE = "model.safetensors"
+COURSE = ("pix2pix", "pix2pix-l1")  # bundled in a checkout; not in the package, to keep it small
+_COURSE_IN = "https://github.com/pix2pixcolor/pix2pixcolor/tree/main/pix2pix/pretrained"
 AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
 # of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
 # so that a file from a stranger cannot take a machine's memory
@@ -106,6 +108,8 @@ def find(source: str | Path) -> Path:
         raise WeightsError(error.strerror or one_line(error), _plain(text)) from error
     if text.isprintable() and _REPO_ID.fullmatch(text) and not text.endswith("tensors"):
         return _from_hub(text)
+    if text in COURSE:
+        raise WeightsError(f"not in this package; give the path of a file of {_COURSE_IN}", text)
     names = ", ".join([*bundled(), "a .safetensors file"])
     raise WeightsError(f"no such weights; give {names} or a Hub repo id, owner/name", _plain(text))
 
