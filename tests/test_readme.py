@@ -27,7 +27,7 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A reader's folder: old.jpg, photo.jpg, scans/, photos/, and maps/ with weights that translate them."""
+    """A reader's folder: photos, scans/, photos/, and maps/ with weights that translate them."""
     gray = Image.fromarray(skimage.data.camera()).resize((96, 64))
     gray.save(tmp_path / "old.jpg")
     gray.save(tmp_path / "photo.jpg")
