@@ -120,6 +120,26 @@ def test_hints_and_takes_reach_the_colorizer(weights, tmp_path, monkeypatch):
     assert told[1].seed == 2 and told[1].hints == []
 
 
+def test_the_engine_that_is_asked_for_reaches_the_model(weights, tmp_path, monkeypatch):
+    from pix2pix.colorize import Colorizer, Translator
+
+    asked = []
+
+    def load(source, *, device, engine):
+        asked.append(engine)
+        raise ValueError("that is all")
+
+    for kind in (Colorizer, Translator):
+        monkeypatch.setattr(kind, "from_pretrained", load)
+    source = photo(tmp_path / "a.png")
+    for more, engine in (([], "auto"), (["--engine", "onnx"], "onnx")):
+        assert colorize(weights, source, *more) == 1
+        assert cli.main(["translate", str(source), "--weights", weights, *more]) == 1
+        assert cli.main(["serve", "--no-page", "--port", "0", *more]) == 0
+        assert [asked.pop() for _ in range(3)] == [engine] * 3
+    assert colorize(weights, source, "--engine", "abacus") == 1 and not asked
+
+
 def test_a_net_without_hints_is_one_line(weights, tmp_path, capsys):
     source = photo(tmp_path / "a.png")
     assert colorize(weights, source, "--hint", "3,4,#ff0080") == 1

@@ -40,6 +40,13 @@ def test_the_engine_that_auto_takes(monkeypatch, capsys, onnx, openvino, torch, 
     assert ("does not load: no such instruction" in out) == (BROKEN in (onnx, openvino, torch))
 
 
+@pytest.mark.slow
+def test_the_engine_that_it_names_is_the_one_that_colors():
+    from pix2pix import Colorizer
+
+    assert Colorizer.from_pretrained().engine.kind == doctor.examine()["engine"]
+
+
 @pytest.mark.parametrize(
     ("module", "found"),
     [

@@ -171,6 +171,7 @@ def serve(
         typer.Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
     ] = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
     if page:
@@ -191,7 +192,8 @@ def serve(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    service.run_service(partial(Colorizer.from_pretrained, weights, device=device), settings)
+    load = partial(Colorizer.from_pretrained, weights, device=device, engine=engine)
+    service.run_service(load, settings)
 
 
 @app.command()

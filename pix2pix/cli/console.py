@@ -150,26 +150,26 @@ def stop(record: "Record") -> typer.Exit:
     return typer.Exit(1)
 
 
-def load_model(weights: str, device: str) -> "Colorizer":
+def load_model(weights: str, device: str, engine: str = "auto") -> "Colorizer":
     """Load a model that colors, or end the command in one line."""
     from pix2pix.colorize.colorizer import Colorizer
 
-    return _loaded(Colorizer, weights, device)
+    return _loaded(Colorizer, weights, device, engine)
 
 
-def load_translator(weights: str, device: str) -> "Translator":
+def load_translator(weights: str, device: str, engine: str = "auto") -> "Translator":
     """Load a model that translates, or end the command in one line."""
     from pix2pix.colorize.translator import Translator
 
-    return _loaded(Translator, weights, device)
+    return _loaded(Translator, weights, device, engine)
 
 
-def _loaded(kind: type[Model], weights: str, device: str) -> Model:
+def _loaded(kind: type[Model], weights: str, device: str, engine: str) -> Model:
     with (
         reported(device, RuntimeError, AssertionError, code="device"),  # torch without that device
         reported(weights, ValueError, code="weights"),  # WeightsError, or a net of another kind
     ):
-        return kind.from_pretrained(weights, device=device)
+        return kind.from_pretrained(weights, device=device, engine=engine)
 
 
 def write_file(make: Callable[[], bytes], path: str) -> None:
