@@ -55,13 +55,13 @@ def test_requirements_are_the_packages_own_within_what_zerogpu_has() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     text = (ROOT / "app" / "requirements.txt").read_text()  # which is what is exported
     lines = [x for x in text.splitlines() if not x.startswith("#")]
-    expected = [
+    extras = project["optional-dependencies"]
+    expected = project["dependencies"] + [
         line + {"torch": ",<2.12", "torchvision": ",<0.27"}.get(line.split(">=")[0], "")
-        for line in project["dependencies"]
+        for line in extras["torch"]
     ]
     # of the service's own needs, what does not come with Gradio
-    extras = project["optional-dependencies"]
-    expected += [line for line in extras["serve"] if line.startswith("prometheus")] + extras["heic"]
+    expected += [line for line in extras["api"] if line.startswith("prometheus")]
     assert lines == expected and not any("gradio" in line for line in lines)
 
 

@@ -23,7 +23,8 @@ from test_download import DATA, PICTURES, serve
 
 import pix2pix
 from pix2pix import cli
-from pix2pix.cli import console
+from pix2pix.cli import console, options
+from pix2pix.cli.__main__ import app
 
 HEAVY = ("torch", "lightning", "gradio", "torchvision", "torchmetrics", "PIL", "numpy", "hydra")
 COMMAND = [sys.executable, "-m", "pix2pix.cli"]
@@ -117,6 +118,26 @@ def test_hints_and_takes_reach_the_colorizer(weights, tmp_path, monkeypatch):
     assert told[0].seed is None
     assert colorize(weights, source, "--overwrite", "--take", "2") == 0
     assert told[1].seed == 2 and told[1].hints == []
+
+
+def test_the_engine_that_is_asked_for_reaches_the_model(weights, tmp_path, monkeypatch):
+    from pix2pix.colorize import Colorizer, Translator
+
+    asked = []
+
+    def load(source, *, device, engine):
+        asked.append(engine)
+        raise ValueError("that is all")
+
+    for kind in (Colorizer, Translator):
+        monkeypatch.setattr(kind, "from_pretrained", load)
+    source = photo(tmp_path / "a.png")
+    for more, engine in (([], "auto"), (["--engine", "onnx"], "onnx")):
+        assert colorize(weights, source, *more) == 1
+        assert cli.main(["translate", str(source), "--weights", weights, *more]) == 1
+        assert cli.main(["serve", "--no-page", "--port", "0", *more]) == 0
+        assert [asked.pop() for _ in range(3)] == [engine] * 3
+    assert colorize(weights, source, "--engine", "abacus") == 1 and not asked
 
 
 def test_a_net_without_hints_is_one_line(weights, tmp_path, capsys):
@@ -348,8 +369,41 @@ def test_wrong_usage_is_exit_1(arguments, capsys):
     assert "Error: " in err
 
 
+def test_a_photo_without_a_command_is_colored(tmp_path, monkeypatch):
+    given = []
+    command = next(c for c in app.registered_commands if c.callback.__name__ == "colorize")
+
+    def colorize(photos: options.Photos, take: options.Take = None) -> None:
+        given.append((photos, take))
+
+    monkeypatch.setattr(command, "callback", colorize)
+    monkeypatch.chdir(tmp_path)
+    names = ("scan", "-a.png", "colorise", "train")
+    for name in names:
+        photo(tmp_path / "x.png").rename(name)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "broken").symlink_to("nothing")
+    lines = {
+        ("scan",): ["scan"],
+        ("colorise", "b.png"): ["colorise", "b.png"],  # a file that is there goes before advice
+        ("folder", "--take", "3"): ["folder"],
+        ("broken",): ["broken"],
+        ("--", "-a.png"): ["-a.png"],
+        ("./train",): ["./train"],
+        ("missing.jpg",): ["missing.jpg"],
+        ("missing/a",): ["missing/a"],
+        ("*.png",): ["*.png"],
+        ("-",): ["-"],
+    }
+    for arguments, photos in lines.items():
+        assert cli.main([*arguments]) == 0
+        assert given.pop() == (photos, 3 if "--take" in arguments else None)
+    assert cli.main(["--scan"]) == 1 and not given
+
+
 def test_unknown_command_and_no_command_are_exit_1(capsys):
     assert cli.main(["colorise"]) == 1
+    assert "Did you mean `pix2pix colorize`?" in capsys.readouterr().err
     assert cli.main([]) == 1
     assert "colorize" in "".join(capsys.readouterr())
 

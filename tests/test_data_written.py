@@ -94,6 +94,6 @@ def test_pages_have_no_class(photos):
 def test_pages_without_matplotlib_are_one_line(photos, monkeypatch):
     typefaces.cache_clear()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ValueError, match="pip install matplotlib"):
+    with pytest.raises(ValueError, match="pip install .pix2pix-color.train"):
         photos(pages=0.1)
     typefaces.cache_clear()

@@ -317,7 +317,7 @@ def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: 
 def test_missing_gradio_names_the_extra() -> None:
     code = "import sys; sys.modules['gradio'] = None; import pix2pix.app.page"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "pix2pix-color[demo]" in done.stderr
+    assert done.returncode == 1 and "pix2pix-color[app]" in done.stderr
 
 
 def test_page_without_samples(tmp_path: Path, colorizer: Colorizer) -> None:

@@ -1,6 +1,7 @@
 """The README's commands and code run as they stand, on small stand-ins for the reader's files."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import mypy.api
@@ -26,9 +27,10 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A reader's folder: old.jpg, scans/, photos/, and maps/ with weights that translate them."""
+    """A reader's folder: photos, scans/, photos/, and maps/ with weights that translate them."""
     gray = Image.fromarray(skimage.data.camera()).resize((96, 64))
     gray.save(tmp_path / "old.jpg")
+    gray.save(tmp_path / "photo.jpg")
     (tmp_path / "scans").mkdir()
     gray.save(tmp_path / "scans" / "a.png")
     (tmp_path / "maps").mkdir()
@@ -53,6 +55,25 @@ def test_command(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     if command.startswith("pix2pix translate"):
         (made,) = folder.rglob("a.translated.png")
         assert Image.open(made).size == (96, 64)
+
+
+def test_the_first_lines_install_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pip, command, uvx = (line.split("  #")[0].split() for line in blocks("bash")[0].splitlines())
+    assert pip == ["pip", "install", project["name"]]
+    assert command == ["pix2pix", "photo.jpg"] and command[0] in project["scripts"]
+    assert uvx == ["uvx", project["name"], "photo.jpg"] and uvx[1] in project["scripts"]
+    assert f"pipx run {project['name']} photo.jpg" in blocks("bash")[0]
+
+
+def test_the_table_of_extras_names_all_that_there_are() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    _, _, table = README.partition("| extra | for |")
+    rows = re.findall(r"^\| (`[^|]+) \|", table.partition("\n\n")[0], re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(extras["optional-dependencies"])
+    for asked in re.findall(r"pix2pix-color\[(\w+)\]", README):
+        assert asked in named
 
 
 def test_there_are_commands_to_test() -> None:

@@ -403,7 +403,8 @@ def test_without_matplotlib_it_is_one_line(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert report(run, tmp_path / "out") == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"{tmp_path}/out: package: ") and "pip install matplotlib" in line
+    assert line.startswith(f"{tmp_path}/out: package: this needs the package matplotlib")
+    assert line.endswith("pip install 'pix2pix-color[train]'")
 
 
 def test_a_destination_that_cannot_be_looked_at_is_one_line(monkeypatch, capsys):

@@ -115,17 +115,20 @@ def test_what_is_copied_is_there_and_not_ignored(stage: str) -> None:
         assert (ROOT / pattern).exists(), pattern
 
 
-def test_torch_comes_alone_and_for_the_cpu() -> None:
-    assert "ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu" in TEXT
+def test_torch_comes_alone_and_for_the_cpu_and_only_to_train() -> None:
+    assert "TORCH_INDEX=https://download.pytorch.org/whl/cpu" in steps("train", "ARG")
+    assert not any("torch" in step for step in [*steps("serve", "ARG"), *steps("serve", "RUN")])
     pins = (ROOT / "requirements.txt").read_text()
     assert re.findall(r"^(torch|torchvision)==", pins, re.MULTILINE) == ["torch", "torchvision"]
 
 
 def test_the_extras_that_it_installs_exist() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = re.findall(r"\.\[([\w,]+)\]", TEXT)
+    (default,) = re.findall(r"^ARG EXTRAS=([\w,]+)$", TEXT, re.MULTILINE)
+    asked = re.findall(r"\.\[([\w,]+)\]", TEXT.replace("$EXTRAS", default))
+    asked += re.findall(r"--build-arg EXTRAS=([\w,]+)", TEXT)
     assert {e for one in asked for e in one.split(",")} <= set(extras["optional-dependencies"])
-    assert len(asked) == len(TARGETS)
+    assert len(asked) == len(TARGETS) + 1
 
 
 def test_the_command_line_takes_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

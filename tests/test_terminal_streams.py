@@ -140,8 +140,8 @@ def hide(monkeypatch):
         (["train", "--help"], "lightning", "pip install 'pix2pix-color[train]'"),
         (["train", "--help"], "hydra", "pip install 'pix2pix-color[train]'"),
         (["train", "--help"], "omegaconf", "pip install 'pix2pix-color[train]'"),
-        (["serve"], "fastapi", "pix2pix-color[serve]"),
-        (["serve"], "uvicorn", "pix2pix-color[serve]"),
+        (["serve"], "fastapi", "pip install 'pix2pix-color[api]'"),
+        (["serve"], "uvicorn", "pip install 'pix2pix-color[api]'"),
     ],
 )
 def test_a_command_without_its_packages_says_so(hide, capsys, arguments, hidden, advice):
@@ -153,12 +153,27 @@ def test_a_command_without_its_packages_says_so(hide, capsys, arguments, hidden,
 
 @pytest.mark.parametrize(
     ("module", "hidden", "extra"),
-    [("train.loop", "lightning", "train"), ("app.service.server", "fastapi", "serve")],
+    [("train.loop", "lightning", "train"), ("app.service.server", "fastapi", "api")],
 )
 def test_a_module_without_its_packages_says_so(hide, module, hidden, extra):
     hide(hidden)
     with pytest.raises(ModuleNotFoundError, match=rf"pip install 'pix2pix-color\[{extra}\]'"):
         importlib.import_module(f"pix2pix.{module}")
+
+
+@pytest.mark.slow
+def test_a_service_whose_weights_need_a_package_ends_and_says_so(monkeypatch, capsys):
+    from pix2pix.colorize import Colorizer
+
+    def miss(*_, **__):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(Colorizer, "from_pretrained", miss)
+    assert cli.main(["serve", "--no-page", "--port", "0"]) == 1
+    (line,) = tidy(capsys.readouterr().err)
+    assert line.endswith(
+        "package torch, which is not installed: pip install 'pix2pix-color[torch]'"
+    )
 
 
 @pytest.mark.parametrize("command", ["colorize", "evaluate", "report", "convert", "export"])
@@ -189,17 +204,40 @@ def test_a_missing_module_of_our_own_is_a_fault(monkeypatch):
         ("hydra", "train"),
         ("omegaconf", "train"),
         ("matplotlib", "train"),
-        ("gradio", "demo"),
-        ("fastapi", "serve"),
-        ("python_multipart", "serve"),
-        ("multipart", "serve"),
-        ("prometheus_client", "serve"),
-        ("pi_heif", "heic"),
+        ("gradio", "app"),
+        ("fastapi", "api"),
+        ("python_multipart", "api"),
+        ("multipart", "api"),
+        ("prometheus_client", "api"),
         ("wandb", "wandb"),
         ("submitit", "slurm"),
-        ("torch", None),
+        ("torch", "torch"),
+        ("huggingface_hub", "torch"),
+        ("yaml", "torch"),
+        ("filelock", "torch"),
+        ("onnxscript", "train"),
+        ("skimage", "notebook"),
+        ("openvino", "fast"),
+        ("pi_heif", None),
+        ("onnxruntime", None),
         ("no_such", None),
     ],
 )
 def test_extras_are_those_of_the_package_s_metadata(module, extra):
     assert packages.extra(module) == extra
+
+
+@pytest.mark.parametrize(
+    ("module", "command", "what"),
+    [
+        ("torch", "evaluate", "'pix2pix-color[torch]'"),
+        ("torch", "train", "'pix2pix-color[train]'"),  # which brings it, by way of [torch]
+        ("filelock", "download", "'pix2pix-color[train]'"),
+        ("fastapi", "serve", "'pix2pix-color[app]'"),
+        ("gradio", "train", "'pix2pix-color[app]'"),  # [train] does not bring it
+        ("PIL", "colorize", "pillow"),
+    ],
+)
+def test_a_command_names_the_extra_that_brings_all_it_misses(module, command, what):
+    said = packages.line(ModuleNotFoundError("no", name=module), command)
+    assert said is not None and said.endswith(f"not installed: pip install {what}")

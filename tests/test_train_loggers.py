@@ -164,7 +164,7 @@ def test_a_new_run_in_the_folder_of_one_that_saved_nothing_is_a_new_one_of_wandb
 @pytest.mark.parametrize(
     "more, reason",
     [
-        ("", "logger=wandb: the client is missing: pip install wandb"),
+        ("", r"logger=wandb: the client is missing: pip install 'pix2pix-color\[wandb\]'"),
         ("logger.mode=sideways", "logger.mode=sideways: offline, online, disabled"),
         ("logger.tracker=neptune", "logger.tracker=neptune: wandb"),
     ],

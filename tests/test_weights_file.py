@@ -176,6 +176,14 @@ def test_a_package_without_bundled_weights_says_what_else_there_is(tmp_path, mon
         load("default")
 
 
+@pytest.mark.parametrize("name", ["pix2pix", "pix2pix-l1"])
+def test_a_package_without_the_course_s_weights_says_where_they_are(name, tmp_path, monkeypatch):
+    assert name in weights.bundled()  # in a checkout
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path / "pretrained")
+    with pytest.raises(WeightsError, match=rf"^{name}: not in this package; .*/pix2pix/pretrained"):
+        load(name)
+
+
 @pytest.mark.parametrize(
     "source", ["missing.safetensors", "runs/missing.safetensors", "./a/b", "/a/b", "a/b/c", ""]
 )

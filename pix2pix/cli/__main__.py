@@ -1,5 +1,5 @@
 """The command line: `pix2pix colorize | translate | evaluate | report | train | convert`,
-`download`, `serve` and `export`.
+`download`, `serve`, `export` and `doctor`; `pix2pix PHOTO` is `pix2pix colorize PHOTO`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
@@ -17,7 +17,9 @@ from pix2pix import __version__, terminal
 from pix2pix.cli import options, packages
 from pix2pix.cli.console import reported
 from pix2pix.cli.convert import convert
+from pix2pix.cli.doctor import doctor
 from pix2pix.cli.evaluate import evaluate
+from pix2pix.cli.group import Commands
 from pix2pix.cli.pictures import colorize, translate
 from pix2pix.cli.report import report
 from pix2pix.errors import DataError, ExportError, WeightsError
@@ -28,12 +30,14 @@ except ModuleNotFoundError:  # older ones share the package click
     from click.exceptions import ClickException  # type: ignore[assignment]
 
 app = typer.Typer(
+    cls=Commands,
+    subcommand_metavar="COMMAND|PHOTO [ARGS]...",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # rich takes a tenth of a second to import
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Color for black-and-white photographs.",
+    help="Color for black-and-white photographs: `pix2pix PHOTO` colors one.",
 )
 
 
@@ -84,6 +88,7 @@ app.command()(translate)
 app.command()(evaluate)
 app.command()(report)
 app.command()(convert)
+app.command()(doctor)
 
 
 @app.command(
@@ -128,6 +133,7 @@ def download(
     from pix2pix.download import SOURCES, download
 
     if name in SOURCES:
+        packages.need("filelock", "downloading", "train")
         print(f"{name}: {SOURCES[name].terms}", file=sys.stderr)
     try:
         with reported(name, DataError, code="download"):
@@ -165,8 +171,11 @@ def serve(
         typer.Option(metavar="ORIGIN", help="A site whose pages may call the API; repeat it."),
     ] = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
 ) -> None:
     """Serve the page at / and an API at /api/colorize (its description is at /api)."""
+    if page:
+        packages.need("gradio", "the page (--no-page: the API alone)", "app")
     from pix2pix.app.service import server as service
     from pix2pix.colorize.colorizer import Colorizer
 
@@ -183,7 +192,8 @@ def serve(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    service.run_service(partial(Colorizer.from_pretrained, weights, device=device), settings)
+    load = partial(Colorizer.from_pretrained, weights, device=device, engine=engine)
+    service.run_service(load, settings)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from pix2pix.cli import packages
 from pix2pix.errors import PhotoError
 from pix2pix.terminal import escape
 
@@ -149,26 +150,26 @@ def stop(record: "Record") -> typer.Exit:
     return typer.Exit(1)
 
 
-def load_model(weights: str, device: str) -> "Colorizer":
+def load_model(weights: str, device: str, engine: str = "auto") -> "Colorizer":
     """Load a model that colors, or end the command in one line."""
     from pix2pix.colorize.colorizer import Colorizer
 
-    return _loaded(Colorizer, weights, device)
+    return _loaded(Colorizer, weights, device, engine)
 
 
-def load_translator(weights: str, device: str) -> "Translator":
+def load_translator(weights: str, device: str, engine: str = "auto") -> "Translator":
     """Load a model that translates, or end the command in one line."""
     from pix2pix.colorize.translator import Translator
 
-    return _loaded(Translator, weights, device)
+    return _loaded(Translator, weights, device, engine)
 
 
-def _loaded(kind: type[Model], weights: str, device: str) -> Model:
+def _loaded(kind: type[Model], weights: str, device: str, engine: str) -> Model:
     with (
         reported(device, RuntimeError, AssertionError, code="device"),  # torch without that device
         reported(weights, ValueError, code="weights"),  # WeightsError, or a net of another kind
     ):
-        return kind.from_pretrained(weights, device=device)
+        return kind.from_pretrained(weights, device=device, engine=engine)
 
 
 def write_file(make: Callable[[], bytes], path: str) -> None:
@@ -180,13 +181,15 @@ def write_file(make: Callable[[], bytes], path: str) -> None:
 
 
 def import_drawing(module: str, path: str) -> ModuleType:
-    """Import a module that needs matplotlib, or end the command in one line about `path`."""
+    """Import a module that draws, or end the command in one line about `path`."""
     from pix2pix.colorize.jobs import Record
 
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        reason = f"the page needs matplotlib, `pip install matplotlib`: {error}"
+        reason = packages.line(error, "report")
+        if reason is None:
+            raise
         raise stop(Record(path, "failed", code="package", reason=reason)) from error
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from typer import Argument, BadParameter, Option
 
+from pix2pix.cli import packages
 from pix2pix.cli.console import finish, import_drawing, load_model, reported, write_file
 from pix2pix.cli.options import Device
 from pix2pix.errors import DataError, PhotoError
@@ -111,6 +112,8 @@ def evaluate(
     if compare is not None and any(curves):
         named = ", ".join(f"--{curve}" for curve in curves._fields)
         raise BadParameter(f"{named} are for one model, not for --compare")
+    if torchmetrics or html is not None:
+        packages.need("torch", "evaluating with --torchmetrics or --html", "train")
     from pix2pix import evaluate as evaluation
     from pix2pix.evaluate.feature_metrics import FeatureMetricError
 

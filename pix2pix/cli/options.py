@@ -1,9 +1,9 @@
-"""Options of `colorize` and `translate`, two of which other commands share, as types.
+"""Options of `colorize` and `translate`, three of which other commands share, as types.
 
 Defaults stand where an option is taken. Only typer is imported up here, as in __main__.py.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
@@ -14,6 +14,11 @@ Translation = Annotated[
     str, Option("--weights", metavar="W", help="A .safetensors file, or a Hub repo id.")
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+
+Engine = Annotated[
+    Literal["auto", "onnx", "openvino", "torch"],
+    Option(metavar="E", help="auto, onnx, openvino or torch."),
+]
 
 Photos = Annotated[
     list[str],

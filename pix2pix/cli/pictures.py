@@ -30,6 +30,7 @@ def colorize(
     hint: options.Hints = None,
     take: options.Take = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     overwrite: options.Overwrite = False,
     shard: options.Shard = "1/1",
     as_json: options.AsJson = False,
@@ -65,7 +66,7 @@ def colorize(
     )
 
     def load() -> "Maker":
-        return partial(color_photo, model=console.load_model(weights, device), wish=wish)
+        return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
 
     raise Exit(run(COLOR, load, files))
 
@@ -76,6 +77,7 @@ def translate(
     out: options.Out = None,
     seed: options.Seed = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     overwrite: options.Overwrite = False,
     shard: options.Shard = "1/1",
     as_json: options.AsJson = False,
@@ -104,7 +106,8 @@ def translate(
     )
 
     def load() -> "Maker":
-        return partial(translate_photo, model=console.load_translator(weights, device), seed=seed)
+        model = console.load_translator(weights, device, engine)
+        return partial(translate_photo, model=model, seed=seed)
 
     run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
     raise Exit(run(TRANSLATE, load, files))

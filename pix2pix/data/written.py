@@ -44,7 +44,8 @@ def typefaces() -> list[str]:
     try:
         import matplotlib  # only those who train on pages wait for it
     except ModuleNotFoundError as error:
-        raise ValueError("pages need matplotlib's typefaces: `pip install matplotlib`") from error
+        needs = "pages need matplotlib's typefaces: pip install 'pix2pix-color[train]'"
+        raise ValueError(needs) from error
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return [str(p) for p in sorted(folder.glob("DejaVu*.ttf")) if "Display" not in p.name]

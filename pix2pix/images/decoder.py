@@ -159,9 +159,7 @@ def _register_heif() -> None:
     try:
         import pi_heif
     except ImportError as error:
-        raise UnsupportedFormat(
-            "HEIC needs the extra: pip install 'pix2pix-color[heic]'"
-        ) from error
+        raise UnsupportedFormat("HEIC needs the package: pip install pi-heif") from error
     pi_heif.register_heif_opener()
 
 

@@ -144,7 +144,8 @@ class Wandb:
         if mode not in MODES:
             raise SettingError(f"logger.mode={mode}: {', '.join(MODES)}")
         if find_spec("wandb") is None:
-            raise SettingError("logger=wandb: the client is missing: pip install wandb")
+            needs = "the client is missing: pip install 'pix2pix-color[wandb]'"
+            raise SettingError(f"logger=wandb: {needs}")
         self.folder, self.config = Path(folder), config
         self.project, self.entity, self.mode = project, entity, mode
         self.name = name or self.folder.name

@@ -23,6 +23,8 @@ BUNDLED = files("pix2pix") / "pretrained"
 _REPO_ID = re.compile(r"[^./\s\\][^/\s\\]*/[^/\s\\]+")  # owner/name; the Hub knows the rest
 _LONGEST = 200  # characters of a name in a message
 HUB_FILE = "model.safetensors"
+COURSE = ("pix2pix", "pix2pix-l1")  # bundled in a checkout; not in the package, to keep it small
+_COURSE_IN = "https://github.com/pix2pixcolor/pix2pixcolor/tree/main/pix2pix/pretrained"
 EXPORTED = ".onnx"  # ending of a net as a graph, which needs no torch; its header is the same
 AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
 # of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
@@ -100,6 +102,8 @@ def _find(source: str | Path, ending: str) -> Path:
         return Path(source)
     if text.isprintable() and _REPO_ID.fullmatch(text) and not text.endswith(("tensors", EXPORTED)):
         return _from_hub(text, Path(HUB_FILE).with_suffix(ending).name)
+    if text in COURSE:
+        raise WeightsError(f"not in this package; give the path of a file of {_COURSE_IN}", text)
     names = ", ".join([*bundled(), "a .safetensors or .onnx file"])
     raise WeightsError(f"no such weights; give {names} or a Hub repo id, owner/name", _plain(text))
 

@@ -15,7 +15,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it while it is 
 try:
     import gradio
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("the page needs: pip install 'pix2pix-color[demo]'") from error
+    raise ModuleNotFoundError("the page needs: pip install 'pix2pix-color[app]'") from error
 
 from pix2pix.app.page.build import build_page, new_shelf
 from pix2pix.app.page.look import LOOK

@@ -22,7 +22,7 @@ try:
     from pix2pix.app.service.protocol import Protocol
     from pix2pix.app.service.routes import Address, parse_root
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("the service needs: pip install 'pix2pix-color[serve]'") from error
+    raise ModuleNotFoundError("the service needs: pip install 'pix2pix-color[api]'") from error
 
 from pix2pix.app.limits import Limits
 from pix2pix.app.service.models import load_course
@@ -100,13 +100,16 @@ def run_service(load: Callable[[], Colorizer], settings: Settings = AS_USUAL) ->
     """Serve until SIGTERM or Ctrl-C, then finish what runs.
 
     `load` gives the model; where it raises, the service says that it is not ready, and why in its
-    log. The address is printed once it answers. Ends by SystemExit when the port is taken.
+    log. The address is printed once it answers. Ends by SystemExit when the port is taken, and
+    raises ModuleNotFoundError where the weights need a package that is missing.
     """
     limits = Protocol.limits = settings.limits
     set_up_logging()
     workers = course = None
     try:
         workers = Workers(load(), count=settings.workers, waiting=limits.waiting)
+    except ModuleNotFoundError:  # which waiting will not bring
+        raise
     except Exception as error:
         log.error("no model", extra={"fields": {"reason": one_line(error)}})
     if workers is not None and settings.page and settings.compare:
