@@ -19,7 +19,7 @@ from pix2pix import __version__
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.nets import build_generator, config_of
 from pix2pix.weights import Header, load, read_header, save
-from pix2pix.weights import file as weights
+from pix2pix.weights import header as weights
 
 SMALL = {
     "UNet": {"net": "UNet", "width": 2, "depth": 3},
