@@ -109,6 +109,7 @@ def gamut_cells(step: int) -> Tensor:
         return cells
 
 
+@cache
 def gamut_grid(step: int) -> Tensor:
     """(bins, 2) float32: a*, b* of the bins, in the order of `gamut_cells`."""
     cells = gamut_cells(step)
