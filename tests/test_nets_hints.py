@@ -9,7 +9,7 @@ from skimage import data
 from pix2pix import nets, weights
 from pix2pix.batch import Batch
 from pix2pix.color import AB_SCALE, rgb_to_net
-from pix2pix.nets import build_generator, config_of
+from pix2pix.nets import build_generator, config_of, follow_hints
 from pix2pix.nets.bins import AbBins, gamut_cells, gamut_grid, gamut_index
 from pix2pix.nets.blocks import Attention, pool_hints
 from pix2pix.recipes import build
@@ -277,6 +277,22 @@ def test_both_heads_of_one_pass():
     torch.testing.assert_close(net.heads(inputs(), stride=2)[1], logits[..., ::2, ::2])
     with pytest.raises(ValueError, match="no bins"):
         build_generator(SMALL).heads(inputs())
+
+
+@pytest.mark.parametrize("blend", [0, 0.5])
+def test_parts_of_one_pass_joined_are_the_answer(blend):
+    net = build_generator({**FULL, "blend": blend, "vivid": 1.5}).eval()
+    for layer in (net.bins.conv, *net.told):
+        torch.nn.init.normal_(layer.weight, std=0.05)
+    batch = torch.cat([inputs(), inputs(hinted=False)])
+    ab, answer, logits = net.parts(batch)
+    for part, one in zip((ab, logits), net.heads(batch), strict=True):
+        assert torch.equal(part, one)
+    torch.testing.assert_close(answer[1:], net(inputs(hinted=False)), atol=1e-6, rtol=1e-4)
+    joined = follow_hints(ab[:1], ab[1:], answer[1:])
+    torch.testing.assert_close(joined, net(inputs()), atol=1e-6, rtol=1e-4)
+    with pytest.raises(ValueError, match="no bins"):
+        build_generator(SMALL).parts(inputs())
 
 
 def test_weights_of_a_net_with_all_of_it_come_back(tmp_path):

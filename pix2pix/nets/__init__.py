@@ -2,8 +2,8 @@
 together.
 
 unet.py and patchgan.py are pix2pix, variants.py their relatives; double_conv.py,
-backbone_unet.py (with encoders from backbones.py, color bins from bins.py), chroma_net.py and
-toys.py are others. blocks.py holds what several share.
+backbone_unet.py (with encoders from backbones.py, color bins from bins.py, the way it follows hints
+from follow.py), chroma_net.py and toys.py are others. blocks.py holds what several share.
 
 Generators take L (B, in_channels, H, W) in [-1, 1] and give ab (B, 2, H, W) in [-1, 1], or what
 they say in `predicts`, with H and W multiples of their `multiple`; build.py finds them. Those with
@@ -12,10 +12,16 @@ patches; its middle is made of `critic_block`. `step_down` and `step_up` are the
 is made of, and `init_normal` draws its first weights. Recipes decide how they are trained.
 """
 
-from pix2pix.nets.blocks import init_normal
-from pix2pix.nets.build import GENERATORS, build_generator, config_of
-from pix2pix.nets.patchgan import PatchGAN, critic_block
-from pix2pix.nets.unet import UNet, step_down, step_up
+from typing import TYPE_CHECKING
+
+from pix2pix import on_first_use
+
+if TYPE_CHECKING:
+    from pix2pix.nets.blocks import init_normal
+    from pix2pix.nets.build import GENERATORS, build_generator, config_of
+    from pix2pix.nets.follow import follow_hints
+    from pix2pix.nets.patchgan import PatchGAN, critic_block
+    from pix2pix.nets.unet import UNet, step_down, step_up
 
 __all__ = [
     "GENERATORS",
@@ -24,7 +30,25 @@ __all__ = [
     "build_generator",
     "config_of",
     "critic_block",
+    "follow_hints",
     "init_normal",
     "step_down",
     "step_up",
 ]
+
+# so that follow.py is used without torch
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "GENERATORS": "pix2pix.nets.build",
+        "PatchGAN": "pix2pix.nets.patchgan",
+        "UNet": "pix2pix.nets.unet",
+        "build_generator": "pix2pix.nets.build",
+        "config_of": "pix2pix.nets.build",
+        "critic_block": "pix2pix.nets.patchgan",
+        "follow_hints": "pix2pix.nets.follow",
+        "init_normal": "pix2pix.nets.blocks",
+        "step_down": "pix2pix.nets.unet",
+        "step_up": "pix2pix.nets.unet",
+    },
+)

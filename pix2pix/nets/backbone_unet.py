@@ -16,8 +16,7 @@ from pix2pix.nets.blocks import (
     double_conv,
     freeze_norms,
 )
-
-_MOVED = 0.05  # change of ab by hints, from which on the distribution does not count
+from pix2pix.nets.follow import follow_hints
 
 
 class BackboneUNet(nn.Module):
@@ -113,18 +112,27 @@ class BackboneUNet(nn.Module):
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W)."""
         if self.bins is None or self.blend == self.vivid == 0:
             return self._ab(self._maps(L)[-1], L)
-        if L[:, 1:].any():  # the distribution follows hints less far: use it without them
-            drops = any(isinstance(m, nn.Dropout2d) and m.training for m in self.modules())
-            # equal dropout in both; without, other threads' random state is left alone
-            with torch.random.fork_rng([L.device] if L.is_cuda else [], enabled=drops):
-                ab = self.heads(L)[0]
-            unhinted, logits = self.heads(L[:, :1])
-        else:
-            unhinted, logits = self.heads(L)
-            ab = unhinted
-        answer = self.bins.answer(unhinted, logits, blend=self.blend, vivid=self.vivid)
-        moved = (ab - unhinted).norm(dim=1, keepdim=True)
-        return ab + (answer - unhinted) * (1 - moved / _MOVED).clamp(min=0)
+        if not L[:, 1:].any():  # one pass is enough
+            return self.parts(L)[1]
+        drops = any(isinstance(m, nn.Dropout2d) and m.training for m in self.modules())
+        # equal dropout in both; without, other threads' random state is left alone
+        with torch.random.fork_rng([L.device] if L.is_cuda else [], enabled=drops):
+            ab = self.heads(L)[0]
+        # the distribution follows hints less far: use it without them
+        unhinted, answer, _ = self.parts(L[:, :1])
+        return follow_hints(ab, unhinted, answer)
+
+    def parts(self, L: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """L (B, 1 or in_channels, H, W) -> ab, answer (both B, 2, H, W) and logits of one pass.
+
+        The first and the last are those of `heads`; the answer joins them (see `AbBins.answer`).
+        Without hints it is what `forward` gives, with hints `follow_hints` gives that, of the ab
+        with and the ab and answer without them. Exports hold this pass: nothing in it depends on
+        the data. Raises ValueError for a net without bins.
+        """
+        ab, logits = self.heads(L)
+        assert self.bins is not None  # else heads raises
+        return ab, self.bins.answer(ab, logits, blend=self.blend, vivid=self.vivid), logits
 
     def heads(self, L: Tensor, *, stride: int = 1) -> tuple[Tensor, Tensor]:
         """L (B, 1 or in_channels, H, W) -> ab (B, 2, H, W) and logits (B, bins, h, w).

@@ -104,7 +104,10 @@ class Attention(nn.Module):
 
 
 class HintConvs(nn.ModuleList):
-    """A convolution of the hints per decoder level, of `widths[i]` channels; zero-initialized."""
+    """A convolution of the hints per decoder level, of `widths[i]` channels; zero-initialized.
+
+    The last level is that at half size, each earlier one half as wide and high as the next.
+    """
 
     def __init__(self, widths: Iterable[int]):
         super().__init__(nn.Conv2d(HINT_CHANNELS, c, 3, 1, 1, bias=False) for c in widths)
@@ -112,7 +115,7 @@ class HintConvs(nn.ModuleList):
 
     def forward(self, level: int, x: Tensor, hints: Tensor) -> Tensor:
         """Add hints (B, 3, H, W) to the map x (B, C, h, w) of a level -> (B, C, h, w)."""
-        return x + self[level](pool_hints(hints, hints.shape[-1] // x.shape[-1]))
+        return x + self[level](pool_hints(hints, 2 ** (len(self) - level)))
 
 
 def pool_hints(hints: Tensor, factor: int) -> Tensor:
@@ -121,6 +124,7 @@ def pool_hints(hints: Tensor, factor: int) -> Tensor:
     Unlike a plain mean, a cell with one hinted pixel has that pixel's color: hints never fade. ab
     is multiplied by 8: common colors, about 0.1, then weigh as much as the mask.
     """
-    sums = F.avg_pool2d(hints, factor, divisor_override=1)  # ab is zero where there is no hint
+    # not divisor_override=1: exporters drop it silently
+    sums = F.avg_pool2d(hints, factor) * (factor * factor)  # ab is zero where there is no hint
     count = sums[:, 2:]
     return torch.cat([8 * sums[:, :2] / count.clamp(min=1), count.clamp(max=1)], 1)

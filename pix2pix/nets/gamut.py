@@ -30,6 +30,7 @@ def gamut_cells(step: int) -> np.ndarray:
     return cells
 
 
+@cache
 def gamut_grid(step: int) -> np.ndarray:
     """(bins, 2) float32: a*, b* of the bins, in the order of `gamut_cells`."""
     cells = gamut_cells(step)

@@ -1,0 +1,132 @@
+"""Engines held to each other: whatever can be asked of a model, each answers as torch does."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from pix2pix import images, strips
+from pix2pix.app.page.coloring import Coloring
+from pix2pix.app.page.handlers import Handlers
+from pix2pix.colorize import Colorizer, Wish
+from pix2pix.colorize.workers import Workers
+
+SAMPLES = sorted((Path(__file__).parents[1] / "resources" / "samples").glob("*.jpg"))
+# of a photo, CIEDE2000 on average: rounding, and half a just noticeable difference in bf16
+CLOSE = {"onnx": 0.05, "openvino": 1.0}
+ENGINES = list(CLOSE)
+
+
+def model(weights: str, engine: str) -> Colorizer:
+    return Colorizer.from_pretrained(weights, device="cpu", engine=engine)
+
+
+@pytest.fixture(scope="module")
+def by_torch() -> dict[str, Colorizer]:
+    return {weights: model(weights, "torch") for weights in ("default", "pix2pix")}
+
+
+@pytest.fixture(scope="module")
+def others() -> dict[tuple[str, str], Colorizer]:
+    """By weights and engine."""
+    return {(w, e): model(w, e) for w in ("default", "pix2pix") for e in ENGINES}
+
+
+def photos(count: int = 3) -> list[np.ndarray]:
+    return [np.ascontiguousarray(images.read(path).rgb) for path in SAMPLES[:count]]
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean CIEDE2000 of two pictures (H, W, 3) uint8, on every third pixel."""
+    labs = [rgb2lab(rgb[::3, ::3]) for rgb in (one, other)]
+    return float(deltaE_ciede2000(*labs).mean())
+
+
+def dots(rgb: np.ndarray) -> tuple:
+    height, width = rgb.shape[:2]
+    return (
+        (0.3 * width, 0.4 * height, (150, 60, 50)),
+        (0.6 * width, 0.7 * height, (60, 80, 140)),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("weights", ["default", "pix2pix"])
+@pytest.mark.parametrize("asked", ["plain", "hints", "seed"])
+def test_each_colors_as_torch_does(by_torch, others, engine, weights, asked):
+    ours, theirs = by_torch[weights], others[weights, engine]
+    assert ours.engine.kind == "torch" and theirs.engine.kind == engine
+    assert ours.header == theirs.header and ours.has_variants and theirs.has_variants
+    if asked == "hints" and not ours.takes_hints:
+        assert not theirs.takes_hints
+        return
+    for rgb in photos():
+        wish = {
+            "plain": Wish(),
+            "hints": Wish(1.2, dots(rgb)),
+            "seed": Wish(seed=5),
+        }[asked]
+        expected, got = ours.color(rgb, wish), theirs.color(rgb, wish)
+        # where a variant draws its first color hangs on the last digits of bf16
+        bound = 6.0 if asked == "seed" and engine == "openvino" else CLOSE[engine]
+        assert apart(expected, got) <= bound
+        if asked != "plain":
+            assert apart(expected, ours.color(rgb)) > 0.2  # there is something to agree on
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_is_as_unsure_and_suggests_the_same(by_torch, others, engine):
+    ours, theirs = by_torch["default"], others["default", engine]
+    for rgb in photos(2):
+        height, width = rgb.shape[:2]
+        expected, got = (one.unsure(rgb, hints=dots(rgb)) for one in (ours, theirs))
+        assert np.abs(expected - got).mean() < 20 * CLOSE[engine] * 0.05 + 0.01
+        expected, got = (one.suggest(rgb, width / 2, height / 3) for one in (ours, theirs))
+        assert len(expected) == len(got)
+        for (one, share), (other, same) in zip(expected, got, strict=True):
+            assert np.abs(np.subtract(one, other)).max() <= 4 and abs(share - same) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", *ENGINES])
+def test_equal_in_equal_out_bit_for_bit(by_torch, others, engine):
+    found = by_torch["default"] if engine == "torch" else others["default", engine]
+    rgb = photos(1)[0]
+    wishes = [Wish(), Wish(hints=dots(rgb)), Wish(seed=3)]
+    first = [found.color(rgb, wish) for wish in wishes]
+    again = [found.color(rgb, wish) for wish in wishes]
+    assert all(map(np.array_equal, first, again))
+    if engine == "onnx":  # whose bits do not hang on the number of threads, either
+        with strips.sharing(1):
+            assert all(map(np.array_equal, first, (found.color(rgb, wish) for wish in wishes)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", *ENGINES])
+def test_workers_and_the_page_color_as_the_model_alone(by_torch, others, engine, tmp_path):
+    found = by_torch["default"] if engine == "torch" else others["default", engine]
+    content = SAMPLES[0].read_bytes()
+    with Workers(found, count=2) as workers:
+        threads = workers.threads
+        coloring = Coloring(found, tmp_path, 10**8, workers)
+        page = Handlers(coloring)
+        opened = coloring.open(str(SAMPLES[0]))
+        with strips.sharing(threads):
+            alone = found.color(opened.rgb)
+            likely = found.suggest(opened.rgb, 20, 30)
+        futures = [workers.submit(lambda model: model.color(opened.rgb)) for _ in range(4)]
+        assert all(np.array_equal(future.result(), alone) for future in futures)
+        shown = coloring.ask(lambda model: coloring.color(model, opened, Wish()))
+        said = coloring.ask(lambda model: model.suggest(opened.rgb, 20, 30))
+        saved = coloring.ask(lambda model: coloring.save(model, str(SAMPLES[0]), Wish()))
+    assert said == likely and page.coloring is coloring
+    with Image.open(shown) as picture:
+        assert np.abs(np.asarray(picture).astype(int) - alone).mean() < 2
+    with Image.open(saved) as picture, Image.open(io.BytesIO(content)) as before:
+        assert picture.size == before.size
+        assert apart(np.asarray(picture), np.asarray(found.color(images.read(content).rgb))) < 2
