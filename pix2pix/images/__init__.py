@@ -12,8 +12,9 @@ A photo passes these files, in this order:
    png.py, gif.py, pnm.py, jpeg2000.py, tiff/, iso/ (AVIF, HEIC); WebP and BMP in containers.py.
 4. decoder.py: Pillow, and tiff/ for layouts that Pillow lacks; pnm.py decodes its own. endings.py
    where the end marker is missing.
-5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one);
-   arrays.py for arrays. metadata/: what the file says besides; sidecars.py: what stands beside it.
+5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one), in
+   the memory that Pillow and numpy share (memory.py); arrays.py for arrays. metadata/: what the
+   file says besides; sidecars.py: what stands beside it.
 6. writing.py, with metadata/statement.py: the colored copy.
 
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
@@ -36,6 +37,7 @@ __all__ = [
     "output_format",
     "read",
     "to_array",
+    "to_image",
     "to_rgb",
     "write",
 ]
@@ -43,6 +45,7 @@ __all__ = [
 if TYPE_CHECKING:
     from pix2pix.images.arrays import from_array, to_array
     from pix2pix.images.formats import EXTENSIONS, READABLE, Container, output_format
+    from pix2pix.images.memory import to_image
     from pix2pix.images.modes import to_rgb
     from pix2pix.images.reading import Photo, read
     from pix2pix.images.writing import encode, write
@@ -54,7 +57,7 @@ __getattr__ = on_first_use(
     | dict.fromkeys(
         ["EXTENSIONS", "READABLE", "Container", "output_format"], "pix2pix.images.formats"
     )
-    | {"to_rgb": "pix2pix.images.modes"}
+    | {"to_image": "pix2pix.images.memory", "to_rgb": "pix2pix.images.modes"}
     | dict.fromkeys(["Photo", "read"], "pix2pix.images.reading")
     | dict.fromkeys(["encode", "write"], "pix2pix.images.writing"),
 )

@@ -34,4 +34,4 @@ def to_array(rgb: np.ndarray, alpha: np.ndarray | None, dtype: np.dtype) -> np.n
     white = WHITE[dtype.name]
     if white != 255:
         rgb = (rgb * np.float32(white / 255)).round(0 if white > 1 else 7).astype(dtype)
-    return rgb if alpha is None else np.dstack((rgb, alpha))
+    return np.ascontiguousarray(rgb if alpha is None else np.dstack((rgb, alpha)))
