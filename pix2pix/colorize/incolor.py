@@ -12,6 +12,8 @@ yellowed, mounted or noisy in 23 ways (2,392 pictures): 5 of the color photos ar
 import numpy as np
 from PIL import Image
 
+from pix2pix import images
+
 IN_COLOR = 1.2  # of `color_left`: the least that is color
 _SIDE = 96  # [px] the short side that is looked at: each pixel the mean of many
 _MARGIN = 0.25  # of every side: mounts, stamps, color targets, edges turned yellow
@@ -55,7 +57,7 @@ def _small_lab(rgb: np.ndarray) -> np.ndarray:
     scale = _SIDE / min(height, width)
     if scale < 1:
         size = round(width * scale), round(height * scale)
-        rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
+        rgb = np.asarray(images.to_image(rgb).resize(size, Image.Resampling.BOX))
     lab = rgb_to_lab(torch.from_numpy(rgb.copy()).permute(2, 0, 1).double() / 255)
     return lab.permute(1, 2, 0).numpy()
 

@@ -100,13 +100,15 @@ class PictureModel:
         multiple = self.engine.multiple
         size = net_size(*rgb.shape[:2], area=self.header.area, multiple=multiple)
         least = min(size[0], rgb.shape[0]), min(size[1], rgb.shape[1])
-        small = images.as_image(rgb)
+        gray = rgb.strides[2] == 0  # one plane, seen thrice
+        plane = np.ascontiguousarray(rgb[..., 0]) if gray else None
+        small = images.to_image(rgb) if plane is None else Image.fromarray(plane)
         for height, width in (least, size):  # smaller first: a line of pixels must not swell before
             if small.size != (width, height):
                 bilinear = Image.Resampling.BILINEAR
                 small = small.resize((width, height), bilinear, reducing_gap=_REDUCED)
         array = np.asarray(small)
-        return np.broadcast_to(array[..., None], (*size, 3)) if array.ndim == 2 else array[..., :3]
+        return np.broadcast_to(array[..., None], (*size, 3)) if gray else array
 
 
 def in_kind(image: Any, paint: Callable[[np.ndarray], np.ndarray]) -> Any:

@@ -111,7 +111,7 @@ def center_square(rgb: np.ndarray, size: int) -> np.ndarray:
     if min(height, width) != size:
         scale = size / min(height, width)
         height, width = max(size, round(height * scale)), max(size, round(width * scale))
-        image = Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS)
+        image = images.to_image(rgb).resize((width, height), Image.Resampling.LANCZOS)
         rgb = np.asarray(image)
     top, left = (height - size) // 2, (width - size) // 2
     return np.array(rgb[top : top + size, left : left + size])
@@ -156,7 +156,7 @@ class OtherResults:
         if (height, width) == shape:
             return center_square(rgb, self.size)
         if height == width == self.size:
-            return rgb
+            return np.ascontiguousarray(rgb)
         sizes = f"{width}x{height} pixels, not {shape[1]}x{shape[0]} or {self.size}x{self.size}"
         self._miss(str(file), "size", sizes)
         return None

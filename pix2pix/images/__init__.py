@@ -12,8 +12,9 @@ A photo passes these files, in this order:
    png.py, gif.py, pnm.py, jpeg2000.py, tiff/, iso/ (AVIF, HEIC); WebP and BMP in containers.py.
 4. decoder.py: Pillow, and tiff/ for layouts that Pillow lacks; pnm.py decodes its own. endings.py
    where the end marker is missing.
-5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one);
-   arrays.py for arrays. metadata/: what the file says besides; sidecars.py: what stands beside it.
+5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one), in
+   the memory that Pillow and numpy share (memory.py); arrays.py for arrays. metadata/: what the
+   file says besides; sidecars.py: what stands beside it.
 6. writing.py, with metadata/statement.py: the colored copy.
 
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
@@ -31,19 +32,20 @@ __all__ = [
     "READABLE",
     "Container",
     "Photo",
-    "as_image",
     "encode",
     "from_array",
     "output_format",
     "read",
     "to_array",
+    "to_image",
     "to_rgb",
     "write",
 ]
 
 if TYPE_CHECKING:
-    from pix2pix.images.arrays import as_image, from_array, to_array
+    from pix2pix.images.arrays import from_array, to_array
     from pix2pix.images.formats import EXTENSIONS, READABLE, Container, output_format
+    from pix2pix.images.memory import to_image
     from pix2pix.images.modes import to_rgb
     from pix2pix.images.reading import Photo, read
     from pix2pix.images.writing import encode, write
@@ -51,11 +53,11 @@ if TYPE_CHECKING:
 # none of these modules is called as one of the names: it would stand in its place once imported
 __getattr__ = on_first_use(
     __name__,
-    dict.fromkeys(["as_image", "from_array", "to_array"], "pix2pix.images.arrays")
+    dict.fromkeys(["from_array", "to_array"], "pix2pix.images.arrays")
     | dict.fromkeys(
         ["EXTENSIONS", "READABLE", "Container", "output_format"], "pix2pix.images.formats"
     )
-    | {"to_rgb": "pix2pix.images.modes"}
+    | {"to_image": "pix2pix.images.memory", "to_rgb": "pix2pix.images.modes"}
     | dict.fromkeys(["Photo", "read"], "pix2pix.images.reading")
     | dict.fromkeys(["encode", "write"], "pix2pix.images.writing"),
 )

@@ -1,7 +1,6 @@
 """Arrays as pictures: any usual dtype and number of channels to 8-bit RGB, and back."""
 
 import numpy as np
-from PIL import Image
 
 # the largest value of a dtype
 WHITE = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
@@ -35,23 +34,4 @@ def to_array(rgb: np.ndarray, alpha: np.ndarray | None, dtype: np.dtype) -> np.n
     white = WHITE[dtype.name]
     if white != 255:
         rgb = (rgb * np.float32(white / 255)).round(0 if white > 1 else 7).astype(dtype)
-    return rgb if alpha is None else np.dstack((rgb, alpha))
-
-
-def as_image(rgb: np.ndarray) -> Image.Image:
-    """Make a PIL image of rgb (H, W, 3) uint8, without a copy where its memory allows that.
-
-    Mode L of one plane that is seen thrice, RGBX of a view of four bytes a pixel, else RGB.
-    """
-    height, width = rgb.shape[:2]
-    storage = rgb.base
-    if rgb.strides == (width, 1, 0):
-        return Image.frombuffer("L", (width, height), rgb[..., 0], "raw", "L", 0, 1)
-    if (
-        rgb.strides == (4 * width, 4, 1)
-        and isinstance(storage, np.ndarray)
-        and storage.nbytes >= 4 * height * width
-    ):
-        whole = np.lib.stride_tricks.as_strided(rgb, (height, width, 4), rgb.strides)
-        return Image.frombuffer("RGBX", (width, height), whole, "raw", "RGBX", 0, 1)
-    return Image.frombuffer("RGB", (width, height), np.ascontiguousarray(rgb), "raw", "RGB", 0, 1)
+    return np.ascontiguousarray(rgb if alpha is None else np.dstack((rgb, alpha)))

@@ -18,7 +18,7 @@ from pix2pix.errors import (
     UnsupportedMode,
     one_line,
 )
-from pix2pix.images import guard, jpeg, png
+from pix2pix.images import guard, jpeg, memory, png
 from pix2pix.images.formats import Container
 from pix2pix.images.guard import check_pixels
 from pix2pix.images.metadata import reader
@@ -103,6 +103,7 @@ def _decode(
         elif partly:
             guard.load_what_there_is(image)
         else:
+            memory.hold(image)
             image.load()
         if name == "PNG":
             _parse_exif(image, max_pixels, warnings)

@@ -5,7 +5,10 @@ Source: ITU-T T.81, annex B; CIPA DC-007 for the multi-picture index.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import takewhile
+
+import numpy as np
 
 from pix2pix.errors import Corrupt, TookTooLong, UnsupportedFormat
 from pix2pix.images.bits import big
@@ -31,10 +34,20 @@ _REFUSED = {
     0xF7: "JPEG-LS",
 }
 _FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
-_APP1, _APP2, _APP14, _START_OF_SCAN, _END = 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
+_APP1, _APP2, _APP14, _START, _START_OF_SCAN, _END = 0xE1, 0xE2, 0xEE, 0xD8, 0xDA, 0xD9
 # In scan data FF is followed by 00, a restart marker, or FF as fill.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_PIECE = 2**20  # [bytes]
 _LUMINANCE = 3688  # the sum of the luminance table of T.81, annex K.1: a quality of 50
+
+
+@dataclass
+class _Marks:
+    """What scan data are followed by; the length of the file for what is not there."""
+
+    end: int  # the first end marker
+    further: int  # where another picture begins
+    scans: int  # markers that begin one, or seem to
 
 
 def inspect(data: bytes) -> Container:
@@ -63,13 +76,15 @@ def inspect(data: bytes) -> Container:
         elif marker == _APP2 and data[start : start + 4] == b"MPF\x00":
             container.frames = _pictures(data[start + 4 : end])
         elif marker == _START_OF_SCAN:
+            found = _marks(data, end)
             # The end of a further picture is not that of the first.
-            further = data.find(b"\xff\xd8\xff", end)
-            limit = len(data) if further < 0 else further
-            container.cut = data.find(b"\xff\xd9", end, limit) < 0
+            container.cut = found.end >= found.further
             # Adobe writes ink inverted, and Pillow always turns it round.
             container.inverted = components == 4 and not adobe
-            _check_scans(data, start, container.size, cut=container.cut)
+            most = _most_scans(container.size, cut=container.cut)
+            scans = found.scans + data.count(b"\xff\xda", start, end + 1)  # at most, rather fewer
+            if scans >= most:
+                _check_scans(data, start, container.size, most)
             break
         elif marker == _END:
             raise Corrupt("the JPEG ends before its picture")
@@ -104,12 +119,32 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         position += max(length, 2)
 
 
-def _check_scans(data: bytes, first: int, size: tuple[int, int] | None, *, cut: bool) -> None:
+def _marks(data: bytes, start: int) -> _Marks:
+    """Look for three markers at once, by the FFs, in a tenth of the time of bytes.find."""
+    codes = np.frombuffer(data, np.uint8)
+    found = _Marks(end=len(data), further=len(data), scans=0)
+    for first in range(start, len(data) - 1, _PIECE):
+        piece = codes[first : first + _PIECE + 1]
+        at = np.flatnonzero(piece[:-1] == 0xFF)
+        kinds = piece[at + 1]
+        found.scans += int(np.count_nonzero(kinds == _START_OF_SCAN))
+        if found.end == len(data):
+            ends = at[kinds == _END]
+            found.end = first + int(ends[0]) if ends.size else found.end
+        if found.further == len(data):
+            begins = (first + int(begin) for begin in at[kinds == _START])
+            found.further = next((b for b in begins if data[b + 2 : b + 3] == b"\xff"), len(data))
+    return found
+
+
+def _most_scans(size: tuple[int, int] | None, *, cut: bool) -> int:
     width, height = size or (1, 1)
     limit = _MAX_PIXEL_SCANS / (_DECODINGS if cut else 1)
-    most = int(limit / max(1, width * height))
-    if data.count(b"\xff\xda", first) < most:  # an upper bound, and nearly always enough
-        return
+    return int(limit / max(1, width * height))
+
+
+def _check_scans(data: bytes, first: int, size: tuple[int, int] | None, most: int) -> None:
+    width, height = size or (1, 1)
     scans = 1
     for number, (marker, _, _) in enumerate(segments(b"\xff\xd8" + data[first:])):
         if marker == _END:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from pix2pix.errors import InvalidPixels, UnsupportedMode
-from pix2pix.images import hdr
+from pix2pix.images import hdr, memory
 from pix2pix.images import icc as profiles
 from pix2pix.images.formats import Container
 
@@ -51,8 +51,16 @@ def to_rgb(
         convert: profiles.ToSRGB | None = coded.convert
     else:
         convert = profiles.to_srgb(icc, mode=color, warnings=warnings)
-    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    mode = "L" if color == "L" else "RGB"
+    pixels = memory.held(image) if image.mode == mode else None
+    target = image
+    if pixels is None:
+        target, pixels = memory.canvas(mode, image.size)
     alpha = np.empty((image.height, image.width), np.uint8) if transparent else None
+    if image.mode == mode and convert is None and alpha is None:
+        if target is not image:
+            target.paste(image)
+        return memory.as_rgb(pixels), None
     for rows, strip in _strips(image):
         if alpha is not None:
             strip = _with_alpha(strip, image)
@@ -63,10 +71,10 @@ def to_rgb(
             strip = ImageChops.invert(strip)
         if convert is not None:
             strip = convert(strip)
-        if strip.mode != "RGB":
-            strip = strip.convert("RGB")
-        rgb[rows] = np.asarray(strip)
-    return rgb, alpha
+        if strip.mode != mode:
+            strip = strip.convert(mode)
+        target.paste(strip, (0, rows.start))
+    return memory.as_rgb(pixels), alpha
 
 
 def _with_alpha(strip: Image.Image, image: Image.Image) -> Image.Image:
@@ -103,7 +111,7 @@ def _from_deep(
     if container.inverted:
         table = table[::-1]
     key = image.info.get("transparency")
-    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    gray = np.empty((image.height, image.width), np.uint8)
     alpha = np.empty((image.height, image.width), np.uint8) if isinstance(key, int) else None
     for rows, strip in _strips(image):
         values = np.asarray(strip)
@@ -111,10 +119,8 @@ def _from_deep(
             alpha[rows] = np.where(values == key, 0, 255)
         if white != 65535 or values.dtype.itemsize != 2:
             values = np.clip(values, 0, white) * np.float32(65535 / white) + np.float32(0.5)
-        gray = table[values.astype(np.uint16)]
-        for channel in range(3):  # four times as fast as broadcasting over the last axis
-            rgb[rows, :, channel] = gray
-    return rgb, alpha
+        gray[rows] = table[values.astype(np.uint16)]
+    return memory.as_rgb(gray), alpha
 
 
 def white_of(

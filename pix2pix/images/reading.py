@@ -13,7 +13,18 @@ from PIL import Image, JpegImagePlugin
 
 from pix2pix import files
 from pix2pix.errors import Corrupt, PhotoError, Truncated
-from pix2pix.images import containers, decoder, endings, formats, guard, jpeg, jpeg2000, modes, pnm
+from pix2pix.images import (
+    containers,
+    decoder,
+    endings,
+    formats,
+    guard,
+    jpeg,
+    jpeg2000,
+    memory,
+    modes,
+    pnm,
+)
 from pix2pix.images.formats import Container
 from pix2pix.images.metadata import reader
 from pix2pix.images.metadata.texts import Text
@@ -43,7 +54,7 @@ class Encoding(TypedDict, total=False):
 class Photo:
     """A decoded picture and what is needed to write its colored copy."""
 
-    rgb: np.ndarray  # (H, W, 3) uint8 sRGB, upright
+    rgb: np.ndarray  # (H, W, 3) uint8 sRGB, upright; a view of RGBX, or of one plane: memory.py
     alpha: np.ndarray | None  # (H, W) uint8, or None for an opaque picture
     format: str  # one of formats.READABLE
     exif: bytes | None = None  # clean EXIF: orientation 1, no thumbnail, GPS still there
@@ -165,7 +176,7 @@ def _photo(
     turn = _TRANSPOSE.get(photo.turned)
     if turn is not None:
         info = image.info
-        image = image.transpose(turn)
+        image = memory.turned(image, turn)
         image.info = info
     photo.rgb, photo.alpha = modes.to_rgb(image, container, warnings=warnings)
     return photo

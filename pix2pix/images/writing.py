@@ -11,7 +11,7 @@ from PIL import Image
 
 from pix2pix import files
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge, one_line
-from pix2pix.images import formats, icc
+from pix2pix.images import formats, icc, memory
 from pix2pix.images.metadata import statement, writer
 from pix2pix.images.reading import Photo
 from pix2pix.images.task import COLOR, TRANSLATE, Task
@@ -138,9 +138,7 @@ def _save(
 def _image(
     rgb: np.ndarray, alpha: np.ndarray | None, name: str, warnings: list[str]
 ) -> Image.Image:
-    height, width = rgb.shape[:2]
-    # Half the time of Image.fromarray, which fills the picture with black first.
-    image = Image.frombytes("RGB", (width, height), np.ascontiguousarray(rgb).data)
+    image = memory.to_image(rgb)
     if alpha is None:
         return image
     if alpha.shape != rgb.shape[:2]:

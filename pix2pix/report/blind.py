@@ -6,6 +6,7 @@ One HTML file with the pictures in it; it counts, asks no server, and keeps noth
 import numpy as np
 from PIL import Image
 
+from pix2pix import images
 from pix2pix.colorize.incolor import in_color
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
@@ -51,6 +52,6 @@ def build_blind_test(
 
 
 def _shrunk(rgb: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(rgb)
+    image = images.to_image(rgb)
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     return np.array(image)

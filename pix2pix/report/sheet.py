@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from pix2pix import images
 from pix2pix.errors import DataError
 from pix2pix.evaluate.curves import ColorizerLike
 from pix2pix.evaluate.photos import find_photos, gray_of, read_photos
@@ -41,7 +42,7 @@ def _fitted(rgb: np.ndarray) -> Image.Image:
     """RGB (H, W, 3) uint8 fitted into the box, so that a folder of scans fits into memory."""
     scale = min(_BOX[0] / rgb.shape[1], _BOX[1] / rgb.shape[0])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-    return Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
+    return images.to_image(rgb).resize(size, Image.Resampling.LANCZOS)
 
 
 def _labelled(image: Image.Image, label: str) -> Image.Image:

@@ -124,7 +124,7 @@ class Coloring:
 
 def _flat(photo: images.Photo) -> Image.Image:
     """The photo without transparency, on white."""
-    image = Image.fromarray(photo.rgb)
+    image = images.to_image(photo.rgb)
     if photo.alpha is None:
         return image
     white = Image.new("RGB", image.size, "white")
