@@ -121,9 +121,8 @@ class Colorizer(PictureModel):
         """
         picture = as_tensor(rgb)
         ab = self.predict(picture, wish).cpu()
-        return recolor(
-            picture.numpy(), ab * (self.header.ab_scale * self.header.saturation * wish.saturation)
-        )
+        ab = ab * (self.header.ab_scale * self.header.saturation * wish.saturation)
+        return recolor(picture.numpy(), ab.numpy())
 
     @torch.no_grad()
     def predict(self, rgb: Tensor, wish: Wish = AS_PREDICTED) -> Tensor:
