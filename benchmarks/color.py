@@ -35,19 +35,16 @@ def by_skimage(rgb: np.ndarray) -> np.ndarray:
 
 
 def by_strips(rgb: np.ndarray) -> np.ndarray:
-    import torch
-
     from pix2pix.color import lab_to_rgb8, rgb8_to_lab
     from pix2pix.strips import parallel, strips
 
-    source = torch.from_numpy(rgb)
-    result = torch.empty_like(source)
+    result = np.empty_like(rgb)
 
     def there_and_back(strip: tuple[slice, slice]) -> None:
-        result[strip] = lab_to_rgb8(rgb8_to_lab(source[strip]))
+        result[strip] = lab_to_rgb8(rgb8_to_lab(rgb[strip]))
 
     parallel(there_and_back, strips(*rgb.shape[:2]))
-    return result.numpy()
+    return result
 
 
 SIDES = {"skimage": by_skimage, "pix2pix": by_strips}

@@ -1,6 +1,6 @@
-"""Strips of a picture, threads that compute on one core each, and how many a caller may use.
+"""Strips of a picture, and threads that compute on one core each.
 
-A library's own threads meet after every operation: a strip, or a small photo, is too little for
+Libraries' own threads meet after every operation: a strip, or a small photo, is too little for
 that, and on a busy machine it took up to 100 times as long.
 """
 
@@ -9,13 +9,64 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Strip = tuple[slice, slice]
 """Rows and columns of a picture."""
 
-_here = threading.local()  # .share: of the cores, where it is set
+_mine = threading.local()
+
+
+def share() -> int:
+    """How many threads the calling thread may use, itself included.
+
+    What it was given by `set_share`; else OMP_NUM_THREADS, as for other libraries; else all cores.
+    """
+    return own_share() or cores()
+
+
+def own_share() -> int | None:
+    """The threads that the calling thread was given by `set_share`, or None."""
+    return getattr(_mine, "share", None)
+
+
+def cores() -> int:
+    """How many threads all of this process may use: OMP_NUM_THREADS, or as many as its cores."""
+    return _by_environment() or _cores()
+
+
+def set_share(threads: int) -> None:
+    """Give the calling thread, one of several workers, so many threads. Raises ValueError below 1.
+
+    Threads that it starts begin with the whole machine again, but for those of `thread_pool`.
+    """
+    if threads < 1:
+        raise ValueError(f"a share of {threads} threads: at least 1 is needed")
+    _mine.share = threads
+
+
+@contextmanager
+def sharing(threads: int) -> Iterator[None]:
+    """Within, the calling thread may use so many threads."""
+    before = own_share()
+    set_share(threads)
+    try:
+        yield
+    finally:
+        _mine.share = before
+
+
+def _by_environment() -> int:
+    """OMP_NUM_THREADS, whose first number is that of the outermost level; 0 where it has none."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isascii() and first.isdigit() else 0
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: those that the process may run on
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[Strip]:
@@ -30,51 +81,21 @@ def strips(height: int, width: int, *, pixels: int = 2**16) -> Iterator[Strip]:
             yield slice(top, min(top + rows, height)), slice(left, min(left + pixels, width))
 
 
-def cores() -> int:
-    """How many cores this process may use; OMP_NUM_THREADS, where it is set, limits them."""
-    if hasattr(os, "sched_getaffinity"):
-        found = len(os.sched_getaffinity(0))
-    else:
-        found = os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(found, int(limit))) if limit.isdecimal() else found
-
-
-def share() -> int:
-    """How many threads the calling thread may use: its share of the cores, all by default."""
-    return own_share() or cores()
-
-
-def own_share() -> int | None:
-    """The calling thread's share, where it was given one."""
-    return getattr(_here, "share", None)
-
-
-def set_share(threads: int | None) -> None:
-    """Give the calling thread a share of the cores, or None for all of them."""
-    _here.share = threads
-
-
 @contextmanager
-def sharing(threads: int) -> Iterator[None]:
-    """Within, the calling thread has this share of the cores."""
-    before = own_share()
-    set_share(threads)
-    try:
-        yield
-    finally:
-        set_share(before)
+def thread_pool(begin: Callable[[], Any] | None = None) -> Iterator[ThreadPoolExecutor]:
+    """A pool of `share` threads, each of which has a share of one; each calls `begin` first."""
 
+    def start() -> None:
+        set_share(1)
+        if begin:
+            begin()
 
-@contextmanager
-def thread_pool() -> Iterator[ThreadPoolExecutor]:
-    """A pool of as many threads as the caller may use, each of which computes on one core."""
-    with ThreadPoolExecutor(share(), initializer=set_share, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(share(), initializer=start) as pool:
         yield pool
 
 
 def parallel(work: Callable[[Item], None], items: Iterable[Item]) -> None:
-    """Call `work` on every item, such as a strip, on as many threads as the caller may use."""
+    """Call `work` on every item, such as a strip, on a `thread_pool`; or here, if it is of one."""
     if share() == 1:
         for item in items:
             work(item)

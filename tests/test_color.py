@@ -1,4 +1,4 @@
-"""Lab against skimage, every 8-bit color there and back, and the gamut rule."""
+"""Lab against skimage, every 8-bit color there and back, the gamut rule, and numpy beside torch."""
 
 import numpy as np
 import pytest
@@ -40,18 +40,64 @@ def test_lab_to_rgb_is_skimage_inside_the_gamut():
 
 
 @pytest.mark.slow
-def test_every_8_bit_color_returns_exactly():
-    number = torch.arange(2**24).view(4096, 4096)
-    rgb = torch.stack((number >> 16, number >> 8 & 255, number & 255), -1).to(torch.uint8)
-    back = torch.zeros_like(rgb)
+def test_every_8_bit_color_is_the_same_in_numpy_and_torch_and_returns_exactly():
+    number = np.arange(2**24, dtype=np.uint32).reshape(4096, 4096)
+    rgb = number.view(np.uint8).reshape(4096, 4096, 4)[..., :3]
+    backs = np.zeros_like(rgb), torch.zeros(rgb.shape, dtype=torch.uint8)
+    furthest = []
 
     def there_and_back(strip):
-        lab = color.rgb8_to_lab(rgb[strip])
-        assert color.compress_chroma(lab) is lab
-        back[strip] = color.lab_to_rgb8(lab)
+        pixels = np.ascontiguousarray(rgb[strip])
+        labs = []
+        for source, back in zip((pixels, torch.from_numpy(pixels)), backs, strict=True):
+            lab = color.rgb8_to_lab(source)
+            assert color.compress_chroma(lab) is lab and type(lab) is type(source)
+            back[strip] = color.lab_to_rgb8(lab)
+            labs.append(np.asarray(lab))
+        furthest.append(np.abs(labs[0] - labs[1]).max())
 
     parallel(there_and_back, strips(4096, 4096))
-    assert torch.equal(back, rgb)
+    assert np.array_equal(backs[0], rgb) and np.array_equal(backs[1], rgb)
+    assert max(furthest) < 2e-4
+
+
+def both_ways(function, *arguments):
+    """The results of a function of tensors, as arrays: (by torch, by numpy)."""
+    by_torch = function(*arguments)
+    by_numpy = function(*(x.numpy() for x in arguments))
+    if isinstance(by_torch, torch.Tensor):
+        by_torch, by_numpy = (by_torch,), (by_numpy,)
+    assert all(type(x) is torch.Tensor for x in by_torch)
+    assert all(type(x) is np.ndarray for x in by_numpy)
+    return [x.numpy() for x in by_torch], list(by_numpy)
+
+
+@pytest.mark.parametrize("function", [color.rgb_to_lab, color.rgb_to_net])
+@pytest.mark.parametrize(
+    "rgb", [torch.rand(2, 3, 33, 35), edge_colors()[None].double()], ids=["random", "edges"]
+)
+def test_numpy_is_torch_from_rgb(function, rgb):
+    for by_torch, by_numpy in zip(*both_ways(function, rgb), strict=True):
+        assert by_torch.dtype == by_numpy.dtype == np.float32
+        np.testing.assert_allclose(by_numpy, by_torch, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["lab_to_rgb", "compress_chroma", "lab_to_rgb8", "net_to_rgb"])
+def test_numpy_is_torch_to_rgb(name):
+    lab = random_lab(5, 100)  # four in five of them outside
+    if name == "net_to_rgb":
+        lab = torch.stack((lab, random_lab(6, 100)))
+        arguments = [lab[:, :1] / 50 - 1, lab[:, 1:] / color.AB_SCALE]
+    else:
+        arguments = [lab if name == "lab_to_rgb8" else torch.stack((lab, random_lab(6, 100)))]
+    before = [x.clone() for x in arguments]
+    (by_torch,), (by_numpy,) = both_ways(getattr(color, name), *arguments)
+    unit = {"lab_to_rgb8": 1, "compress_chroma": 1e-3}.get(name, 1e-5)
+    difference = np.abs(by_torch.astype(float) - by_numpy) / unit
+    assert by_torch.shape == by_numpy.shape and by_torch.dtype == by_numpy.dtype
+    assert (difference > 1).mean() < 1e-3  # a bisection may end a step apart, by rounding
+    assert np.abs(by_torch.astype(float) - by_numpy).max() <= {"lab_to_rgb8": 4}.get(name, 0.3)
+    assert all(map(torch.equal, arguments, before))
 
 
 def test_compression_keeps_lightness_and_hue():
@@ -136,8 +182,11 @@ def test_gradients_are_finite_at_the_corners_and_right_inside():
 def test_wrong_input_is_named(function):
     with pytest.raises(TypeError, match="uint8"):
         function(torch.zeros(3, 4, 4, dtype=torch.uint8))
-    with pytest.raises(ValueError, match=r"\(4, 4, 3\)"):
-        function(torch.zeros(4, 4, 3))
+    with pytest.raises(TypeError, match="int16"):
+        function(np.zeros((3, 4, 4), np.int16))
+    for zeros in (torch.zeros, np.zeros):
+        with pytest.raises(ValueError, match=r"\(4, 4, 3\)"):
+            function(zeros((4, 4, 3)))
 
 
 def test_8_bit_strips_are_the_float_functions():

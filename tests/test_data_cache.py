@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from PIL import Image
 from pix2pix.data import Photos, cache
 from pix2pix.errors import DataError
 from pix2pix.metrics import colorfulness
+from pix2pix.strips import share
 
 
 def build(source, tmp_path, short_side=32):
@@ -324,3 +326,22 @@ def test_a_damaged_cache_is_noticed(photos, tmp_path):
         file.truncate(1000)
     with pytest.raises(DataError, match=f"{folder}: this photo cache is damaged; delete it"):
         Photos(photos, cache=tmp_path / "cache", size=32)
+
+
+def test_each_thread_that_decodes_computes_on_one_core(photos, tmp_path, monkeypatch):
+    before, original, inside = torch.get_num_threads(), cache._read, []
+
+    def read(*arguments):
+        inside.append((torch.get_num_threads(), share()))
+        return original(*arguments)
+
+    monkeypatch.setattr(cache, "_read", read)
+    torch.set_num_threads(2)
+    try:
+        build(photos, tmp_path)
+        with ThreadPoolExecutor(1) as pool:
+            later = pool.submit(torch.get_num_threads).result()
+        assert torch.get_num_threads() == later == 2
+    finally:
+        torch.set_num_threads(before)
+    assert len(inside) == 12 and set(inside) == {(1, 1)}

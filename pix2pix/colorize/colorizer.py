@@ -125,9 +125,7 @@ class Colorizer(PictureModel):
         """
         ab = self.predict(checked(rgb), wish)
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
-        import torch
-
-        return recolor(np.ascontiguousarray(rgb), torch.from_numpy(ab * np.float32(scale)))
+        return recolor(rgb, ab * np.float32(scale))
 
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.

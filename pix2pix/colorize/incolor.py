@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import images
+from pix2pix.color import rgb8_to_lab
 
 IN_COLOR = 1.2  # of `color_left`: the least that is color
 _SIDE = 96  # [px] the short side that is looked at: each pixel the mean of many
@@ -49,17 +50,12 @@ def color_left(rgb: np.ndarray) -> float:
 
 def _small_lab(rgb: np.ndarray) -> np.ndarray:
     """sRGB (H, W, 3) uint8 -> its area means as L*a*b* (h, w, 3), the short side at most 96."""
-    import torch
-
-    from pix2pix.color import rgb_to_lab
-
     height, width = rgb.shape[:2]
     scale = _SIDE / min(height, width)
     if scale < 1:
         size = round(width * scale), round(height * scale)
         rgb = np.asarray(images.to_image(rgb).resize(size, Image.Resampling.BOX))
-    lab = rgb_to_lab(torch.from_numpy(rgb.copy()).permute(2, 0, 1).double() / 255)
-    return lab.permute(1, 2, 0).numpy()
+    return np.moveaxis(rgb8_to_lab(rgb), 0, -1)
 
 
 def _inside(lab: np.ndarray) -> np.ndarray:

@@ -2,174 +2,119 @@
 
 A photo has far more pixels than different colors: 256 grays times the chroma that the net
 predicts, in steps as fine as 8-bit RGB itself. So each of those goes the way through Lab once, into
-a table, and a pixel costs one look-up. Where the chroma is too wide for that to pay, every pixel
-goes all the way, which takes five times as long.
+a table, and a pixel costs one look-up. Where they are too many for that to pay, every pixel goes
+all the way, which takes ten times as long.
 """
 
 import math
-from functools import cache
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from pix2pix import color
+from pix2pix.colorize.chroma import BIN, STRIP, Chroma, Upsampled, quantized
+from pix2pix.colorize.lightness import Scratch, as_stored, gray_levels, in_one_plane
 from pix2pix.strips import Strip, parallel, strips
 
-_STRIP = 2**18  # pixels: threads of Python get along when their operations are long
+__all__ = ["Upsampled", "gray_levels", "recolor"]
+
 _FINE, _COARSE = 0.5, 1.0  # steps of a*, b*: off by a quarter to a half, as 8-bit RGB itself
-_WHITE = 65535  # Y is counted in 65535ths
+_ROUGH = 1e-3  # the share of places at which one chroma for 2x2 pixels may be off by more than that
 
 
-@torch.no_grad()
-def recolor(rgb: np.ndarray, ab: Tensor) -> np.ndarray:
+def recolor(rgb: np.ndarray, ab: np.ndarray, grays: np.ndarray | None = None) -> np.ndarray:
     """Picture (H, W, 3) uint8 and ab (2, h, w) float32 -> (H, W, 3) uint8 sRGB.
 
-    `ab` holds a*, b*; it is upsampled bicubically. Lightness is the picture's own; where sRGB has
-    no such color, chroma is compressed as in color.lab_to_rgb. On CPU.
+    `ab` holds a*, b*; it is upsampled bicubically. Lightness is the picture's own, in `grays` where
+    its `gray_levels` are known already; where sRGB has no such color, chroma is compressed as in
+    color.lab_to_rgb. The result is a view of (H, W, 4), and does not depend on the number of
+    threads.
     """
-    source, result = torch.from_numpy(rgb), torch.from_numpy(np.empty_like(rgb))
-    spread = ab.flatten(1).amax(1) - ab.flatten(1).amin(1)
-    # with this step, the table has a quarter as many entries as the picture has pixels
-    step = max(_FINE, math.sqrt(4 * 256 * float(spread.prod()) / source[..., 0].numel()))
-    if step > _COARSE:
-        _by_pixel(source, ab, result)
-    else:
-        _by_table(source, ab, step, result)
-    return result.numpy()
+    rgb = as_stored(rgb)
+    height, width = rgb.shape[:2]
+    result = np.empty((height, width, 4), np.uint8)
+    # with this step, the table has half as many entries as the picture has pixels, at most
+    step = max(_FINE, math.sqrt(2 * 256 * float(np.ptp(ab, (1, 2)).prod()) / (height * width)))
+    if step <= _COARSE:
+        grays = gray_levels(rgb) if grays is None else grays
+        chroma = quantized(ab, grays, 2 if is_smooth(ab, height, width) else 1, step)
+        if chroma is not None:
+            _by_table(grays, chroma, result)
+            return result[..., :3]
+    _by_pixel(rgb, ab, result)
+    return result[..., :3]
 
 
-def _by_pixel(source: Tensor, ab: Tensor, result: Tensor) -> None:
-    upsampled = Upsampled(ab, *source.shape[:2])
+def is_smooth(ab: np.ndarray, height: int, width: int) -> bool:
+    """Whether one chroma does for 2x2 pixels of a picture, whose middle is half a pixel from each.
+
+    So it does in large, gentle enlargements: where half a pixel down, or to the right, ab
+    changes by less than a fine step at 999 of 1,000 places. A JPEG keeps no more of it.
+    """
+    for axis, side in ((1, height), (2, width)):
+        most = 2 * _FINE * side / ab.shape[axis]  # from one place of ab to the next
+        if side < 2 * ab.shape[axis] or np.mean(np.abs(np.diff(ab, axis=axis)) > most) > _ROUGH:
+            return False
+    return True
+
+
+def _by_pixel(rgb: np.ndarray, ab: np.ndarray, result: np.ndarray) -> None:
+    upsampled = Upsampled(ab, *rgb.shape[:2])
+    ramp = _lightness_of_grays()
 
     def work(strip: Strip) -> None:
-        L = color.rgb8_to_lab(source[strip])[:1]
-        result[strip] = color.lab_to_rgb8(torch.cat((L, upsampled[strip])))
+        pixels = rgb[strip]
+        lab = np.empty((3, *pixels.shape[:2]), np.float32)
+        lab[0] = ramp[pixels[..., 1]] if in_one_plane(pixels) else color.rgb8_to_lab(pixels)[0]
+        lab[1:] = upsampled[strip]
+        result[strip][..., :3] = color.lab_to_rgb8(lab)
+        result[strip][..., 3] = 255
 
-    parallel(work, strips(*source.shape[:2]))
+    parallel(work, strips(*rgb.shape[:2], pixels=STRIP // 4))
 
 
-def _by_table(source: Tensor, ab: Tensor, step: float, result: Tensor) -> None:
-    low, high = ab.flatten(1).amin(1), ab.flatten(1).amax(1)  # (2,)
-    low = (low / step).floor() * step  # so that zero is among the steps
-    sides = [int(n) for n in ((high - low) / step).ceil() + 1]
-    table = color_table(low, sides, step)
-    position = (ab - low.view(2, 1, 1)) / step + 0.5  # as integers cut
-    upsampled = Upsampled(position, *source.shape[:2])
-    flat = table.flatten()
-    pixels = result.numpy()
+def _by_table(grays: np.ndarray, chroma: Chroma, result: np.ndarray) -> None:
+    table, starts = color_table(chroma)
+    colors, block, scratch = result.view(np.uint32)[..., 0], chroma.block, Scratch()
 
     def work(strip: Strip) -> None:
-        a, b = upsampled[strip]
-        a, b = (x.clamp_(0, n - 0.5).int() for x, n in zip((a, b), sides, strict=True))
-        index = gray_levels(source[strip]).mul_(sides[0]).add_(a).mul_(sides[1]).add_(b)
-        colors = flat.index_select(0, index.flatten()).numpy()  # (N,) packed
-        planes = colors.view(np.uint8).reshape(*index.shape, 4)
-        for channel in range(3):  # three times as fast as one copy of all
-            pixels[(*strip, channel)] = planes[..., channel]
+        part = tuple(slice(side.start * block, side.stop * block) for side in strip)
+        out = colors[part]
+        index = scratch.index[: out.size].reshape(out.shape)
+        np.copyto(index, grays[part])
+        start = starts.take(chroma.cells[strip])
+        if block > 1:
+            start = start.repeat(block, 1)[:, : out.shape[1]]
+        for k in range(block):
+            rows = index[k::block]
+            rows += start[: len(rows)]
+        table.take(index, out=out, mode="wrap")
 
-    parallel(work, strips(*source.shape[:2], pixels=_STRIP))
+    parallel(work, strips(*chroma.cells.shape, pixels=STRIP // block**2))
 
 
-def color_table(low: Tensor, sides: list[int], step: float) -> Tensor:
-    """8-bit colors (256, A, B) int32, packed as R + 256 G + 65536 B, of every gray, a* and b*.
+def color_table(chroma: Chroma) -> tuple[np.ndarray, np.ndarray]:
+    """The colors (N,) uint32 of chroma with grays, as bytes R, G, B, 255.
 
-    The A and B values of a* and b* begin at `low` (2,) and are `step` apart.
+    And where the 256 of a cell begin, (all cells,) intp. Only what occurs is filled in.
     """
-    table = torch.empty(256, sides[0] * sides[1], dtype=torch.int32)
-    ramp = torch.arange(256).to(torch.uint8)[:, None, None].expand(256, 1, 3)
-    L = color.rgb8_to_lab(ramp)[0]  # (256, 1)
-    a, b = (torch.arange(n) * step + start for n, start in zip(sides, low, strict=True))
-    ab = torch.stack(torch.meshgrid(a, b, indexing="ij")).flatten(1)[:, None]  # (2, 1, A * B)
+    occur = chroma.units.any(1)
+    starts = (occur.cumsum() - 1) * 256
+    table = np.zeros((np.count_nonzero(occur) * 256 // BIN, BIN, 4), np.uint8)
+    cells, bins = np.nonzero(chroma.units)
+    places, ramp = starts[cells] // BIN + bins, _lightness_of_grays().reshape(-1, BIN)
 
     def work(strip: Strip) -> None:
-        grays, steps = strip
-        lab = torch.stack(torch.broadcast_tensors(L[grays], *ab[:, :, steps]))
-        parts = color.lab_to_rgb8(lab).int() << torch.tensor([0, 8, 16])
-        table[strip] = parts.sum(-1, dtype=torch.int32)
+        some = strip[0]
+        lab = np.empty((3, len(cells[some]), BIN), np.float32)
+        lab[0], lab[1:] = ramp[bins[some]], chroma.colors[:, cells[some], None]
+        rgb = np.full((*lab.shape[1:], 4), 255, np.uint8)
+        rgb[..., :3] = color.lab_to_rgb8(lab)
+        table[places[some]] = rgb
 
-    parallel(work, strips(*table.shape))
-    return table.view(256, *sides)
-
-
-def gray_levels(rgb: Tensor) -> Tensor:
-    """The 8-bit gray (H, W) int32 with the lightness of each pixel of rgb (H, W, 3) uint8."""
-    if is_gray(rgb.numpy()):  # the usual old photo
-        return rgb[..., 1].int()
-    parts = (
-        shares.index_select(0, plane.flatten().int())
-        for shares, plane in zip(_y_shares(), rgb.unbind(-1), strict=True)
-    )
-    y = next(parts).add_(next(parts)).add_(next(parts))
-    return _gray_of_y().index_select(0, y).view(rgb.shape[:2])
+    parallel(work, strips(len(cells), BIN, pixels=STRIP // 2))
+    return table.view(np.uint32).reshape(-1), starts
 
 
-def is_gray(rgb: np.ndarray) -> bool:
-    """Whether R = G = B all over rgb (H, W, 3) uint8."""
-    flat = rgb.reshape(len(rgb), -1)  # channel by channel, it takes six times as long
-    within = np.tile(np.array([255, 255, 0], np.uint8), rgb.shape[1])[:-1]
-    return not any(  # a color picture shows it in the first row
-        ((rows[:, 1:] ^ rows[:, :-1]) & within).any() for rows in (flat[:1], flat[1:])
-    )
-
-
-@cache
-def _y_shares() -> Tensor:
-    """Luminance Y (3, 256) int32 of each level of red, green and blue, in 65535ths."""
-    linear = color.srgb_to_linear(torch.arange(256) / 255)
-    return (torch.tensor(color.LINEAR_TO_XYZ[1])[:, None] * linear * _WHITE).round().int()
-
-
-@cache
-def _gray_of_y() -> Tensor:
-    """The 8-bit gray (65537,) int32 nearest to Y in 65535ths."""
-    return (color.linear_to_srgb(torch.arange(_WHITE + 2) / _WHITE) * 255).round().int()
-
-
-class Upsampled:
-    """A small picture (C, h, w), to be upsampled bicubically to (C, H, W) one strip at a time.
-
-    Every output row is computed from its own four input rows, wherever the strip ends. Only a
-    picture h rows high is held at full width. Kernel as F.interpolate(mode="bicubic"), a = -0.75.
-    """
-
-    def __init__(self, small: Tensor, height: int, width: int):
-        size = min(small.shape[1], height), min(small.shape[2], width)
-        if size != tuple(small.shape[1:]):  # a picture smaller than the net's input: average
-            small = F.interpolate(small[None], size, mode="bilinear", antialias=True)[0]
-        self.sides = small.shape[1], height
-        columns = small.permute(2, 0, 1).flatten(1)  # (w, C * h): columns are gathered as rows
-        self.wide = torch.empty(small.shape[0], size[0], width)
-        for _, part in strips(1, width):
-            index, weight = _cubic_taps(size[1], width, part)
-            piece = columns[index[0]] * weight[0][:, None]
-            for k in range(1, 4):
-                piece.addcmul_(columns[index[k]], weight[k][:, None])
-            self.wide[:, :, part] = piece.T.view(*self.wide.shape[:2], -1)
-
-    def __getitem__(self, strip: Strip) -> Tensor:
-        """Upsample the pixels at (rows, columns) -> (C, rows, columns)."""
-        rows, columns = strip
-        index, taps = _cubic_taps(*self.sides, rows)
-        first, last = int(index[0, 0]), int(index[3, -1])
-        weight = torch.zeros(index.shape[1], last - first + 1)  # dense: a handful of input rows
-        weight.scatter_add_(1, (index - first).T, taps.T)
-        return weight @ self.wide[:, first : last + 1, columns]
-
-
-def _cubic_taps(size: int, new: int, part: slice) -> tuple[Tensor, Tensor]:
-    """The four input positions and weights (4, N) of N among `new` outputs, for one axis.
-
-    Source: Keys 1981, cubic convolution, with a = -0.75.
-    """
-    a = -0.75
-    outputs = torch.arange(*part.indices(new), dtype=torch.float64)
-    position = (outputs + 0.5) * (size / new) - 0.5
-    first = position.floor()
-    t = (position - first).unsqueeze(0)
-    x = torch.cat((t + 1, t, 1 - t, 2 - t))  # distances of the taps
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((x - 5) * x + 8) * x * a - 4 * a
-    index = (first.long() + torch.arange(-1, 3)[:, None]).clamp(0, size - 1)
-    return index, torch.where(x <= 1, near, far).float()
+def _lightness_of_grays() -> np.ndarray:
+    """L* (256,) of the grays."""
+    return color.rgb8_to_lab(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, 2))[0, :, 0]

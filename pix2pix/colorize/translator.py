@@ -67,12 +67,15 @@ class Translator(PictureModel):
 
 
 def _enlarged(small: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A picture (3, h, w) in [-1, 1] -> (H, W, 3) uint8, by bicubic upsampling. On CPU."""
+    """A picture (3, h, w) in [-1, 1] -> (H, W, 3) uint8, by bicubic upsampling."""
     upsampled, result = Upsampled(small, height, width), np.empty((height, width, 3), np.uint8)
 
     def work(strip: Strip) -> None:
-        levels = ((upsampled[strip] + 1) * 127.5).round().clamp(0, 255)
-        result[strip] = levels.permute(1, 2, 0).numpy()
+        levels = upsampled[strip]
+        levels += 1
+        levels *= 127.5
+        np.rint(levels, out=levels).clip(0, 255, out=levels)
+        result[strip] = np.moveaxis(levels, 0, -1)
 
     parallel(work, strips(height, width))
     return result

@@ -13,6 +13,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -153,7 +154,7 @@ def _decoded(
     Pixels are (H, W, 3) uint8, the short side at most `short_side`.
     """
     opened = _open_zip(source) if source.is_file() else contextlib.nullcontext()
-    with opened as archive, thread_pool() as pool:
+    with opened as archive, _torch_pool() as pool:
 
         def load(name: str) -> list[tuple[Row, np.ndarray]] | PhotoError:
             try:
@@ -165,6 +166,17 @@ def _decoded(
 
         for start in range(0, len(names), 64):  # in slices: never more than 64 pictures in memory
             yield from pool.map(load, names[start : start + 64])
+
+
+@contextlib.contextmanager
+def _torch_pool() -> Iterator[ThreadPoolExecutor]:
+    """A `thread_pool` in each of whose threads torch, too, computes on one core."""
+    threads = torch.get_num_threads()
+    try:
+        with thread_pool(lambda: torch.set_num_threads(1)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)  # the workers' 1 would be the next new thread's too
 
 
 def _read(source: Path, archive: zipfile.ZipFile | None, name: str) -> np.ndarray:
