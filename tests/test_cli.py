@@ -25,6 +25,7 @@ import pix2pix
 from pix2pix import cli
 from pix2pix.cli import console, options
 from pix2pix.cli.__main__ import app
+from pix2pix.errors import WeightsError
 
 HEAVY = ("torch", "lightning", "gradio", "torchvision", "torchmetrics", "PIL", "numpy", "hydra")
 COMMAND = [sys.executable, "-m", "pix2pix.cli"]
@@ -121,21 +122,24 @@ def test_hints_and_takes_reach_the_colorizer(weights, tmp_path, monkeypatch):
 
 
 def test_the_engine_that_is_asked_for_reaches_the_model(weights, tmp_path, monkeypatch):
+    from pix2pix.app.service import server
     from pix2pix.colorize import Colorizer, Translator
 
     asked = []
 
     def load(source, *, device, engine):
         asked.append(engine)
-        raise ValueError("that is all")
+        raise WeightsError("that is all")
 
+    monkeypatch.setattr(server, "run_service", lambda load, settings: load())
     for kind in (Colorizer, Translator):
         monkeypatch.setattr(kind, "from_pretrained", load)
     source = photo(tmp_path / "a.png")
     for more, engine in (([], "auto"), (["--engine", "onnx"], "onnx")):
         assert colorize(weights, source, *more) == 1
         assert cli.main(["translate", str(source), "--weights", weights, *more]) == 1
-        assert cli.main(["serve", "--no-page", "--port", "0", *more]) == 0
+        with pytest.raises(WeightsError):
+            cli.main(["serve", "--no-page", *more])
         assert [asked.pop() for _ in range(3)] == [engine] * 3
     assert colorize(weights, source, "--engine", "abacus") == 1 and not asked
 
@@ -425,7 +429,6 @@ def test_bad_weights_and_devices_are_one_line(weights, tmp_path, capsys):
 
 def test_weights_that_translate_are_sent_to_their_own_command(tmp_path, capsys, monkeypatch):
     from pix2pix.app.service import server
-    from pix2pix.errors import WeightsError
     from pix2pix.nets import build_generator
     from pix2pix.weights import Header, save
 

@@ -106,14 +106,14 @@ def evaluate(
     """
     if heads is not None and features is None:
         raise BadParameter("--heads needs --features")
+    if torchmetrics or html is not None:
+        packages.need("torch", "evaluating with --torchmetrics or --html", "train")
     curves = _Curves(_counts(hints), film, sizes, takes, _factors(saturations))
     if compare is not None and weights is not None:
         raise BadParameter("--compare takes the place of --weights")
     if compare is not None and any(curves):
         named = ", ".join(f"--{curve}" for curve in curves._fields)
         raise BadParameter(f"{named} are for one model, not for --compare")
-    if torchmetrics or html is not None:
-        packages.need("torch", "evaluating with --torchmetrics or --html", "train")
     from pix2pix import evaluate as evaluation
     from pix2pix.evaluate.feature_metrics import FeatureMetricError
 
