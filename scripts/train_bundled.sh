@@ -9,7 +9,7 @@
 # scales the length: 100, what the bundled weights had, takes a CPU core with bf16 about six hours,
 # one without twice that; a GPU affords 1000 and BATCH=64. MORE is appended to every stage
 # (MORE="trainer.workers=12"). docs/training-log.md says which runs the weights that are bundled now
-# came from.
+# came from. scripts/export_bundled.sh makes the ONNX files beside weights that are bundled.
 set -euo pipefail
 data=${1:?DATA: folder or zip of photographs} out=${2:?OUT: a folder} encoder=${3:-download}
 scale=${STEPS:-100} batch=${BATCH:-32}

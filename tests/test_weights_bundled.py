@@ -1,14 +1,21 @@
 """What the bundled `default` promises, on photos that come with scikit-image."""
 
+import hashlib
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import skimage.data
 import torch
+from safetensors import safe_open
 from skimage.color import lab2rgb, rgb2lab
 
-from pix2pix import Colorizer, metrics
+from pix2pix import Colorizer, metrics, weights
+from pix2pix.colorize.engines.chance import draw
+from pix2pix.colorize.engines.torch import TorchEngine
 from pix2pix.data.film import sketch
 from pix2pix.evaluate.photos import to_tensor
 from pix2pix.evaluate.variants import differences
@@ -102,3 +109,40 @@ def test_three_takes_differ_mostly_in_hue(colorizer):
             parts += differences(a, b)[:, 0]
     assert np.mean(apart) > 2
     assert parts[0] / parts[1] > 0.5
+
+
+def test_every_file_has_its_onnx_file_and_no_other_is_there():
+    names = {path.name for path in Path(str(weights.BUNDLED)).iterdir()}
+    assert {f"{name}.onnx" for name in weights.bundled()} == {n for n in names if "onnx" in n}
+
+
+@pytest.mark.parametrize("name", weights.bundled())
+def test_the_onnx_file_is_of_these_weights(name):
+    """Where it is stale, scripts/export_bundled.sh makes it again."""
+    source = weights.find(name)
+    notes = {p.key: p.value for p in onnx.load(source.with_suffix(".onnx")).metadata_props}
+    assert notes["weights_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    with safe_open(source, "np") as file:
+        assert notes["pix2pix"] == file.metadata()["pix2pix"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", weights.bundled())
+def test_the_onnx_file_answers_as_the_weights_do(name):
+    generator, header = weights.load(name)
+    engine, path = TorchEngine(generator), weights.find(name).with_suffix(".onnx")
+    run = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    size = 2 * generator.multiple, 3 * generator.multiple
+    x = np.random.default_rng(0).uniform(-1, 1, (2, header.in_channels, *size)).astype(np.float32)
+    x[:, 1:] = 0
+    for seed in (0, 1):
+        if seed and header.in_channels == 4:
+            x[0, 1:, 20:22, 30:31] = np.array([0.3, -0.4, 1]).reshape(3, 1, 1)
+        chances = draw(engine.chances, *size, seed, batch=2)
+        found = engine.run(x, chances)
+        named = {f"chance{i}": values for i, values in enumerate(chances)}
+        for part, array in zip(found, run.run(list(found), {"source": x, **named}), strict=True):
+            assert np.abs(array - found[part]).max() < (1e-3 if part == "logits" else 1e-4)
+        x[:1, 1:, 20:22, 30:31] = np.array([0.3, -0.4, 1]).reshape(3, 1, 1)[
+            : header.in_channels - 1
+        ]

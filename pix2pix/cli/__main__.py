@@ -199,19 +199,35 @@ def serve(
 @app.command()
 def export(
     weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help="As for --weights.")],
-    kind: Annotated[str, typer.Argument(metavar="space|hub", help="What to make of them.")],
-    dest: Annotated[str, typer.Argument(metavar="DEST", help="A folder, or a repo owner/name.")],
+    kind: Annotated[str, typer.Argument(metavar="space|hub|onnx", help="What to make of them.")],
+    dest: Annotated[
+        str, typer.Argument(metavar="DEST", help="A folder, a repo owner/name, or an .onnx file.")
+    ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Write a Hugging Face Space into a folder, or push weights to the Hub with a model card."""
-    from pix2pix.app.space import write_space
-    from pix2pix.weights.hub import push_to_hub
+    """Write a Hugging Face Space into a folder, push weights to the Hub, or write an ONNX file.
 
-    if kind not in ("space", "hub"):
-        raise typer.BadParameter(f"{kind}: give space or hub")
-    make = write_space if kind == "space" else push_to_hub
+    An ONNX file runs without PyTorch; it is kept only if its answers are those of PyTorch.
+    """
+    if kind not in ("space", "hub", "onnx"):
+        raise typer.BadParameter(f"{kind}: give space, hub or onnx")
     with reported(dest, ExportError, OSError, code="export"), reported(weights, WeightsError):
-        made = make(weights, dest, overwrite=overwrite)
+        if kind == "onnx":
+            from pix2pix.colorize.engines.export import export_onnx
+
+            done = export_onnx(weights, dest, overwrite=overwrite)
+            terminal.put(f"{done.size / 1e6:.1f} MB; at most {done.difference:.1g} beside PyTorch")
+            times = f"{done.torch_ms:.1f} ms in PyTorch, {done.onnx_ms:.1f} ms in ONNX Runtime"
+            terminal.put(f"a pass: {times} (CPU, threads: {done.threads})")
+            made = str(done.path)
+        elif kind == "space":
+            from pix2pix.app.space import write_space
+
+            made = str(write_space(weights, dest, overwrite=overwrite))
+        else:
+            from pix2pix.weights.hub import push_to_hub
+
+            made = push_to_hub(weights, dest, overwrite=overwrite)
     print(made)
 
 
