@@ -1,10 +1,12 @@
 """`evaluate` against metrics computed by hand, on pictures that ship with skimage."""
 
 import json
+import time
 
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 from skimage.color import lab2rgb, rgb2gray, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
@@ -119,6 +121,33 @@ def test_table_has_a_line_a_row_and_survives_json(photos):
     assert lines[4].split()[0] == f"±{(high - low) / 2:.2f}"
     assert lines[10] == "10 photos at 64 px, model paint; 1 files skipped"
     assert max(map(len, lines)) <= 100
+
+
+def test_a_slow_photo_does_not_change_the_order(photos):
+    """Photos are measured by several threads; results are in the order of the files."""
+
+    class Slow(Paint):
+        def rgb(self, rgb):
+            time.sleep(0.05 * (rgb[0, 0, 0] % 3))
+            return super().rgb(rgb)
+
+    result = evaluate(photos, Slow(0.5), size=64)
+    assert [p["path"] for p in result["photos"]] == [
+        str(path.relative_to(photos)) for path in find_photos(photos) if path.name != "broken.png"
+    ]
+    plain = evaluate(photos, Paint(0.5), size=64)
+    assert {**result, "skipped": []} == {**plain, "skipped": []}
+
+
+def test_what_a_model_raises_reaches_the_caller(photos):
+    class Broken(Paint):
+        def rgb(self, rgb):
+            raise RuntimeError("out of memory")
+
+    threads = torch.get_num_threads()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluate(photos, Broken(1), size=64)
+    assert torch.get_num_threads() == threads
 
 
 def test_a_folder_without_photos_is_refused(tmp_path):

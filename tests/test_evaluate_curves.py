@@ -33,7 +33,7 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def batch(photos):
     """Made bright and pale: skimage clips what the gamut has no room for, we compress it."""
-    (found,) = read_crops(photos, 64, [])
+    (found,) = read_crops(photos, 64, [], batch=8)
     found.truth = (255 * (0.45 + 0.45 * found.truth)).round() / 255
     return found
 
@@ -62,7 +62,7 @@ class Constant:
 
 def test_wrong_grays_cost_nothing_where_the_colors_stay(photos):
     """A tint the gamut has room for nearly everywhere: nothing is lost however the L ages."""
-    (batch,) = read_crops(photos, 64, [])
+    (batch,) = read_crops(photos, 64, [], batch=8)
     model = Constant((-2.4, 11.0))
     table = FilmCurve(model).measure(batch, colored(model, batch))
     for name in ("orthochromatic", "blue-only", "faded", "grainy"):
@@ -139,7 +139,7 @@ def test_the_lightness_of_the_models_own_result_does_not_count(photos):
             lab[..., 1:] = self.ab
             return (lab2rgb(lab) * 255).round().astype(np.uint8)
 
-    (batch,) = read_crops(photos, 64, [])
+    (batch,) = read_crops(photos, 64, [], batch=8)
     model = Dim((-2.4, 11.0))
     table = FilmCurve(model).measure(batch, colored(model, batch))
     assert table["mean"]["psnr_lost"].abs().max() < 0.2
@@ -315,7 +315,7 @@ def test_what_a_variant_costs_is_counted_photo_by_photo(photos):
 
 
 def pixels(photos):
-    (batch,) = read_crops(photos, 64, [])
+    (batch,) = read_crops(photos, 64, [], batch=8)
     return to_uint8(batch.truth)
 
 

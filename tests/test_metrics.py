@@ -215,3 +215,16 @@ def test_kernel_distance_refuses_sets_that_do_not_fit():
     for b, paired in ((torch.zeros(4, 2), False), (torch.zeros(1, 3), False), (a[:3], True)):
         with pytest.raises(ValueError, match="eatures"):
             metrics.kernel_distance(a, b, paired=paired)
+        with pytest.raises(ValueError, match="eatures"):
+            metrics.PairedKernelDistance(a, b)
+
+
+@pytest.mark.parametrize("count", [6, 30])  # fewer photos than features, and more
+def test_paired_kernel_distance_of_a_subset_is_that_of_its_rows(count):
+    generator = torch.Generator().manual_seed(8)
+    a, b = torch.randn(2, count, 10, generator=generator)
+    distance = metrics.PairedKernelDistance(a, b)
+    for places in (torch.arange(count), torch.tensor([5, 0, 3]), torch.tensor([1, 4])):
+        expected = metrics.kernel_distance(a[places], b[places], paired=True)
+        assert distance(places) == pytest.approx(expected, rel=1e-9)
+    assert metrics.PairedKernelDistance(a, a)(torch.arange(count)) == pytest.approx(0, abs=1e-12)

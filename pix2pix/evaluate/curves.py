@@ -29,7 +29,10 @@ from pix2pix.randomness import normal_like
 
 
 class ColorizerLike(Protocol):
-    """A model to evaluate, such as a `Colorizer`; only curves use the keyword arguments."""
+    """A model to evaluate, such as a `Colorizer`; only curves use the keyword arguments.
+
+    Threads share one.
+    """
 
     @property
     def name(self) -> str:

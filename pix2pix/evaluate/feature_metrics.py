@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pix2pix import metrics
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.evaluate.intervals import MetricTable
+from pix2pix.evaluate.result import Means
 from pix2pix.nets.backbones import squeezenet1_1, tapped
 
 if TYPE_CHECKING:
@@ -32,17 +33,21 @@ class FeatureMetricError(WeightsError):
 
 
 class FeatureMetric(Protocol):
-    """Metrics on a pretrained net's features; `names` are those that `summarize` gives."""
+    """Metrics on a pretrained net's features; `names` are those that `summarize` gives.
+
+    Threads share one.
+    """
 
     names: tuple[str, ...]
 
     def measure(self, rows: Rows) -> MetricTable:
         """Rows of a batch -> of each row the photos' metrics (B,), and `features` (B, D)."""
 
-    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
-        """Features (N, D) of a row, of the truth and of gray -> the row's metrics; N is 2 or more.
+    def summarize(self, features: Mapping[str, Tensor]) -> Callable[[Tensor], Means]:
+        """Features (N, D) by row, `truth` and `gray` among them -> what measures some photos.
 
-        None for one that is undefined for these photos.
+        It is called with their places, int64 (n,), n at least 2, by several threads, and gives the
+        metrics of every row but truth; None for one that is undefined for these photos.
         """
 
 
@@ -64,21 +69,33 @@ class SqueezeNetMetrics:
         """As FeatureMetric: `lpips_like` of every row but truth, and `features` (B, 512)."""
         table: MetricTable = {}
         true = self.network.maps(rows["truth"])
+        units = [unit(m) for m in true]
         for name, rgb in rows.items():
             maps = true if name == "truth" else self.network.maps(rgb)
             table[name] = {"features": maps[-1].mean(dim=(2, 3))}
             if self.distance is not None and name != "truth":
-                table[name]["lpips_like"] = self.distance(maps, true)
+                table[name]["lpips_like"] = self.distance.from_units(maps, units)
         return table
 
-    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
+    def summarize(self, features: Mapping[str, Tensor]) -> Callable[[Tensor], Means]:
         """As FeatureMetric: `frechet`, `share_closed`, `kid`."""
-        apart = metrics.frechet_distance(gray, truth) > _NO_DISTANCE
-        return {
-            "frechet": metrics.frechet_distance(model, truth),
-            "share_closed": metrics.share_closed(model, truth, gray) if apart else None,
-            "kid": metrics.kernel_distance(model, truth, paired=True),
-        }
+        truth = features["truth"]
+        rows = {name: row for name, row in features.items() if name != "truth"}
+        kid = {name: metrics.PairedKernelDistance(row, truth) for name, row in rows.items()}
+
+        def of_some(places: Tensor) -> Means:
+            frechet = _frechet(rows, truth, places)
+            gray = frechet["gray"]
+            return {
+                name: {
+                    "frechet": frechet[name],
+                    "share_closed": 1 - frechet[name] / gray if gray > _NO_DISTANCE else None,
+                    "kid": kid[name](places),
+                }
+                for name in rows
+            }
+
+        return of_some
 
 
 class SqueezeFeatures(nn.Module):
@@ -98,6 +115,7 @@ class SqueezeFeatures(nn.Module):
         self.load_state_dict(load_file(str(weights)))
         self.register_buffer("means", torch.tensor(_BGR_MEANS).view(1, 3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
+        self.to(memory_format=torch.channels_last)  # as `maps` puts in: half the time on a CPU
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Features (B, 512) of rgb (B, 3, H, W) in [0, 1]."""
@@ -105,7 +123,8 @@ class SqueezeFeatures(nn.Module):
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
         """The seven maps (B, C, h, w) that LPIPS compares, of rgb (B, 3, H, W) in [0, 1]."""
-        return tapped(self.features, _TAPS, 255 * rgb.flip(1) - self.means)
+        bgr = rgb.flip(1).contiguous(memory_format=torch.channels_last)
+        return tapped(self.features, _TAPS, 255 * bgr - self.means)
 
 
 class PerceptualDistance(nn.Module):
@@ -128,14 +147,19 @@ class PerceptualDistance(nn.Module):
 
     def forward(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
         """Seven maps (B, C, h, w) of each -> (B,)."""
+        return self.from_units(fake, [unit(r) for r in real])
 
-        def unit(x: Tensor) -> Tensor:
-            return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
-
+    def from_units(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
+        """As `forward`, where the real maps' vectors have been made `unit` vectors before."""
         distance = torch.zeros(len(fake[0]))
         for f, r, head in zip(fake, real, self.heads, strict=True):
-            distance += ((unit(f) - unit(r)).square() * head).sum(1).mean((1, 2))
+            distance += unit(f).sub_(r).square_().mean((2, 3)) @ head.flatten()
         return distance
+
+
+def unit(x: Tensor) -> Tensor:
+    """Scale the vectors along the channels of (B, C, h, w) to length 1."""
+    return x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10)
 
 
 class TorchMetrics:
@@ -160,13 +184,23 @@ class TorchMetrics:
         for name, rgb in rows.items():
             table[name] = {"features": self.inception((255 * rgb).round().byte())}
             if name != "truth":
-                pairs = zip(rgb.split(1), rows["truth"].split(1), strict=True)
-                table[name]["lpips"] = torch.stack([self.lpips(*pair).view(()) for pair in pairs])
+                # its net, as calls of the metric itself add to a sum that threads would share
+                table[name]["lpips"] = self.lpips.net(rgb, rows["truth"], normalize=True).view(-1)
         return table
 
-    def summarize(self, model: Tensor, truth: Tensor, gray: Tensor) -> Mapping[str, float | None]:
+    def summarize(self, features: Mapping[str, Tensor]) -> Callable[[Tensor], Means]:
         """As FeatureMetric: `fid`."""
-        return {"fid": metrics.frechet_distance(model, truth)}
+        truth = features["truth"]
+        rows = {name: row for name, row in features.items() if name != "truth"}
+        return lambda places: {
+            name: {"fid": value} for name, value in _frechet(rows, truth, places).items()
+        }
+
+
+def _frechet(rows: Rows, truth: Tensor, places: Tensor) -> dict[str, float]:
+    """Fréchet distance from the truth of each row's features, over the photos at `places`."""
+    true = truth[places]
+    return {name: metrics.frechet_distance(row[places], true) for name, row in rows.items()}
 
 
 def _lpips() -> "LearnedPerceptualImagePatchSimilarity":

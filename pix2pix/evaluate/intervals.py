@@ -6,14 +6,17 @@ twice makes a set narrower than it is. They get the jackknife, which leaves phot
 Source: Efron & Tibshirani 1993, chapters 13 (percentile intervals) and 11 (jackknife).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pix2pix.evaluate.result import Intervals, Means, Section
+from pix2pix.evaluate.workers import in_order
 
+Name = TypeVar("Name", bound=Hashable)
 MetricTable = dict[str, dict[str, Tensor]]
 """By row and metric the photos' values, (N,); hints have (N, K), features (N, D)."""
 PerPhoto = Tensor | tuple[Tensor, Tensor]
@@ -83,15 +86,16 @@ def resample(above: np.ndarray, below: np.ndarray, *, draws: int, seed: int) -> 
 
 
 def jackknife(
-    metrics_of: Callable[[Tensor], Mapping[str, float | None]],
-    whole: Mapping[str, float | None],
+    metrics_of: Callable[[Tensor], Mapping[Name, float | None]],
+    whole: Mapping[Name, float | None],
     count: int,
     *,
     seed: int = SEED,
-) -> dict[str, list[float] | None]:
+) -> dict[Name, list[float] | None]:
     """Jackknife the metrics of a set of `count` photos -> of each the 95 % interval [low, high].
 
-    `whole` are the metrics of all, `metrics_of` gives those of the photos at some places (n,).
+    `whole` are the metrics of all, `metrics_of` gives those of the photos at some places (n,) and
+    is called from several threads.
     `GROUPS` groups of photos, or each photo where there are fewer, are left out in turn. {} for
     fewer than 4 photos; None for a metric that some of these sets do not have.
     """
@@ -99,11 +103,10 @@ def jackknife(
     if count < 4:
         return {}
     order = torch.from_numpy(np.random.default_rng(seed).permutation(count))
-    without = [
-        metrics_of(torch.cat([part for j, part in enumerate(order.tensor_split(groups)) if j != i]))
-        for i in range(groups)
-    ]
-    intervals: dict[str, list[float] | None] = {}
+    parts = order.tensor_split(groups)
+    sets = [torch.cat([*parts[:i], *parts[i + 1 :]]) for i in range(groups)]
+    without = list(in_order(metrics_of, sets))
+    intervals: dict[Name, list[float] | None] = {}
     for name, value in whole.items():
         left = np.array([one[name] for one in without], float)  # None is NaN
         if value is None or not np.isfinite(left).all():

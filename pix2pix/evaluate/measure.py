@@ -7,21 +7,24 @@ truth's.
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pix2pix import metrics
-from pix2pix.color import AB_SCALE, rgb_to_net
+from pix2pix.color import AB_SCALE, rgb_to_lab
 from pix2pix.errors import DataError
 from pix2pix.evaluate.compare import BETTER, compare
 from pix2pix.evaluate.curves import ColorizerLike, Curve
+from pix2pix.evaluate.distances import measure_distances
 from pix2pix.evaluate.feature_metrics import FeatureMetric
-from pix2pix.evaluate.intervals import MetricTable, PerPhoto, jackknife, section
+from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
 from pix2pix.evaluate.photos import Crops, OtherResults, as_in_a_file, color_each, read_crops
-from pix2pix.evaluate.result import Intervals, Means, OfPhoto, Result, Skipped
+from pix2pix.evaluate.result import CurveName, OfPhoto, Result, Skipped
+from pix2pix.evaluate.workers import in_order
 
 _LEAST_COLOR = 1.0  # mean colorfulness below which every ratio to the truth is noise
 _PLAIN = ("gray", "sepia", "truth")  # rows that no model made
@@ -59,8 +62,12 @@ def evaluate(
     others = None if against is None else OtherResults(against, size)
     measured = _Measurements(models, sepia, others, feature_metrics, curves)
     skipped: list[Skipped] = []
-    for crops in read_crops(folder, size, skipped):
-        measured.add(crops)
+    photos = (
+        (crops, None if others is None else others.rows(crops))
+        for crops in read_crops(folder, size, skipped)
+    )
+    for batch in in_order(measured.measure, photos):
+        measured.add(batch)
     if not measured.paths:
         raise DataError(f"No photo could be read in {folder} ({len(skipped)} files skipped)")
     head: Result = {
@@ -72,6 +79,16 @@ def evaluate(
         "skipped": skipped,
     }
     return head | measured.summarize(str(folder))
+
+
+class _Batch(NamedTuple):
+    """What was measured of some photos."""
+
+    paths: list[str]
+    there: Tensor  # (B,) bool: which photos the row `against` has
+    rows: MetricTable
+    features: list[MetricTable]  # by feature metric
+    sections: dict[CurveName, MetricTable]
 
 
 class _Measurements:
@@ -91,26 +108,35 @@ class _Measurements:
         self.rows = _Columns()
         self.features = [_Columns() for _ in feature_metrics]
         self.sections = {curve.name: _Columns() for curve in curves}
-        self.there: list[Tensor] = []  # (B,) bool: which photos the row `against` has
+        self.there: list[Tensor] = []
 
-    def add(self, crops: Crops) -> None:
-        """Color a batch and measure every row of it."""
-        self.paths += crops.paths
+    def measure(self, batch: tuple[Crops, tuple[Tensor, Tensor] | None]) -> _Batch:
+        """Color photos and measure their rows, `against` as it was found; for several threads."""
+        crops, against = batch
         pictures = _pictures(crops, self.models, self.sepia)
         there = torch.ones(len(crops.paths), dtype=torch.bool)
-        if self.others is not None:
-            pictures["against"], there = self.others.rows(crops)
-        self.there.append(there)
+        if against is not None:
+            pictures["against"], there = against
         pictures["truth"] = crops.truth
-        for name, rgb in pictures.items():
-            self.rows.add(name, _metrics(rgb, crops.truth))
-        for feature_metric, features in zip(self.feature_metrics, self.features, strict=True):
-            for name, measured in feature_metric.measure(pictures).items():
-                features.add(name, {"features": measured.pop("features")})
-                self.rows.add(name, measured)
-        for curve in self.curves:
-            for name, measured in curve.measure(crops, pictures["model"]).items():
-                self.sections[curve.name].add(name, measured)
+        rows = {name: _metrics(rgb, crops) for name, rgb in pictures.items()}
+        features = []
+        for feature_metric in self.feature_metrics:
+            measured = feature_metric.measure(pictures)
+            features.append({k: {"features": row.pop("features")} for k, row in measured.items()})
+            for name, row in measured.items():
+                rows[name] |= row
+        sections = {c.name: c.measure(crops, pictures["model"]) for c in self.curves}
+        return _Batch(crops.paths, there, rows, features, sections)
+
+    def add(self, batch: _Batch) -> None:
+        """Add what was measured of a batch."""
+        self.paths += batch.paths
+        self.there.append(batch.there)
+        self.rows.add(batch.rows)
+        for columns, table in zip(self.features, batch.features, strict=True):
+            columns.add(table)
+        for name, table in batch.sections.items():
+            self.sections[name].add(table)
 
     def summarize(self, folder: str) -> Result:
         """Means, intervals and sections, as `evaluate` returns them. Raises DataError."""
@@ -127,7 +153,7 @@ class _Measurements:
             values[~there] = torch.nan
         rows = section(_with_ratio(table))
         for feature_metric, features in zip(self.feature_metrics, self.features, strict=True):
-            distances, intervals = _distances(feature_metric, features.whole(), there)
+            distances, intervals = measure_distances(feature_metric, features.whole(), there)
             for name in distances:
                 rows["rows"][name] |= distances[name]
                 rows["intervals"][name] |= intervals[name]
@@ -151,9 +177,10 @@ class _Columns:
     def __init__(self) -> None:
         self.parts: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
 
-    def add(self, row: str, values: dict[str, Tensor]) -> None:
-        for metric, of_batch in values.items():
-            self.parts[row][metric].append(of_batch)
+    def add(self, table: MetricTable) -> None:
+        for row, values in table.items():
+            for metric, of_batch in values.items():
+                self.parts[row][metric].append(of_batch)
 
     def whole(self) -> MetricTable:
         return {
@@ -166,24 +193,25 @@ def _pictures(
     crops: Crops, models: dict[str, ColorizerLike], sepia: tuple[float, float]
 ) -> dict[str, Tensor]:
     """Each row's photos, rgb (B, 3, H, W) in [0, 1] in steps of 1/255 as in a file."""
-    L, ab = rgb_to_net(crops.truth)
+    L = crops.lab[:, :1] / 50 - 1
+    none = torch.zeros_like(L).expand(-1, 2, -1, -1)
     tint = torch.tensor(sepia).view(1, 2, 1, 1) / AB_SCALE
     rgb8 = crops.rgb8
     return {
-        "gray": as_in_a_file(L, torch.zeros_like(ab)),
-        "sepia": as_in_a_file(L, tint.expand_as(ab)),
+        "gray": as_in_a_file(L, none),
+        "sepia": as_in_a_file(L, tint.expand_as(none)),
         **{name: color_each(rgb8, model.rgb) for name, model in models.items()},
     }
 
 
-def _metrics(rgb: Tensor, truth: Tensor) -> dict[str, Tensor]:
+def _metrics(rgb: Tensor, crops: Crops) -> dict[str, Tensor]:
     colorfulness = {"colorfulness": metrics.colorfulness(rgb)}
-    if rgb is truth:
+    if rgb is crops.truth:
         return colorfulness
     return {
-        "psnr": metrics.psnr(rgb, truth),
-        "ssim": metrics.ssim(rgb, truth),
-        "delta_e2000": metrics.delta_e2000(rgb, truth),
+        "psnr": metrics.psnr(rgb, crops.truth),
+        "ssim": metrics.ssim(rgb, crops.truth),
+        "delta_e2000": metrics.ciede2000(rgb_to_lab(rgb), crops.lab).mean((1, 2)),
     } | colorfulness
 
 
@@ -204,30 +232,6 @@ def _over_sepia(table: MetricTable) -> MetricTable:
         for name, row in table.items()
         if name not in _PLAIN
     }
-
-
-def _distances(
-    feature_metric: FeatureMetric, columns: MetricTable, here: Tensor
-) -> tuple[Means, Intervals]:
-    """What follows from features; of `against` only over the photos `here` (N,)."""
-    distances: Means = {}
-    intervals: Intervals = {}
-    for name, row in columns.items():
-        if name == "truth":
-            continue
-        chosen = here if name == "against" else torch.ones_like(here)
-        features = [c["features"][chosen] for c in (row, columns["truth"], columns["gray"])]
-        if len(features[0]) < 2:  # a distance between sets is none of single photos
-            distances[name] = dict.fromkeys(feature_metric.names)
-            intervals[name] = {}
-            continue
-        distances[name] = {**feature_metric.summarize(*features)}
-
-        def of_some(places: Tensor, rows: list[Tensor] = features) -> Mapping[str, float | None]:
-            return feature_metric.summarize(*(row[places] for row in rows))
-
-        intervals[name] = jackknife(of_some, distances[name], len(features[0]))
-    return distances, intervals
 
 
 def _photos(paths: list[str], sections: dict[str, MetricTable]) -> list[OfPhoto]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix import images
-from pix2pix.color import net_to_rgb, rgb_to_net
+from pix2pix.color import net_to_rgb, rgb_to_lab, rgb_to_net
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.evaluate.result import Skipped
 from pix2pix.images.names import MARK, is_clutter, is_photo
-
-_BATCH = 8  # photos of 256x256 that stay in a CPU's cache through the metrics
 
 
 @dataclass
@@ -33,6 +32,11 @@ class Crops:
         """(B, size, size, 3) uint8."""
         return to_uint8(self.truth)
 
+    @cached_property
+    def lab(self) -> Tensor:
+        """L*a*b* (B, 3, size, size) of the truth."""
+        return rgb_to_lab(self.truth)
+
 
 def to_uint8(rgb: Tensor) -> np.ndarray:
     """RGB (B, 3, H, W) in [0, 1] -> (B, H, W, 3) uint8."""
@@ -41,7 +45,7 @@ def to_uint8(rgb: Tensor) -> np.ndarray:
 
 def to_tensor(rgb: np.ndarray) -> Tensor:
     """RGB (B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2).contiguous() / 255
 
 
 def gray_of(rgb: np.ndarray) -> np.ndarray:
@@ -85,16 +89,21 @@ def read_photos(paths: Iterable[Path], skipped: list[Skipped]) -> Iterator[tuple
             yield path, rgb
 
 
-def read_crops(folder: str | Path, size: int, skipped: list[Skipped]) -> Iterator[Crops]:
-    """Read the photos under a folder as center squares; name the unreadable ones in `skipped`."""
+def read_crops(
+    folder: str | Path, size: int, skipped: list[Skipped], *, batch: int = 1
+) -> Iterator[Crops]:
+    """Read the photos under a folder as center squares; name the unreadable ones in `skipped`.
+
+    One photo at a time by default: what metrics make of more does not stay in a core's cache.
+    """
     found: list[tuple[str, np.ndarray, tuple[int, int]]] = []
     count = 0
     paths = tqdm(find_photos(folder), desc="evaluate", unit="photo", disable=None)
     for path, rgb in read_photos(paths, skipped):
         found.append((str(path.relative_to(folder)), center_square(rgb, size), rgb.shape[:2]))
-        if len(found) == _BATCH:
+        if len(found) == batch:
             yield _stack(found, count)
-            count, found = count + _BATCH, []
+            count, found = count + batch, []
     if found:
         yield _stack(found, count)
 
