@@ -65,8 +65,10 @@ train: $(STAMP)
 	@test -n "$(DATA)" || { echo "make train DATA=folder-or-zip-of-photos [OUT=runs/bundled]"; exit 1; }
 	scripts/train_bundled.sh "$(DATA)" "$(OUT)"
 
+# one table of ratios within the run, and build/bench.json. QUICK=1 takes a sample, ONLY="floor nets"
+# some sections
 bench: $(STAMP)
-	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+	$(BIN)/python benchmarks/run.py $(if $(QUICK),--plan quick) $(if $(ONLY),--only $(ONLY))
 
 # what the course quotes of its drawn worlds, with seeds, and its pictures: into resources/course
 course-table: $(STAMP)

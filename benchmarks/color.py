@@ -13,13 +13,7 @@ import sys
 import time
 
 import numpy as np
-
-
-def memory(field: str) -> int:
-    """VmRSS (now) or VmHWM (peak) of this process, in bytes."""
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith(field))
-    return int(line.split()[1]) * 1024
+from harness import memory
 
 
 def picture(megapixels: float) -> np.ndarray:

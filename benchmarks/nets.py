@@ -11,10 +11,9 @@ Bar for the first two encoders, which run on laptops: at most 1.5 in each.
 """
 
 import argparse
-import statistics
-import time
 
 import torch
+from harness import turns
 from torch import Tensor, nn
 
 from pix2pix.nets import UNet
@@ -58,16 +57,10 @@ class Coloring:
         self.net(self.L)
 
 
-def turns(works: dict, rounds: int) -> dict[str, float]:
+def medians(works: dict, rounds: int) -> dict[str, float]:
     """Median seconds of each work, run in turns."""
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds + 1):
-        for name, work in works.items():
-            start = clock()
-            work()
-            seconds[name].append(clock() - start)
-    return {name: statistics.median(s[1:]) for name, s in seconds.items()}  # the first warms up
+    clock = "cpu" if torch.get_num_threads() == 1 else "wall"
+    return {name: times.median(clock) for name, times in turns(works, rounds).items()}
 
 
 def main() -> None:
@@ -86,8 +79,8 @@ def main() -> None:
     L = torch.rand(options.batch, 1, options.size, options.size) * 2 - 1
     ab = torch.rand(options.batch, 2, options.size, options.size) - 0.5
     bf16 = options.precision == "bf16"
-    step = turns({n: Training(make(), L, ab, bf16) for n, make in nets.items()}, options.rounds)
-    color = turns({n: Coloring(make(), L[:1]) for n, make in nets.items()}, 3 * options.rounds)
+    step = medians({n: Training(make(), L, ab, bf16) for n, make in nets.items()}, options.rounds)
+    color = medians({n: Coloring(make(), L[:1]) for n, make in nets.items()}, 3 * options.rounds)
     print(
         f"{options.size} px, {options.threads} threads, {options.precision}, batch {options.batch}"
     )

@@ -1,0 +1,1 @@
+"""What `run.py` measures: each module's `run(plan)` gives figures."""

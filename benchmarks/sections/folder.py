@@ -1,0 +1,85 @@
+"""A folder of photos: how near the command comes to the sum of its stages on every core.
+
+    python -m sections.folder WEIGHTS FOLDER
+
+prints the seconds of reading, coloring and writing a photo of the folder, one by one on one thread.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import Figure, Plan, Process, cores, process
+
+HERE = Path(__file__).parents[1]
+BUSY, THROUGHPUT = 0.9, 0.9
+STAGES = ("read", "color", "write")
+SAMPLE = 24  # photos of which the stages are timed
+
+
+def stages(weights: str, folder: Path) -> dict[str, float]:
+    """Median processor seconds of each stage."""
+    from engines import colorizer, use_threads
+
+    from pix2pix import images
+
+    use_threads(1)
+    model = colorizer(weights)
+    taken: dict[str, list[float]] = {name: [] for name in STAGES}
+    for path in sorted(folder.glob("*.jpg"))[: SAMPLE + 1]:
+        marks = [time.process_time()]
+        photo = images.read(path)
+        marks.append(time.process_time())
+        rgb = model.rgb(photo.rgb)  # type: ignore[union-attr]
+        marks.append(time.process_time())
+        images.write(rgb, path.with_suffix(".out"), like=photo, model=model.name)  # type: ignore[union-attr]
+        path.with_suffix(".out").unlink()
+        marks.append(time.process_time())
+        for name, start, end in zip(STAGES, marks, marks[1:], strict=False):
+            taken[name].append(end - start)
+    return {name: statistics.median(seconds[1:] or seconds) for name, seconds in taken.items()}
+
+
+def color(folder: Path, out: Path, weights: str) -> Process:
+    command = [sys.executable, "-m", "pix2pix.cli", "colorize", folder, "-o", out]
+    return process([*command, "--weights", weights])
+
+
+def run(plan: Plan) -> Iterator[Figure]:
+    weights = plan.weights or "default"
+    for count, (width, height) in ((plan.large, (1152, 864)), (plan.small, (256, 256))):
+        with tempfile.TemporaryDirectory() as outer:
+            size = "1 MP" if width > 256 else "256 px"
+            many, one = Path(outer, "many"), Path(outer, "one")
+            for folder, n in ((many, count), (one, 1)):
+                make = [sys.executable, HERE / "pictures.py", folder, str(width), str(height)]
+                subprocess.run([*make, "--count", str(n)], check=True)
+            start = color(one, Path(outer, "out1"), weights)  # and its start-up
+            whole = color(many, Path(outer, "out"), weights)
+            command = [sys.executable, "-m", "sections.folder", weights, str(many)]
+            alone = {"OMP_NUM_THREADS": "1"}
+            answer = subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, cwd=HERE, env=os.environ | alone
+            )
+        seconds = json.loads(answer.stdout)
+        wall, cpu = whole.wall - start.wall, whole.cpu - start.cpu
+        name = f"{count} photos of {size}"
+        yield Figure(f"{name}, with start-up", count / whole.wall, "photos/s")
+        rate, ideal = (count - 1) / wall, cores() / sum(seconds.values())
+        of = f"stages on {cores()} cores"
+        yield Figure(f"{name}, after it", rate, "photos/s", rate / ideal, of, THROUGHPUT, True)
+        busy = cpu / wall / cores()
+        yield Figure(f"{name}, share of the cores", 100 * busy, "%", busy, "all", BUSY, True)
+        for stage, each in seconds.items():
+            share = each / sum(seconds.values())
+            yield Figure(f"{size}, {stage}", each * 1e3, "ms", share, "the stages")
+
+
+if __name__ == "__main__":
+    print(json.dumps(stages(sys.argv[1], Path(sys.argv[2]))))
