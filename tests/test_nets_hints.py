@@ -11,8 +11,8 @@ from pix2pix.batch import Batch
 from pix2pix.color import AB_SCALE, rgb_to_net
 from pix2pix.nets import build_generator, config_of, follow_hints
 from pix2pix.nets.bins import AbBins
-from pix2pix.nets.gamut import gamut_cells, gamut_grid, gamut_index
 from pix2pix.nets.blocks import Attention, pool_hints
+from pix2pix.nets.gamut import gamut_cells, gamut_grid, gamut_index
 from pix2pix.recipes import build
 
 SMALL = {"net": "BackboneUNet", "decoder": [8, 8, 16, 16], "bottleneck": 16, "frozen": 0}

@@ -19,8 +19,8 @@ from pix2pix.app.page.coloring import DEADLINE, Coloring
 from pix2pix.app.page.many import ManyHandler
 from pix2pix.app.page.photo import Handlers
 from pix2pix.app.page.words import BUSY
-from pix2pix.colorize.workers import Busy, Late, Workers
 from pix2pix.colorize import Colorizer
+from pix2pix.colorize.workers import Busy, Late, Workers
 
 
 @pytest.fixture(scope="module")
