@@ -40,6 +40,9 @@ def test_space_is_complete(folder: Path) -> None:
     packaged = {p.relative_to(ROOT) for p in (ROOT / "pix2pix").rglob("*.py")}
     assert packaged <= {p.relative_to(folder) for p in folder.rglob("*.py")}
     assert (folder / "pix2pix" / "pretrained" / "default.safetensors").exists()
+    large = {f"*{p.suffix}" for p in folder.rglob("*") if p.stat().st_size > 5e6}
+    lines = (folder / ".gitattributes").read_text().splitlines()
+    assert large == {line.split()[0] for line in lines if " filter=lfs " in line}
 
 
 def test_card(folder: Path) -> None:

@@ -17,6 +17,7 @@ TESTED_GRADIO = "6.31.0"
 _PACKAGE = Path(str(files("pix2pix")))
 _TEMPLATES = Path(__file__).with_name("space_template")
 _RESOURCES = _PACKAGE.parent / "resources"  # of a checkout; an installed package has none
+_LARGE = ("onnx", "safetensors")  # files of weights
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
@@ -63,8 +64,8 @@ def write_space(source: str | Path, dest: str | Path, *, overwrite: bool = False
     for name in ("app.py", "requirements.txt"):
         shutil.copyfile(_TEMPLATES / name, dest / name)
     # the Hub takes files of more than 10 MB through LFS only
-    attributes = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
-    (dest / ".gitattributes").write_text(attributes, "utf-8")
+    attributes = (f"*.{kind} filter=lfs diff=lfs merge=lfs -text\n" for kind in _LARGE)
+    (dest / ".gitattributes").write_text("".join(attributes), "utf-8")
     return dest
 
 
