@@ -1,4 +1,4 @@
-"""Which engine runs which weights, what an .onnx file says of itself, and what none of ours is told."""
+"""Which engine runs which weights, and what an .onnx file says of itself."""
 
 import hashlib
 import json
