@@ -210,8 +210,8 @@ def badges(notebook: Path | None = None) -> str:
 def install_cell() -> str:
     """The install cell's source, with names and versions from pyproject.toml."""
     about = project()
-    demo = about["optional-dependencies"]["demo"]
-    wanted = [*demo, *about["dependencies"]]
+    extras = about["optional-dependencies"]
+    wanted = [*extras["app"], *extras["torch"]]
     upgraded = [w for w in wanted if re.match(r"gradio\b|huggingface_hub\b", w)]
     quoted = "[" + ", ".join(f'"{w}"' for w in upgraded) + "]"
     return INSTALL.format(repository=repository(), upgraded=quoted)

@@ -367,7 +367,8 @@ def test_check_tells_when_a_file_is_not_current(
     monkeypatch.setattr(make_colab, "NOTEBOOK", tmp_path / "a.ipynb")
     monkeypatch.setattr(make_colab, "TWIN", tmp_path / "b.ipynb")
     monkeypatch.setattr(make_colab, "SIDE", tmp_path / "course")
-    pyproject = '[project]\ndependencies=[]\noptional-dependencies.demo=[]\nurls.Repository="https://github.com/x/y/"'
+    extras = "optional-dependencies.app=[]\noptional-dependencies.torch=[]"
+    pyproject = f'[project]\n{extras}\nurls.Repository="https://github.com/x/y/"'
     put(tmp_path, {"pyproject.toml": pyproject, "course/c.ipynb": writes(side_course())})
     (tmp_path / "a.ipynb").write_text(writes(broken(code(PACKAGE, "package"))))
     assert make_colab.main(["--check"]) == 1
