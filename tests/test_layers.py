@@ -140,10 +140,27 @@ def test_coloring_loads_few_modules_and_nothing_of_training():
     code = "import sys; from pix2pix import Colorizer; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     own = [name.split(".") for name in done.stdout.split() if name.split(".")[0] == "pix2pix"]
-    assert len(own) <= 32, own
+    assert len(own) <= 36, own
     loaded = {name[1] for name in own if len(name) > 1}
     assert {"colorize", "weights", "nets"} <= loaded
     assert not loaded & {"batch", "cache", "data", "film", "labels", "recipes", "train"}
+
+
+@pytest.mark.slow
+def test_a_photo_is_colored_without_torch():
+    """With whatever can be asked: hints, a take, how unsure it is, and through the workers."""
+    code = """
+import numpy as np
+from pix2pix import Colorizer
+from pix2pix.colorize.workers import Workers
+colorizer = Colorizer.from_pretrained(device="cpu")
+rgb = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
+colorizer.rgb(rgb, hints=[(20, 30, (150, 60, 60))], seed=1)
+colorizer.unsure(rgb), colorizer.suggest(rgb, 10, 10)
+with Workers(colorizer, count=1) as workers:
+    workers.submit(lambda model: model.rgb(rgb)).result()
+"""
+    assert loaded_by(code) == []
 
 
 def test_the_public_names_are_there():
