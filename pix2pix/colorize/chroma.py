@@ -17,7 +17,7 @@ BIN = 16
 """Grays of a bin: so many neighbors are in the table, or none of them."""
 
 _TILE = 16  # [pixels]
-_MOST_CELLS = 2**16
+_MOST_CELLS = 2**16 - 1
 
 
 @dataclass
