@@ -8,6 +8,7 @@ than the rest (2.7 ns a value against 0.1, CPU).
 """
 
 import sys
+from math import inf
 from typing import Any, TypeVar
 
 import numpy as np
@@ -130,7 +131,7 @@ def _power(x: Array, exponent: float) -> Any:
 def srgb_to_linear(rgb: Array) -> Array:
     """Undo the gamma of sRGB in [0, 1] -> linear RGB in [0, 1]."""
     knee = 0.0404482  # where the two pieces meet: 12.92 * 0.00313067
-    line, curve = rgb.clip(max=knee), rgb.clip(min=knee)
+    line, curve = _clip(rgb, high=knee), _clip(rgb, knee)
     line -= knee
     line /= 12.92
     curve += 0.055
@@ -140,28 +141,28 @@ def srgb_to_linear(rgb: Array) -> Array:
 def linear_to_srgb(linear: Array) -> Array:
     """Apply the gamma of sRGB: linear RGB -> sRGB; rounding noise outside [0, 1] is clipped."""
     knee = 0.0031306684
-    line = linear.clip(max=knee)
+    line = _clip(linear, high=knee)
     line *= 12.92
     line -= 12.92 * knee + 0.055
-    return _add(line, _power(linear.clip(min=knee), 1 / 2.4), 1.055).clip(0, 1)
+    return _add(line, _power(_clip(linear, knee), 1 / 2.4), 1.055).clip(0, 1)
 
 
 def _cie_f(xyz: Array) -> Array:
     """XYZ relative to white -> f(XYZ) of CIE 15: the cube root, with a line near black."""
     knee = 0.008856
-    line = xyz.clip(max=knee)
+    line = _clip(xyz, high=knee)
     line -= knee
     line *= 7.787
-    line += _power(xyz.clip(min=knee), 1 / 3)
+    line += _power(_clip(xyz, knee), 1 / 3)
     return line
 
 
 def _cie_f_inverse(f: Array) -> Array:
     """Invert `_cie_f`: f(XYZ) -> XYZ relative to white."""
     knee = 0.2068966
-    line = f.clip(max=knee)
+    line = _clip(f, high=knee)
     line -= knee
-    return _add(_cube(f.clip(min=knee)), line, 1 / 7.787)
+    return _add(_cube(_clip(f, knee)), line, 1 / 7.787)
 
 
 def _linear(lab: Array) -> Array:
@@ -243,6 +244,12 @@ def _library(x: Array) -> Any:
 
 def _float32(x: Array) -> Any:
     return x.astype(np.float32, copy=False) if isinstance(x, np.ndarray) else x.float()
+
+
+def _clip(x: Array, low: float = -inf, high: float = inf) -> Any:
+    if isinstance(x, np.ndarray):
+        return x.clip(low, high)  # with one bound it takes three times as long
+    return x.clip(min=low) if high == inf else x.clip(max=high)
 
 
 def _constant(x: Array) -> Array:

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from pix2pix.colorize.lightness import STRIP
 from pix2pix.strips import Strip, parallel, strips
-
-STRIP = 2**16
-"""Pixels of a strip: what is computed of it stays in the processor's cache."""
 
 BIN = 16
 """Grays of a bin: so many neighbors are in the table, or none of them."""
 
 _TILE = 16  # [pixels]
-_MOST_CELLS = 2**16
+_MOST_CELLS = 2**16 - 1
 
 
 @dataclass
@@ -77,15 +75,18 @@ def _scaled(strip: Strip, times: int) -> Strip:
 def _tile_extremes(extreme: np.ufunc, planes: np.ndarray, tile: int) -> np.ndarray:
     """Minimum or maximum of each tile of planes (..., H, W); those at the edges may be smaller.
 
-    `tile` is a power of two: of two neighbors each, again and again, rows first.
+    `tile` is a power of two.
     """
-    for _ in range(2):
-        for _ in range(tile.bit_length() - 1):
-            odd, result = planes[..., 1::2, :], planes[..., ::2, :].copy()
-            paired = result[..., : odd.shape[-2], :]
-            extreme(paired, odd, out=paired)
-            planes = result
-        planes = planes.swapaxes(-1, -2)
+    height = planes.shape[-2]
+    whole, rest = np.split(planes, [height // tile * tile], -2)
+    parts = [extreme.reduce(whole.reshape(*whole.shape[:-2], -1, tile, whole.shape[-1]), -2)]
+    if height % tile:
+        parts.append(extreme.reduce(rest, -2, keepdims=True))
+    planes = np.concatenate(parts, -2)
+    while tile > 1:  # of two neighbors each: a reduction along short rows is slow
+        odd, planes = planes[..., 1::2], planes[..., ::2].copy()
+        extreme(planes[..., : odd.shape[-1]], odd, out=planes[..., : odd.shape[-1]])
+        tile //= 2
     return planes
 
 
@@ -123,7 +124,7 @@ class Upsampled:
         if size != small.shape[1:]:  # a picture smaller than the net's input: average
             small = np.stack([_averaged(plane, *size) for plane in small])
         self.shape = -(-height // block), -(-width // block)
-        self._rows = size[0] * block / height, size[0]
+        self._taps = _cubic_taps(size[0] * block / height, size[0], slice(0, self.shape[0]))
         columns = size[1] * block / width, size[1]
         self._wide = np.empty((*small.shape[:2], self.shape[1]), np.float32)
         for _, part in strips(1, self.shape[1]):
@@ -133,8 +134,8 @@ class Upsampled:
     def __getitem__(self, strip: Strip) -> np.ndarray:
         """Upsample what is at (rows, columns) -> (C, rows, columns)."""
         rows, columns = strip
-        index, weight = _cubic_taps(*self._rows, range(*rows.indices(self.shape[0])))
-        return _weighted(self._wide[..., columns], 1, index, weight[..., None])
+        index, weight = self._taps
+        return _weighted(self._wide[..., columns], 1, index[:, rows], weight[:, rows, None])
 
 
 def _averaged(plane: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -146,16 +147,16 @@ def _weighted(image: np.ndarray, axis: int, index: np.ndarray, weight: np.ndarra
     """Sum of four takes along an axis. No matrix product: its threads would be in our threads' way,
     and its result would depend on their number.
     """
-    total = image.take(index[0], axis, mode="wrap")
+    total = image.take(index[0], axis)
     total *= weight[0]
     for k in range(1, 4):
-        piece = image.take(index[k], axis, mode="wrap")
+        piece = image.take(index[k], axis)
         piece *= weight[k]
         total += piece
     return total
 
 
-def _cubic_taps(scale: float, size: int, outputs: range | slice) -> tuple[np.ndarray, np.ndarray]:
+def _cubic_taps(scale: float, size: int, outputs: slice) -> tuple[np.ndarray, np.ndarray]:
     """The input positions and weights (4, N) of N outputs, for one axis.
 
     An output is `scale` inputs wide, of which there are `size`. Source: Keys 1981, cubic

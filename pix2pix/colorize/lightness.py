@@ -13,7 +13,7 @@ from pix2pix import color
 from pix2pix.strips import Strip, parallel, strips
 
 STRIP = 2**16
-"""Pixels of a strip: its indices and colors stay in the processor's cache."""
+"""Pixels of a strip: what is computed of it stays in the processor's cache."""
 
 _WHITE = 65534  # Y is counted in so many parts: with both shares rounded up it is below 2**16
 
@@ -30,7 +30,7 @@ def gray_levels(rgb: np.ndarray) -> np.ndarray:
     scratch = Scratch()
 
     def work(strip: Strip) -> None:
-        result[strip] = gray_indices(rgb[strip], scratch)
+        _fill(rgb[strip], result[strip], scratch)
 
     parallel(work, strips(*rgb.shape[:2], pixels=STRIP))
     return result
@@ -44,35 +44,34 @@ class Scratch(threading.local):
         self.luminance = np.empty((2, STRIP), np.uint16)
 
 
-def gray_indices(rgb: np.ndarray, scratch: Scratch) -> np.ndarray:
-    """`gray_levels` of a strip (H, W, 3) that is `as_stored`, as intp in the scratch memory."""
-    height, width = rgb.shape[:2]
-    index = scratch.index[: height * width].reshape(height, width)
+def _fill(rgb: np.ndarray, grays: np.ndarray, scratch: Scratch) -> None:
+    """`gray_levels` of a strip (H, W, 3) that is `as_stored`."""
     if is_gray(rgb):  # the usual old photo
-        np.copyto(index, rgb[..., 1])
-        return index
-    y, of_blue = scratch.luminance[:, : index.size].reshape(2, height, width)
+        grays[:] = rgb[..., 1]
+        return
+    index = scratch.index[: grays.size].reshape(grays.shape)
+    y, of_blue = scratch.luminance[:, : grays.size].reshape(2, *grays.shape)
     red_and_green, blue, gray = _tables()
     np.copyto(index, rgb[..., :2].view(np.uint16)[..., 0])
     red_and_green.take(index, out=y, mode="wrap")
     np.copyto(index, rgb[..., 2])
     blue.take(index, out=of_blue, mode="wrap")
     y += of_blue
-    return gray.take(y, out=index, mode="wrap")
+    gray.take(y, out=grays, mode="wrap")
 
 
 @cache
 def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Look-up tables: Y of red and green (65536,), Y of blue (256,), gray levels of Y (65536,).
 
-    Red and green are two bytes as they lie, Y is uint16, levels are intp.
+    Red and green are two bytes as they lie, Y is uint16, levels are uint8.
     """
     linear = color.srgb_to_linear(np.arange(256, dtype=np.float32) / 255)
     shares = np.multiply.outer(color.LINEAR_TO_XYZ[1], linear) * _WHITE  # (3, 256) of Y
     red, green = np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2).T
     red_and_green = np.rint(shares[0, red] + shares[1, green]).astype(np.uint16)
     levels = color.linear_to_srgb(np.arange(2**16, dtype=np.float32) / _WHITE) * 255
-    return red_and_green, np.rint(shares[2]).astype(np.uint16), np.rint(levels).astype(np.intp)
+    return red_and_green, np.rint(shares[2]).astype(np.uint16), np.rint(levels).astype(np.uint8)
 
 
 def in_one_plane(rgb: np.ndarray) -> bool:

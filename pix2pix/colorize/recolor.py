@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from pix2pix import color
-from pix2pix.colorize.chroma import BIN, STRIP, Chroma, Upsampled, quantized
-from pix2pix.colorize.lightness import Scratch, as_stored, gray_levels, in_one_plane
+from pix2pix.colorize.chroma import BIN, Chroma, Upsampled, quantized
+from pix2pix.colorize.lightness import STRIP, Scratch, as_stored, gray_levels, in_one_plane
 from pix2pix.strips import Strip, parallel, strips
 
 __all__ = ["Upsampled", "gray_levels", "recolor"]
