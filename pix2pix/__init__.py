@@ -4,8 +4,14 @@ The public names load on first use, so that `import pix2pix` costs nothing.
 """
 
 import importlib
+import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+# These report to their makers as soon as they are imported; not from here.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # OpenVINO has a stub
 
 __version__ = "0.1.0"
 __all__ = ["Colorizer", "Translator", "Wish", "build", "lab_to_rgb", "rgb_to_lab", "__version__"]

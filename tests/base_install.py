@@ -27,6 +27,11 @@ class BaseInstall:
         return self.folder / "bin"
 
     @property
+    def home(self) -> Path:
+        """The home of who runs it."""
+        return self.folder.parent / "home"
+
+    @property
     def packages(self) -> Path:
         """Its site-packages."""
         (found,) = self.folder.glob("lib/python3*/site-packages")
@@ -40,7 +45,7 @@ class BaseInstall:
         self, *command: str | Path, cwd: Path, data: bytes = b"", **more: str
     ) -> subprocess.CompletedProcess[bytes]:
         """Run one of its programs in the folder `cwd`: nothing of this checkout is on its path."""
-        environment = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(cwd), **more}
+        environment = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), **more}
         for name in ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "TMPDIR"):
             if name in os.environ:
                 environment.setdefault(name, os.environ[name])
@@ -69,6 +74,7 @@ def install(folder: Path) -> BaseInstall:
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
+    (folder / "home").mkdir()
     call(sys.executable, "-m", "venv", venv)
     pip = (venv / "bin" / "pip", "--quiet", "--disable-pip-version-check")
     call(*pip, "wheel", "--no-deps", "--wheel-dir", wheels, source)

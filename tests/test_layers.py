@@ -1,6 +1,7 @@
 """Imports point down nine lines, in no circle, and the light entry points load nothing heavy."""
 
 import ast
+import os
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -134,6 +135,20 @@ def test_importing_what_colors_and_trains_loads_torch_alone():
     rooms = "nets, recipes, data, weights, metrics, color, images, colorize"
     code = f"from pix2pix import {rooms}; from pix2pix.colorize import colorizer"
     assert loaded_by(code) == ["torch"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "code",
+    ["import onnxruntime; onnxruntime.SessionOptions()", "import openvino; openvino.Core()"],
+    ids=["onnxruntime", "openvino"],
+)
+def test_engines_tell_their_makers_nothing(code, tmp_path):
+    """Both keep a number for each user in the home before they send anything; not in CI, though."""
+    start = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    command = [sys.executable, "-c", f"import pix2pix; {code}"]
+    subprocess.run(command, env=start | {"HOME": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_coloring_loads_few_modules_and_nothing_of_training():

@@ -48,6 +48,8 @@ def write_space(source: str | Path, dest: str | Path, *, overwrite: bool = False
         raise ExportError("it is in use; give an empty folder, or --overwrite")
     if dest.resolve().is_relative_to(_PACKAGE) or _PACKAGE.is_relative_to(dest.resolve()):
         raise ExportError("the package itself is there; give another folder")
+    from_hub = str(source) not in bundled() and not Path(source).is_file()
+    readme = card(model=str(source) if from_hub else None)  # first: it may miss a package
     dest.mkdir(parents=True, exist_ok=True)
     own = dest / "model.safetensors"
     if str(source) == "default":
@@ -59,8 +61,7 @@ def write_space(source: str | Path, dest: str | Path, *, overwrite: bool = False
         shutil.rmtree(vendored)
     shutil.copytree(_PACKAGE, vendored, ignore=_IGNORED)
     _copy_resources(dest)
-    from_hub = str(source) not in bundled() and not Path(source).is_file()
-    (dest / "README.md").write_text(card(model=str(source) if from_hub else None), "utf-8")
+    (dest / "README.md").write_text(readme, "utf-8")
     for name in ("app.py", "requirements.txt"):
         shutil.copyfile(_TEMPLATES / name, dest / name)
     # the Hub takes files of more than 10 MB through LFS only
