@@ -131,8 +131,9 @@ def _inputs(engine: TorchEngine, header: Header) -> Iterator[Values]:
         yield _named(x, still)
         if hinted:
             x = x.copy()
-            x[:, 1:, 5, 7] = 0.5, -0.3, 1  # one pixel, which pooling must not dilute
-            x[:, 1:, 9:13, 2:6] = np.array([-0.2, 0.4, 1]).reshape(3, 1, 1)
+            x[:, 1:, -4:, -4:] = np.array([-0.2, 0.4, 1]).reshape(3, 1, 1)
+            # and one pixel, which pooling must not dilute
+            x[:, 1:, height // 3, width // 3] = 0.5, -0.3, 1
             yield _named(x, still)
         if engine.chances:
             yield _named(x, draw(engine.chances, height, width, 1, batch=batch))
