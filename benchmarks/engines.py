@@ -2,25 +2,22 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
+from importlib.util import find_spec
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
-from pix2pix import Colorizer, strips
+from pix2pix import strips
 from pix2pix.nets import UNet
 from pix2pix.weights import Header, bundled, load
 
 try:
     from pix2pix.colorize.engines.choose import open_engine
-    from pix2pix.colorize.engines.graph import read_graph
     from pix2pix.weights.header import find_exported
 except ImportError:  # a version that has torch alone
     open_engine = None
 
-ENGINES = ("torch", "onnx", "openvino")
-PRECISIONS = {"fp32": "f32", "bf16": "bf16"}  # as OpenVINO calls them
 COURSE = "the course's U-Net"  # of its second chapter: scenes of 64x64
 Run = Callable[[np.ndarray], object]
 """The net's input (B, C, H, W) float32 -> whatever it answers."""
@@ -31,17 +28,6 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
     if set_share := getattr(strips, "set_share", None):
         set_share(count)
-
-
-def colorizer(weights: str | Path, engine: str = "auto") -> Colorizer | None:
-    """Load weights onto the CPU with an engine; None where that is not there."""
-    options: dict[str, Any] = {} if engine == "auto" else {"engine": engine}
-    try:
-        return Colorizer.from_pretrained(weights, device="cpu", **options)
-    except TypeError:  # this version knows torch alone
-        return Colorizer.from_pretrained(weights, device="cpu") if engine == "torch" else None
-    except (ImportError, ValueError):  # not installed, or these weights have no form for it
-        return None
 
 
 def nets(only: str | None = None) -> dict[str, tuple[torch.nn.Module, tuple[int, int, int]]]:
@@ -88,42 +74,39 @@ def by_torch(net: torch.nn.Module) -> Run:
 def runs(name: str, net: torch.nn.Module) -> dict[str, Run | None]:
     """A net on every engine that may run it; None where one is not there.
 
-    OpenVINO at either precision, which are equal where the processor knows no bf16. As many
-    threads as torch has now. Nets that are in no file have torch alone.
+    OpenVINO at either precision. Nets that are in no file have torch alone.
     """
     found: dict[str, Run | None] = {"torch": by_torch(net)}
     if name in bundled():
         found["onnx"] = by_onnx(name)
-        for precision, hint in PRECISIONS.items():
-            found[f"openvino {precision}"] = by_openvino(name, hint)
+        for precision in ("fp32", "bf16"):
+            found[f"openvino {precision}"] = by_openvino(name, precision)
     return found
 
 
 def by_onnx(name: str) -> Run | None:
-    """Bundled weights in ONNX Runtime."""
-    if open_engine is None:
+    """Bundled weights in ONNX Runtime; None without their graph or the library."""
+    if not has_graph(name, "onnxruntime"):
         return None
-    try:
-        engine, _ = open_engine(name, engine="onnx")
-    except (ImportError, ValueError):
-        return None
-    return engine.run
+    return open_engine(name, engine="onnx")[0].run
 
 
 def by_openvino(name: str, precision: str) -> Run | None:
-    """Bundled weights in OpenVINO, at a precision that we choose in the engine's place."""
-    path = find_exported(name) if open_engine else None
-    if path is None:
+    """Bundled weights in OpenVINO, as its engine has them, but at a precision that we choose.
+
+    None without their graph or the library, and for bf16 where the processor has none.
+    """
+    if not has_graph(name, "openvino"):
         return None
-    try:
-        import openvino
-    except ImportError:
+    from pix2pix.colorize.engines import openvino
+
+    if precision == "bf16" and not openvino.has_bf16():
         return None
-    graph = read_graph(path)
-    settings = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
-    return lambda source: request.infer(graph.inputs(source, None))
+    with patch.object(openvino, "has_bf16", lambda: precision == "bf16"):
+        return open_engine(name, engine="openvino")[0].run  # compiled for the threads of now
+
+
+def has_graph(name: str, library: str) -> bool:
+    """Whether weights have been exported, and what runs them is installed."""
+    known = open_engine is not None and find_spec(library) is not None
+    return known and find_exported(name) is not None

@@ -38,7 +38,7 @@ def commands(photo: Path, out: Path, weights: str) -> dict[str, list[str]]:
 
 def run(plan: Plan) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, HERE / "pictures.py", folder, "256", "256"]
+        command = [sys.executable, str(HERE / "pictures.py"), folder, "256", "256"]
         subprocess.run(command, check=True)
         works = commands(Path(folder, "0000.jpg"), Path(folder, "out"), plan.weights or "default")
         took: dict[str, list[Process]] = {name: [] for name in works}

@@ -11,13 +11,15 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from harness import Figure, Plan, Times, memory, turns
 from pictures import QUALITY, make_jpeg, sides
 from PIL import Image
+
+from pix2pix import Colorizer, images
 
 BAR = 1.6  # times Pillow's decode and encode, plus one pass of the net
 BYTES = 12  # a pixel, above idle
@@ -30,19 +32,15 @@ def by_pillow(path: Path) -> None:
         image.save(io.BytesIO(), format="JPEG", quality=QUALITY)
 
 
-def by_package(path: Path, model: object) -> None:
-    from pix2pix import images
-
+def by_package(path: Path, model: Colorizer) -> None:
     photo = images.read(path)
-    rgb = model.rgb(photo.rgb)  # type: ignore[attr-defined]
-    images.write(rgb, path.with_suffix(".color.jpg"), like=photo, model=model.name)  # type: ignore[attr-defined]
+    rgb = model.rgb(photo.rgb)
+    images.write(rgb, path.with_suffix(".color.jpg"), like=photo, model=model.name)
 
 
 def peaks(weights: str, paths: list[Path]) -> list[int]:
     """Bytes above idle of each file, where idle has the model loaded and a small photo done."""
-    from engines import colorizer
-
-    model = colorizer(weights)
+    model = Colorizer.from_pretrained(weights, device="cpu")
     make_jpeg(small := paths[0].with_name("small.jpg"), 400, 300)
     by_package(small, model)
     idle, found = memory("VmRSS"), []
@@ -74,10 +72,10 @@ def of_file(name: str, megapixels: float, times: dict[str, Times], large: bool) 
 
 
 def run(plan: Plan) -> Iterator[Figure]:
-    from engines import colorizer, one_pass
+    from engines import one_pass  # torch, which the process of `peaks` need not hold
 
     weights = plan.weights or "default"
-    model, net = colorizer(weights), one_pass(weights)
+    model, net = Colorizer.from_pretrained(weights, device="cpu"), one_pass(weights)
     for kind in ("RGB", "gray"):
         flat = []
         with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +85,7 @@ def run(plan: Plan) -> Iterator[Figure]:
             memory_of = dict(zip(plan.sizes, held(weights, list(paths.values())), strict=True))
             for size, path in paths.items():
                 pillow, ours = partial(by_pillow, path), partial(by_package, path, model)
-                works = {"pillow": pillow, "net": net, "ours": ours}
+                works: dict[str, Callable] = {"pillow": pillow, "net": net, "ours": ours}
                 times = turns(works, plan.rounds if size <= 12 else min(3, plan.rounds))
                 name, megapixels = f"{size} MP {kind}", sides(size)[0] * sides(size)[1] / 1e6
                 yield from of_file(name, megapixels, times, size >= 12)

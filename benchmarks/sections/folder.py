@@ -25,20 +25,20 @@ SAMPLE = 24  # photos of which the stages are timed
 
 def stages(weights: str, folder: Path) -> dict[str, float]:
     """Median processor seconds of each stage."""
-    from engines import colorizer, use_threads
+    from engines import use_threads
 
-    from pix2pix import images
+    from pix2pix import Colorizer, images
 
     use_threads(1)
-    model = colorizer(weights)
+    model = Colorizer.from_pretrained(weights, device="cpu")
     taken: dict[str, list[float]] = {name: [] for name in STAGES}
     for path in sorted(folder.glob("*.jpg"))[: SAMPLE + 1]:
         marks = [time.process_time()]
         photo = images.read(path)
         marks.append(time.process_time())
-        rgb = model.rgb(photo.rgb)  # type: ignore[union-attr]
+        rgb = model.rgb(photo.rgb)
         marks.append(time.process_time())
-        images.write(rgb, path.with_suffix(".out"), like=photo, model=model.name)  # type: ignore[union-attr]
+        images.write(rgb, path.with_suffix(".out"), like=photo, model=model.name)
         path.with_suffix(".out").unlink()
         marks.append(time.process_time())
         for name, start, end in zip(STAGES, marks, marks[1:], strict=False):
@@ -47,7 +47,7 @@ def stages(weights: str, folder: Path) -> dict[str, float]:
 
 
 def color(folder: Path, out: Path, weights: str) -> Process:
-    command = [sys.executable, "-m", "pix2pix.cli", "colorize", folder, "-o", out]
+    command = [sys.executable, "-m", "pix2pix.cli", "colorize", str(folder), "-o", str(out)]
     return process([*command, "--weights", weights])
 
 
@@ -58,9 +58,11 @@ def run(plan: Plan) -> Iterator[Figure]:
             size = "1 MP" if width > 256 else "256 px"
             many, one = Path(outer, "many"), Path(outer, "one")
             for folder, n in ((many, count), (one, 1)):
-                make = [sys.executable, HERE / "pictures.py", folder, str(width), str(height)]
-                subprocess.run([*make, "--count", str(n)], check=True)
-            start = color(one, Path(outer, "out1"), weights)  # and its start-up
+                shape = [str(width), str(height), "--count", str(n)]
+                make = [sys.executable, str(HERE / "pictures.py"), str(folder), *shape]
+                subprocess.run(make, check=True)
+            for i in range(2):  # start-up, the second time with its files in memory
+                start = color(one, Path(outer, f"out{i}"), weights)
             whole = color(many, Path(outer, "out"), weights)
             command = [sys.executable, "-m", "sections.folder", weights, str(many)]
             alone = {"OMP_NUM_THREADS": "1"}

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import load
-from engines import colorizer
 from harness import Figure, Plan
+
+from pix2pix import Colorizer
 
 BAR = 0.85  # of the loop
 
@@ -16,7 +17,7 @@ BAR = 0.85  # of the loop
 def run(plan: Plan) -> Iterator[Figure]:
     weights = plan.weights or "default"
     photos = [load.photo(256 * 256 / 1e6, seed=i) for i in range(8)]
-    model = colorizer(weights)
+    model = Colorizer.from_pretrained(weights, device="cpu")
     looped, served, times = [], [], []
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer, "tmp")

@@ -8,7 +8,7 @@ import train
 from harness import Figure, Plan
 
 from pix2pix.nets import UNet
-from sections.floor import gemm
+from sections.floor import rate
 from sections.nets import flops
 
 PASSES = 3  # forward, and backward for the inputs and the weights: as many products each
@@ -16,14 +16,13 @@ PASSES = 3  # forward, and backward for the inputs and the weights: as many prod
 
 def run(plan: Plan) -> Iterator[Figure]:
     blocks, precision = train.measure(plan.blocks, plan.steps, batch=plan.batch)
-    dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
+    kind = "bf16" if precision == "bf16-mixed" else "fp32"
     with torch.device("meta"):
-        net = UNet(**train.NET)
+        net = UNet(**train.NET)  # type: ignore[arg-type]
     needed = PASSES * flops(net, (1, 1, train.SIZE, train.SIZE))
-    floor = gemm(plan.gemm, plan.rounds, dtype) * 1e9 / needed  # images a second
+    floor = rate(plan.gemm, plan.rounds, kind) * 1e9 / needed  # images a second
     images = plan.batch * plan.steps
     fit, bare = (statistics.median(block[i] for block in blocks) for i in (0, 1))
-    kind = "bf16" if dtype == torch.bfloat16 else "fp32"
     yield Figure("FLOPs of an image, there and back", needed / 1e9, "GFLOP")
     name = f"GEMM {kind}"
     yield Figure(f"bare loop, {precision}", images / bare, "images/s", images / bare / floor, name)
