@@ -85,3 +85,10 @@ def test_a_copy_that_was_never_installed_has_no_extras(monkeypatch, capsys):
     finally:
         packages.extras.cache_clear()
     assert "extras      unknown: this copy was not installed by pip" in capsys.readouterr().out
+
+
+def test_it_says_the_engine_that_auto_really_takes():
+    from pix2pix import Colorizer
+
+    facts = doctor.examine()
+    assert facts["engine"] == Colorizer.from_pretrained().engine.kind

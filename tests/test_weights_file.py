@@ -172,7 +172,9 @@ def test_bundled_weights_are_found_by_name(file, tmp_path, monkeypatch):
 def test_a_package_without_bundled_weights_says_what_else_there_is(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "BUNDLED", tmp_path / "pretrained")
     assert weights.bundled() == []
-    with pytest.raises(WeightsError, match=r"default: no such weights; give a \.safetensors or \.onnx file"):
+    with pytest.raises(
+        WeightsError, match=r"default: no such weights; give a \.safetensors or \.onnx file"
+    ):
         load("default")
 
 
