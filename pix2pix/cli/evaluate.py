@@ -12,7 +12,7 @@ from typer import Argument, BadParameter, Option
 
 from pix2pix.cli import packages
 from pix2pix.cli.console import finish, import_drawing, load_model, reported, write_file
-from pix2pix.cli.options import Device
+from pix2pix.cli.options import Device, Engine
 from pix2pix.errors import DataError, PhotoError
 from pix2pix.terminal import encoding_of, put
 
@@ -96,6 +96,7 @@ def evaluate(
     json_file: _Json = None,
     html: _Html = None,
     device: Device = "auto",
+    engine: Engine = "auto",
 ) -> None:
     """Compare a model with the true colors of DATA, beside gray and constant sepia.
 
@@ -119,7 +120,7 @@ def evaluate(
 
     page = None if html is None else import_drawing("pix2pix.report.evaluation_page", html)
     sources = compare or (weights or "default",)
-    models = [load_model(source, device) for source in sources]
+    models = [load_model(source, device, engine) for source in sources]
     kinds = (DataError, PhotoError, OSError, RuntimeError)  # such as a device out of memory
     with reported(data, *kinds), reported(None, FeatureMetricError):
         result = evaluation.evaluate(
