@@ -163,6 +163,14 @@ def test_what_a_graph_says_wrongly_is_named(key, value, words, tmp_path, plain):
         kind(path)
 
 
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_a_graph_without_the_outputs_that_it_promises_is_named(engine, tmp_path, plain):
+    header = json.dumps({"generator": {"bins": 10, "in_channels": 1}})
+    path = write_graph(tmp_path / "odd.onnx", metadata={"pix2pix": header})
+    with pytest.raises(WeightsError, match="lacks the outputs ab, logits"):
+        kind(path, engine=engine)
+
+
 def test_metadata_are_what_the_library_wrote(tmp_path):
     import onnx
 

@@ -4,7 +4,7 @@ Of the file, in Protocol Buffers, only the metadata are read here; nets are the 
 Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, ModelProto.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,13 @@ class Graph:
     multiple: int  # of which the sides of its input are
     chances: Sequence[Chance]  # its layers of dropout and noise, each of which is an input
     made_of: str  # SHA-256 of the .safetensors file
+
+
+def check_outputs(graph: Graph, names: Iterable[str]) -> None:
+    """Raise WeightsError unless a graph has the outputs that its header makes one expect."""
+    wanted = {"answer"} | ({"ab", "logits"} if graph.header.generator.get("bins") else set())
+    if missing := sorted(wanted - set(names)):
+        raise WeightsError(f"its graph lacks the outputs {', '.join(missing)}", graph.path)
 
 
 def read_graph(path: str | Path) -> Graph:

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import Graph
+from pix2pix.colorize.engines.graph import Graph, check_outputs
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.strips import share
 
@@ -29,9 +29,10 @@ class OnnxEngine(Engine):
         self._making = threading.Lock()
         self._sessions: dict[int, onnxruntime.InferenceSession] = {}
         try:
-            self._session(share())
+            session = self._session(share())
         except Exception as error:  # the library's own kinds, one for each of its states
             raise WeightsError(f"not an ONNX file: {one_line(error)}", graph.path) from error
+        check_outputs(graph, (output.name for output in session.get_outputs()))
 
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
         """As Engine.run."""

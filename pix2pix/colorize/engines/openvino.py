@@ -9,7 +9,7 @@ import numpy as np
 import openvino
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import Graph
+from pix2pix.colorize.engines.graph import Graph, check_outputs
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.strips import cores, share
 
@@ -35,6 +35,7 @@ class OpenVinoEngine(Engine):
             self._request(share())
         except Exception as error:  # the library's own kinds
             raise WeightsError(f"OpenVINO cannot read it: {one_line(error)}", graph.path) from error
+        check_outputs(graph, (output.any_name for output in self._model.outputs))
 
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
         """As Engine.run."""
