@@ -213,7 +213,7 @@ def export(
         raise typer.BadParameter(f"{kind}: give space, hub or onnx")
     with reported(dest, ExportError, OSError, code="export"), reported(weights, WeightsError):
         if kind == "onnx":
-        packages.need("onnxscript", "exporting to ONNX", "train")
+            packages.need("onnxscript", "exporting to ONNX", "train")
             from pix2pix.colorize.engines.export import export_onnx
 
             done = export_onnx(weights, dest, overwrite=overwrite)
