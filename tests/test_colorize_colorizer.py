@@ -335,6 +335,15 @@ def test_files(given, tmp_path):
     assert colored.getchannel("A").tobytes() == upright.getchannel("A").tobytes()
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+def test_an_image_that_is_not_decoded_yet(mode, tmp_path):
+    path = tmp_path / "photo.png"
+    in_mode(mode).save(path)
+    with Image.open(path) as lazy, Image.open(path) as loaded:
+        loaded.load()
+        assert np.array_equal(np.asarray(constant()(lazy)), np.asarray(constant()(loaded)))
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 @pytest.mark.parametrize("channels", [None, 1, 3, 4])
 def test_arrays(dtype, channels):

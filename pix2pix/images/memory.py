@@ -35,7 +35,8 @@ def hold(image: ImageFile.ImageFile) -> None:
 def held(image: Image.Image) -> np.ndarray | None:
     """The array that an image lies in since `hold` or `turned`; None for any other image."""
     core, pixels = getattr(image, _HELD, (None, None))
-    return pixels if core is image.im else None  # a decoder may have put another one there
+    # a decoder may have put another one there; without one, the image may not be decoded yet
+    return pixels if core is not None and core is image.im else None
 
 
 def turned(image: Image.Image, method: Image.Transpose) -> Image.Image:
