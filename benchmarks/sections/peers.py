@@ -1,4 +1,7 @@
-"""Other projects' architectures beside `default`, with random weights, on one thread."""
+"""Other projects' architectures beside `default`, with random weights, on one thread.
+
+Theirs in contiguous tensors, as their code has them, ours as the package runs it.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -38,17 +41,18 @@ def run(plan: Plan) -> Iterator[Figure]:
         yield Figure(f"{name}, parameters", parameters / 1e6, "M")
         needed = flops(net, (1, channels, 256, 256))
         yield Figure(f"{name}, FLOPs at 256x256", needed / 1e9, "GFLOP")
-        nets[name] = kind()
+        nets[name] = kind().eval().requires_grad_(False)
     weights = plan.weights or "default"
     ours, header = load(weights)
     x = noise(header.in_channels, side(header, ours))  # whatever size the photo has
+    x[:, 1:] = 0  # no hints: with them it would look twice
     base = f"{weights} in torch"
     for size in plan.peers:
         works: dict[str, Callable[[], object]] = {base: partial(by_torch(ours), x)}
         works[f"{weights} as it is"] = one_pass(weights)
         for name, net in nets.items():
             seen = noise(PEERS[name][1], max(size, getattr(net, "multiple", 1)))
-            works[name] = partial(by_torch(net), seen)
+            works[name] = partial(net, torch.from_numpy(seen))
         times = turns(works, plan.rounds // 2 + 1 if size < 512 else 2)
         for name, taken in times.items():
             ratio = taken.ratio(times[base], "cpu")
