@@ -62,7 +62,7 @@ def build_onnx(
     model = program.model_proto
     _clean(model)
     _name_sizes(model, chances)
-    _store_small(model)
+    store_small(model)
     return model
 
 
@@ -113,7 +113,7 @@ def _name_sizes(model: onnx.ModelProto, chances: Sequence[Chance]) -> None:
                 size.dim_param = name
 
 
-def _store_small(model: onnx.ModelProto) -> None:
+def store_small(model: onnx.ModelProto) -> None:
     """Store weights that float16 holds exactly as float16, each with a Cast to float32."""
     graph, casts = model.graph, []
     for tensor in graph.initializer:
