@@ -1,5 +1,6 @@
 """The command line: `pix2pix colorize | translate | evaluate | report | train | convert`,
-`download`, `serve`, `export` and `doctor`; `pix2pix PHOTO` is `pix2pix colorize PHOTO`.
+`download`, `serve`, `export`, `prune`, `gates` and `doctor`; `pix2pix PHOTO` is
+`pix2pix colorize PHOTO`.
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
@@ -15,6 +16,7 @@ import typer.core
 
 from pix2pix import __version__, terminal
 from pix2pix.cli import options, packages
+from pix2pix.cli.compress import export_int8, gates, prune
 from pix2pix.cli.console import reported
 from pix2pix.cli.convert import convert
 from pix2pix.cli.doctor import doctor
@@ -89,6 +91,8 @@ app.command()(evaluate)
 app.command()(report)
 app.command()(convert)
 app.command()(doctor)
+app.command()(prune)
+app.command()(gates)
 
 
 @app.command(
@@ -204,16 +208,28 @@ def export(
         str, typer.Argument(metavar="DEST", help="A folder, a repo owner/name, or an .onnx file.")
     ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="onnx: compute in 8 bits.")] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="PHOTOS", help="--int8: color photos.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="--int8: keep it in any case.")] = False,
 ) -> None:
     """Write a Hugging Face Space into a folder, push weights to the Hub, or write an ONNX file.
 
-    An ONNX file runs without PyTorch; it is kept only if its answers are those of PyTorch.
+    An ONNX file runs without PyTorch; it is kept only if its answers are those of PyTorch. With
+    --int8 it is smaller and quicker; it is kept only if the colors of photos stay, see `gates`.
     """
     if kind not in ("space", "hub", "onnx"):
         raise typer.BadParameter(f"{kind}: give space, hub or onnx")
+    if int8 and kind != "onnx":
+        raise typer.BadParameter("--int8 is for onnx")
     with reported(dest, ExportError, OSError, code="export"), reported(weights, WeightsError):
         if kind == "onnx":
             packages.need("onnxscript", "exporting to ONNX", "train")
+        if int8:
+            with reported(data, DataError):
+                made = export_int8(weights, dest, data, overwrite=overwrite, force=force)
+        elif kind == "onnx":
             from pix2pix.colorize.engines.export import export_onnx
 
             done = export_onnx(weights, dest, overwrite=overwrite)
