@@ -145,14 +145,16 @@ def gates(
     """Compare the colors of a compressed net with those of the original, on photos.
 
     Mean chroma within 1 %, mean CIEDE2000 at most 0.5, PSNR within 0.1 dB: PSNR alone does not see
-    a net that dulls colors. The exit status is 1 if any of them fails. `--engine` runs OTHER.
+    a net that dulls colors. The exit status is 1 if any of them fails. `--engine` runs OTHER, which
+    may be WEIGHTS, too; the original is run in float32.
     """
     from pix2pix.colorize.colorizer import Colorizer
     from pix2pix.colorize.compress.gates import compare
     from pix2pix.colorize.compress.photos import read_photos
 
     with reported(original, WeightsError):
-        first = Colorizer.from_pretrained(original, device="cpu")
+        exact = "onnx" if original.endswith(".onnx") else "torch"
+        first = Colorizer.from_pretrained(original, device="cpu", engine=exact)
     with reported(other, WeightsError):
         second = Colorizer.from_pretrained(other, device="cpu", engine=engine)
     with reported(data, DataError):
