@@ -93,8 +93,8 @@ def prune(
         files.save(dest, smaller, narrow)
     for name, (before, after) in {
         "parameters": [f"{parameters_of(x) / 1e6:.2f} M" for x in (net, smaller)],
-        "a pass": [f"{flops_of(x, inputs) / 1e9:.2f} GFLOP" for x in (net, smaller)],
-        "and takes": [f"{ms:.1f} ms (CPU time, one thread, here)" for ms in times],
+        "operations a pass": [f"{flops_of(x, inputs) / 1e9:.2f} GFLOP" for x in (net, smaller)],
+        "CPU time a pass, one thread, here": [f"{ms:.1f} ms" for ms in times],
     }.items():
         put(f"{name}: {after}, {before} before")
     for line in gates.compare(*models, others).lines():
