@@ -281,7 +281,7 @@ def main(options: dict[str, Any]) -> None:
 
     def color(self, rgb, wish=AS_PREDICTED):
         if rgb.shape[1] == STARVED:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise MemoryError("cuda: out of memory")
         if rgb.shape[1] == BROKEN:
             raise RuntimeError("canary.jpg cannot be colored")
         while rgb.shape[1] == HELD and hold.exists():

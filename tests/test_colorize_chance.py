@@ -155,3 +155,14 @@ def test_threads_share_an_engine_and_do_not_see_each_others_values():
         together = list(pool.map(lambda take: engine.run(x, take)["answer"], takes))
     assert all(map(np.array_equal, alone, together))
     assert not np.array_equal(alone[0], alone[1])
+
+
+def test_a_device_out_of_memory_is_an_error_of_memory():
+    engine = TorchEngine(lively())
+
+    def starve(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    engine.net.register_forward_pre_hook(starve)
+    with pytest.raises(MemoryError, match="^cpu: CUDA out of memory"):
+        engine.run(picture())

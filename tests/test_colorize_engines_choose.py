@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -169,6 +170,20 @@ def test_a_graph_without_the_outputs_that_it_promises_is_named(engine, tmp_path,
     path = write_graph(tmp_path / "odd.onnx", metadata={"pix2pix": header})
     with pytest.raises(WeightsError, match="lacks the outputs ab, logits"):
         kind(path, engine=engine)
+
+
+@pytest.mark.slow
+def test_openvino_leaves_a_stream_open_that_stood_for_stderr():
+    """In a process of its own: a program that captures stderr, and configures logging later."""
+    code = """
+import io, logging.config, sys
+sys.stderr = captured = io.StringIO()
+import pix2pix.colorize.engines.openvino
+sys.stderr = sys.__stderr__
+logging.config.dictConfig({"version": 1})
+assert "absl.logging" in sys.modules and not captured.closed
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_metadata_are_what_the_library_wrote(tmp_path):
