@@ -17,6 +17,7 @@ BIN = 16
 """Grays of a bin: so many neighbors are in the table, or none of them."""
 
 _TILE = 16  # [pixels]
+_LITTLE = 1 / 16  # colors a pixel, of a table that is filled sooner than it is known what occurs
 _MOST_CELLS = 2**16 - 1
 
 
@@ -47,6 +48,7 @@ def quantized(ab: np.ndarray, grays: np.ndarray, block: int, step: float) -> Chr
     cells = np.empty(upsampled.shape, np.uint16)
     tiles = -(-height // _TILE), -(-width // _TILE)
     boxes = np.empty((2, 3, *tiles), np.uint16)  # least and most of a*, b*, gray
+    whole_table = sides[0] * sides[1] * 256 <= height * width * _LITTLE
 
     def work(strip: Strip) -> None:
         part, whole = _scaled(strip, _TILE // block), _scaled(strip, _TILE)
@@ -54,15 +56,20 @@ def quantized(ab: np.ndarray, grays: np.ndarray, block: int, step: float) -> Chr
         for channel, plane in enumerate(upsampled[part]):
             plane.clip(0, sides[channel] - 0.5, out=plane)
             steps[channel] = plane  # cut
+        np.multiply(steps[0], sides[1], out=cells[part])
+        cells[part] += steps[1]
+        if whole_table:
+            return
         for i, least in enumerate((np.minimum, np.maximum)):
             boxes[(i, slice(2), *strip)] = _tile_extremes(least, steps, _TILE // block)
             boxes[(i, 2, *strip)] = _tile_extremes(least, grays[whole], _TILE)
-        np.multiply(steps[0], sides[1], out=cells[part])
-        cells[part] += steps[1]
 
     parallel(work, strips(*tiles, pixels=STRIP * block // _TILE**2))
-    boxes[:, 2] //= BIN
-    units = _union(boxes.reshape(2, 3, -1), (*sides, 256 // BIN)).reshape(-1, 256 // BIN)
+    if whole_table:
+        units = np.ones((sides[0] * sides[1], 256 // BIN), bool)
+    else:
+        boxes[:, 2] //= BIN
+        units = _union(boxes.reshape(2, 3, -1), (*sides, 256 // BIN)).reshape(-1, 256 // BIN)
     colors = np.stack(np.divmod(np.arange(len(units)), sides[1])) * step + low[:, None]
     return Chroma(cells, block, colors.astype(np.float32), units)
 
