@@ -7,6 +7,7 @@ what it needs. Exit status: 0 when every input has its output, 2 when some faile
 failed or the usage is wrong, 130 after Ctrl-C.
 """
 
+import os
 import sys
 from functools import partial
 from typing import Annotated, Any
@@ -46,6 +47,8 @@ app = typer.Typer(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (`sys.argv` by default) and return the exit status."""
     terminal.prepare()
+    # of numpy's matrix products: threads that wait in a loop, for products larger than any here
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = app(arguments, prog_name="pix2pix", standalone_mode=False)
         sys.stdout.flush()
