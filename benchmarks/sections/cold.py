@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,13 +28,18 @@ def commands(photo: Path, out: Path, weights: str) -> dict[str, list[str]]:
     color = [*PIX2PIX, "colorize", str(photo), "-o", str(out), "--overwrite", "--weights", weights]
     found = {EMPTY: [sys.executable, "-c", "pass"]}
     found["pix2pix --help"] = [*PIX2PIX, "--help"]
+    for engine in installed():
+        found[engine] = [*color, "--engine", engine]
+    return found if installed() else found | {"torch": color}
+
+
+@cache
+def installed() -> list[str]:
+    """The engines that are here; none of a version whose command knows only torch."""
     told = subprocess.run([*PIX2PIX, "colorize", "--help"], capture_output=True, check=True)
     if b"--engine" not in told.stdout:
-        return found | {"torch": color}
-    for engine, package in PACKAGES.items():
-        if find_spec(package):
-            found[engine] = [*color, "--engine", engine]
-    return found
+        return []
+    return [engine for engine, package in PACKAGES.items() if find_spec(package)]
 
 
 def run(plan: Plan) -> Iterator[Figure]:
