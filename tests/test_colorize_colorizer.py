@@ -12,7 +12,7 @@ from skimage import data
 from skimage.color import rgb2lab
 from torch import nn
 
-from pix2pix import nets, weights
+from pix2pix import nets, strips, weights
 from pix2pix.colorize import Colorizer
 from pix2pix.colorize.model import net_size
 from pix2pix.errors import BadHint, PhotoError
@@ -369,6 +369,15 @@ def test_array_views_and_read_only_arrays():
     assert np.array_equal(constant()(rgb), expected)
     assert np.array_equal(constant()(rgb[::-1])[::-1], expected)
     assert np.array_equal(constant()(np.asfortranarray(rgb)), expected)
+
+
+@pytest.mark.slow
+def test_a_large_picture_is_the_same_on_one_thread_and_on_more(monkeypatch):
+    rgb = np.asarray(Image.fromarray(data.astronaut()).resize((1700, 1300)))
+    monkeypatch.setattr(strips, "cores", lambda: 1)
+    alone = constant(a=0.3, b=-0.1).rgb(rgb)
+    monkeypatch.setattr(strips, "cores", lambda: 3)
+    assert np.array_equal(constant(a=0.3, b=-0.1).rgb(rgb), alone)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,20 @@ from typing import BinaryIO, Self, overload
 import numpy as np
 from PIL import Image
 
+from pix2pix import strips
 from pix2pix.color import AB_SCALE, lab_to_rgb8, rgb8_to_lab, rgb_to_net
 from pix2pix.colorize import sampling
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
+from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.model import PictureModel, checked, in_kind
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
 from pix2pix.nets.follow import follow_hints
 from pix2pix.nets.gamut import gamut_grid
+
+_LARGE = 3 * 2_000_000  # values of a picture, from which on threads pay
 
 
 class Colorizer(PictureModel):
@@ -123,9 +127,18 @@ class Colorizer(PictureModel):
 
         Raises TypeError and ValueError for another dtype or shape, and BadHint as above.
         """
-        ab = self.predict(checked(rgb), wish)
+        grays = None
+        if checked(rgb).size > _LARGE and strips.share() > 1 and not in_one_plane(rgb):
+            with (
+                strips.thread_pool() as pool
+            ):  # each on a core of its own: the net does not need them
+                lightness = pool.submit(gray_levels, rgb)
+                ab = pool.submit(self.predict, rgb, wish).result()
+                grays = lightness.result()
+        else:
+            ab = self.predict(rgb, wish)
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
-        return recolor(rgb, ab * np.float32(scale))
+        return recolor(rgb, ab * np.float32(scale), grays)
 
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.

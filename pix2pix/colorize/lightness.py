@@ -12,7 +12,7 @@ import numpy as np
 from pix2pix import color
 from pix2pix.strips import Strip, parallel, strips
 
-STRIP = 2**18
+STRIP = 2**17
 """Pixels of a strip: what is computed of it stays in the processor's cache."""
 
 _WHITE = 65534  # Y is counted in so many parts: with both shares rounded up it is below 2**16

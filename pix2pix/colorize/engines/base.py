@@ -12,7 +12,7 @@ Outputs = Mapping[str, np.ndarray]
 
 
 class Engine(ABC):
-    """Runs a net. Threads may share one; each uses at most as many cores as `strips.share` says.
+    """Runs a net. Threads may share one; a call takes no more cores than `strips.share` says.
 
     Equal inputs give equal bits, by the same engine on as many threads.
     """
