@@ -397,7 +397,7 @@ def test_all_levels_learn_once_thawed():
 
 
 def test_unknown_encoders_and_levels_are_refused():
-    with pytest.raises(ValueError, match="'vgg19': one of mobilenet_v2, squeezenet1_1"):
+    with pytest.raises(ValueError, match="'vgg19': one of mobilenet_v2, efficientnet_lite0"):
         BackboneUNet(encoder="vgg19")
     with pytest.raises(ValueError, match="frozen=6: mobilenet_v2 has 5 levels"):
         BackboneUNet(frozen=6)

@@ -2,8 +2,9 @@
 together.
 
 unet.py and patchgan.py are pix2pix, variants.py their relatives; double_conv.py,
-backbone_unet.py (with encoders from backbones.py, color bins from bins.py, the way it follows hints
-from follow.py), chroma_net.py and toys.py are others. blocks.py holds what several share.
+backbone_unet.py (with encoders from backbones.py and mobilenets.py, color bins from bins.py and
+gamut.py, the way it follows hints from follow.py), chroma_net.py and toys.py are others. blocks.py
+holds what several share.
 
 Generators take L (B, in_channels, H, W) in [-1, 1] and give ab (B, 2, H, W) in [-1, 1], or what
 they say in `predicts`, with H and W multiples of their `multiple`; build.py finds them. Those with

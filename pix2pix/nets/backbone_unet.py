@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2pix.nets.backbones import TAPS, build_backbone, freeze, gray_for_imagenet, tapped
+from pix2pix.nets.backbones import TAPS, build_backbone, freeze, gray_for, tapped
 from pix2pix.nets.bins import AbBins, check_answer
 from pix2pix.nets.blocks import (
     HINT_CHANNELS,
@@ -22,8 +22,8 @@ from pix2pix.nets.follow import follow_hints
 class BackboneUNet(nn.Module):
     """L (B, 1 or in_channels, H, W) in [-1, 1] -> ab (B, 2, H, W): a U-Net on a classifier.
 
-    `encoder` is a name of `backbones.TAPS`: "mobilenet_v2", "squeezenet1_1", "resnet18" or
-    "convnext_tiny"; `weights` are its pretrained ones: "download", the path of a
+    `encoder` is a name of `backbones.TAPS`: "mobilenet_v2", "efficientnet_lite0", "squeezenet1_1",
+    "resnet18" or "convnext_tiny"; `weights` are its pretrained ones: "download", the path of a
     .safetensors file (see backbones.py), or None (random: then take `frozen=0`). Its first `frozen`
     levels, counted from half size, are not trained: edges are edges, and half of a step's time is
     theirs; `thaw` unfreezes them. Its BatchNorm always runs on the pretrained statistics.
@@ -33,7 +33,9 @@ class BackboneUNet(nn.Module):
     "bilinear", and joins the encoder's map of that size to it. A size at which the encoder has none
     (convnext_tiny starts at a quarter) is a level without a skip. The decoder stops at half size,
     because color is blurrier than lightness and a full-size level would double the time; ab is then
-    enlarged by two, always bilinearly.
+    enlarged by two, always bilinearly. A `light` decoder stops at a quarter, ab being enlarged by
+    four, and the first convolution of a level is 1x1: half the parameters, and a step of training
+    it takes half the time. `decoder[0]` is then unused.
 
     With `in_channels=4` the net takes hints: after L come the a and b of pixels that are known (0
     elsewhere) and their mask; L alone is still fine and means no hints. Every level of the decoder
@@ -65,6 +67,7 @@ class BackboneUNet(nn.Module):
         blend: float = 0.0,
         vivid: float = 0.0,
         up: str = "nearest",
+        light: bool = False,
     ):
         super().__init__()
         if in_channels not in (1, 1 + HINT_CHANNELS):
@@ -73,11 +76,15 @@ class BackboneUNet(nn.Module):
             raise ValueError(f"up={up!r}: nearest or bilinear")
         check_answer(bins, blend, vivid)
         self.encoder = build_backbone(encoder, weights=weights)
-        self.taps = [tap[0] for tap in TAPS[encoder] if tap]
         freeze(self.encoder, encoder, frozen)
-        *skips, deepest = [tap[1] if tap else 0 for tap in TAPS[encoder]]  # channels
-        if len(decoder) < len(skips):
-            raise ValueError(f"decoder={decoder}: {encoder} needs {len(skips)} levels")
+        self.encoder_name, self.light = encoder, light
+        if len(decoder) < len(TAPS[encoder]) - 1:
+            raise ValueError(f"decoder={decoder}: {encoder} needs {len(TAPS[encoder]) - 1} levels")
+        if light:
+            decoder = decoder[1:]
+        taps = TAPS[encoder][1 if light else 0 :]  # from the size down at which the decoder ends
+        self.taps = [tap[0] for tap in taps if tap]
+        *skips, deepest = [tap[1] if tap else 0 for tap in taps]  # channels
         self.in_channels, self.multiple = in_channels, 2 ** len(TAPS[encoder])
         self.skips = [c > 0 for c in skips]  # whether the encoder has a map of that size
         self.blend, self.vivid = blend, vivid
@@ -90,13 +97,13 @@ class BackboneUNet(nn.Module):
         widths = [bottleneck, *reversed(decoder[: len(skips)])]  # from the deepest level up
         self.rise = nn.Upsample(scale_factor=2, mode=up)
         self.up = nn.ModuleList(
-            double_conv(below + skip, c)
+            double_conv(below + skip, c, first=1 if light else 3)
             for (below, c), skip in zip(pairwise(widths), reversed(skips), strict=True)
         )
         self.told = HintConvs(widths) if in_channels > 1 else None  # its name in weights files
         self.attention = Attention(widths[1], attention) if attention else None
         self.head = nn.Conv2d(widths[-1], 2, 1)
-        self.bins = AbBins(decoder[1], step=bins) if bins else None
+        self.bins = AbBins(decoder[0 if light else 1], step=bins) if bins else None
 
     def thaw(self) -> None:
         """Unfreeze all levels of the encoder."""
@@ -146,15 +153,18 @@ class BackboneUNet(nn.Module):
         return self._ab(half, L), self.bins(quarter[..., ::stride, ::stride])
 
     def _maps(self, L: Tensor) -> list[Tensor]:
-        """L (B, 1 or in_channels, H, W) -> the decoder's maps, from the deepest to half size."""
+        """L (B, 1 or in_channels, H, W) -> the decoder's maps, from the deepest to half size.
+
+        The last but one is that of the bins, the last that of ab: both a quarter's in a light one.
+        """
         check_sides(L, self.multiple)
-        skips = tapped(self.encoder, self.taps, gray_for_imagenet(L[:, :1]))
+        skips = tapped(self.encoder, self.taps, gray_for(self.encoder_name, L[:, :1]))
         maps = [self._level(0, skips.pop(), L)]  # (B, bottleneck, H / multiple, W / multiple)
         for i, joins in enumerate(reversed(self.skips), 1):
             x = self.rise(maps[-1])
             x = self._level(i, torch.cat([x, skips.pop()], 1) if joins else x, L)
             maps.append(self.attention(x) if i == 1 and self.attention is not None else x)
-        return maps
+        return [*maps, maps[-1]] if self.light else maps
 
     def _level(self, i: int, x: Tensor, L: Tensor) -> Tensor:
         """One level of the decoder: x (B, C, h, w) and the hints of L at its size -> its map."""
@@ -166,6 +176,6 @@ class BackboneUNet(nn.Module):
             x = layer(x)
         return x
 
-    def _ab(self, half: Tensor, L: Tensor) -> Tensor:
-        ab = torch.tanh(self.head(half))  # (B, 2, H/2, W/2)
+    def _ab(self, last: Tensor, L: Tensor) -> Tensor:
+        ab = torch.tanh(self.head(last))  # (B, 2, H/2, W/2), of a light decoder (B, 2, H/4, W/4)
         return F.interpolate(ab, size=L.shape[-2:], mode="bilinear")

