@@ -100,7 +100,8 @@ class BackboneUNet(nn.Module):
             double_conv(below + skip, c, first=1 if light else 3)
             for (below, c), skip in zip(pairwise(widths), reversed(skips), strict=True)
         )
-        self.told = HintConvs(widths) if in_channels > 1 else None  # its name in weights files
+        # `told`: its name in weights files
+        self.told = HintConvs(widths, last=4 if light else 2) if in_channels > 1 else None
         self.attention = Attention(widths[1], attention) if attention else None
         self.head = nn.Conv2d(widths[-1], 2, 1)
         self.bins = AbBins(decoder[0 if light else 1], step=bins) if bins else None

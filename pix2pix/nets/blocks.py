@@ -120,16 +120,18 @@ class Attention(nn.Module):
 class HintConvs(nn.ModuleList):
     """A convolution of the hints per decoder level, of `widths[i]` channels; zero-initialized.
 
-    The last level is that at half size, each earlier one half as wide and high as the next.
+    The last level is that at 1/`last` of the size, each earlier one half as wide and high as the
+    next.
     """
 
-    def __init__(self, widths: Iterable[int]):
+    def __init__(self, widths: Iterable[int], *, last: int = 2):
         super().__init__(nn.Conv2d(HINT_CHANNELS, c, 3, 1, 1, bias=False) for c in widths)
+        self.last = last
         init_normal(self, std=0.0)
 
     def forward(self, level: int, x: Tensor, hints: Tensor) -> Tensor:
         """Add hints (B, 3, H, W) to the map x (B, C, h, w) of a level -> (B, C, h, w)."""
-        return x + self[level](pool_hints(hints, 2 ** (len(self) - level)))
+        return x + self[level](pool_hints(hints, self.last * 2 ** (len(self) - 1 - level)))
 
 
 def pool_hints(hints: Tensor, factor: int) -> Tensor:

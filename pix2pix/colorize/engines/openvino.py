@@ -20,7 +20,7 @@ class OpenVinoEngine(Engine):
     """Runs a graph: each call on one thread, as many as come at once.
 
     Where the CPU has bf16, all but the first convolutions are in it, and colors are off by a
-    CIEDE2000 of about 0.2 on average (docs/performance.md). Raises WeightsError when OpenVINO
+    CIEDE2000 of about 0.13 on average (docs/performance.md). Raises WeightsError when OpenVINO
     cannot read the graph.
     """
 
