@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Make the ONNX files of weights again: scripts/export_bundled.sh [FOLDER]
+# Make the ONNX file of `default` again: scripts/export_bundled.sh [WEIGHTS.safetensors ...]
 #
-#   FOLDER  what holds the .safetensors files, by default those that are bundled; each gets its .onnx
-#           beside it
+#   WEIGHTS  others, each of which gets its .onnx beside it
 #
-# Run it whenever one of them changes: a test compares the sums that the ONNX files hold.
+# Run it whenever the bundled file changes: a test compares the sum that the ONNX file holds.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$root/.venv/bin/python}
-for weights in "${1:-$root/pix2pix/pretrained}"/*.safetensors; do
+for weights in "${@:-$root/pix2pix/pretrained/default.safetensors}"; do
   "$python" -m pix2pix.cli export "$weights" onnx "${weights%.safetensors}.onnx" --overwrite
 done

@@ -13,6 +13,7 @@ from pix2pix import images, strips
 from pix2pix.app.page.coloring import Coloring
 from pix2pix.app.page.handlers import Handlers
 from pix2pix.colorize import Colorizer, Wish
+from pix2pix.colorize.engines.export import export_onnx
 from pix2pix.colorize.engines.openvino_halves import halves
 from pix2pix.colorize.workers import Workers
 from pix2pix.weights.header import find_exported
@@ -23,7 +24,7 @@ CLOSE = {"onnx": 0.05, "openvino": 0.6}
 ENGINES = list(CLOSE)
 
 
-def model(weights: str, engine: str) -> Colorizer:
+def model(weights: str | Path, engine: str) -> Colorizer:
     return Colorizer.from_pretrained(weights, device="cpu", engine=engine)
 
 
@@ -33,9 +34,16 @@ def by_torch() -> dict[str, Colorizer]:
 
 
 @pytest.fixture(scope="module")
-def others() -> dict[tuple[str, str], Colorizer]:
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The exported weights by name; those of the course are exported here."""
+    course = export_onnx("pix2pix", tmp_path_factory.mktemp("graphs") / "pix2pix.onnx")
+    return {"default": find_exported("default"), "pix2pix": course.path}
+
+
+@pytest.fixture(scope="module")
+def others(graphs) -> dict[tuple[str, str], Colorizer]:
     """By weights and engine."""
-    return {(w, e): model(w, e) for w in ("default", "pix2pix") for e in ENGINES}
+    return {(w, e): model(graphs[w], e) for w in graphs for e in ENGINES}
 
 
 def photos(count: int = 3) -> list[np.ndarray]:
@@ -94,16 +102,16 @@ def test_each_is_as_unsure_and_suggests_the_same(by_torch, others, engine):
         assert np.abs(np.subtract(one, other)).max() <= 4 and abs(share - same) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["default", "pix2pix"])
-def test_the_halves_of_a_graph_are_the_whole(weights):
-    core = openvino.Core()
-    path = find_exported(weights)
+def test_the_halves_of_a_graph_are_the_whole(weights, graphs):
+    core, path = openvino.Core(), graphs[weights]
     whole, (start, rest) = core.read_model(path), halves(core.read_model(path))
     counts = [_convolutions(model) for model in (whole, start, rest)]
     assert counts[0] == counts[1] + counts[2] and 0.05 < counts[1] / counts[0] < 0.25
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = [core.compile_model(model, "CPU", exact) for model in (whole, start, rest)]
-    engine = model(weights, "onnx")
+    engine = model(path, "onnx")
     source = np.random.default_rng(0).uniform(-1, 1, (2, engine.header.in_channels, 128, 192))
     inputs = engine.engine.inputs(source, None)
     wanted = {o.any_name: array for o, array in compiled[0](inputs).items()}

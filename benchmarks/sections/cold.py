@@ -46,7 +46,7 @@ def run(plan: Plan) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(HERE / "pictures.py"), folder, "256", "256"]
         subprocess.run(command, check=True)
-        works = commands(Path(folder, "0000.jpg"), Path(folder, "out"), plan.weights or "default")
+        works = commands(Path(folder, "0000.jpg"), Path(folder, "out"), "default")
         took: dict[str, list[Process]] = {name: [] for name in works}
         for i in range(plan.rounds + (plan.rounds > 1)):
             for name, work in works.items():

@@ -58,7 +58,7 @@ def color(folder: Path, out: Path, weights: str, *engine: str) -> Process:
 
 
 def run(plan: Plan) -> Iterator[Figure]:
-    weights = plan.weights or "default"
+    weights = "default"
     engines = [(engine,) for engine in installed() if engine != "torch"] or [()]
     for count, (width, height) in ((plan.large, (1152, 864)), (plan.small, (256, 256))):
         with tempfile.TemporaryDirectory() as outer:

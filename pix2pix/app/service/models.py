@@ -15,8 +15,7 @@ def load_course(colorizer: Colorizer) -> Colorizer | None:
     if colorizer.name == COURSE:
         return None
     try:
-        kind = colorizer.engine.kind
-        return Colorizer.from_pretrained(COURSE, device=colorizer.device, engine=kind)
+        return Colorizer.from_pretrained(COURSE, device=colorizer.device)
     except Exception as error:  # missing, broken, or without room on the device
         log.warning("no model to compare with", extra={"fields": {"reason": one_line(error)}})
         return None
