@@ -19,7 +19,7 @@ import notebook_rules
 from nbformat import NotebookNode
 
 from pix2pix.files import write_bytes
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 TEMPLATE = Path(__file__).with_name("slides") / "slides.html"
 

@@ -8,6 +8,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line sets it
 if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each fight for two cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 # jsonschema, which nbformat loads, would compile a grammar of addresses for 2 s; no schema asks it

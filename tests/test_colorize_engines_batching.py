@@ -35,7 +35,7 @@ def call(engine, value, size=(4, 4), chances=None):
     def run():
         try:
             found.append(engine.run(np.full((1, 1, *size), value, np.float32), chances))
-        except MemoryError as error:
+        except (MemoryError, OSError) as error:
             found.append(error)
 
     thread = threading.Thread(target=run)
@@ -43,9 +43,9 @@ def call(engine, value, size=(4, 4), chances=None):
     return thread, found
 
 
-def together(*calls):
+def together(*calls, engine=None):
     """Make calls while an earlier one runs -> their results, and the shapes of all runs."""
-    slow = Slow()
+    slow = engine or Slow()
     engine = BatchingEngine(slow)
     started = [call(engine, 0.5)]
     assert slow.entered.wait(_PATIENCE)
@@ -76,9 +76,34 @@ def test_other_sizes_and_variants_run_alone_and_none_is_forgotten():
     ]
 
 
-def test_an_error_is_everybodys_whose_picture_was_in_the_batch():
+def test_an_error_of_memory_is_only_whose_picture_does_not_fit():
     results, _ = together((-1.0,), (2.0,), (3.0, (8, 4)))
-    assert [type(result) for result in results] == [dict, MemoryError, MemoryError, dict]
+    assert [type(result) for result in results] == [dict, MemoryError, dict, dict]
+
+
+def test_any_other_error_is_everybodys_whose_picture_was_in_the_batch():
+    class Broken(Slow):
+        def run(self, source, chances=None):
+            answer = super().run(source, chances)
+            if len(source) > 1:
+                raise OSError("gone")
+            return answer
+
+    results, _ = together((1.0,), (2.0,), engine=Broken())
+    assert [type(result) for result in results] == [dict, OSError, OSError]
+
+
+def test_a_batch_too_large_for_the_memory_runs_one_by_one():
+    class Small(Slow):
+        def run(self, source, chances=None):
+            if len(source) > 1:
+                self.shapes.append((source.shape, False))
+                raise MemoryError("two are too many")
+            return super().run(source, chances)
+
+    results, shapes = together((1.0,), (2.0,), engine=Small())
+    assert [float(result["answer"].mean()) for result in results] == [1, 2, 4]
+    assert [shape[0] for shape, _ in shapes] == [1, 2, 1, 1]
 
 
 def test_it_passes_for_the_engine_itself():

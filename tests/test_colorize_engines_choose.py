@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_graphs import write_graph
+from tiny_graphs import write_convolutions, write_graph
 
 from pix2pix import nets
 from pix2pix.colorize import Colorizer, Translator
@@ -134,7 +134,7 @@ def test_a_graph_is_for_the_cpu_and_its_task(tmp_path, plain):
 def test_what_is_no_graph_is_named(content, tmp_path, plain):
     path = tmp_path / "bad.onnx"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"bad\.onnx: .*no ONNX file"):
+    with pytest.raises(WeightsError, match=r"bad\.onnx: not an ONNX file"):
         kind(path)
 
 
@@ -172,6 +172,37 @@ def test_a_graph_without_the_outputs_that_it_promises_is_named(engine, tmp_path,
         kind(path, engine=engine)
 
 
+def test_a_broken_graph_beside_good_weights_does_not_hide_them(weights, plain):
+    beside = weights.with_suffix(".onnx")
+    beside.write_bytes(b"another project's")
+    assert kind(weights) == "torch"
+    with pytest.raises(WeightsError, match="not an ONNX file that"):
+        kind(weights, engine="onnx")
+
+
+def test_weights_of_any_name_are_taken(weights, plain, tmp_path):
+    odd = weights.rename(tmp_path / "mine.bin")
+    assert kind(odd) == "torch"
+
+
+def test_a_graph_is_taken_on_a_machine_with_a_gpu_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "on_gpu", lambda device="auto": True)
+    monkeypatch.setattr(choose, "has_fast_openvino", lambda: False)
+    assert kind(write_graph(tmp_path / "tiny.onnx")) == "onnx"
+
+
+def test_an_openvino_that_does_not_load_is_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pix2pix.colorize.engines.openvino", None)
+    assert not choose.has_fast_openvino()
+
+
+def test_a_graph_that_does_not_run_is_its_weights_fault(tmp_path, plain):
+    path = write_graph(tmp_path / "tiny.onnx")
+    model = Colorizer.from_pretrained(path, engine="onnx")
+    with pytest.raises(WeightsError, match="its graph does not run"):
+        model.engine.run(np.zeros((1, 3, 16, 16), np.float32))
+
+
 @pytest.mark.slow
 def test_openvino_leaves_a_stream_open_that_stood_for_stderr():
     """In a process of its own: a program that captures stderr, and configures logging later."""
@@ -193,3 +224,13 @@ def test_metadata_are_what_the_library_wrote(tmp_path):
     model = onnx.load(path)
     wanted = {entry.key: entry.value for entry in model.metadata_props}
     assert graph.metadata(path.read_bytes()) == wanted and len(wanted) == 5
+
+
+def test_halves_meet_whatever_their_tensors_are_called(tmp_path, plain, monkeypatch):
+    """Names that stand before `cut0` in the alphabet are not taken for it."""
+    path = write_convolutions(tmp_path / "named.onnx")
+    source = np.random.default_rng(0).uniform(-1, 1, (1, 1, 32, 32)).astype(np.float32)
+    expected = Colorizer.from_pretrained(path, engine="onnx").engine.run(source)["answer"]
+    found = Colorizer.from_pretrained(path, engine="openvino").engine.run(source)["answer"]
+    assert found.shape == expected.shape == (1, 2, 32, 32)
+    np.testing.assert_allclose(found, expected, atol=0.03 * np.abs(expected).max())

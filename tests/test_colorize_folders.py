@@ -506,6 +506,28 @@ def test_every_core_has_a_photo_of_its_own(tmp_path, monkeypatch):
     assert not together.broken and shares == [3, 1, 1, 1, 1, 1, 1]
 
 
+def test_large_photos_take_turns_whatever_came_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(strips, "cores", lambda: 4)
+    monkeypatch.setattr(folders, "_LARGE", 2000)
+    photo(tmp_path / "0.png")
+    for i in range(1, 7):
+        Image.new("L", (60, 50), 90).save(tmp_path / f"{i}.png")
+    alive, most, model = [0], [0], Tint()
+    plain = model.color
+
+    def counting(rgb, wish):
+        large = rgb.shape[0] * rgb.shape[1] > 2000
+        alive[0] += large
+        most[0] = max(most[0], alive[0])
+        time.sleep(0.02)
+        alive[0] -= large
+        return plain(rgb, wish)
+
+    model.color = counting
+    assert len(color(tmp_path, model=model)) == 7
+    assert most[0] == 1
+
+
 def test_a_run_that_is_left_makes_no_further_copies(tmp_path, monkeypatch):
     monkeypatch.setattr(strips, "cores", lambda: 1)
     for i in range(20):

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from pix2pix.evaluate.workers import in_order
+from pix2pix.strips import sharing
 
 
 @pytest.fixture(autouse=True)
 def two_threads():
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    yield
+    with sharing(2):
+        yield
     torch.set_num_threads(threads)
 
 

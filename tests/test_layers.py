@@ -18,7 +18,7 @@ PACKAGE = Path(pix2pix.__file__).parent
 # its own line or of later ones. A folder is one room, and so is a file at the top.
 LAYERS = """
     errors terminal
-    color strips batch randomness files
+    color strips batch randomness files templates
     images nets metrics show
     data download weights
     recipes
@@ -176,6 +176,11 @@ with Workers(colorizer, count=1) as workers:
     workers.submit(lambda model: model.rgb(rgb)).result()
 """
     assert loaded_by(code) == []
+
+
+@pytest.mark.slow
+def test_the_service_and_what_writes_a_space_load_without_torch():
+    assert loaded_by("import pix2pix.app.service.server, pix2pix.app.space") == []
 
 
 def test_the_public_names_are_there():

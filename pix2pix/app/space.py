@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pix2pix.errors import ExportError
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 from pix2pix.weights.header import bundled, check_task, find, read_header
 
 TESTED_GRADIO = "6.31.0"

@@ -90,6 +90,8 @@ def prune(
         models = Colorizer(net, header), Colorizer(smaller, narrow)
         inputs = photos.inputs_of(models[0], some[:1])[0]["source"]
         times = gates.pass_times([model.engine for model in models], inputs)
+        with reported(data, DataError):
+            compared = gates.compare(*models, others)
         files.save(dest, smaller, narrow)
     for name, (before, after) in {
         "parameters": [f"{parameters_of(x) / 1e6:.2f} M" for x in (net, smaller)],
@@ -97,7 +99,7 @@ def prune(
         "CPU time a pass, one thread, here": [f"{ms:.1f} ms" for ms in times],
     }.items():
         put(f"{name}: {after}, {before} before")
-    for line in gates.compare(*models, others).lines():
+    for line in compared.lines():
         put(line)
     put("train it on: " + escape(train_command(narrow, dest)))
     print(dest)

@@ -114,7 +114,8 @@ def _chosen(engines: dict[str, Facts | None]) -> tuple[str | None, str]:
     if usable.get("openvino", {}).get("bf16"):
         return "openvino", "installed, and this CPU has bf16"
     if "onnx" in usable:
-        return "onnx", "there is no GPU that torch can use"
+        none = "torch is not installed" if engines.get("torch") is None else "torch finds no GPU"
+        return "onnx", none
     return ("torch", "the only one") if "torch" in usable else (None, "pip install onnxruntime")
 
 

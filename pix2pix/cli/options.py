@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 Weights = Annotated[
-    str, Option(metavar="W", help="default, pix2pix, a .safetensors file, or a Hub repo id.")
+    str, Option(metavar="W", help="default, a .safetensors or .onnx file, or a Hub repo id.")
 ]
 Translation = Annotated[
-    str, Option("--weights", metavar="W", help="A .safetensors file, or a Hub repo id.")
+    str, Option("--weights", metavar="W", help="A .safetensors or .onnx file, or a Hub repo id.")
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 

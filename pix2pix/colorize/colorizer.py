@@ -125,10 +125,13 @@ class Colorizer(PictureModel):
     def color(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, of the input's L* within one level.
 
+        The result may be a view of four bytes a pixel (see `recolor`).
+
         Raises TypeError and ValueError for another dtype or shape, and BadHint as above.
         """
         grays = None
-        if checked(rgb).size > _LARGE and strips.share() > 1 and not in_one_plane(rgb):
+        apart = strips.share() > 1 and self.engine.kind != "torch"  # whose threads are its own
+        if checked(rgb).size > _LARGE and apart and not in_one_plane(rgb):
             with (
                 strips.thread_pool() as pool
             ):  # each on a core of its own: the net does not need them
@@ -137,6 +140,8 @@ class Colorizer(PictureModel):
                 grays = lightness.result()
         else:
             ab = self.predict(rgb, wish)
+        if not np.isfinite(ab).all():
+            raise ValueError(f"{self.name} answers with NaN or infinity: its weights are broken")
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
         return recolor(rgb, ab * np.float32(scale), grays)
 

@@ -6,6 +6,7 @@ is continued by starting it again. Which photos they are, `jobs.find` says.
 
 import os
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -20,7 +21,7 @@ from pix2pix.colorize import outputs
 from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.jobs import Job, Record, failure
-from pix2pix.colorize.workers import Workers
+from pix2pix.colorize.workers import Workers, check
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
 from pix2pix.images import sidecars
@@ -62,7 +63,7 @@ def make_copies(
     than its photo, is made anew (outputs.py). Large photos go one at a time, on all cores, and so
     does the first, whose size nobody knows.
     """
-    alone = True
+    alone, all_cores, large = True, strips.share(), threading.Lock()
     running: deque[Future[_Copied]] = deque()
     with ExitStack() as stack:
         workers: Workers[Maker] | None = None
@@ -71,12 +72,16 @@ def make_copies(
                 yield job
                 continue
             if job is not None:
+                while alone and running:
+                    copied = running.popleft().result()
+                    yield copied.record
                 if workers is None:
-                    count = min(strips.share(), _MOST_WORKERS)
+                    count = min(all_cores, _MOST_WORKERS)
                     workers = Workers(load(), count=count, waiting=3 * count)
                     stack.enter_context(workers)
                     stack.callback(lambda: [copied.cancel() for copied in running])
-                running.append(workers.submit(partial(_copy, job, files, alone=alone)))
+                turn = _Turn(all_cores if alone else None, large)
+                running.append(workers.submit(partial(_copy, job, files, turn)))
             most = 2 * workers.count if workers and job and not alone else 0
             while len(running) > most:
                 copied = running.popleft().result()
@@ -89,16 +94,27 @@ class _Copied(NamedTuple):
     large: bool
 
 
-def _copy(job: Job, files: FileOptions, make: Maker, *, alone: bool) -> _Copied:
-    """Read, copy and write a photo, on all cores where it is `alone`."""
-    with strips.sharing(strips.cores()) if alone else nullcontext():
+@dataclass(frozen=True)
+class _Turn:
+    """How a photo has its turn."""
+
+    cores: int | None  # all of them, where nothing else runs
+    large: threading.Lock  # which large photos take in turn
+
+
+def _copy(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> _Copied:
+    """Read, copy and write a photo."""
+    with nullcontext() if turn.cores is None else strips.sharing(turn.cores):
         photo = _read(job, files)
         if isinstance(photo, Record):
             return _Copied(photo, False)
         large = photo.rgb.shape[0] * photo.rgb.shape[1] > _LARGE
-        made = _make(job, photo, make)
-        del photo  # its pixels take memory
-        return _Copied(_write(job, made, files), large)
+        with turn.large if large else nullcontext():
+            check()
+            made = _make(job, photo, make)
+            del photo  # its pixels take memory
+            check()
+            return _Copied(_write(job, made, files), large)
 
 
 def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[Job | Record | None]:

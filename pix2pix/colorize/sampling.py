@@ -20,6 +20,7 @@ ROUNDS = 3  # places whose color is drawn for a variant, one after the other
 _NEAR = 25.0  # [a*, b*] colors closer than this are one suggestion
 _TEMPERATURE = 0.8  # of the softmax: below 1, likely colors are drawn more often
 _VIVID = 0.5  # how far a draw's chroma is from the usual one there, as a share of that
+_BITS = 2**64 - 1  # of a seed that count
 _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are spread as evenly as can be
 
 
@@ -77,7 +78,7 @@ def draw(logits_of: Logits, hints: np.ndarray, colors: np.ndarray, seed: int) ->
         p = softmax(logits[0, :, row, column] / _TEMPERATURE)[order]
         usual = (p * chroma).sum()
         p = p * np.exp(-(((chroma - usual) / (_VIVID * usual + 0.02)) ** 2) / 2)
-        quantile = (float(uniform(0, i, 72)[0]) + seed * _GOLDEN) % 1
+        quantile = (float(uniform(0, i, 72)[0]) + (seed & _BITS) * _GOLDEN) % 1
         chosen = min(int((p.cumsum() < quantile * p.sum()).sum()), len(p) - 1)
         fill_square(hints[0], colors[order[chosen]], 4 * row + 2, 4 * column + 2)
     return hints

@@ -29,12 +29,16 @@ def in_order(work: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[F
     waiting: deque[Future[Found]] = deque()
     try:
         with thread_pool() as pool:
-            for item in items:
-                waiting.append(pool.submit(alone, item))
-                if len(waiting) > 2 * threads:
+            try:
+                for item in items:
+                    waiting.append(pool.submit(alone, item))
+                    if len(waiting) > 2 * threads:
+                        yield waiting.popleft().result()
+                while waiting:
                     yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            finally:
+                for future in waiting:  # what nobody waits for any more
+                    future.cancel()
     finally:
         torch.set_num_threads(threads)  # the workers' 1 would be the next new thread's too
 

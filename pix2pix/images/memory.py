@@ -74,7 +74,7 @@ def to_image(rgb: np.ndarray) -> Image.Image:
         image.readonly = 1
         return image
     if rgb.strides[2] == 0:
-        packed = rgb[..., 0] * np.uint32(0x01010101)
+        packed = np.ascontiguousarray(rgb[..., 0]) * np.uint32(0x01010101)
         return _on(packed.view(np.uint8).reshape(height, width, 4), "RGB")
     image, _ = canvas("RGB", (width, height))
     image.frombytes(np.ascontiguousarray(rgb).data)

@@ -54,7 +54,7 @@ class Encoding(TypedDict, total=False):
 class Photo:
     """A decoded picture and what is needed to write its colored copy."""
 
-    rgb: np.ndarray  # (H, W, 3) uint8 sRGB, upright; a view of RGBX, or of one plane: memory.py
+    rgb: np.ndarray  # (H, W, 3) uint8 sRGB, upright; a view: of RGBX, or of one plane, read-only
     alpha: np.ndarray | None  # (H, W) uint8, or None for an opaque picture
     format: str  # one of formats.READABLE
     exif: bytes | None = None  # clean EXIF: orientation 1, no thumbnail, GPS still there

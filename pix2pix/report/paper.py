@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pix2pix.show import templates
+from pix2pix import templates
 from pix2pix.terminal import escape
 
 _TEMPLATES = Path(__file__).with_name("templates")

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.show.pictures import Picture, titled
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 Control = Sequence[Any] | bool
 WIDEST = 640  # pixels of a frame; two fit beside each other into a page

@@ -77,13 +77,14 @@ def find_exported(source: str | Path) -> Path | None:
     For a .safetensors file that is the .onnx file beside it; whether it was made of these weights,
     its metadata say. Raises WeightsError for what `find` does not know.
     """
-    path = Path(source)
-    if path.suffix in (".safetensors", EXPORTED) and _is_file(source):
-        path = path.with_suffix(EXPORTED)
-        return path if path.is_file() else None
     if str(source) in bundled():
         path = Path(str(BUNDLED / f"{source}{EXPORTED}"))
         return path if path.is_file() else None
+    if _is_file(source):
+        path = Path(source)
+        beside = path.with_suffix(EXPORTED)
+        known = path.suffix in (".safetensors", EXPORTED)
+        return beside if known and beside.is_file() else None
     try:
         return _find(source, EXPORTED)
     except WeightsError:
@@ -103,7 +104,8 @@ def _find(source: str | Path, ending: str) -> Path:
     if text.isprintable() and _REPO_ID.fullmatch(text) and not text.endswith(("tensors", EXPORTED)):
         return _from_hub(text, Path(HUB_FILE).with_suffix(ending).name)
     if text in COURSE:
-        raise WeightsError(f"not in this package; give the path of a file of {_COURSE_IN}", text)
+        reason = f"not in this package; give the path of a file of {_COURSE_IN}"
+        raise WeightsError(f"{reason}, with the extra torch", text)
     names = ", ".join([*bundled(), "a .safetensors or .onnx file"])
     raise WeightsError(f"no such weights; give {names} or a Hub repo id, owner/name", _plain(text))
 
@@ -122,12 +124,14 @@ def _plain(text: str) -> str:
 
 
 def _from_hub(repo_id: str, file: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
+    try:
+        from huggingface_hub import hf_hub_download
+    except ModuleNotFoundError as error:
+        advice = "weights from the Hub need: pip install 'pix2pix-color[torch]'"
+        raise ModuleNotFoundError(advice) from error
     try:
         return Path(hf_hub_download(repo_id, file))
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except Exception as error:  # the client's own, and those of the library below it
         raise WeightsError(
             f"no such file, and not fetched from the Hugging Face Hub: {one_line(error)}", repo_id
         ) from error

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from pix2pix.errors import ExportError
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 from pix2pix.weights.file import load
 from pix2pix.weights.header import BUNDLED, HUB_FILE, Header, bundled, find
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from pix2pix.app.page.coloring import Coloring
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 from pix2pix.weights.header import BUNDLED, bundled
 
 REPOSITORY = "https://github.com/pix2pixcolor/pix2pixcolor"

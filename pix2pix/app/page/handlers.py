@@ -17,7 +17,7 @@ from pix2pix.colorize.wish import Wish
 from pix2pix.colorize.workers import check
 from pix2pix.errors import BadHint
 from pix2pix.images import Photo
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer

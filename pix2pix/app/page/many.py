@@ -18,7 +18,7 @@ from pix2pix.app.page.words import message, plain_words
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.workers import Busy
 from pix2pix.images.names import MARK
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pix2pix.app.page.words import BUSY, MESSAGES
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 _HERE = Path(__file__).parent
 _REFUSED = {  # by the code of the refusal, else by its status where the answer has none

@@ -9,7 +9,7 @@ from pix2pix.app.limits import PAGE_AT_ONCE, PAGE_STROKES
 from pix2pix.app.page.coloring import Coloring
 from pix2pix.app.page.handlers import Handlers
 from pix2pix.app.page.script import PAINT, TOUCH_FAILED
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 _COLORS = {  # what people know the color of; how light it is does not count
     "#c68863": "Skin",

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 # matplotlib's magma (CC0), every sixteenth color: steps that look alike, in print and to the
 # color-blind too

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.app.service.parameters import Parameters
-from pix2pix.show.templates import render
+from pix2pix.templates import render
 
 TYPES = {
     "JPEG": "image/jpeg",

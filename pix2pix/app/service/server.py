@@ -22,6 +22,8 @@ try:
     from pix2pix.app.service.protocol import Protocol
     from pix2pix.app.service.routes import Address, parse_root
 except ModuleNotFoundError as error:
+    if error.name == "torch":  # which it does without: a fault of ours
+        raise
     raise ModuleNotFoundError("the service needs: pip install 'pix2pix-color[api]'") from error
 
 from pix2pix.app.limits import Limits

@@ -58,6 +58,15 @@ class BatchingEngine(Engine):
             self._waiting = deque(call for call in self._waiting if id(call) not in chosen)
         try:
             outputs = self.engine.run(np.concatenate([source for source, _ in batch]))
+        except MemoryError as error:
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+            for source, future in batch if len(batch) > 1 else []:  # each may fit alone
+                try:
+                    future.set_result(self.engine.run(source))
+                except Exception as alone:
+                    future.set_exception(alone)
+            return
         except BaseException as error:
             for _, future in batch:
                 future.set_exception(error)

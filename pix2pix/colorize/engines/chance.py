@@ -16,6 +16,7 @@ import numpy as np
 from pix2pix.randomness import uniform
 
 _STREAM = 74
+_MOST_LAYERS = 64  # of a file, which may be a stranger's
 _LAYER = 2**40  # positions of a layer's draws
 
 
@@ -53,6 +54,8 @@ def from_json(text: str) -> list[Chance]:
         chances = [Chance(**fields) for fields in json.loads(text)]
     except TypeError as error:
         raise ValueError(f"no list of chance layers: {error}") from error
+    if len(chances) > _MOST_LAYERS:
+        raise ValueError(f"{len(chances)} chance layers, at most {_MOST_LAYERS}")
     for chance in chances:
         if not _valid(chance):
             raise ValueError(f"no chance layer: {chance}")
@@ -64,7 +67,7 @@ def _valid(chance: Chance) -> bool:
     numbers = (chance.rate, chance.value)
     return (
         chance.kind in ("dropout", "dropout2d", "noise")
-        and all(type(n) is int and 1 <= n <= 2**20 for n in counts)
+        and all(type(n) is int and 1 <= n <= 2**13 for n in counts)
         and all(type(x) in (int, float) and math.isfinite(x) for x in numbers)
         and 0 <= chance.rate <= 1
     )

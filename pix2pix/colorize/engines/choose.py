@@ -24,6 +24,7 @@ _NEEDS_TORCH = (
     "these weights need torch, pip install 'pix2pix-color[torch]', or an .onnx file made of them "
     "by `pix2pix export`"
 )
+_ASKS_FOR_TORCH = "this engine, or device, needs torch: pip install 'pix2pix-color[torch]'"
 # of graphics cards, as drivers show them: to ask torch itself takes two seconds to import it
 _DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
@@ -41,7 +42,8 @@ def open_engine(
     graph = None
     if engine in ("onnx", "openvino") and device not in ("auto", "cpu"):
         raise ValueError(f"{engine} runs on the CPU: leave the device out, or take torch")
-    if engine in ("onnx", "openvino") or (engine == "auto" and not on_gpu(device)):
+    alone = device == "auto" and Path(source).suffix == EXPORTED  # nothing else runs it
+    if engine in ("onnx", "openvino") or (engine == "auto" and (alone or not on_gpu(device))):
         graph = _graph(source, engine)
     if graph is None:
         return _torch(source, device, task)
@@ -80,15 +82,19 @@ def _graph(source: str | Path, engine: str) -> tuple[Engine, Header] | None:
     Raises WeightsError where there is none and the engine is asked for by its name.
     """
     path = find_exported(source)
-    if path is None:
-        stale = False
-    else:
+    own = path is not None and Path(source).suffix == EXPORTED
+    stale = False
+    if path is not None:
         from pix2pix.colorize.engines.graph import read_graph
 
-        graph = read_graph(path)
-        stale = Path(source).suffix == ".safetensors" and graph.made_of != digest(source)
-        if not stale:
-            return _engine_of(graph, engine), graph.header
+        try:
+            graph = read_graph(path)
+            stale = Path(source).suffix == ".safetensors" and graph.made_of != digest(source)
+            if not stale:
+                return _engine_of(graph, engine), graph.header
+        except (WeightsError, ModuleNotFoundError):
+            if engine != "auto" or own or find_spec("torch") is None:
+                raise  # else the weights themselves may be good
     if engine == "auto":
         return None
     why = "the .onnx file beside them was made of others" if stale else "they have no .onnx file"
@@ -109,9 +115,12 @@ def has_fast_openvino() -> bool:
     """Whether OpenVINO is installed and this CPU computes in bf16, at twice the speed."""
     if find_spec("openvino") is None:
         return False
-    from pix2pix.colorize.engines.openvino import has_bf16
+    try:
+        from pix2pix.colorize.engines.openvino import has_bf16
 
-    return has_bf16()
+        return has_bf16()
+    except Exception:  # one that does not load here
+        return False
 
 
 def _torch(source: str | Path, device: str, task: str | None) -> tuple[Engine, Header]:
@@ -119,7 +128,8 @@ def _torch(source: str | Path, device: str, task: str | None) -> tuple[Engine, H
         raise WeightsError("an .onnx file runs on the CPU, by ONNX Runtime or OpenVINO", source)
     if find_spec("torch") is None:
         find(source)  # whether it is there comes first
-        raise ModuleNotFoundError(f"{source}: {_NEEDS_TORCH}")
+        asked = device not in ("auto", "cpu") or find_exported(source) is not None
+        raise ModuleNotFoundError(f"{source}: {_ASKS_FOR_TORCH if asked else _NEEDS_TORCH}")
     from pix2pix.colorize.engines.batching import BatchingEngine
     from pix2pix.colorize.engines.torch import TorchEngine
     from pix2pix.weights.file import load

@@ -36,6 +36,14 @@ def check_outputs(graph: Graph, names: Iterable[str]) -> None:
         raise WeightsError(f"its graph lacks the outputs {', '.join(missing)}", graph.path)
 
 
+def run_error(error: Exception, path: Path) -> Exception:
+    """What to raise for a library's error in running a graph: of memory, or of these weights."""
+    reason = one_line(error)
+    if "alloc" in reason:
+        return MemoryError(reason)
+    return WeightsError(f"its graph does not run: {reason}", path)
+
+
 def read_graph(path: str | Path) -> Graph:
     """Read an .onnx file. Raises WeightsError when it is none of ours, or cannot be read."""
     try:
@@ -44,14 +52,15 @@ def read_graph(path: str | Path) -> Graph:
         raise WeightsError(f"cannot be read: {one_line(error)}", path) from error
     said = metadata(model)
     if "pix2pix" not in said:
-        raise WeightsError("no ONNX file of `pix2pix export`", path)
+        reason = "not an ONNX file that `pix2pix export` wrote, or cut"
+        raise WeightsError(reason, path)
     header = parse_header(said["pix2pix"], path)
     try:
         chances = from_json(said["chances"])
         multiple = int(said["multiple"])
         if not 1 <= multiple <= MOST_PIXELS**0.5:
             raise ValueError(f"multiple={multiple}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise WeightsError(f"its metadata cannot be read: {one_line(error)}", path) from error
     made_of = said.get("weights_sha256", "")
     return Graph(Path(path), model, header, multiple, chances, made_of)

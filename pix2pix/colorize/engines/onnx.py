@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import Graph, check_outputs
+from pix2pix.colorize.engines.graph import Graph, check_outputs, run_error
 from pix2pix.errors import WeightsError, one_line
 
 _ERRORS_ONLY = 3
@@ -23,6 +23,7 @@ class OnnxEngine(Engine):
     device = "cpu"
 
     def __init__(self, graph: Graph):
+        self.path = graph.path
         self.multiple, self.chances = graph.multiple, graph.chances
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -38,5 +39,8 @@ class OnnxEngine(Engine):
 
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
         """As Engine.run."""
-        answers = self._session.run(self._outputs, self.inputs(source, chances))
+        try:
+            answers = self._session.run(self._outputs, self.inputs(source, chances))
+        except Exception as error:
+            raise run_error(error, self.path) from error
         return dict(zip(self._outputs, answers, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 import openvino
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import Graph, check_outputs
+from pix2pix.colorize.engines.graph import Graph, check_outputs, run_error
 from pix2pix.colorize.engines.openvino_halves import halves
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.strips import cores
@@ -47,8 +47,11 @@ class OpenVinoEngine(Engine):
         values = self.inputs(source, chances)
         for part, request in zip(self._parts, self._here.requests, strict=True):
             names = {name for given in part.inputs for name in given.names}
-            found = request.infer({k: v for k, v in values.items() if k in names})
-            values |= {output.any_name: array for output, array in found.items()}
+            try:
+                found = request.infer({k: v for k, v in values.items() if k in names})
+            except Exception as error:
+                raise run_error(error, self.graph.path) from error
+            values |= {name: array for output, array in found.items() for name in output.names}
         return {output.any_name: values[output.any_name] for output in self._parts[-1].outputs}
 
 
