@@ -180,7 +180,7 @@ def test_the_course_s_weights_are_one_line(pix2pix, tmp_path: Path, name: str) -
     status, out, (line,) = pix2pix("colorize", "a.png", "--weights", name)
     assert (status, out) == (1, b"")
     assert line.startswith(f"{name}: weights: not in this package; give the path of a file of ")
-    assert line.endswith("/pix2pix/pretrained")
+    assert line.endswith("/pix2pix/pretrained, with the extra torch")
 
 
 # ---- the doctor

@@ -291,7 +291,7 @@ def test_a_missing_package_is_one_line(tmp_path, capsys, monkeypatch):
 def test_the_script_makes_the_file_of_each_weights(tmp_path):
     source = save(tmp_path, TINY["encdec"])
     done = subprocess.run(
-        ["bash", str(SCRIPTS / "export_bundled.sh"), str(tmp_path)],
+        ["bash", str(SCRIPTS / "export_bundled.sh"), str(source)],
         env={**os.environ, "PYTHON": warm.python()},
         capture_output=True,
         text=True,
