@@ -1,7 +1,6 @@
 """OpenVINO: nets as graphs, on CPUs that compute in bf16 at twice the speed."""
 
 import io
-import sys
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -73,17 +72,3 @@ def has_bf16() -> bool:
 @cache
 def _core() -> "openvino.Core":
     return openvino.Core()
-
-
-def _leave_streams_alone() -> None:
-    """Keep absl, which OpenVINO imports, from closing what stood for stderr at that moment.
-
-    Its logging handler holds on to that, and closes it when anybody configures logging, unless it
-    is the process's own.
-    """
-    absl = sys.modules.get("absl.logging")
-    if absl is not None:
-        absl.get_absl_handler().python_handler.stream = sys.__stderr__
-
-
-_leave_streams_alone()

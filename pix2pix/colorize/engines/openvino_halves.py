@@ -4,6 +4,8 @@ Rounding at the start of a net shifts the colors of whole photos: with the first
 convolutions in float32, two thirds of the error are gone, for a sixth more time.
 """
 
+import sys
+
 import openvino
 from openvino import opset13
 
@@ -67,3 +69,17 @@ def _is_constant(node: "openvino.Node") -> bool:
 
 def _name(node: "openvino.Node") -> str:
     return node.get_friendly_name()
+
+
+def _leave_streams_alone() -> None:
+    """Keep absl, which OpenVINO imports, from closing what stood for stderr at that moment.
+
+    Its logging handler holds on to that, and closes it when anybody configures logging, unless it
+    is the process's own.
+    """
+    absl = sys.modules.get("absl.logging")
+    if absl is not None:
+        absl.get_absl_handler().python_handler.stream = sys.__stderr__
+
+
+_leave_streams_alone()
