@@ -112,7 +112,7 @@ def _engine_of(graph: "Graph", engine: str) -> Engine:
 
 
 def has_fast_openvino() -> bool:
-    """Whether OpenVINO is installed and this CPU computes in bf16, at twice the speed."""
+    """Whether OpenVINO is installed and this CPU computes in bf16, which makes it the faster."""
     if find_spec("openvino") is None:
         return False
     try:

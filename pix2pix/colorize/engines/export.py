@@ -3,7 +3,6 @@
 The file is kept only when ONNX Runtime computes from it what torch computes.
 """
 
-import hashlib
 import importlib.util
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import torch
 from safetensors import safe_open
 
 from pix2pix.colorize.engines.chance import draw, neutral, to_json
+from pix2pix.colorize.engines.choose import digest
 from pix2pix.colorize.engines.torch import TorchEngine
 from pix2pix.errors import ExportError, one_line
 from pix2pix.files import replacing
@@ -99,7 +99,7 @@ def _check_packages() -> None:
 def _notes(path: Path) -> dict[str, str]:
     with safe_open(path, "np") as file:
         header = file.metadata()["pix2pix"]
-    return {"pix2pix": header, "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"pix2pix": header, "weights_sha256": digest(path)}
 
 
 def _session(data: bytes) -> "InferenceSession":

@@ -1,4 +1,4 @@
-"""OpenVINO: nets as graphs, on CPUs that compute in bf16 at twice the speed."""
+"""OpenVINO: nets as graphs, most of them in bf16 on CPUs that compute in it."""
 
 import io
 import threading
