@@ -57,6 +57,7 @@ class Colorizer(PictureModel):
         saturation: float = ...,
         hints: Sequence[Hint] = ...,
         seed: int | None = ...,
+        temperature: float = ...,
     ) -> np.ndarray: ...
 
     @overload
@@ -67,6 +68,7 @@ class Colorizer(PictureModel):
         saturation: float = ...,
         hints: Sequence[Hint] = ...,
         seed: int | None = ...,
+        temperature: float = ...,
     ) -> Image.Image: ...
 
     def __call__(
@@ -76,6 +78,7 @@ class Colorizer(PictureModel):
         saturation: float = 1.0,
         hints: Sequence[Hint] = (),
         seed: int | None = None,
+        temperature: float = 0.0,
     ) -> Image.Image | np.ndarray:
         """Color a path, the bytes of a file, a PIL image or an array -> the same size in color.
 
@@ -87,13 +90,14 @@ class Colorizer(PictureModel):
         color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
         upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
         lightness is out of reach. `seed` samples a variant: other colors where the net is unsure.
+        `temperature` shifts b* [-30, 30]: above 0 warmer, below 0 cooler; saturation 0 stays gray.
         Lightness is the input's own. What is lost on the way (16 bits, further frames) is issued
         as a UserWarning.
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         and BadHint, a ValueError, for hints outside of it or a net that takes none.
         """
-        wish = Wish(saturation, hints, seed)
+        wish = Wish(saturation, hints, seed, temperature)
         return in_kind(image, lambda rgb8: self.color(rgb8, wish))
 
     @property
@@ -118,9 +122,10 @@ class Colorizer(PictureModel):
         saturation: float = 1.0,
         hints: Sequence[Hint] = (),
         seed: int | None = None,
+        temperature: float = 0.0,
     ) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8: `color` with keywords."""
-        return self.color(rgb, Wish(saturation, hints, seed))
+        return self.color(rgb, Wish(saturation, hints, seed, temperature))
 
     def color(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, of the input's L* within one level.
@@ -143,7 +148,9 @@ class Colorizer(PictureModel):
         if not np.isfinite(ab).all():
             raise ValueError(f"{self.name} answers with NaN or infinity: its weights are broken")
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
-        return recolor(rgb, ab * np.float32(scale), grays)
+        ab = ab * np.float32(scale)
+        ab[1] += wish.temperature * min(wish.saturation, 1)  # at saturation 0, gray stays gray
+        return recolor(rgb, ab, grays)
 
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.

@@ -9,13 +9,18 @@ yellowed, mounted or noisy in 23 ways (2,392 pictures): 5 of the color photos ar
 6 of the gray ones for color. Threshold and margins were chosen on these same pictures.
 """
 
+from typing import Literal
+
 import numpy as np
 from PIL import Image
 
 from pix2pix import images
 from pix2pix.color import rgb8_to_lab
 
+Kind = Literal["gray", "toned", "color"]
+
 IN_COLOR = 1.2  # of `color_left`: the least that is color
+TONED = 3.0  # mean chroma, from which on a photo without color is toned
 _SIDE = 96  # [px] the short side that is looked at: each pixel the mean of many
 _MARGIN = 0.25  # of every side: mounts, stamps, color targets, edges turned yellow
 _KNOTS = 16  # of the tone curve, over L* in [0, 100]
@@ -26,6 +31,23 @@ _BLOCK = 3  # [px] of the small photo whose remaining color is averaged
 def in_color(rgb: np.ndarray) -> bool:
     """Whether a photo (H, W, 3) uint8 is in color; gray and toned ones are not."""
     return color_left(rgb) >= IN_COLOR
+
+
+def kind(rgb: np.ndarray) -> Kind:
+    """Tell a photo (H, W, 3) uint8 in gray from one in one tone, as sepia, and one in color."""
+    if in_color(rgb):
+        return "color"
+    ab = _inside(_small_lab(rgb))[..., 1:]
+    return "toned" if float(np.hypot(ab[..., 0], ab[..., 1]).mean()) >= TONED else "gray"
+
+
+def is_negative(rgb: np.ndarray) -> bool:
+    """Whether a photo (H, W, 3) uint8 is a negative of color film, by its orange mask."""
+    lab = _inside(_small_lab(rgb))
+    L, a, b = np.moveaxis(lab, -1, 0)
+    orange = (a > 10) & (b > 15)
+    light = L >= np.quantile(L, 0.9)
+    return bool(orange.mean() > 0.95 and orange[light].all() and L.mean() < 75)
 
 
 def color_left(rgb: np.ndarray) -> float:
