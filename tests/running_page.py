@@ -153,7 +153,11 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def tab(app: App, browser: Browser) -> Iterator[Page]:
     """The page, in one window for a file's tests; no request of it may leave this machine."""
-    tab = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    tab = browser.new_page(
+        viewport={"width": 1280, "height": 900},
+        accept_downloads=True,
+        reduced_motion="reduce",  # what moves is tested where it is asked for
+    )
     tab.set_default_timeout(PATIENCE)
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
@@ -194,6 +198,23 @@ def drop(tab: Page, content: bytes, name: str, *, paste: bool = False) -> None:
     """Drop a file anywhere on the page, or paste it."""
     event = ["paste", "clipboardData"] if paste else ["drop", "dataTransfer"]
     tab.evaluate(_DROP, [*event, base64.b64encode(content).decode(), name])
+
+
+_DROP_MANY = """files => {
+  const dropped = new DataTransfer();
+  for (const [name, encoded] of Object.entries(files)) {
+    const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
+    dropped.items.add(new File([bytes], name));
+  }
+  const options = {dataTransfer: dropped, bubbles: true, cancelable: true};
+  document.querySelector('#page').dispatchEvent(new DragEvent('drop', options));
+}"""
+
+
+def drop_many(tab: Page, files: dict[str, bytes]) -> None:
+    """Drop files anywhere on the page, all at once."""
+    encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    tab.evaluate(_DROP_MANY, encoded)
 
 
 def shown(tab: Page) -> list[str]:

@@ -113,14 +113,16 @@ def test_dropped_photo_comes_back_in_color(
 
 @pytest.mark.browser
 def test_pasted_photo_and_sample(tab: Page, tmp_path: Path) -> None:
-    with colored(tab):
-        drop(tab, a_photo("PNG"), "image.png", paste=True)
-    assert download(tab, tmp_path).name == "image.color.png"
+    tab.reload()
     samples = sorted(SAMPLES.glob("*.jpg"))
-    assert tab.locator("#samples button").count() == len(samples) > 3
+    expect(tab.locator("#samples button")).to_have_count(len(samples))
     with colored(tab):
         tab.get_by_label("Sample photo 2").click()
     assert download(tab, tmp_path).name == f"{samples[1].stem}.color.jpg"
+    expect(tab.locator("#samples")).to_be_hidden()  # what comes next is in sight instead
+    with colored(tab):
+        drop(tab, a_photo("PNG"), "image.png", paste=True)
+    assert download(tab, tmp_path).name == "image.color.png"
 
 
 @pytest.mark.browser
@@ -143,18 +145,23 @@ def test_next_photo_need_not_wait_for_the_download(tab: Page, tmp_path: Path) ->
 
 
 @pytest.mark.browser
-def test_color_strength(colorizer: Colorizer, tab: Page, tmp_path: Path) -> None:
+def test_color_strength_and_warmth(colorizer: Colorizer, tab: Page, tmp_path: Path) -> None:
     content = a_photo("PNG")
     with colored(tab):
         drop(tab, content, "scan.png")
-    control = tab.locator("#saturation input[type=range]")
-    for key, saturation in (("Home", 0), ("End", 2)):
+    wish = {"saturation": 1.0, "temperature": 0.0}
+    for name, key, value in (
+        ("saturation", "Home", 0),
+        ("saturation", "End", 2),
+        ("temperature", "Home", -20),
+    ):
+        wish[name] = value
         with colored(tab):
-            control.press(key)
+            tab.locator(f"#{name} input[type=range]").press(key)
         rgb = images.read(download(tab, tmp_path)).rgb
-        expected = colorizer.rgb(images.read(content).rgb, saturation=saturation)
+        expected = colorizer.rgb(images.read(content).rgb, **wish)
         assert np.abs(rgb.astype(int) - expected).max() <= 2
-        assert (np.ptp(rgb, axis=2).max() == 0) == (saturation == 0)
+        assert (np.ptp(rgb, axis=2).max() == 0) == (wish["saturation"] == 0)
     number = tab.locator("#saturation input[type=number]")
     number.fill("1")
     with colored(tab):
@@ -176,6 +183,10 @@ def test_bad_files_show_their_message_and_keep_the_photo(tab: Page) -> None:
         drop(tab, content, "bad.jpg")
         toast = tab.get_by_test_id("toast-body").filter(has_text=page.MESSAGES[code])
         expect(toast).to_be_visible(timeout=PATIENCE)
+        title = "Not a photo" if code == "unsupported_format" else "Sorry"
+        expect(toast).to_contain_text(title)
+        below, above = toast.bounding_box(), tab.locator("#title").bounding_box()
+        assert below and above and below["y"] > above["y"] + above["height"] + 200
         expect(tab.locator("#upload")).not_to_contain_text("bad.jpg", timeout=PATIENCE)
         assert shown(tab) == before
         expect(tab.locator("#page .error:visible")).to_have_count(0)  # nothing covers it
@@ -306,7 +317,7 @@ def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: 
     opened, *_, pair, _ = next(slow)
     assert len(pair["value"]) == 2
     *_, (second, *_) = handlers.open(str(photo), opened, 1.0)  # the next photo came meanwhile
-    assert list(slow)[-1] == (gr.skip(),) * 9
+    assert list(slow)[-1] == (gr.skip(),) * 11
     slow = handlers.color(second, None, None, 0.5)
     next(slow)
     list(handlers.color(second, None, None, 0.7))

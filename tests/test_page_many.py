@@ -1,6 +1,7 @@
 """What the page does without a browser: many photos, and a pool of workers that is busy or late."""
 
 import io
+import re
 import zipfile
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,8 +17,9 @@ from pix2pix import images
 from pix2pix.app.limits import PAGE_PHOTOS as MOST
 from pix2pix.app.page import MESSAGES, build_page
 from pix2pix.app.page.coloring import DEADLINE, Coloring
+from pix2pix.app.page.handlers import Handlers
 from pix2pix.app.page.many import ManyHandler
-from pix2pix.app.page.photo import Handlers
+from pix2pix.app.page.more import More
 from pix2pix.app.page.words import BUSY
 from pix2pix.colorize import Colorizer
 from pix2pix.colorize.workers import Busy, Late, Workers
@@ -73,8 +75,8 @@ def test_page_colors_through_the_workers(colorizer: Colorizer, photo: str, tmp_p
     pool = Pool(colorizer)
     do = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6, pool))
     last(do.open(photo, None, 1.0))
-    do.variants(opened, None, 1.0)
-    assert pool.deadlines == [DEADLINE] * 3  # the picture, the download, the variants
+    More(do).show_takes(opened, None, 1.0)
+    assert pool.deadlines == [DEADLINE] * 3  # the picture, the download, the takes
 
 
 def test_full_queue_and_late_job_are_told(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:
@@ -114,6 +116,22 @@ def test_many_photos_keep_names_apart(colorizer: Colorizer, photo: str, tmp_path
     expected = colorizer.rgb(images.read(photo).rgb)
     for name in archive.namelist():
         assert (images.read(io.BytesIO(archive.read(name))).rgb == expected).all()
+
+
+def test_what_is_done_is_shown_above_what_is_to_come(
+    colorizer: Colorizer, photo: str, tmp_path: Path
+) -> None:
+    handler = ManyHandler(Coloring(colorizer, tmp_path / "cache", 10**6))
+    *running, (done, _) = handler.color([photo, photo])
+    assert [step["value"].count("<img") for step, _ in running] == [0, 1]
+    for step, _ in running:
+        bar, words = step["value"].index("<progress"), step["value"].index("Photo ")
+        assert bar < words and 'class="running"' in step["value"]
+    assert 'class="running"' not in done["value"]
+    small = [images.read(path).rgb for path in re.findall(r'file=([^"]+)"', done["value"])]
+    assert len(small) == 2 and small[0].shape == (60, 80, 3)
+    expected = colorizer.rgb(images.read(photo).rgb).astype(int)
+    assert np.abs(small[0] - expected).mean() < 4
 
 
 def test_many_photos_wait_for_a_place(colorizer: Colorizer, photo: str, tmp_path: Path) -> None:

@@ -163,3 +163,24 @@ def test_an_open_page_does_not_hold_the_service_up(tmp_path: Path) -> None:
             read_all(connection)
             service.process.wait(LIMITS["shutdown"])
         assert time.monotonic() - start < LIMITS["shutdown"] / 2
+
+
+def test_a_link_to_the_page_shows_its_own_card(service: Service) -> None:
+    told = {"Host": "localhost:80", "X-Forwarded-Proto": "https"}
+    head = service.request("GET", "/", headers=told).body.decode().partition("<script")[0]
+    tags = dict(re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)">', head))
+    assert head.index("<meta charset") < 1024  # where browsers look for it
+    assert "Gradio" not in head and head.count("og:title") == head.count("<title>") == 1
+    assert tags["og:title"] == tags["twitter:title"] == "See your black-and-white photo in color"
+    assert tags["og:description"] and tags["twitter:card"] == "summary_large_image"
+    assert tags["og:image"] == tags["twitter:image"] == "https://localhost:80/card.jpg"
+    with Image.open(io.BytesIO(service.request("GET", "/card.jpg").body)) as card:
+        assert card.format == "JPEG"
+        expected = tags["og:image:width"], tags["og:image:height"]
+        assert tuple(map(str, card.size)) == expected
+    (icon,) = re.findall(r'rel="icon" type="image/png" href="([^"]+)"', head)
+    for path in (f"/{icon}", "/favicon.ico"):
+        with Image.open(io.BytesIO(service.request("GET", path).body)) as picture:
+            assert picture.format == "PNG" and picture.width == picture.height
+    odd = {"Host": "127.0.0.1", "X-Forwarded-Proto": 'x"><script>'}
+    assert b'http://127.0.0.1/card.jpg"' in service.request("GET", "/", headers=odd).body

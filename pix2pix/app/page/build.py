@@ -14,7 +14,7 @@ from pix2pix.app.page.many import many_tab
 from pix2pix.app.page.photo import photo_tab
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.upload import make_upload
-from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.wish import MOST_TEMPERATURE, Wish
 from pix2pix.colorize.workers import Workers
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def build_page(
         with gr.Column(elem_id="page"), gr.Tabs():
             with gr.Tab("One photo"):
                 photo_tab(coloring, shelf, samples, own | {"concurrency_id": "photo"})
-            with gr.Tab("Many photos"):
+            with gr.Tab("Many photos", elem_id="many"):
                 many_tab(coloring, shelf, own | {"concurrency_id": "many"})
             with gr.Tab("About"):
-                about_tab(coloring, _RESOURCES / "results.png")
+                about_tab(_RESOURCES / "results.png")
         _for_programs(coloring, shelf, turns | {"concurrency_id": "programs"})
     # else Gradio checks no path that a call names; only its own launch() says so by itself (6.31)
     page.has_launched = True
@@ -71,14 +71,22 @@ def build_page(
 
 
 def _for_programs(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
-    """The one public call, for gradio_client: a file and a saturation in, the colored file out."""
+    """The one public call, for gradio_client: a file and what to make of it in, the file out."""
     file = make_upload("file", shelf, label="Photo", visible=False)
     saturation = gr.Number(1, minimum=0, label="Saturation", visible=False)
+    temperature = gr.Number(
+        0,
+        minimum=-MOST_TEMPERATURE,
+        maximum=MOST_TEMPERATURE,
+        label="Temperature: above 0 warmer",
+        visible=False,
+    )
     colored = gr.File(label="Photo in color", visible=False)
 
-    def colorize(path: str, saturation: float) -> str:
-        return coloring.ask(lambda c: coloring.save(c, path, Wish(saturation)))
+    def colorize(path: str, saturation: float, temperature: float) -> str:
+        wish = Wish(saturation, temperature=temperature)
+        return coloring.ask(lambda c: coloring.save(c, path, wish))
 
     gr.Button(visible=False).click(
-        colorize, [file, saturation], colored, api_name="colorize", **event
+        colorize, [file, saturation, temperature], colored, api_name="colorize", **event
     )

@@ -16,16 +16,21 @@ from PIL import Image
 
 from pix2pix import images
 from pix2pix.app.limits import PAGE_HELD_PIXELS, Limits
-from pix2pix.app.page.words import plain_words
-from pix2pix.colorize.copies import color_photo
+from pix2pix.app.page.words import notice, plain_words
+from pix2pix.colorize import incolor
+from pix2pix.colorize.copies import PhotoCopy, color_photo
 from pix2pix.colorize.hints import Hint
+from pix2pix.colorize.lightness import gray_levels
 from pix2pix.colorize.wish import Wish
 from pix2pix.colorize.workers import Workers
+from pix2pix.images.names import MARK, output_name
+from pix2pix.images.task import COLOR
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
 
 PREVIEW_SIDE = 1600  # [px] of the pictures on the page; the download has every pixel
+GAP = 0.01  # of the longer side, between before and after in one file
 DEADLINE = Limits.process  # [s] for one job of a visitor
 
 T = TypeVar("T")
@@ -38,6 +43,7 @@ class Opened:
     path: str  # of the file, bytes as they came
     before: str  # path of the small picture that the page shows
     rgb: np.ndarray  # (h, w, 3) uint8, of that picture
+    notice: str = ""  # what to say of it
     photo: images.Photo | None = None  # every pixel, until the first download is written
     wish: Wish | None = None  # the visitor's last, its hints as fractions of the sides; answers
     # to an earlier one come too late
@@ -80,13 +86,16 @@ class Coloring:
         return images.read(path, max_pixels=self.max_pixels)
 
     def open(self, path: str) -> Opened:
-        """Read a file and make the small picture of it. Raises PhotoError."""
+        """Read a file and make the small picture of it, in gray. Raises PhotoError."""
         photo = self.read(path)
-        small = _flat(photo)
+        small = flat(photo)
         small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         few = photo.rgb.shape[0] * photo.rgb.shape[1] <= PAGE_HELD_PIXELS
-        before = self.preview(small, "before")
-        return Opened(path, before, np.asarray(small), photo if few else None)
+        rgb = np.asarray(small)
+        kind = incolor.kind(rgb)
+        seen = rgb if kind == "gray" else _gray(rgb)
+        before = self.preview(seen, "before")
+        return Opened(path, before, rgb, notice(rgb, kind), photo if few else None)
 
     def preview(self, image: Image.Image | np.ndarray, stem: str) -> str:
         """Write a picture for the page -> its path."""
@@ -113,6 +122,24 @@ class Coloring:
         colored.write(path)
         return str(path)
 
+    def save_both(self, colorizer: "Colorizer", opened: Opened, wish: Wish) -> str:
+        """Write before and after, as small as on the page, into one JPEG file -> its path.
+
+        Beside each other, or one above the other where the photo is wide. The file says that its
+        colors come from a model, and nothing of the photo's own metadata.
+        """
+        after = colorizer.color(opened.rgb, wish.at(*opened.rgb.shape[:2]))
+        height, width = after.shape[:2]
+        axis = 0 if width > height else 1
+        gap = max(2, round(GAP * max(height, width)))
+        white = np.full((gap, width, 3) if axis == 0 else (height, gap, 3), 255, np.uint8)
+        rgb = np.concatenate([_gray(opened.rgb), white, after], axis)
+        copy = PhotoCopy(images.Photo(rgb=rgb, alpha=None, format="JPEG"), colorizer.name, COLOR)
+        stem = output_name(Path(opened.path).stem + ".jpg").removesuffix(f"{MARK}.jpg")
+        path = self.new(f"{stem}.both.jpg")
+        copy.write(path)
+        return str(path)
+
     def new(self, name: str) -> Path:
         """A new path in an unguessable folder of its own. Raises NoSpace."""
         self.check_room()
@@ -122,7 +149,7 @@ class Coloring:
         return folder / name
 
 
-def _flat(photo: images.Photo) -> Image.Image:
+def flat(photo: images.Photo) -> Image.Image:
     """The photo without transparency, on white."""
     image = images.to_image(photo.rgb)
     if photo.alpha is None:
@@ -130,3 +157,8 @@ def _flat(photo: images.Photo) -> Image.Image:
     white = Image.new("RGB", image.size, "white")
     white.paste(image, mask=Image.fromarray(photo.alpha))
     return white
+
+
+def _gray(rgb: np.ndarray) -> np.ndarray:
+    """What the net sees of sRGB (h, w, 3) uint8: its lightness, as gray (h, w, 3) uint8."""
+    return np.repeat(gray_levels(rgb)[..., None], 3, 2)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gradio as gr
 
 from pix2pix.app.page.coloring import Coloring, Opened
-from pix2pix.app.page.unsure import unsure_picture
-from pix2pix.app.page.words import MESSAGES
+from pix2pix.app.page.words import MESSAGES, sorry
 from pix2pix.colorize.hints import Hint, parse
 from pix2pix.colorize.wish import Wish
 from pix2pix.colorize.workers import check
@@ -27,10 +26,9 @@ Update = dict[str, Any]
 Pair = tuple[str, str]
 """Paths of two pictures, side by side."""
 
-VARIANTS = (1, 2, 3)  # their seeds
-
 SLIDERS: dict[str, dict[str, Any]] = {
-    "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05}
+    "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05},
+    "temperature": {"label": "Warmth", "minimum": -20, "maximum": 20, "value": 0, "step": 1},
 }
 """The page's sliders, as gr.Slider takes them, by the field of a `Wish` that each sets."""
 
@@ -40,9 +38,11 @@ class NewPhoto(NamedTuple):
 
     opened: Opened
     seed: None
+    notice: Update
+    warmth: float
     controls: Update
     more: Update
-    variants: Update
+    takes: Update
     how_sure: Update
     compared: Update
     pictures: Update
@@ -63,10 +63,13 @@ class Handlers:
     def open(
         self, path: str | list[str], last: Opened | None, *sliders: float
     ) -> "Iterator[NewPhoto | tuple[Update, ...]]":
-        """A file -> the photo's state, the controls, both pictures; then the download."""
+        """A file -> the photo's state, the controls, both pictures; then the download.
+
+        Warmth starts afresh: it is set for a photo, by what is in it.
+        """
         path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
         hidden, shown = gr.update(visible=False), gr.update(visible=True)
-        wish = _wish(*sliders)
+        wish = replace(wish_of(*sliders), temperature=0.0)
 
         def first(colorizer: "Colorizer") -> tuple[Opened, str]:
             opened = self.coloring.open(path)
@@ -80,9 +83,9 @@ class Handlers:
         photo, opened.photo = opened.photo, None
         for pictures, download in self._both(opened, after, wish, photo):
             if opened.wish == wish:
-                yield NewPhoto(
-                    opened, None, shown, shown, hidden, hidden, hidden, pictures, download
-                )
+                notice = gr.update(value=opened.notice, visible=bool(opened.notice))
+                panels = shown, shown, hidden, hidden, hidden
+                yield NewPhoto(opened, None, notice, 0.0, *panels, pictures, download)
             else:
                 yield (gr.skip(),) * len(NewPhoto._fields)
 
@@ -90,8 +93,8 @@ class Handlers:
         self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
     ) -> Iterator[tuple[Update, Update]]:
         """Both pictures as the sliders say; then the download of that."""
-        opened = _still_there(opened)
-        wish = opened.wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        opened = still_there(opened)
+        wish = opened.wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
         after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish))
         yield from self._both(opened, after, wish)
 
@@ -99,8 +102,8 @@ class Handlers:
         self, opened: Opened | None, seed: int | None, touches: str, *sliders: float
     ) -> tuple[Update, Update]:
         """Both pictures after a dot or a stroke; the download waits for `write`."""
-        opened = _still_there(opened)
-        wish = opened.wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        opened = still_there(opened)
+        wish = opened.wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
         after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish), quick=True)
         if opened.wish != wish:
             return gr.skip(), gr.skip()
@@ -110,71 +113,21 @@ class Handlers:
         self, opened: Opened | None, seed: int | None, touches: str, *sliders: float
     ) -> Iterator[Update]:
         """The download of what was painted, once the visitor pauses."""
-        opened = _still_there(opened)
-        wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
+        opened = still_there(opened)
+        wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
         yield gr.skip()
         if opened.wish == wish:
             yield from self._download(opened, wish)
 
     def likely(self, opened: Opened | None, touches: str) -> str:
         """Colors to choose from for the last dot, likely ones given the dots before, as HTML."""
-        opened = _still_there(opened)
+        opened = still_there(opened)
         turn, hints = _parse(opened, touches)
         if not hints:
             return ""
         *others, (x, y, _) = Wish(hints=hints).at(*opened.rgb.shape[:2]).hints
         found = self.coloring.ask(lambda c: c.suggest(opened.rgb, x, y, hints=others), quick=True)
         return _swatches(found, turn)
-
-    def variants(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
-        """Three variants, side by side."""
-        opened = _still_there(opened)
-
-        def sample(colorizer: "Colorizer") -> list[tuple[str, str]]:
-            shown = []
-            for i, seed in enumerate(VARIANTS, 1):
-                check()
-                wish = _wish(*sliders, seed=seed, hints=_painted(opened, touches))
-                shown.append((self.coloring.color(colorizer, opened, wish), str(i)))
-            return shown
-
-        return gr.update(value=self.coloring.ask(sample), visible=True)
-
-    def choose(
-        self, event: gr.SelectData, opened: Opened | None, touches: str | None, *sliders: float
-    ) -> Iterator[tuple[int, Update, Update]]:
-        """A click on a variant: it comes to the top, and the download is that one."""
-        seed = VARIANTS[event.index]
-        for pair, download in self.color(opened, seed, touches, *sliders):
-            yield seed, pair, download
-
-    def unsure(self, opened: Opened | None, touches: str | None = None) -> tuple[Update, Pair]:
-        """The photo, and how sure the net is of its colors."""
-        opened = _still_there(opened)
-        hints = Wish(hints=_painted(opened, touches)).at(*opened.rgb.shape[:2]).hints
-
-        def picture(colorizer: "Colorizer") -> str:
-            spread = colorizer.unsure(opened.rgb, hints=hints)
-            return self.coloring.preview(unsure_picture(spread, opened.rgb), "unsure")
-
-        return gr.update(visible=True), (opened.before, self.coloring.ask(picture))
-
-    def compare(
-        self, opened: Opened | None, touches: str | None, *sliders: float
-    ) -> tuple[Update, Pair]:
-        """The photo by the course's model, which takes no hints, and by the page's."""
-        opened, course = _still_there(opened), self.coloring.course
-        wish = _wish(*sliders, hints=_painted(opened, touches))
-
-        def both(colorizer: "Colorizer") -> Pair:
-            assert course is not None
-            plain = replace(wish, hints=())
-            return (
-                self.coloring.color(course, opened, plain),
-                self.coloring.color(colorizer, opened, wish),
-            )
-
-        return gr.update(visible=True), self.coloring.ask(both)
 
     def _both(
         self, opened: Opened, after: str, wish: Wish, photo: Photo | None = None
@@ -209,17 +162,19 @@ def _pair(opened: Opened, after: str) -> Update:
     return gr.update(value=(opened.before, after), visible=True)
 
 
-def _still_there(opened: Opened | None) -> Opened:
+def still_there(opened: Opened | None) -> Opened:
+    """The photo, or a message that its files are gone."""
     if opened is None or not os.path.exists(opened.before):
-        raise gr.Error(MESSAGES["unreadable"], print_exception=False)
+        raise sorry(MESSAGES["unreadable"])
     return opened
 
 
-def _wish(*sliders: float, seed: int | None = None, hints: Sequence[Hint] = ()) -> Wish:
-    return Wish(**dict(zip(SLIDERS, sliders, strict=True)), seed=seed, hints=hints)
+def wish_of(*sliders: float, seed: int | None = None, hints: Sequence[Hint] = ()) -> Wish:
+    """What the sliders ask for, in the order of SLIDERS; those left out stay where they start."""
+    return Wish(**dict(zip(SLIDERS, sliders, strict=False)), seed=seed, hints=hints)
 
 
-def _painted(opened: Opened, touches: str | None) -> tuple[Hint, ...]:
+def painted(opened: Opened, touches: str | None) -> tuple[Hint, ...]:
     """The hints that were painted last, and none of another photo.
 
     Raises gr.Error for a text that the page's script did not send.
@@ -242,7 +197,7 @@ def _parse(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
             return -1, ()
         return int(painted["turn"]), tuple(parse(text) for text in painted["hints"])
     except (BadHint, ValueError, KeyError, TypeError) as error:
-        raise gr.Error(MESSAGES["hint"], print_exception=False) from error
+        raise sorry(MESSAGES["hint"]) from error
 
 
 def _swatches(found: list[tuple[tuple[int, int, int], float]], turn: int) -> str:

@@ -13,9 +13,11 @@ LOOK: dict[str, Any] = {
         neutral_hue="stone",
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
-    ).set(  # white on the paler orange has a contrast of 2.8
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_700",
+    ).set(  # white on it has a contrast of 5.2, on the paler 600 one of 3.6
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
     ),
     "css": Path(__file__).with_name("page.css").read_text("utf-8"),
     "js": ON_LOAD,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from pix2pix.app.limits import PAGE_PATIENCE, PAGE_PHOTOS
-from pix2pix.app.page.coloring import Coloring
+from pix2pix.app.page.coloring import Coloring, flat
 from pix2pix.app.page.handlers import Update
 from pix2pix.app.page.script import NOTHING
 from pix2pix.app.page.shelf import Shelf
@@ -23,15 +23,17 @@ from pix2pix.templates import render
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
 
+PICTURE_SIDE = 192  # [px] of the small picture of a photo that is done
+
 
 def many_tab(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
     """Build the tab."""
+    gr.Markdown("# Color many photos at once.", elem_id="many-title")
     gr.Markdown(
-        f"Up to {PAGE_PHOTOS} photos at once: drop them here, take one ZIP file home. "
+        f"Up to {PAGE_PHOTOS}: drop them here, take one ZIP file home. "
         "Each keeps its own name, size and format.",
         elem_id="many-note",
     )
-    uploads = make_upload("uploads", shelf, label="Photos", multiple=True)
     progress = gr.HTML(elem_id="progress", visible=False, padding=True)
     download = gr.DownloadButton(
         "Download the ZIP file",
@@ -40,6 +42,7 @@ def many_tab(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
         interactive=False,
         visible=False,
     )
+    uploads = make_upload("uploads", shelf, label="Photos", multiple=True)
     handle = ManyHandler(coloring)
     asked = uploads.upload(
         handle.color, uploads, [progress, download], show_progress="hidden", **event
@@ -64,28 +67,33 @@ class ManyHandler:
         with plain_words():
             archive = self.coloring.new(f"photos{MARK}.zip")
         names: set[str] = set()
+        pictures: list[tuple[str, str]] = []
         # a ZIP adds nothing but the names: photos are compressed already
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
             for i, path in enumerate(paths):
                 now = f"Photo {i + 1} of {count}: {Path(path).name}"
-                yield _progress(now, i, count, failed), gr.update(visible=False)
+                yield _progress(now, i, count, pictures, failed), gr.update(visible=False)
                 try:
-                    name, content = self._one(path)
+                    name, content, picture = self._one(path)
                 except Exception as error:  # whatever it is, the other photos go on
                     failed.append((Path(path).name, message(error)))
                 else:
                     file.writestr(_unused(name, names), content)
-        done = _progress(f"{len(names)} of {len(given)} are in color.", count, count, failed)
+                    pictures.append((Path(path).name, picture))
+        told = f"{len(names)} of {len(given)} are in color."
+        done = _progress(told, count, count, pictures, failed)
         yield done, gr.update(value=str(archive), interactive=True, visible=bool(names))
 
-    def _one(self, path: str) -> tuple[str, bytes]:
-        """One photo -> name and bytes of its colored file."""
+    def _one(self, path: str) -> tuple[str, bytes, str]:
+        """One photo -> name and bytes of its colored file, and the path of a small picture."""
         self.coloring.check_room()  # for its part of the ZIP file
 
-        def job(colorizer: "Colorizer") -> tuple[str, bytes]:
+        def job(colorizer: "Colorizer") -> tuple[str, bytes, str]:
             colored = color_photo(self.coloring.read(path), colorizer)
             content, _ = colored.encode()
-            return colored.file_name(path), content
+            small = flat(colored.photo)
+            small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+            return colored.file_name(path), content, self.coloring.preview(small, "small")
 
         end = time.monotonic() + self.patience
         while True:
@@ -108,8 +116,17 @@ def _unused(name: str, names: set[str]) -> str:
     return result
 
 
-def _progress(text: str, done: int, count: int, failed: list[tuple[str, str]]) -> Update:
-    """A bar, a sentence, and what failed; file names are a stranger's text."""
+def _progress(
+    text: str,
+    done: int,
+    count: int,
+    pictures: list[tuple[str, str]],
+    failed: list[tuple[str, str]],
+) -> Update:
+    """A bar, a sentence, small pictures, and what failed; file names are a stranger's text.
+
+    `pictures` are names and paths, `failed` names and reasons.
+    """
     page = Path(__file__).with_name("progress.html")
-    value = render(page, text=text, done=done, count=count, failed=failed)
+    value = render(page, text=text, done=done, count=count, pictures=pictures, failed=failed)
     return gr.update(value=value, visible=True)

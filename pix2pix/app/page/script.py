@@ -20,10 +20,12 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text("utf-8")
 
 
-ON_LOAD = f"() => {{\n{_read('load.js')}}}"
+_PARTS = ("drop", "compare", "names", "leave")
+ON_LOAD = "() => {" + "".join(f"\n{{\n{_read(f'{part}.js')}}}" for part in _PARTS) + "\n}"
 OPEN_CAMERA = f"async () => {{\n{_read('camera.js')}}}"
 TOGGLE_TOUCH = "() => { document.dispatchEvent(new Event('touch-up')); }"
 TOUCH_FAILED = "() => { document.dispatchEvent(new Event('touch-failed')); }"
+SAVE = f"file => {{\n{_read('save.js')}}}"
 NOTHING = "() => null"
 PAINT = _read("touch.js")
 """For gr.HTML, which gives it `element`, `props` and `trigger`."""

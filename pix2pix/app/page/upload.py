@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.data_classes import ListFiles
 
 from pix2pix.app.page.shelf import Shelf
-from pix2pix.app.page.words import MESSAGES
+from pix2pix.app.page.words import MESSAGES, sorry
 
 if TYPE_CHECKING:
     from gradio.data_classes import FileData
@@ -34,7 +34,7 @@ def make_upload(
         if path is None:
             return None
         if not shelf.has(str(path)) or not await anyio.to_thread.run_sync(shelf.state, path):
-            raise gr.Error(MESSAGES["unreadable"], print_exception=False)
+            raise sorry(MESSAGES["unreadable"])
         return str(path)
 
     def sent_path(payload: "FileData | ListFiles | None") -> str | list[str] | None:

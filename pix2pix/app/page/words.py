@@ -1,10 +1,12 @@
-"""Error messages for visitors: no codes, and what to do about it."""
+"""What the page says to visitors when something is odd: no codes, and what to do about it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gradio as gr
+import numpy as np
 
+from pix2pix.colorize import incolor
 from pix2pix.colorize.workers import Busy
 from pix2pix.errors import PhotoError
 
@@ -26,6 +28,23 @@ MESSAGES = {
 
 BUSY = "Many people are here right now. Try again in a moment."
 UNKNOWN = "This photo could not be colored."
+_TITLES = {
+    MESSAGES["unsupported_format"]: "Not a photo",
+    BUSY: "One moment",
+}  # of the others: Sorry
+
+NOTICES = {
+    "gray": "",
+    "toned": "This print has a tint, as old ones do. Compare its plain gray with the colors.",
+    "color": "This photo has color already. Here its colors are left out and guessed anew.",
+    "negative": "This looks like a negative. Turn it into a positive first, then try again.",
+}
+"""By what kind of photo it is."""
+
+
+def notice(rgb: np.ndarray, kind: incolor.Kind) -> str:
+    """What a visitor should know of a photo (H, W, 3) uint8 of this kind; "" of a gray one."""
+    return NOTICES["negative" if incolor.is_negative(rgb) else kind]
 
 
 def message(error: Exception) -> str:
@@ -35,10 +54,15 @@ def message(error: Exception) -> str:
     return MESSAGES.get(error.code, UNKNOWN) if isinstance(error, PhotoError) else UNKNOWN
 
 
+def sorry(text: str) -> gr.Error:
+    """A message on the page, to be raised, under a heading that blames nobody."""
+    return gr.Error(text, title=_TITLES.get(text, "Sorry"), print_exception=False)
+
+
 @contextmanager
 def plain_words() -> Iterator[None]:
     """Within, PhotoError and Busy become messages on the page."""
     try:
         yield
     except (PhotoError, Busy) as error:
-        raise gr.Error(message(error), print_exception=False) from error
+        raise sorry(message(error)) from error

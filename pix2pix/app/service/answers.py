@@ -9,6 +9,7 @@ from urllib.parse import quote
 from starlette.types import Message, Send
 
 from pix2pix.app.page.shelf import PUBLIC, Shelf
+from pix2pix.app.service.card import with_card
 
 _TEXT = (b"application/json", b"text/html", b"text/event-stream", b"text/plain")
 
@@ -24,6 +25,7 @@ class Answers:
         self.shelf, self._send, self.visitor = shelf, send, visitor
         self.publishes = publishes
         self.cookie = b""
+        self.card_at: str | None = None  # the page's address, where it is HTML with a card
         self.upload = False  # the answer lists the paths of what was sent
         self._start: Message = {}
         self._kind = b""
@@ -64,6 +66,8 @@ class Answers:
         if self.upload and self._start["status"] == 200:
             names = [self.shelf.put(path, self.visitor or "") for path in json.loads(body)]
             return json.dumps(names).encode()
+        if self.card_at is not None and self._kind == b"text/html":
+            body = with_card(body, self.card_at)
         return self._rewrite(body)
 
     def _rewrite(self, text: bytes) -> bytes:

@@ -19,12 +19,14 @@ from pix2pix.app.limits import CALL_BYTES, REFUSAL_PAUSE, REFUSED_AT_ONCE
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.service.answers import Answers
 from pix2pix.app.service.calls import read_body, read_call, send_file, with_body
+from pix2pix.app.service.card import address_of, picture
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.app.service.routes import route_path
 
 ROUTES = (
     ("page", "GET", r"/|/config/?|/gradio_api/info/?"),  # the same for everybody
-    ("plain", "GET", r"/(gradio_api/)?theme\.css|/favicon\.ico|/robots\.txt"),
+    ("picture", "GET", r"/card\.jpg|/icon\.png|/favicon\.ico"),  # of a link to the page
+    ("plain", "GET", r"/(gradio_api/)?theme\.css|/robots\.txt"),
     ("plain", "GET", r"/(assets|static)(/(?!\.)[\w.@+-]+)+"),  # of Gradio's package
     ("plain", "GET", r"/gradio_api/heartbeat/[\w-]{1,64}"),
     ("plain", "GET", r"/gradio_api/upload_progress"),
@@ -78,6 +80,9 @@ class Door:
         if kind == "file":
             await send_file(name, self.shelf, visitor, scope, receive, send)
             return
+        if kind == "picture":
+            await picture(path)(scope, receive, send)
+            return
         if kind == "plain":
             await self.app(scope, receive, send)
             return
@@ -85,6 +90,7 @@ class Door:
         whom = None if kind == "page" else visitor
         answers = Answers(self.shelf, send, whom, publishes=publishes)
         if kind == "page":
+            answers.card_at = address_of(scope)
             # a query would have Gradio read a file (deep_link), or show more than it should
             scope = {**scope, "query_string": b""}
             if not visitor and path != "/gradio_api/info":

@@ -1,0 +1,185 @@
+"""Below the photo: other takes, how sure the net is, before and after in one file, another model.
+
+`more_panel` builds it, `More` has the functions behind its buttons.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from pix2pix.app.page.coloring import Opened
+from pix2pix.app.page.handlers import (
+    SLIDERS,
+    Handlers,
+    Pair,
+    Update,
+    painted,
+    still_there,
+    wish_of,
+)
+from pix2pix.app.page.script import SAVE
+from pix2pix.app.page.unsure import LEGEND, unsure_picture
+from pix2pix.colorize.workers import check
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.colorizer import Colorizer
+
+
+class Take(NamedTuple):
+    """One way to color a photo, whatever the sliders say of warmth."""
+
+    name: str
+    temperature: float  # of a Wish
+    seed: int | None = None
+
+
+WARMTHS = (Take("Cooler", -10.0), Take("As it is", 0.0), Take("Warmer", 10.0))
+VARIANTS = tuple(Take(f"Other colors {seed}", 0.0, seed) for seed in (1, 2, 3))
+TAKE_SIDE = 640  # [px] of a take's picture
+
+
+class More:
+    """The functions behind the buttons below the photo; arguments are as for `Handlers`."""
+
+    def __init__(self, do: Handlers):
+        self.do, self.coloring = do, do.coloring
+        self.takes = WARMTHS + (VARIANTS if self.coloring.colorizer.has_variants else ())
+
+    def show_takes(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
+        """The takes side by side, small."""
+        opened = still_there(opened)
+        plain = wish_of(*sliders, hints=painted(opened, touches))
+        small = Image.fromarray(opened.rgb)
+        small.thumbnail((TAKE_SIDE, TAKE_SIDE), Image.Resampling.LANCZOS)
+        rgb = np.asarray(small)
+
+        def color(colorizer: "Colorizer") -> list[tuple[str, str]]:
+            shown = []
+            for take in self.takes:
+                check()
+                wish = replace(plain, temperature=take.temperature, seed=take.seed)
+                after = colorizer.color(rgb, wish.at(*rgb.shape[:2]))
+                shown.append((self.coloring.preview(after, "take"), take.name))
+            return shown
+
+        return gr.update(value=self.coloring.ask(color), visible=True)
+
+    def choose(
+        self, event: gr.SelectData, opened: Opened | None, touches: str | None, *sliders: float
+    ) -> Iterator[tuple[int | None, Update | float, Update, Update]]:
+        """A click on a take -> its seed, the warmth slider, both pictures; then the download."""
+        take = self.takes[event.index]
+        chosen = dict(zip(SLIDERS, sliders, strict=True)) | {"temperature": take.temperature}
+        warmth: Update | float = take.temperature
+        for pair, download in self.do.color(opened, take.seed, touches, *chosen.values()):
+            yield take.seed, warmth, pair, download
+            warmth = gr.skip()  # which may have been moved since
+
+    def unsure(self, opened: Opened | None, touches: str | None = None) -> tuple[Update, Pair]:
+        """The photo, and how sure the net is of its colors."""
+        opened = still_there(opened)
+        hints = wish_of(hints=painted(opened, touches)).at(*opened.rgb.shape[:2]).hints
+
+        def picture(colorizer: "Colorizer") -> str:
+            spread = colorizer.unsure(opened.rgb, hints=hints)
+            return self.coloring.preview(unsure_picture(spread, opened.rgb), "unsure")
+
+        return gr.update(visible=True), (opened.before, self.coloring.ask(picture))
+
+    def compare(
+        self, opened: Opened | None, touches: str | None, *sliders: float
+    ) -> tuple[Update, Pair]:
+        """The photo by the course's model, which takes no hints, and by the page's."""
+        opened, course = still_there(opened), self.coloring.course
+        wish = wish_of(*sliders, hints=painted(opened, touches))
+
+        def both(colorizer: "Colorizer") -> Pair:
+            assert course is not None
+            plain = replace(wish, hints=())
+            return (
+                self.coloring.color(course, opened, plain),
+                self.coloring.color(colorizer, opened, wish),
+            )
+
+        return gr.update(visible=True), self.coloring.ask(both)
+
+    def in_one(
+        self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
+    ) -> str:
+        """Before and after in one picture -> the path of its file, to show to somebody."""
+        opened = still_there(opened)
+        wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
+        return self.coloring.ask(lambda c: self.coloring.save_both(c, opened, wish))
+
+
+def more_panel(
+    do: Handlers,
+    inputs: list[gr.Component],
+    warmth: gr.Slider,
+    shown: list[gr.Component],
+    event: dict[str, Any],
+) -> list[gr.Component]:
+    """Build the panel. `inputs` are the photo's state, its seed, what is painted and the sliders.
+
+    Returns what a new photo hides.
+    """
+    more, coloring = More(do), do.coloring
+    opened, seed, touches, *sliders = inputs
+    asked = [opened, touches, *sliders]
+    patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
+    with gr.Row(elem_id="ask-more"):
+        takes = gr.Button("Other takes", elem_id="ask-takes")
+        if coloring.colorizer.knows_likely_colors:
+            unsure = gr.Button("How sure is it?", elem_id="ask-unsure")
+        one = gr.Button("Save before and after", elem_id="ask-one")
+        file = gr.DownloadButton(visible=False)
+    gallery = _gallery()
+    with gr.Column(elem_id="unsure", visible=False) as how_sure:
+        gr.HTML(LEGEND, apply_default_css=False)
+        unsure_map = picture_slider("unsure-map")
+    takes.click(more.show_takes, asked, gallery, **patient)
+    gallery.select(more.choose, asked, [seed, warmth, *shown], **patient)
+    if coloring.colorizer.knows_likely_colors:
+        unsure.click(more.unsure, [opened, touches], [how_sure, unsure_map], **patient)
+    one.click(more.in_one, inputs, file, **patient).success(None, file, js=SAVE)
+    further = coloring.course is not None
+    with gr.Accordion("More", open=False, visible=further, elem_id="further"):
+        compare = gr.Button("Compare with a smaller model", elem_id="ask-models")
+        with gr.Column(elem_id="compared", visible=False) as compared:
+            gr.Markdown("Left, a small model that saw few photos; right, the one above.")
+            models = picture_slider("models")
+    compare.click(more.compare, asked, [compared, models], **patient)
+    return [gallery, how_sure, compared]
+
+
+def picture_slider(name: str, *, at: float = 50, visible: bool = True) -> gr.ImageSlider:
+    """Two pictures in one frame, with a handle `at` so many percent of the width between them."""
+    return gr.ImageSlider(
+        elem_id=name,
+        show_label=False,
+        interactive=False,
+        visible=visible,
+        slider_position=at,
+        max_height=620,  # a height would crop
+        buttons=["fullscreen"],
+    )
+
+
+def _gallery() -> gr.Gallery:
+    return gr.Gallery(
+        elem_id="takes",
+        label="Other takes: choose one",
+        show_label=False,
+        columns=len(WARMTHS),
+        allow_preview=False,
+        format="jpeg",
+        object_fit="contain",
+        height="auto",
+        buttons=[],
+        interactive=False,
+        visible=False,
+    )
