@@ -14,7 +14,7 @@ from pix2pix.app.page.many import many_tab
 from pix2pix.app.page.photo import photo_tab
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.upload import make_upload
-from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.wish import MOST_TEMPERATURE, Wish
 from pix2pix.colorize.workers import Workers
 
 if TYPE_CHECKING:
@@ -71,14 +71,17 @@ def build_page(
 
 
 def _for_programs(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
-    """The one public call, for gradio_client: a file and a saturation in, the colored file out."""
+    """The one public call, for gradio_client: a file and numbers in, the colored file out."""
     file = make_upload("file", shelf, label="Photo", visible=False)
     saturation = gr.Number(1, minimum=0, label="Saturation", visible=False)
+    warmth = {"minimum": -MOST_TEMPERATURE, "maximum": MOST_TEMPERATURE}
+    temperature = gr.Number(0, label="Temperature", visible=False, **warmth)
     colored = gr.File(label="Photo in color", visible=False)
 
-    def colorize(path: str, saturation: float) -> str:
-        return coloring.ask(lambda c: coloring.save(c, path, Wish(saturation)))
+    def colorize(path: str, saturation: float, temperature: float) -> str:
+        wish = Wish(saturation, temperature=temperature)
+        return coloring.ask(lambda c: coloring.save(c, path, wish))
 
     gr.Button(visible=False).click(
-        colorize, [file, saturation], colored, api_name="colorize", **event
+        colorize, [file, saturation, temperature], colored, api_name="colorize", **event
     )

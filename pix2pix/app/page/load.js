@@ -30,7 +30,7 @@ const choose = () => {
 document.addEventListener('click', choose, true);
 // the slider tells of a new value when the pointer is lifted only
 document.addEventListener('keyup', event => {
-  if (!event.target.closest?.('#saturation')) return;
+  if (!event.target.closest?.('#saturation, #temperature')) return;
   if (event.target.type === 'range')
     event.target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
   else if (event.key === 'Enter') event.target.blur();
