@@ -119,6 +119,8 @@ def test_hints_and_takes_reach_the_colorizer(weights, tmp_path, monkeypatch):
     assert told[0].seed is None
     assert colorize(weights, source, "--overwrite", "--take", "2") == 0
     assert told[1].seed == 2 and told[1].hints == []
+    assert colorize(weights, source, "--overwrite", "--temperature", "-7.5") == 0
+    assert [wish.temperature for wish in told] == [0, 0, -7.5]
 
 
 def test_the_engine_that_is_asked_for_reaches_the_model(weights, tmp_path, monkeypatch):
@@ -357,6 +359,7 @@ def test_warnings_are_lines_too(weights, tmp_path, capsys):
         ["a.png", "--shard", "0/2"],
         ["a.png", "--shard", "x"],
         ["a.png", "--saturation", "-1"],
+        ["a.png", "--temperature", "31"],
         ["a.png", "--hint", "1,2,red"],
         ["a.png", "b.png", "--hint", "1,2,#ff0000"],
         ["a.png", "--take", "-1"],

@@ -75,7 +75,7 @@ def test_page_colors_through_the_workers(colorizer: Colorizer, photo: str, tmp_p
     pool = Pool(colorizer)
     do = Handlers(Coloring(colorizer, tmp_path / "cache", 10**6, pool))
     last(do.open(photo, None, 1.0))
-    More(do).show_takes(opened, None, 1.0)
+    More(do).show_takes(opened, None, None, 1.0)
     assert pool.deadlines == [DEADLINE] * 3  # the picture, the download, the takes
 
 

@@ -62,8 +62,22 @@ def test_saturation_and_format_are_obeyed(service: Service) -> None:
         assert np.ptp(np.asarray(image).astype(int), axis=2).max() <= 1
 
 
+def test_temperature_is_obeyed(service: Service) -> None:
+    def blue(query: str) -> float:
+        answer = service.post(photo(), query=f"?format=png&{query}")
+        assert answer.status == 200, answer.body
+        with Image.open(io.BytesIO(answer.body)) as image:
+            return float(np.asarray(image, float)[..., 2].mean())
+
+    assert blue("temperature=-10") - 10 > blue("temperature=0") > blue("temperature=10") + 10
+
+
 @pytest.mark.parametrize(
-    "query", ["saturation=-1", "saturation=nan", "saturation=5", "seed=-1", "seed=x", "format=gif"]
+    "query",
+    [
+        *("saturation=-1", "saturation=nan", "saturation=5", "temperature=31", "temperature=nan"),
+        *("seed=-1", "seed=x", "format=gif"),
+    ],
 )
 def test_a_wrong_parameter_is_named(service: Service, query: str) -> None:
     answer = service.post(photo(), query=f"?{query}")

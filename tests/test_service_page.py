@@ -41,11 +41,12 @@ def test_the_page_colors_with_the_same_workers(service: Service, tmp_path: Path)
     path.write_bytes(photo(format="PNG"))
     client = Client(f"http://127.0.0.1:{service.port}/", verbose=False, download_files=tmp_path)
     colored = client.predict(handle_file(path), 1, api_name="/colorize")
-    with (
-        Image.open(colored) as by_page,
-        Image.open(io.BytesIO(service.post(path.read_bytes()).body)) as by_api,
-    ):
-        assert np.array_equal(np.asarray(by_page), np.asarray(by_api))
+    warmer = client.predict(handle_file(path), 1, 10, api_name="/colorize")
+    for made, query in ((colored, ""), (warmer, "?temperature=10")):
+        answer = service.post(path.read_bytes(), query=query)
+        with Image.open(made) as by_page, Image.open(io.BytesIO(answer.body)) as by_api:
+            assert np.array_equal(np.asarray(by_page), np.asarray(by_api))
+    assert Path(colored).read_bytes() != Path(warmer).read_bytes()
 
 
 @pytest.mark.parametrize("prefix", ["/gradio_api", ""])

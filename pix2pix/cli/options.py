@@ -28,6 +28,9 @@ Out = Annotated[
     str | None, Option("-o", "--out", help="A folder, a file for one photo, or - for a pipe.")
 ]
 Saturation = Annotated[float, Option(min=0, help="0 is gray, 1 as predicted.")]
+Temperature = Annotated[
+    float, Option(min=-30, max=30, help="Shift of b*: above 0 warmer, below 0 cooler.")
+]
 Hints = Annotated[
     list[str] | None,
     Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),

@@ -29,6 +29,7 @@ def colorize(
     saturation: options.Saturation = 1.0,
     hint: options.Hints = None,
     take: options.Take = None,
+    temperature: options.Temperature = 0.0,
     device: options.Device = "auto",
     engine: options.Engine = "auto",
     overwrite: options.Overwrite = False,
@@ -52,7 +53,7 @@ def colorize(
     from pix2pix.colorize.folders import FileOptions
     from pix2pix.images.task import COLOR
 
-    wish = _wish(saturation, hint, take)
+    wish = _wish(saturation, hint, take, temperature)
     run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
     if wish.hints and run.several:
         raise BadParameter("--hint is for one photo")
@@ -151,12 +152,14 @@ class _Run:
         return say(records, as_json=self.as_json, total=total)
 
 
-def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish":
+def _wish(
+    saturation: float, hints: list[str] | None, seed: int | None, temperature: float
+) -> "Wish":
     from pix2pix.colorize.hints import parse
     from pix2pix.colorize.wish import Wish
 
     try:
-        return Wish(saturation, [parse(text) for text in hints or []], seed)
+        return Wish(saturation, [parse(text) for text in hints or []], seed, temperature)
     except ValueError as error:  # of the saturation, or BadHint
         raise BadParameter(error.reason if isinstance(error, BadHint) else f"{error}") from error
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pix2pix import strips
 from pix2pix.color import AB_SCALE, lab_to_rgb8, rgb8_to_lab, rgb_to_net
-from pix2pix.colorize import sampling
+from pix2pix.colorize import sampling, temperature
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
@@ -90,7 +90,8 @@ class Colorizer(PictureModel):
         color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
         upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
         lightness is out of reach. `seed` samples a variant: other colors where the net is unsure.
-        `temperature` shifts b* [-30, 30]: above 0 warmer, below 0 cooler; saturation 0 stays gray.
+        `temperature` shifts b*, in [-30, 30]: above 0 warmer, below 0 cooler. Black and white stay,
+        and it fades with a saturation below 1: 0 is gray.
         Lightness is the input's own. What is lost on the way (16 bits, further frames) is issued
         as a UserWarning.
 
@@ -149,7 +150,8 @@ class Colorizer(PictureModel):
             raise ValueError(f"{self.name} answers with NaN or infinity: its weights are broken")
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
         ab = ab * np.float32(scale)
-        ab[1] += wish.temperature * min(wish.saturation, 1)  # at saturation 0, gray stays gray
+        if shift := wish.temperature * min(wish.saturation, 1):  # at saturation 0, gray stays gray
+            ab = temperature.shift(ab, self._lightness(rgb)[0, 0] * 50 + 50, shift)
         return recolor(rgb, ab, grays)
 
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:

@@ -13,11 +13,11 @@ MOST_TEMPERATURE = 30  # of b*, either way
 class Wish:
     """How a photo is to be colored; by default, as the net predicts it.
 
-    Raises ValueError for a saturation below 0 and a temperature beyond 30. Hints are checked against the photo that they
-    are for (`hints.check`).
+    Raises ValueError for a saturation below 0, and for a temperature beyond MOST_TEMPERATURE.
+    Hints are checked against the photo that they are for (`hints.check`).
 
     A new field is used in colorizer.py, and offered by cli/options.py and cli/pictures.py
-    (`colorize`), app/service/parameters.py app/page/build.py (`_for_programs`) and, as a
+    (`colorize`), app/service/parameters.py, app/page/build.py (`_for_programs`) and, as a
     slider, app/page/handlers.py (`SLIDERS`). It comes last, as a Wish is made by position.
     """
 

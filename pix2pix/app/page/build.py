@@ -71,16 +71,11 @@ def build_page(
 
 
 def _for_programs(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
-    """The one public call, for gradio_client: a file and what to make of it in, the file out."""
+    """The one public call, for gradio_client: a file and numbers in, the colored file out."""
     file = make_upload("file", shelf, label="Photo", visible=False)
     saturation = gr.Number(1, minimum=0, label="Saturation", visible=False)
-    temperature = gr.Number(
-        0,
-        minimum=-MOST_TEMPERATURE,
-        maximum=MOST_TEMPERATURE,
-        label="Temperature: above 0 warmer",
-        visible=False,
-    )
+    warmth = {"minimum": -MOST_TEMPERATURE, "maximum": MOST_TEMPERATURE}
+    temperature = gr.Number(0, label="Temperature", visible=False, **warmth)
     colored = gr.File(label="Photo in color", visible=False)
 
     def colorize(path: str, saturation: float, temperature: float) -> str:

@@ -47,6 +47,7 @@ class Opened:
     photo: images.Photo | None = None  # every pixel, until the first download is written
     wish: Wish | None = None  # the visitor's last, its hints as fractions of the sides; answers
     # to an earlier one come too late
+    takes: tuple[Wish, ...] = ()  # that were shown last
     hints: tuple[Hint, ...] = ()  # as painted last, in the turn of the page's script
     turn: int = 0
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -23,23 +23,15 @@ from pix2pix.app.page.handlers import (
 )
 from pix2pix.app.page.script import SAVE
 from pix2pix.app.page.unsure import LEGEND, unsure_picture
+from pix2pix.colorize.takes import takes
 from pix2pix.colorize.workers import check
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
 
 
-class Take(NamedTuple):
-    """One way to color a photo, whatever the sliders say of warmth."""
-
-    name: str
-    temperature: float  # of a Wish
-    seed: int | None = None
-
-
-WARMTHS = (Take("Cooler", -10.0), Take("As it is", 0.0), Take("Warmer", 10.0))
-VARIANTS = tuple(Take(f"Other colors {seed}", 0.0, seed) for seed in (1, 2, 3))
 TAKE_SIDE = 640  # [px] of a take's picture
+COLUMNS = 3  # of takes: cooler, as it is, warmer
 
 
 class More:
@@ -47,32 +39,35 @@ class More:
 
     def __init__(self, do: Handlers):
         self.do, self.coloring = do, do.coloring
-        self.takes = WARMTHS + (VARIANTS if self.coloring.colorizer.has_variants else ())
 
-    def show_takes(self, opened: Opened | None, touches: str | None, *sliders: float) -> Update:
+    def show_takes(
+        self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
+    ) -> Update:
         """The takes side by side, small."""
         opened = still_there(opened)
-        plain = wish_of(*sliders, hints=painted(opened, touches))
+        wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
         small = Image.fromarray(opened.rgb)
         small.thumbnail((TAKE_SIDE, TAKE_SIDE), Image.Resampling.LANCZOS)
         rgb = np.asarray(small)
+        found = takes(wish, variants=self.coloring.colorizer.has_variants)
 
         def color(colorizer: "Colorizer") -> list[tuple[str, str]]:
             shown = []
-            for take in self.takes:
+            for name, take in found:
                 check()
-                wish = replace(plain, temperature=take.temperature, seed=take.seed)
-                after = colorizer.color(rgb, wish.at(*rgb.shape[:2]))
-                shown.append((self.coloring.preview(after, "take"), take.name))
+                after = colorizer.color(rgb, take.at(*rgb.shape[:2]))
+                shown.append((self.coloring.preview(after, "take"), name.capitalize()))
             return shown
 
-        return gr.update(value=self.coloring.ask(color), visible=True)
+        shown = self.coloring.ask(color)
+        opened.takes = tuple(take for _, take in found)
+        return gr.update(value=shown, visible=True)
 
     def choose(
         self, event: gr.SelectData, opened: Opened | None, touches: str | None, *sliders: float
     ) -> Iterator[tuple[int | None, Update | float, Update, Update]]:
         """A click on a take -> its seed, the warmth slider, both pictures; then the download."""
-        take = self.takes[event.index]
+        take = still_there(opened).takes[event.index]
         chosen = dict(zip(SLIDERS, sliders, strict=True)) | {"temperature": take.temperature}
         warmth: Update | float = take.temperature
         for pair, download in self.do.color(opened, take.seed, touches, *chosen.values()):
@@ -132,7 +127,7 @@ def more_panel(
     asked = [opened, touches, *sliders]
     patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
     with gr.Row(elem_id="ask-more"):
-        takes = gr.Button("Other takes", elem_id="ask-takes")
+        other = gr.Button("Other takes", elem_id="ask-takes")
         if coloring.colorizer.knows_likely_colors:
             unsure = gr.Button("How sure is it?", elem_id="ask-unsure")
         one = gr.Button("Save before and after", elem_id="ask-one")
@@ -141,7 +136,7 @@ def more_panel(
     with gr.Column(elem_id="unsure", visible=False) as how_sure:
         gr.HTML(LEGEND, apply_default_css=False)
         unsure_map = picture_slider("unsure-map")
-    takes.click(more.show_takes, asked, gallery, **patient)
+    other.click(more.show_takes, inputs, gallery, **patient)
     gallery.select(more.choose, asked, [seed, warmth, *shown], **patient)
     if coloring.colorizer.knows_likely_colors:
         unsure.click(more.unsure, [opened, touches], [how_sure, unsure_map], **patient)
@@ -174,7 +169,7 @@ def _gallery() -> gr.Gallery:
         elem_id="takes",
         label="Other takes: choose one",
         show_label=False,
-        columns=len(WARMTHS),
+        columns=COLUMNS,
         allow_preview=False,
         format="jpeg",
         object_fit="contain",

@@ -11,7 +11,7 @@ from pix2pix import images
 from pix2pix.app.limits import MOST_SATURATION
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.colorize.hints import parse
-from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.wish import MOST_TEMPERATURE, Wish
 from pix2pix.errors import BadHint
 
 Format = Literal["jpeg", "png", "webp", "tiff", "bmp", "avif"]
@@ -33,6 +33,12 @@ class Parameters(BaseModel):
     saturation: float = Field(
         1.0, ge=0, le=MOST_SATURATION, description="0 is gray, 1 as predicted."
     )
+    temperature: float = Field(
+        0.0,
+        ge=-MOST_TEMPERATURE,
+        le=MOST_TEMPERATURE,
+        description="Shifts b*: above 0 warmer, below 0 cooler.",
+    )
     hint: list[str] = Field(
         [],
         description="A color that is known, X,Y,RRGGBB such as 120,80,c03020, in pixels "
@@ -48,7 +54,8 @@ class Parameters(BaseModel):
     def wish(self) -> Wish:
         """How to color the photo. Raises Refusal for a hint that is none."""
         try:
-            return Wish(self.saturation, [parse(text) for text in self.hint], self.seed)
+            hints = [parse(text) for text in self.hint]
+            return Wish(self.saturation, hints, self.seed, self.temperature)
         except BadHint as error:
             raise Refusal(400, error.code, error.reason) from None
 
