@@ -153,7 +153,7 @@ def test_color_strength_and_warmth(colorizer: Colorizer, tab: Page, tmp_path: Pa
     for name, key, value in (
         ("saturation", "Home", 0),
         ("saturation", "End", 2),
-        ("temperature", "Home", -20),
+        ("temperature", "Home", -30),
     ):
         wish[name] = value
         with colored(tab):

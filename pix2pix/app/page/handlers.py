@@ -28,7 +28,7 @@ Pair = tuple[str, str]
 
 SLIDERS: dict[str, dict[str, Any]] = {
     "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05},
-    "temperature": {"label": "Warmth", "minimum": -20, "maximum": 20, "value": 0, "step": 1},
+    "temperature": {"label": "Warmth", "minimum": -30, "maximum": 30, "value": 0, "step": 1},
 }
 """The page's sliders, as gr.Slider takes them, by the field of a `Wish` that each sets."""
 

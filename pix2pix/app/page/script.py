@@ -20,7 +20,7 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text("utf-8")
 
 
-_PARTS = ("drop", "compare", "names", "leave")
+_PARTS = ("drop", "compare", "names")
 ON_LOAD = "() => {" + "".join(f"\n{{\n{_read(f'{part}.js')}}}" for part in _PARTS) + "\n}"
 OPEN_CAMERA = f"async () => {{\n{_read('camera.js')}}}"
 TOGGLE_TOUCH = "() => { document.dispatchEvent(new Event('touch-up')); }"
