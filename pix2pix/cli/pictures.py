@@ -6,7 +6,7 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ def colorize(
     saturation: options.Saturation = 1.0,
     hint: options.Hints = None,
     take: options.Take = None,
+    like: options.Like = None,
     device: options.Device = "auto",
     engine: options.Engine = "auto",
     overwrite: options.Overwrite = False,
@@ -64,6 +65,8 @@ def colorize(
         keep_gps=keep_gps or keep_metadata,
         copy_sidecars=sidecars,
     )
+    if like is not None:
+        wish = _with_like(wish, like, files)
 
     def load() -> "Maker":
         return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
@@ -159,6 +162,15 @@ def _wish(saturation: float, hints: list[str] | None, seed: int | None) -> "Wish
         return Wish(saturation, [parse(text) for text in hints or []], seed)
     except ValueError as error:  # of the saturation, or BadHint
         raise BadParameter(error.reason if isinstance(error, BadHint) else f"{error}") from error
+
+
+def _with_like(wish: "Wish", path: str, files: "FileOptions") -> "Wish":
+    """The wish with a photo to take colors from, or end the command in one line."""
+    from pix2pix.colorize.reference import Reference
+    from pix2pix.errors import PhotoError
+
+    with console.reported(path, PhotoError):
+        return replace(wish, like=Reference.of(path, max_pixels=files.max_pixels))
 
 
 def _part(shard: str) -> tuple[int, int]:
