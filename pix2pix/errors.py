@@ -114,6 +114,12 @@ class BadHint(PhotoError, ValueError):
     code = "hint"
 
 
+class BadReference(PhotoError, ValueError):
+    """A photo to take colors from that has none, or a net that cannot take them."""
+
+    code = "reference"
+
+
 class DataError(Failure, ValueError):
     """Photos that cannot be used: none, all gray, too many broken, no download."""
 

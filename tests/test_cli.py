@@ -146,6 +146,40 @@ def test_the_engine_that_is_asked_for_reaches_the_model(weights, tmp_path, monke
     assert colorize(weights, source, "--engine", "abacus") == 1 and not asked
 
 
+def test_a_reference_reaches_the_colorizer_for_every_photo(weights, tmp_path, monkeypatch, capsys):
+    from pix2pix.colorize import Colorizer
+    from pix2pix.colorize.reference import Reference
+
+    told = []
+    monkeypatch.setattr(Colorizer, "color", lambda self, rgb, wish: told.append(wish) or rgb)
+    for name in ("a.png", "b.png"):
+        photo(tmp_path / "roll" / name)
+    Image.fromarray(PHOTO).save(tmp_path / "like.png")
+    asked = (tmp_path / "roll", "--like", tmp_path / "like.png", "--json")
+    assert colorize(weights, *asked) == 0
+    assert [wish.like for wish in told] == [Reference.of(PHOTO)] * 2
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [r["status"] for r in records if "status" in r][:2] == ["colored", "colored"]
+    assert colorize(weights, *asked) == 0 and len(told) == 2  # what is there stays
+
+
+def test_a_reference_that_is_none_is_one_line(weights, tmp_path, capsys):
+    source, like = photo(tmp_path / "a.png"), tmp_path / "like.png"
+    for make, code in ((lambda: None, "unreadable"), (lambda: photo(like), "reference")):
+        make()
+        assert colorize(weights, source, "--like", like) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{like}: {code}: ")
+    assert not (tmp_path / "a.color.png").exists()
+
+
+def test_a_net_without_features_takes_no_reference(weights, tmp_path, capsys):
+    source = photo(tmp_path / "a.png")
+    Image.fromarray(PHOTO).save(tmp_path / "like.png")
+    assert colorize(weights, source, "--like", tmp_path / "like.png") == 1
+    assert "a.png: reference: tiny takes no reference" in capsys.readouterr().err
+
+
 def test_a_net_without_hints_is_one_line(weights, tmp_path, capsys):
     source = photo(tmp_path / "a.png")
     assert colorize(weights, source, "--hint", "3,4,#ff0080") == 1

@@ -11,6 +11,7 @@ from skimage.color import rgb2lab
 from torch import nn, tensor
 
 from pix2pix.app.page import handlers
+from pix2pix.app.service.forms import LIKE
 from pix2pix.app.service.parameters import Parameters
 from pix2pix.cli.pictures import colorize
 from pix2pix.colorize import Colorizer, Wish
@@ -84,5 +85,5 @@ def test_a_wish_is_taken_everywhere(field):
         assert field in inspect.signature(call).parameters
     options = inspect.signature(colorize).parameters
     assert {"hints": "hint", "seed": "take"}.get(field, field) in options
-    assert {"hints": "hint"}.get(field, field) in Parameters.model_fields
+    assert {"hints": "hint"}.get(field, field) in {*Parameters.model_fields, LIKE}
     assert (field in handlers.SLIDERS) == isinstance(getattr(Wish(), field), float)

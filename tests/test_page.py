@@ -317,7 +317,7 @@ def test_a_slower_answer_ends_by_saying_nothing(colorizer: Colorizer, tmp_path: 
     opened, *_, pair, _ = next(slow)
     assert len(pair["value"]) == 2
     *_, (second, *_) = handlers.open(str(photo), opened, 1.0)  # the next photo came meanwhile
-    assert list(slow)[-1] == (gr.skip(),) * 11
+    assert list(slow)[-1] == (gr.skip(),) * 12
     slow = handlers.color(second, None, None, 0.5)
     next(slow)
     list(handlers.color(second, None, None, 0.7))

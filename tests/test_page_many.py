@@ -22,6 +22,7 @@ from pix2pix.app.page.many import ManyHandler
 from pix2pix.app.page.more import More
 from pix2pix.app.page.words import BUSY
 from pix2pix.colorize import Colorizer
+from pix2pix.colorize.wish import Wish
 from pix2pix.colorize.workers import Busy, Late, Workers
 
 
@@ -173,3 +174,35 @@ def test_defect_in_one_photo_leaves_the_others(
     archive, told = archive_of(ManyHandler(coloring), [photo, photo])
     assert archive and len(archive.namelist()) == 1
     assert "1 of 2" in told and "out of luck" not in told
+
+
+class Alike:
+    """A colorizer that takes colors of others: of which one, it notes."""
+
+    name, has_variants, takes_reference = "alike", False, True
+
+    def __init__(self) -> None:
+        self.likes: list[bool] = []
+
+    def color(self, rgb: np.ndarray, wish: Wish) -> np.ndarray:
+        self.likes.append(wish.like is not None)
+        return rgb
+
+
+def test_colors_of_another_photo_until_the_next_or_without(photo: str, tmp_path: Path) -> None:
+    alike = Alike()
+    do = Handlers(Coloring(alike, tmp_path / "cache", 10**6))
+    more = More(do)
+    opened, *_ = last(do.open(photo, None, 1.0))
+    Image.fromarray(data.astronaut()).save(tmp_path / "color.png")
+    first, *_ = more.like(str(tmp_path / "color.png"), opened, None, None, 1.0)
+    assert first[0]["visible"] and "like.jpg" in first[1]
+    more.show_takes(opened, None, None, 1.0)
+    assert alike.likes[2:] == [True] * 4  # the picture and three takes; the file is not written yet
+    shown, *_ = last(more.unlike(opened, None, None, 1.0))
+    assert shown["visible"] is False and alike.likes[-1] is False
+    with pytest.raises(gr.Error, match=MESSAGES["reference"]):
+        next(more.like(photo, opened, None, None, 1.0))
+    list(more.like(str(tmp_path / "color.png"), opened, None, None, 1.0))
+    following, *_ = last(do.open(photo, opened, 1.0))
+    assert following.like is None and alike.likes[-1] is False

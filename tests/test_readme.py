@@ -38,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
     make_weights(tmp_path / "facades.safetensors")
     (tmp_path / "photos").mkdir()
     astronaut = skimage.data.astronaut()
+    Image.fromarray(astronaut).save(tmp_path / "color.jpg")
     for i in range(6):
         piece = np.roll(astronaut, 60 * i, axis=1)[:300, :300]
         Image.fromarray(piece).save(tmp_path / "photos" / f"{i}.jpg")

@@ -55,6 +55,8 @@ def part(disposition: str, content: bytes = b"", *fields: str) -> bytes:
 
 END = b"--limit--\r\n"
 FILE = part('name="file"; filename="a.jpg"', photo())
+LIKE = part('name="like"; filename="b.jpg"', photo())
+PAGE = part('name="like"; filename="b.jpg"', b"<html></html>" * 9)
 EMPTY = part('name="second"; filename=""', b"", "Content-Type: application/octet-stream")
 GRAY = part('name="saturation"', b"0")
 URLENCODED = "application/x-www-form-urlencoded"
@@ -65,6 +67,12 @@ CALLS: dict[str, tuple[str, str, bytes, int, str]] = {
     "an empty first file field": ("", FORM, EMPTY + FILE + EMPTY + END, 200, ""),
     "empty file fields alone": ("", FORM, EMPTY + EMPTY + END, 422, "empty"),
     "two files": ("", FORM, FILE + EMPTY + FILE + END, 422, "several files"),
+    "a reference, but no photo": ("", FORM, LIKE + END, 422, "no file"),
+    "two references": ("", FORM, FILE + LIKE + LIKE + END, 422, "several files"),
+    "a reference of text": ("", FORM, FILE + part('name="like"', b"a.jpg") + END, 422, "as a file"),
+    "a reference that is gray": ("", FORM, LIKE + FILE + END, 422, "like: the reference is gray"),
+    "a reference of another kind": ("", FORM, PAGE + FILE + END, 415, "like: "),
+    "no reference in its field": ("", FORM, FILE + part('name="like"; filename=""') + END, 200, ""),
     "filename* alone": (
         "",
         FORM,

@@ -39,6 +39,10 @@ Take = Annotated[
     int | None,
     Option(min=0, help="Sample a variant by this seed: other colors where it is unsure."),
 ]
+Like = Annotated[
+    str | None,
+    Option(metavar="PHOTO", help="A photo in color: its colors are taken where both look alike."),
+]
 Seed = Annotated[int | None, Option(min=0, help="Draw a variant, of a net with dropout or noise.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]
 Shard = Annotated[str, Option(metavar="I/N", help="Only the I-th of N parts.")]

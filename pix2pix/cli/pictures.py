@@ -6,7 +6,7 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ def colorize(
     hint: options.Hints = None,
     take: options.Take = None,
     temperature: options.Temperature = 0.0,
+    like: options.Like = None,
     device: options.Device = "auto",
     engine: options.Engine = "auto",
     overwrite: options.Overwrite = False,
@@ -65,6 +66,8 @@ def colorize(
         keep_gps=keep_gps or keep_metadata,
         copy_sidecars=sidecars,
     )
+    if like is not None:
+        wish = _with_like(wish, like, files)
 
     def load() -> "Maker":
         return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
@@ -162,6 +165,15 @@ def _wish(
         return Wish(saturation, [parse(text) for text in hints or []], seed, temperature)
     except ValueError as error:  # of the saturation, or BadHint
         raise BadParameter(error.reason if isinstance(error, BadHint) else f"{error}") from error
+
+
+def _with_like(wish: "Wish", path: str, files: "FileOptions") -> "Wish":
+    """The wish with a photo to take colors from, or end the command in one line."""
+    from pix2pix.colorize.reference import Reference
+    from pix2pix.errors import PhotoError
+
+    with console.reported(path, PhotoError):
+        return replace(wish, like=Reference.of(path, max_pixels=files.max_pixels))
 
 
 def _part(shard: str) -> tuple[int, int]:

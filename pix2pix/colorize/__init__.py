@@ -2,22 +2,23 @@
 
 colorizer.py runs the net on a small picture and recolor.py lays its color (chroma.py) over the
 full-size lightness (lightness.py); wish.py is what one may ask for, hints.py the colors that one
-knows, sampling.py the variants. translator.py runs a net from RGB to RGB; model.py is what both
-have in common. copies.py makes the copy of a photo and writes it. jobs.py finds photos and names
-their outputs, outputs.py says which are done, folders.py makes them by workers.py, watch.py those
-to come, pipe.py one from a pipe; tally.py counts what was passed over, incolor.py finds those in
-color already. engines/ runs nets on numpy arrays, with torch or without, and writes them as ONNX
-files.
+knows, reference.py a photo to take colors from, likeness.py where both look alike, sampling.py the
+variants. translator.py runs a net from RGB to RGB; model.py is what both have in common. copies.py
+makes the copy of a photo and writes it. jobs.py finds photos and names their outputs, outputs.py
+says which are done, folders.py makes them by workers.py, watch.py those to come, pipe.py one from a
+pipe; tally.py counts what was passed over, incolor.py finds those in color already. engines/ runs
+nets on numpy arrays, with torch or without, and writes them as ONNX files.
 """
 
 from typing import TYPE_CHECKING
 
 from pix2pix import on_first_use
 
-__all__ = ["Colorizer", "Translator", "Wish"]
+__all__ = ["Colorizer", "Reference", "Translator", "Wish"]
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
+    from pix2pix.colorize.reference import Reference
     from pix2pix.colorize.translator import Translator
     from pix2pix.colorize.wish import Wish
 
@@ -25,6 +26,7 @@ __getattr__ = on_first_use(
     __name__,
     {
         "Colorizer": "pix2pix.colorize.colorizer",
+        "Reference": "pix2pix.colorize.reference",
         "Translator": "pix2pix.colorize.translator",
         "Wish": "pix2pix.colorize.wish",
     },

@@ -18,10 +18,12 @@ from pix2pix.colorize import sampling, temperature
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
+from pix2pix.colorize.likeness import Known, Seen, over
 from pix2pix.colorize.model import PictureModel, checked, in_kind
 from pix2pix.colorize.recolor import recolor
+from pix2pix.colorize.reference import Picture, Reference
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
-from pix2pix.errors import BadHint
+from pix2pix.errors import BadHint, BadReference
 from pix2pix.nets.follow import follow_hints
 from pix2pix.nets.gamut import gamut_grid
 
@@ -38,6 +40,7 @@ class Colorizer(PictureModel):
 
     task = "color"
     heads = ("ab", "rgb")
+    _last: tuple[Reference, Known] | None = None  # of the references that it was given
 
     @classmethod
     def from_pretrained(
@@ -58,6 +61,7 @@ class Colorizer(PictureModel):
         hints: Sequence[Hint] = ...,
         seed: int | None = ...,
         temperature: float = ...,
+        like: Picture | None = ...,
     ) -> np.ndarray: ...
 
     @overload
@@ -69,6 +73,7 @@ class Colorizer(PictureModel):
         hints: Sequence[Hint] = ...,
         seed: int | None = ...,
         temperature: float = ...,
+        like: Picture | None = ...,
     ) -> Image.Image: ...
 
     def __call__(
@@ -79,6 +84,7 @@ class Colorizer(PictureModel):
         hints: Sequence[Hint] = (),
         seed: int | None = None,
         temperature: float = 0.0,
+        like: Picture | None = None,
     ) -> Image.Image | np.ndarray:
         """Color a path, the bytes of a file, a PIL image or an array -> the same size in color.
 
@@ -91,20 +97,27 @@ class Colorizer(PictureModel):
         upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
         lightness is out of reach. `seed` samples a variant: other colors where the net is unsure.
         `temperature` shifts b*, in [-30, 30]: above 0 warmer, below 0 cooler. Black and white stay,
-        and it fades with a saturation below 1: 0 is gray.
-        Lightness is the input's own. What is lost on the way (16 bits, further frames) is issued
-        as a UserWarning.
+        and it fades with a saturation below 1: 0 is gray. `like` is a photo in color, any of these
+        kinds or a `Reference`: its colors are taken where both look alike, and its palette by and
+        large (likeness.py). Lightness is the input's own. What is lost on the way (16 bits, further
+        frames) is issued as a UserWarning.
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
-        and BadHint, a ValueError, for hints outside of it or a net that takes none.
+        BadHint, a ValueError, for hints outside of it or a net that takes none, and BadReference,
+        another, for a `like` without color or a net that takes none.
         """
-        wish = Wish(saturation, hints, seed, temperature)
+        wish = Wish(saturation, hints, seed, temperature, _reference(like))
         return in_kind(image, lambda rgb8: self.color(rgb8, wish))
 
     @property
     def takes_hints(self) -> bool:
         """Whether its net takes hints."""
         return self.header.in_channels > 1
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether its net takes a reference: it takes hints, and has features to match by."""
+        return self.takes_hints and self.engine.has_features
 
     @property
     def knows_likely_colors(self) -> bool:
@@ -124,9 +137,10 @@ class Colorizer(PictureModel):
         hints: Sequence[Hint] = (),
         seed: int | None = None,
         temperature: float = 0.0,
+        like: Picture | None = None,
     ) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8: `color` with keywords."""
-        return self.color(rgb, Wish(saturation, hints, seed, temperature))
+        return self.color(rgb, Wish(saturation, hints, seed, temperature, _reference(like)))
 
     def color(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, of the input's L* within one level.
@@ -161,6 +175,10 @@ class Colorizer(PictureModel):
         """
         L = self._lightness(rgb)
         hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
+        known = None if wish.like is None else self._known(wish.like)
+        if known is not None:
+            seen = Seen.of(self._features(L), L)
+            hint_map = over(hint_map, known.hint_map(seen, (L.shape[-2], L.shape[-1])))
         chances = self._chances(L.shape[-2:], wish.seed)
         if wish.seed is not None and self.knows_likely_colors and self.takes_hints:
             hint_map = sampling.draw(
@@ -171,6 +189,8 @@ class Colorizer(PictureModel):
             )
         output = self._answer(L, hint_map, chances)
         ab = rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output
+        if known is not None:
+            ab = known.pull(ab[0])[None]
         return hold(ab[0], L[0, 0], places, wanted) if len(wish.hints) else ab[0]
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
@@ -229,6 +249,26 @@ class Colorizer(PictureModel):
     ) -> Outputs:
         return self.engine.run(np.concatenate([L, hint_map], 1), chances)
 
+    def _features(self, L: np.ndarray) -> np.ndarray:
+        """L (1, 1, h, w) -> the features (1, F, h/8, w/8) that likeness is judged by."""
+        none = np.zeros((1, self.header.in_channels - 1, *L.shape[-2:]), np.float32)
+        return self.engine.features(np.concatenate([L, none], 1))
+
+    def _known(self, reference: Reference) -> Known:
+        """The reference as its net sees it; the last one is kept, for the photos of a series."""
+        if not self.takes_reference:
+            raise BadReference(
+                f"{self.name} takes no reference: it needs a net on a classifier that takes hints, "
+                "and an .onnx file of this version, which `pix2pix export` makes"
+            )
+        last = self._last
+        if last is None or last[0] != reference:
+            lab = rgb8_to_lab(self._shrink(reference.rgb))
+            L, ab = lab[None, :1] / 50 - 1, lab[1:] / AB_SCALE / self.header.saturation
+            last = reference, Known.of(Seen.of(self._features(L), L), ab)
+            self._last = last
+        return last[1]
+
     @cached_property
     def _bin_colors(self) -> np.ndarray:
         """The ab of the net's color bins (bins, 2) in [-1, 1]."""
@@ -252,3 +292,7 @@ class Colorizer(PictureModel):
         # calibration: the net's output is multiplied by it, its hints are divided by it
         hint_map[:, :2] /= self.header.saturation
         return hint_map, places, wanted / np.float32(self.header.saturation)
+
+
+def _reference(like: Picture | None) -> Reference | None:
+    return None if like is None else Reference.of(like)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pix2pix.colorize.hints import Hint
+from pix2pix.colorize.reference import Reference
 
 MOST_TEMPERATURE = 30  # of b*, either way
 
@@ -17,14 +18,16 @@ class Wish:
     Hints are checked against the photo that they are for (`hints.check`).
 
     A new field is used in colorizer.py, and offered by cli/options.py and cli/pictures.py
-    (`colorize`), app/service/parameters.py, app/page/build.py (`_for_programs`) and, as a
-    slider, app/page/handlers.py (`SLIDERS`). It comes last, as a Wish is made by position.
+    (`colorize`), app/service/parameters.py, or bodies.py where it is a file, app/page/build.py
+    (`_for_programs`) and, as a slider, app/page/handlers.py (`SLIDERS`). It comes last, as a Wish
+    is made by position.
     """
 
     saturation: float = 1.0  # factor of the chroma: 0 is gray, 1 as predicted
     hints: Sequence[Hint] = ()  # points whose color is known, in pixels of the upright photo
     seed: int | None = None  # draws a variant, with other colors where the net is unsure
     temperature: float = 0.0  # shift of b* [CIELAB units]: above 0 warmer, below 0 cooler
+    like: Reference | None = None  # a photo in color whose colors are taken where both look alike
 
     def __post_init__(self) -> None:
         if not 0 <= self.saturation < math.inf:

@@ -153,6 +153,21 @@ class BackboneUNet(nn.Module):
         *_, quarter, half = self._maps(L)
         return self._ab(half, L), self.bins(quarter[..., ::stride, ::stride])
 
+    def features(self, L: Tensor) -> Tensor:
+        """L (B, 1 or in_channels, H, W) -> what the encoder sees (B, F, H/8, W/8), for matching.
+
+        Its maps at an eighth and a sixteenth of the size, each scaled to a length of 1 a place, the
+        second, which sees more around it, to 2, enlarged to an eighth and joined: the dot product
+        of two places says how alike they look. Hints don't count. Source: the deep features of He
+        et al. 2018, https://arxiv.org/abs/1807.06587.
+        """
+        check_sides(L, self.multiple)
+        fine, coarse = (tap[0] for tap in TAPS[self.encoder_name][2:4] if tap)
+        rgb = gray_for(self.encoder_name, L[:, :1])
+        first, second = tapped(self.encoder[: coarse + 1], (fine, coarse), rgb)
+        wide = F.interpolate(F.normalize(second), size=first.shape[-2:], mode="bilinear")
+        return torch.cat([F.normalize(first), 2 * wide], 1)
+
     def _maps(self, L: Tensor) -> list[Tensor]:
         """L (B, 1 or in_channels, H, W) -> the decoder's maps, from the deepest to half size.
 

@@ -21,6 +21,7 @@ from pix2pix.colorize import incolor
 from pix2pix.colorize.copies import PhotoCopy, color_photo
 from pix2pix.colorize.hints import Hint
 from pix2pix.colorize.lightness import gray_levels
+from pix2pix.colorize.reference import Reference
 from pix2pix.colorize.wish import Wish
 from pix2pix.colorize.workers import Workers
 from pix2pix.images.names import MARK, output_name
@@ -47,6 +48,7 @@ class Opened:
     photo: images.Photo | None = None  # every pixel, until the first download is written
     wish: Wish | None = None  # the visitor's last, its hints as fractions of the sides; answers
     # to an earlier one come too late
+    like: Reference | None = None  # the photo whose colors it takes
     takes: tuple[Wish, ...] = ()  # that were shown last
     hints: tuple[Hint, ...] = ()  # as painted last, in the turn of the page's script
     turn: int = 0

@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,6 +43,7 @@ class NewPhoto(NamedTuple):
     more: Update
     takes: Update
     how_sure: Update
+    alike: Update
     compared: Update
     pictures: Update
     download: Update
@@ -69,7 +69,7 @@ class Handlers:
         """
         path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
         hidden, shown = gr.update(visible=False), gr.update(visible=True)
-        wish = replace(wish_of(*sliders), temperature=0.0)
+        wish = Wish(**named(*sliders) | {"temperature": 0.0})
 
         def first(colorizer: "Colorizer") -> tuple[Opened, str]:
             opened = self.coloring.open(path)
@@ -84,7 +84,7 @@ class Handlers:
         for pictures, download in self._both(opened, after, wish, photo):
             if opened.wish == wish:
                 notice = gr.update(value=opened.notice, visible=bool(opened.notice))
-                panels = shown, shown, hidden, hidden, hidden
+                panels = shown, shown, hidden, hidden, hidden, hidden
                 yield NewPhoto(opened, None, notice, 0.0, *panels, pictures, download)
             else:
                 yield (gr.skip(),) * len(NewPhoto._fields)
@@ -94,7 +94,7 @@ class Handlers:
     ) -> Iterator[tuple[Update, Update]]:
         """Both pictures as the sliders say; then the download of that."""
         opened = still_there(opened)
-        wish = opened.wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
+        wish = opened.wish = wish_of(opened, touches, *sliders, seed=seed)
         after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish))
         yield from self._both(opened, after, wish)
 
@@ -103,7 +103,7 @@ class Handlers:
     ) -> tuple[Update, Update]:
         """Both pictures after a dot or a stroke; the download waits for `write`."""
         opened = still_there(opened)
-        wish = opened.wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
+        wish = opened.wish = wish_of(opened, touches, *sliders, seed=seed)
         after = self.coloring.ask(lambda c: self.coloring.color(c, opened, wish), quick=True)
         if opened.wish != wish:
             return gr.skip(), gr.skip()
@@ -114,7 +114,7 @@ class Handlers:
     ) -> Iterator[Update]:
         """The download of what was painted, once the visitor pauses."""
         opened = still_there(opened)
-        wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
+        wish = wish_of(opened, touches, *sliders, seed=seed)
         yield gr.skip()
         if opened.wish == wish:
             yield from self._download(opened, wish)
@@ -169,9 +169,15 @@ def still_there(opened: Opened | None) -> Opened:
     return opened
 
 
-def wish_of(*sliders: float, seed: int | None = None, hints: Sequence[Hint] = ()) -> Wish:
-    """What the sliders ask for, in the order of SLIDERS; those left out stay where they start."""
-    return Wish(**dict(zip(SLIDERS, sliders, strict=False)), seed=seed, hints=hints)
+def named(*sliders: float) -> dict[str, float]:
+    """The sliders' values by their fields of a Wish; those left out stay where they start."""
+    return dict(zip(SLIDERS, sliders, strict=False))
+
+
+def wish_of(opened: Opened, touches: str | None, *sliders: float, seed: int | None = None) -> Wish:
+    """All that was asked for: by sliders, painted, a take, a photo to take colors from."""
+    hints = painted(opened, touches)
+    return Wish(**named(*sliders), seed=seed, hints=hints, like=opened.like)
 
 
 def painted(opened: Opened, touches: str | None) -> tuple[Hint, ...]:

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,18 +14,21 @@ from PIL import Image
 
 from pix2pix.app.page.coloring import Opened
 from pix2pix.app.page.handlers import (
-    SLIDERS,
     Handlers,
     Pair,
     Update,
-    painted,
+    named,
     still_there,
     wish_of,
 )
-from pix2pix.app.page.script import SAVE
+from pix2pix.app.page.script import NOTHING, SAVE
+from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.unsure import LEGEND, unsure_picture
+from pix2pix.app.page.upload import make_upload
+from pix2pix.colorize.reference import Reference
 from pix2pix.colorize.takes import takes
 from pix2pix.colorize.workers import check
+from pix2pix.templates import render
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
@@ -45,7 +49,7 @@ class More:
     ) -> Update:
         """The takes side by side, small."""
         opened = still_there(opened)
-        wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
+        wish = wish_of(opened, touches, *sliders, seed=seed)
         small = Image.fromarray(opened.rgb)
         small.thumbnail((TAKE_SIDE, TAKE_SIDE), Image.Resampling.LANCZOS)
         rgb = np.asarray(small)
@@ -68,7 +72,7 @@ class More:
     ) -> Iterator[tuple[int | None, Update | float, Update, Update]]:
         """A click on a take -> its seed, the warmth slider, both pictures; then the download."""
         take = still_there(opened).takes[event.index]
-        chosen = dict(zip(SLIDERS, sliders, strict=True)) | {"temperature": take.temperature}
+        chosen = named(*sliders) | {"temperature": take.temperature}
         warmth: Update | float = take.temperature
         for pair, download in self.do.color(opened, take.seed, touches, *chosen.values()):
             yield take.seed, warmth, pair, download
@@ -77,7 +81,7 @@ class More:
     def unsure(self, opened: Opened | None, touches: str | None = None) -> tuple[Update, Pair]:
         """The photo, and how sure the net is of its colors."""
         opened = still_there(opened)
-        hints = wish_of(hints=painted(opened, touches)).at(*opened.rgb.shape[:2]).hints
+        hints = wish_of(opened, touches).at(*opened.rgb.shape[:2]).hints
 
         def picture(colorizer: "Colorizer") -> str:
             spread = colorizer.unsure(opened.rgb, hints=hints)
@@ -88,13 +92,13 @@ class More:
     def compare(
         self, opened: Opened | None, touches: str | None, *sliders: float
     ) -> tuple[Update, Pair]:
-        """The photo by the course's model, which takes no hints, and by the page's."""
+        """The photo by the course's model, which takes no hints and colors, and by the page's."""
         opened, course = still_there(opened), self.coloring.course
-        wish = wish_of(*sliders, hints=painted(opened, touches))
+        wish = wish_of(opened, touches, *sliders)
 
         def both(colorizer: "Colorizer") -> Pair:
             assert course is not None
-            plain = replace(wish, hints=())
+            plain = replace(wish, hints=(), like=None)
             return (
                 self.coloring.color(course, opened, plain),
                 self.coloring.color(colorizer, opened, wish),
@@ -102,17 +106,48 @@ class More:
 
         return gr.update(visible=True), self.coloring.ask(both)
 
+    def like(
+        self,
+        path: str,
+        opened: Opened | None,
+        seed: int | None,
+        touches: str | None,
+        *sliders: float,
+    ) -> Iterator[tuple[Update, Update | str, Update, Update]]:
+        """A photo in color -> it, small, and both pictures with its colors; then the download."""
+        opened, coloring = still_there(opened), self.coloring
+
+        def read(_: "Colorizer") -> Reference:
+            return Reference.of(path, max_pixels=coloring.max_pixels)
+
+        opened.like = coloring.ask(read)
+        address = coloring.preview(opened.like.rgb, "like")
+        seen: Update | str = render(Path(__file__).with_name("alike.html"), path=address)
+        for pair, download in self.do.color(opened, seed, touches, *sliders):
+            yield gr.update(visible=True), seen, pair, download
+            seen = gr.skip()
+
+    def unlike(
+        self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
+    ) -> Iterator[tuple[Update, Update, Update]]:
+        """Both pictures without the colors of another photo; then the download."""
+        opened = still_there(opened)
+        opened.like = None
+        for pair, download in self.do.color(opened, seed, touches, *sliders):
+            yield gr.update(visible=False), pair, download
+
     def in_one(
         self, opened: Opened | None, seed: int | None, touches: str | None, *sliders: float
     ) -> str:
         """Before and after in one picture -> the path of its file, to show to somebody."""
         opened = still_there(opened)
-        wish = wish_of(*sliders, seed=seed, hints=painted(opened, touches))
+        wish = wish_of(opened, touches, *sliders, seed=seed)
         return self.coloring.ask(lambda c: self.coloring.save_both(c, opened, wish))
 
 
 def more_panel(
     do: Handlers,
+    shelf: Shelf,
     inputs: list[gr.Component],
     warmth: gr.Slider,
     shown: list[gr.Component],
@@ -141,14 +176,24 @@ def more_panel(
     if coloring.colorizer.knows_likely_colors:
         unsure.click(more.unsure, [opened, touches], [how_sure, unsure_map], **patient)
     one.click(more.in_one, inputs, file, **patient).success(None, file, js=SAVE)
-    further = coloring.course is not None
-    with gr.Accordion("More", open=False, visible=further, elem_id="further"):
-        compare = gr.Button("Compare with a smaller model", elem_id="ask-models")
+    takes_like, compares = coloring.colorizer.takes_reference, coloring.course is not None
+    with gr.Accordion("More", open=False, visible=takes_like or compares, elem_id="further"):
+        with gr.Column(visible=takes_like):
+            gr.Markdown("Use the colors of another photo, of the same place or the same people:")
+            like = make_upload("like", shelf, label="Photo in color")
+        with gr.Row(elem_id="alike", visible=False) as alike:
+            seen = gr.HTML(apply_default_css=False)
+            without = gr.Button("Without its colors")
+        compare = gr.Button("Compare with a smaller model", elem_id="ask-models", visible=compares)
         with gr.Column(elem_id="compared", visible=False) as compared:
             gr.Markdown("Left, a small model that saw few photos; right, the one above.")
             models = picture_slider("models")
     compare.click(more.compare, asked, [compared, models], **patient)
-    return [gallery, how_sure, compared]
+    if takes_like:
+        given = like.upload(more.like, [like, *inputs], [alike, seen, *shown], **patient)
+        given.then(None, js=NOTHING, outputs=like)
+        without.click(more.unlike, inputs, [alike, *shown], **patient)
+    return [gallery, how_sure, alike, compared]
 
 
 def picture_slider(name: str, *, at: float = 50, visible: bool = True) -> gr.ImageSlider:

@@ -27,7 +27,7 @@ const rename = () => {
     set(button, 'aria-label', 'The whole photo');
     set(button, 'title', 'The whole photo');
   });
-  for (const name of ['upload', 'uploads']) {
+  for (const name of ['upload', 'uploads', 'like']) {
     // phones then offer the camera and the album; Gradio's own file_types would refuse files by
     // their names, in words of its own
     set(document.querySelector(`#${name} input[type=file]`), 'accept', 'image/*');

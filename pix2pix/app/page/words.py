@@ -22,6 +22,7 @@ MESSAGES = {
     "timeout": "This photo took too long. Make it smaller and try again.",
     "permission": "The colored photo could not be saved.",
     "hint": "This color could not be put there. Undo it and try another place.",
+    "reference": "This photo has no color to take. Choose one in color.",
     "no_space": "There is no room left to save the colored photo.",
 }
 """By the code of the PhotoError."""

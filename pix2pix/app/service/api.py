@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, NamedTuple
 
@@ -16,12 +17,14 @@ from pix2pix.app.limits import WARNING_LENGTH, WARNINGS_LENGTH, Limits
 from pix2pix.app.service.bodies import Uploads
 from pix2pix.app.service.docs import ANSWERS, BODY, TYPES, as_page
 from pix2pix.app.service.failures import answer_failures
+from pix2pix.app.service.forms import LIKE
 from pix2pix.app.service.logs import Metrics, log
 from pix2pix.app.service.parameters import Parameters, gather
 from pix2pix.app.service.refusal import Refusal
 from pix2pix.app.service.routes import API_ROUTES
 from pix2pix.colorize.colorizer import Colorizer
 from pix2pix.colorize.copies import color_photo
+from pix2pix.colorize.reference import Reference
 from pix2pix.colorize.wish import Wish
 from pix2pix.colorize.workers import Busy, Late, Workers, check
 from pix2pix.errors import PhotoError
@@ -67,9 +70,11 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
         openapi_extra={"requestBody": BODY},
     )
     async def colorize(request: Request, asked: Annotated[Parameters, Query()]) -> Response:
-        """Color one photo: the body, or the one file of a form. It keeps its size and its format.
+        """Color one photo: the body, or the file of a form. It keeps its size and its format.
 
         The parameters may be fields of the form instead. A name that is none of them is refused.
+        A second file, in the field `like`, is a photo in color whose colors are taken where both
+        look alike, such as another one of the same roll; it has the same limits.
 
         Its metadata stay, except for the place where it was taken (GPS) and for what is no longer
         true, such as sizes and previews. `X-Warnings` is a JSON list of what was lost on the way,
@@ -88,6 +93,7 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
                     _color,
                     data=upload.photo,
                     wish=asked.wish(),
+                    like=upload.like,
                     format=asked.format,
                     max_pixels=limits.max_pixels,
                 )
@@ -115,9 +121,18 @@ class _Answer(NamedTuple):
 
 
 def _color(
-    colorizer: Colorizer, *, data: bytes, wish: Wish, format: str | None, max_pixels: int
+    colorizer: Colorizer,
+    *,
+    data: bytes,
+    wish: Wish,
+    like: bytes | None,
+    format: str | None,
+    max_pixels: int,
 ) -> _Answer:
     """Color a file; the job of a worker."""
+    if like is not None:
+        wish = replace(wish, like=_reference(like, max_pixels))
+        check()
     photo = images.read(data, max_pixels=max_pixels)
     check()
     colored = color_photo(photo, colorizer, wish)
@@ -126,6 +141,15 @@ def _color(
     format = (format or images.output_format(colored.photo)[0]).upper()
     content, warnings = colored.encode(format)
     return _Answer(content, format, warnings)
+
+
+def _reference(data: bytes, max_pixels: int) -> Reference:
+    """Read the file `like`. Raises PhotoError, which names it."""
+    try:
+        return Reference.of(data, max_pixels=max_pixels)
+    except PhotoError as error:
+        error.reason = f"{LIKE}: {error.reason}"
+        raise
 
 
 def _as_header(warnings: list[str]) -> str:

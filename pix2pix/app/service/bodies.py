@@ -1,4 +1,4 @@
-"""Request bodies: receive one photo into memory, within limits."""
+"""Request bodies: receive one photo into memory, and perhaps a reference, within limits."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,10 +21,14 @@ _ENOUGH = 64  # bytes that identify a format
 
 @dataclass
 class Upload:
-    """A photo's bytes, and the fields of the form that brought it: names and values in order."""
+    """A photo's bytes, and the fields of the form that brought it: names and values in order.
+
+    `like` are the bytes of a photo in color, from which it is to take colors.
+    """
 
     photo: bytes
     fields: list[tuple[str, str]] = field(default_factory=list)
+    like: bytes | None = None
 
 
 class Uploads:
@@ -36,7 +40,7 @@ class Uploads:
 
     @asynccontextmanager
     async def receive(self, request: Request) -> AsyncIterator[Upload]:
-        """Receive the photo of a form with one file, or of a body that is the photo.
+        """Receive the photo of a form, with a file `like` or not, or of a body that is the photo.
 
         It counts as held until the context ends. Raises Refusal: 413 beyond the limit, 429 when
         others fill the memory, 415 for bodies that hold no photo, 400 for broken forms, 422 for
@@ -51,7 +55,7 @@ class Uploads:
                 held += len(chunk)
                 if chunk:
                     taker.take(chunk)
-            upload = Upload(taker.photo(), taker.fields)
+            upload = Upload(taker.photo(), taker.fields, taker.like)
             del taker
             yield upload
         finally:
@@ -70,6 +74,8 @@ class Uploads:
 
 class _Raw:
     """A body that is the photo itself; a doubtful one must begin like one."""
+
+    like = None
 
     def __init__(self, most: int, *, doubtful: bool):
         self.most, self.doubtful = most, doubtful

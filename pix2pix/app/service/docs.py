@@ -18,7 +18,12 @@ TYPES = {
     "AVIF": "image/avif",
 }
 _PHOTO: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_FIELDS = {"file": _PHOTO["schema"], **Parameters.model_json_schema()["properties"]}
+_LIKE = {"description": "A photo in color: its colors are taken where both look alike."}
+_FIELDS = {
+    "file": _PHOTO["schema"],
+    "like": _PHOTO["schema"] | _LIKE,
+    **Parameters.model_json_schema()["properties"],
+}
 BODY = {
     "required": True,
     "content": {

@@ -1,4 +1,4 @@
-"""Forms: parse multipart/form-data as it streams in -> its one file, and its fields.
+"""Forms: parse multipart/form-data as it streams in -> its photo, a reference, and its fields.
 
 Starlette's own form parser would write all of a file to the disk before anybody could say no.
 """
@@ -16,24 +16,26 @@ from pix2pix.app.limits import (
 )
 from pix2pix.app.service.refusal import Refusal
 
+LIKE = "like"
+"""The field whose file is a photo to take colors from."""
 _QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"')
 _EXTENDED = re.compile(rb";\s*filename\*", re.IGNORECASE)  # RFC 8187; none of a form's, yet sent
 
 
 class Form:
-    """A form with one file, whatever its field is called.
+    """A form with one photo, whatever its field is called, and perhaps another as `like`.
 
     A file field that nobody filled comes as a file of no bytes: it does not count.
     """
 
     def __init__(self, boundary: bytes, most: int):
-        """Takes a file of `most` bytes. Raises Refusal for a boundary that is none."""
+        """Takes files of `most` bytes each. Raises Refusal for a boundary that is none."""
         if not 0 < len(boundary) <= FORM_BOUNDARY_BYTES:
             raise Refusal(
                 400, "bad_request", f"the boundary must have 1 to {FORM_BOUNDARY_BYTES} bytes"
             )
         self.fields: list[tuple[str, str]] = []
-        self._most, self._photo = most, bytearray()
+        self._most, self._photo, self._like = most, bytearray(), bytearray()
         self._first = re.compile(rb"(?:\A|\n)(?=--" + re.escape(boundary) + rb"(?:\r\n|--))")
         self._preamble: bytearray | None = bytearray()  # None once the first boundary came
         self._parser = MultipartParser(
@@ -69,8 +71,13 @@ class Form:
         except FormParserError as error:
             raise Refusal(400, "bad_request", "the form is broken") from error
 
+    @property
+    def like(self) -> bytes | None:
+        """The file of the field `like`, a photo in color to take colors from."""
+        return bytes(self._like) or None
+
     def photo(self) -> bytes:
-        """The file, once all has come. Raises Refusal."""
+        """The photo, once all has come. Raises Refusal."""
         if not self._ended:
             raise Refusal(400, "bad_request", "the form has no end")
         if not self._photo:
@@ -109,15 +116,19 @@ class Form:
                 raise Refusal(413, "too_large", reason)
             self._text += data[start:end]
             return
-        if first and self._photo:
-            raise Refusal(422, "unreadable", "several files in the form; send one")
+        file = self._like if self._name == LIKE else self._photo
+        if first and file:
+            reason = "several files in the form; send one, and one as `like`"
+            raise Refusal(422, "unreadable", reason)
         if self._size > self._most:
             raise Refusal(413, "too_large", f"more than the limit of {self._most:,} bytes")
-        self._photo += data[start:end]
+        file += data[start:end]
 
     def _part(self) -> None:
         if self._is_file:
-            self._empty += not self._size
+            self._empty += not self._size and self._name != LIKE
+        elif self._name == LIKE and self._text:
+            raise Refusal(422, "parameter", f"{LIKE}: send it as a file")
         else:
             self.fields.append((self._name, self._text.decode("utf-8", "replace")))
             self._text.clear()

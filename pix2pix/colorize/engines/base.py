@@ -25,6 +25,8 @@ class Engine(ABC):
     """Height and width of the net's input are multiples of this."""
     chances: Sequence[Chance]
     """The net's layers of dropout and noise, in their order."""
+    has_features: bool = False
+    """Whether it has `features`: those of a net on a classifier, of an .onnx file that has them."""
 
     @abstractmethod
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
@@ -34,6 +36,13 @@ class Engine(ABC):
         head's alone, and `logits` (B, bins, H/4, W/4). `chances` are the values of the layers of
         dropout and noise (see chance.py); without, they do nothing.
         """
+
+    def features(self, source: np.ndarray) -> np.ndarray:
+        """Run the encoder on source (B, C, H, W) float32 -> features (B, F, H/8, W/8), float32.
+
+        Those of `BackboneUNet.features`. Raises LookupError where `has_features` is false.
+        """
+        raise LookupError("this net has no encoder whose features are known")
 
     def values(self, source: np.ndarray, chances: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         """The values of the chance layers for each picture of source: one draw is for all of it."""

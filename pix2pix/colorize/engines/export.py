@@ -16,7 +16,7 @@ from safetensors import safe_open
 
 from pix2pix.colorize.engines.chance import draw, neutral, to_json
 from pix2pix.colorize.engines.choose import digest
-from pix2pix.colorize.engines.torch import TorchEngine
+from pix2pix.colorize.engines.torch import Graph, TorchEngine
 from pix2pix.errors import ExportError, one_line
 from pix2pix.files import replacing
 from pix2pix.nets.blocks import HINT_CHANNELS
@@ -51,8 +51,9 @@ def export_onnx(source: str | Path, dest: str | Path, *, overwrite: bool = False
 
     The graph is one pass of the net: input `source`, float32 (B, C, H, W), which is L (and a, b,
     mask of hints) or RGB, and `chance0` ... where it has dropout or noise (see `Chance`); outputs
-    `answer` (B, 2 or 3, H, W) and, of a net with color bins, `ab` (B, 2, H, W) and `logits`
-    (B, bins, H/4, W/4). B, H and W are free. Metadata: `pix2pix`, the weights' header, `chances`,
+    `answer` (B, 2 or 3, H, W), of a net with color bins `ab` (B, 2, H, W) and `logits`
+    (B, bins, H/4, W/4), and of one on a classifier `features` (B, F, H/8, W/8), for what looks
+    alike. B, H and W are free. Metadata: `pix2pix`, the weights' header, `chances`,
     `multiple`, of which height and width are, and `weights_sha256`, of the weights file.
     Raises ExportError for a `dest` that exists without `overwrite`, a net that cannot be exported,
     or a file that computes something else than torch, which is not kept; WeightsError for weights
@@ -72,7 +73,7 @@ def export_onnx(source: str | Path, dest: str | Path, *, overwrite: bool = False
     try:
         engine = TorchEngine(net)
         model = build_onnx(
-            engine.lively,
+            Graph(engine.lively.net, features=True).eval(),
             engine.chances,
             in_channels=header.in_channels,
             multiple=engine.multiple,
@@ -148,7 +149,9 @@ def _compare(engine: TorchEngine, session: "InferenceSession", header: Header) -
     largest = 0.0
     for values in _inputs(engine, header):
         source, *chances = values.values()
-        ours = engine.run(source, chances)
+        ours = dict(engine.run(source, chances))
+        if engine.has_features:
+            ours["features"] = engine.features(source)
         theirs = dict(zip(ours, session.run(list(ours), values), strict=True))
         for name in ours:
             pair = (_shares(x[name]) if name == "logits" else x[name] for x in (ours, theirs))
@@ -173,7 +176,7 @@ def _time(engine: TorchEngine, session: "InferenceSession", values: Values) -> t
     source, *chances = values.values()
     runs: tuple[Callable[[], object], ...] = (
         lambda: engine.run(source, chances),
-        lambda: session.run(None, values),
+        lambda: session.run(list(engine.graph.outputs), values),
     )
     fastest = [float("inf")] * len(runs)
     for _ in range(_PASSES):

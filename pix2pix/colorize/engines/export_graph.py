@@ -103,7 +103,9 @@ def _clean(model: onnx.ModelProto) -> None:
 
 def _name_sizes(model: onnx.ModelProto, chances: Sequence[Chance]) -> None:
     """Name the free sizes of inputs and outputs: batch, height, width, or a part of these."""
-    divisors = {"logits": 4} | {f"chance{i}": chance.divisor for i, chance in enumerate(chances)}
+    divisors = {"logits": 4, "features": 8} | {
+        f"chance{i}": chance.divisor for i, chance in enumerate(chances)
+    }
     for value in (*model.graph.input, *model.graph.output):
         divisor = divisors.get(value.name, 1)
         part = f"/{divisor}" if divisor > 1 else ""

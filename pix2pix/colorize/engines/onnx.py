@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import Graph, check_outputs, run_error
+from pix2pix.colorize.engines.graph import FEATURES, Graph, check_outputs, run_error
 from pix2pix.errors import WeightsError, one_line
 
 _ERRORS_ONLY = 3
@@ -34,13 +34,23 @@ class OnnxEngine(Engine):
             )
         except Exception as error:  # the library's own kinds, one for each of its states
             raise WeightsError(f"not an ONNX file: {one_line(error)}", graph.path) from error
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        check_outputs(graph, self._outputs)
+        names = [output.name for output in self._session.get_outputs()]
+        self._outputs = [name for name in names if name != FEATURES]
+        self.has_features = FEATURES in names
+        check_outputs(graph, names)
 
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
         """As Engine.run."""
+        return dict(zip(self._outputs, self._run(self._outputs, source, chances), strict=True))
+
+    def features(self, source: np.ndarray) -> np.ndarray:
+        """As Engine.features: no more is computed than it takes."""
+        return self._run([FEATURES], source)[0] if self.has_features else super().features(source)
+
+    def _run(
+        self, names: list[str], source: np.ndarray, chances: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         try:
-            answers = self._session.run(self._outputs, self.inputs(source, chances))
+            return self._session.run(names, self.inputs(source, chances))
         except Exception as error:
             raise run_error(error, self.path) from error
-        return dict(zip(self._outputs, answers, strict=True))

@@ -3,14 +3,14 @@
 import io
 import threading
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import openvino
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import Graph, check_outputs, run_error
-from pix2pix.colorize.engines.openvino_halves import halves
+from pix2pix.colorize.engines.graph import FEATURES, Graph, check_outputs, run_error
+from pix2pix.colorize.engines.openvino_halves import behind, halves
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.strips import cores
 
@@ -32,10 +32,12 @@ class OpenVinoEngine(Engine):
         try:
             model = _core().read_model(io.BytesIO(graph.model))
             names = [output.any_name for output in model.outputs]
+            model = _with_outputs(model, {name for name in names if name != FEATURES})
             exact, *rest = halves(model) if has_bf16() else [model]
             self._parts = [_compile(exact, "f32"), *(_compile(part, "bf16") for part in rest)]
         except Exception as error:  # the library's own kinds
             raise WeightsError(f"OpenVINO cannot read it: {one_line(error)}", graph.path) from error
+        self.has_features = FEATURES in names
         check_outputs(graph, names)
         self._here = threading.local()  # .requests: of this thread, one for each part
 
@@ -52,6 +54,42 @@ class OpenVinoEngine(Engine):
                 raise run_error(error, self.graph.path) from error
             values |= {name: array for output, array in found.items() for name in output.names}
         return {output.any_name: values[output.any_name] for output in self._parts[-1].outputs}
+
+    def features(self, source: np.ndarray) -> np.ndarray:
+        """As Engine.features, in float32, by a model of the encoder alone: made when first asked.
+
+        As one more output of the whole it would be computed, and in bf16, for every photo.
+        """
+        if not self.has_features:
+            return super().features(source)
+        if not hasattr(self._here, "encoder"):
+            self._here.encoder = self._encoder.create_infer_request()
+        try:
+            found = self._here.encoder.infer({"source": self.inputs(source, None)["source"]})
+        except Exception as error:
+            raise run_error(error, self.graph.path) from error
+        features: np.ndarray = found[FEATURES]
+        return features.copy()  # else it is the request's own memory
+
+    @cached_property
+    def _encoder(self) -> "openvino.CompiledModel":
+        model = _core().read_model(io.BytesIO(self.graph.model))
+        return _compile(_with_outputs(model, {FEATURES}), "f32")
+
+
+def _with_outputs(model: "openvino.Model", names: set[str]) -> "openvino.Model":
+    """The part of a model that some of its outputs need, by their names."""
+    results = [result for result in model.get_results() if _names(result) & names]
+    if len(results) == len(model.get_results()):
+        return model
+    used = set[str]().union(*map(behind, results))
+    inputs = [p for p in model.get_parameters() if p.get_friendly_name() in used]
+    return openvino.Model(results, inputs, "part")
+
+
+def _names(result: "openvino.Node") -> set[str]:
+    names: set[str] = result.output(0).get_tensor().get_names()
+    return names
 
 
 def _compile(model: "openvino.Model", precision: str) -> "openvino.CompiledModel":

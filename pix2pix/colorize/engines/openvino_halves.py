@@ -25,7 +25,7 @@ def halves(model: "openvino.Model") -> "list[openvino.Model]":
     convolutions = [node for node in nodes if node.get_type_name() in _CONVOLUTIONS]
     if not convolutions:
         return [model]
-    first = _behind(convolutions[len(convolutions) // _SHARE])
+    first = behind(convolutions[len(convolutions) // _SHARE])
     cuts = []
     for node in nodes:
         if _name(node) in first and not _is_constant(node) and node.get_type_name() != "Parameter":
@@ -49,7 +49,7 @@ def halves(model: "openvino.Model") -> "list[openvino.Model]":
     return [start, openvino.Model(model.get_results(), inputs, "rest")]
 
 
-def _behind(node: "openvino.Node") -> set[str]:
+def behind(node: "openvino.Node") -> set[str]:
     """The names of a node and of all that it depends on."""
     found: set[str] = set()
     waiting = [node]

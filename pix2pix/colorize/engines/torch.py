@@ -32,7 +32,7 @@ class TorchEngine(Engine):
         # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
         self.multiple = int(net.multiple)  # type: ignore[arg-type]
-        self.chances = describe(self.net)
+        self.chances, self.has_features = describe(self.net), hasattr(net, "features")
         self.graph, self.lively = Graph(self.net), Graph(with_values(self.net)).eval()
 
     @torch.inference_mode()
@@ -53,6 +53,14 @@ class TorchEngine(Engine):
         arrays = (x.float().contiguous().cpu().numpy() for x in found)
         return dict(zip(self.graph.outputs, arrays, strict=True))
 
+    @torch.inference_mode()
+    def features(self, source: np.ndarray) -> np.ndarray:
+        """As Engine.features."""
+        if not self.has_features:
+            return super().features(source)
+        found: Tensor = self.net.features(self._tensor(source))  # type: ignore[operator]
+        return found.float().contiguous().cpu().numpy()
+
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
 
@@ -65,22 +73,29 @@ def find_device() -> str:
 
 
 class Graph(nn.Module):
-    """One pass of a net as engines run it: source and values of chance -> the tensors `outputs`."""
+    """One pass of a net as engines run it: source and values of chance -> the tensors `outputs`.
 
-    def __init__(self, net: nn.Module):
+    With `features`, for a file, those of a net that has them are the last.
+    """
+
+    def __init__(self, net: nn.Module, *, features: bool = False):
         """`net` is one of `with_values`."""
         super().__init__()
         self.net = net
         self.in_parts = getattr(net, "bins", None) is not None
         self.outputs = ("answer", "ab", "logits") if self.in_parts else ("answer",)
+        self.features = features and hasattr(net, "features")
+        if self.features:
+            self.outputs += ("features",)
 
     def forward(self, source: Tensor, *chances: Tensor) -> tuple[Tensor, ...]:
         """Source (B, C, H, W) -> `outputs`, in their order."""
         with _given(chances):
+            more = (self.net.features(source),) if self.features else ()  # type: ignore[operator]
             if not self.in_parts:
-                return (self.net(source),)
+                return self.net(source), *more
             ab, answer, logits = self.net.parts(source)  # type: ignore[operator]
-            return answer, ab, logits
+            return answer, ab, logits, *more
 
 
 class _Value(nn.Module):
