@@ -45,7 +45,7 @@ def test_what_kind_of_photo_it_is_is_told(face: Page) -> None:
     notice = face.locator("#notice")
     expect(notice).to_be_hidden()
     sepia = gray_of(FACE)[..., None] / 255 * (255, 225, 180)
-    negative = (255 - FACE) / 255 * (200, 110, 60) + (40, 20, 10)
+    negative = (255 - FACE) / 255 * (150, 80, 40) + (90, 45, 20)
     for kind, rgb in {"color": FACE, "toned": sepia, "negative": negative}.items():
         with colored(face):
             drop(face, file_of(rgb.astype(np.uint8)), f"{kind}.png")
