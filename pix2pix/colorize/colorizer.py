@@ -17,6 +17,7 @@ from pix2pix.color import AB_SCALE, lab_to_rgb8, rgb8_to_lab, rgb_to_net
 from pix2pix.colorize import sampling, temperature
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
+from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.model import PictureModel, checked, in_kind
 from pix2pix.colorize.recolor import recolor
@@ -93,13 +94,14 @@ class Colorizer(PictureModel):
         `temperature` shifts b*, in [-30, 30]: above 0 warmer, below 0 cooler. Black and white stay,
         and it fades with a saturation below 1: 0 is gray.
         Lightness is the input's own. What is lost on the way (16 bits, further frames) is issued
-        as a UserWarning.
+        as a UserWarning, and so is that a file or a PIL image is in color already, toned, or a
+        negative (`incolor.remarks`).
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         and BadHint, a ValueError, for hints outside of it or a net that takes none.
         """
         wish = Wish(saturation, hints, seed, temperature)
-        return in_kind(image, lambda rgb8: self.color(rgb8, wish))
+        return in_kind(image, lambda rgb8: self.color(rgb8, wish), remarks)
 
     @property
     def takes_hints(self) -> bool:
