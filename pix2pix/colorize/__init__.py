@@ -6,8 +6,9 @@ knows, reference.py a photo to take colors from, likeness.py where both look ali
 variants. translator.py runs a net from RGB to RGB; model.py is what both have in common. copies.py
 makes the copy of a photo and writes it. jobs.py finds photos and names their outputs, outputs.py
 says which are done, folders.py makes them by workers.py, watch.py those to come, pipe.py one from a
-pipe; tally.py counts what was passed over, incolor.py finds those in color already. engines/ runs
-nets on numpy arrays, with torch or without, and writes them as ONNX files.
+pipe; tally.py counts what was passed over, incolor.py names those in color already, toned ones and
+negatives. takes.py lists renderings to choose from, temperature.py makes them warmer and cooler.
+engines/ runs nets on numpy arrays, with torch or without, and writes them as ONNX files.
 """
 
 from typing import TYPE_CHECKING

@@ -17,6 +17,7 @@ from pix2pix.color import AB_SCALE, lab_to_rgb8, rgb8_to_lab, rgb_to_net
 from pix2pix.colorize import sampling, temperature
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
+from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.likeness import Known, Seen, over
 from pix2pix.colorize.model import PictureModel, checked, in_kind
@@ -100,14 +101,15 @@ class Colorizer(PictureModel):
         and it fades with a saturation below 1: 0 is gray. `like` is a photo in color, any of these
         kinds or a `Reference`: its colors are taken where both look alike, and its palette by and
         large (likeness.py). Lightness is the input's own. What is lost on the way (16 bits, further
-        frames) is issued as a UserWarning.
+        frames) is issued as a UserWarning, and so is that a file or a PIL image is in color already,
+        toned, or a negative (`incolor.remarks`).
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         BadHint, a ValueError, for hints outside of it or a net that takes none, and BadReference,
         another, for a `like` without color or a net that takes none.
         """
         wish = Wish(saturation, hints, seed, temperature, _reference(like))
-        return in_kind(image, lambda rgb8: self.color(rgb8, wish))
+        return in_kind(image, lambda rgb8: self.color(rgb8, wish), remarks)
 
     @property
     def takes_hints(self) -> bool:

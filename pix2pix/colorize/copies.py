@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from pix2pix import images
+from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.images import names
 from pix2pix.images.task import COLOR, TRANSLATE, Task
@@ -76,8 +77,10 @@ Maker = Callable[[images.Photo], PhotoCopy]
 
 
 def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> PhotoCopy:
-    """Color every pixel of a photo. Raises BadHint."""
-    return PhotoCopy(replace(photo, rgb=model.color(photo.rgb, wish)), model.name, COLOR)
+    """Color every pixel of a photo; its warnings name what was no gray one. Raises BadHint."""
+    said = photo.warnings + remarks(photo.rgb)
+    colored = replace(photo, rgb=model.color(photo.rgb, wish), warnings=said)
+    return PhotoCopy(colored, model.name, COLOR)
 
 
 def translate_photo(

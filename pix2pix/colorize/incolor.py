@@ -1,4 +1,6 @@
-"""Detect photos that are in color already: is any color left when toning is subtracted?
+"""Name what is no gray photo: those in color already, toned ones, negatives.
+
+In color is where any color is left when toning is subtracted.
 
 Gray photos seldom are gray: scanners add noise and shift a channel, prints are sepia, cyanotypes or
 yellowed on one side, and lie on a mount beside a color target. So it is judged inside the margins,
@@ -16,15 +18,28 @@ from PIL import Image
 
 from pix2pix import images
 from pix2pix.color import rgb8_to_lab
+from pix2pix.colorize.lightness import in_one_plane
 
 Kind = Literal["gray", "toned", "color"]
+
+REMARKS: dict[Kind, str] = {
+    "color": "in color already: its own colors are replaced",
+    "toned": "toned, as sepia prints are: the tone is replaced",
+}
+NEGATIVE = "looks like a negative: it is colored as it is; invert it first"
 
 IN_COLOR = 1.2  # of `color_left`: the least that is color
 TONED = 3.0  # mean chroma, from which on a photo without color is toned
 _SIDE = 96  # [px] the short side that is looked at: each pixel the mean of many
+_SAMPLES = 8  # a side, at least, of the pixels whose mean each is
 _MARGIN = 0.25  # of every side: mounts, stamps, color targets, edges turned yellow
 _KNOTS = 16  # of the tone curve, over L* in [0, 100]
 _STIFF = 1e-3  # weight of the curve's second differences: bridges lightnesses that do not occur
+MOST_BLUE = 0.75  # blue over red, sRGB, of nearly all pixels of color negative film,
+MOST_GREEN = 0.95  # and green over red
+_FILM_EDGE = 0.125  # of every side of film: its border
+_BLACK = 30  # of 255: what is darker has no hue to go by
+_FEW = 100  # pixels, too few to judge
 _BLOCK = 3  # [px] of the small photo whose remaining color is averaged
 
 
@@ -34,20 +49,63 @@ def in_color(rgb: np.ndarray) -> bool:
 
 
 def kind(rgb: np.ndarray) -> Kind:
-    """Tell a photo (H, W, 3) uint8 in gray from one in one tone, as sepia, and one in color."""
-    if in_color(rgb):
-        return "color"
-    ab = _inside(_small_lab(rgb))[..., 1:]
-    return "toned" if float(np.hypot(ab[..., 0], ab[..., 1]).mean()) >= TONED else "gray"
+    """Tell a photo (H, W, 3) uint8 in gray from one in one tone, as sepia, and one in color.
+
+    A hand-colored print is in color, as soon as its colors are more than IN_COLOR.
+    """
+    return "gray" if in_one_plane(rgb) else _kind(_lab(_small(rgb)))
 
 
 def is_negative(rgb: np.ndarray) -> bool:
-    """Whether a photo (H, W, 3) uint8 is a negative of color film, by its orange mask."""
-    lab = _inside(_small_lab(rgb))
-    L, a, b = np.moveaxis(lab, -1, 0)
-    orange = (a > 10) & (b > 15)
-    light = L >= np.quantile(L, 0.9)
-    return bool(orange.mean() > 0.95 and orange[light].all() and L.mean() < 75)
+    """Whether a photo (H, W, 3) uint8 is a negative of color film, by the orange of its base.
+
+    That lets most light through where nothing was exposed: all of the photo is orange, and its
+    lightest parts are no whiter than the others, as they are by candlelight and in the evening.
+    Measured on 1,012 color photos, of 250 of which MOST_BLUE was chosen: none is taken for one; of
+    as many drawn as negatives (densities by tone curves and masks of several strengths) 34 to 48 %
+    are found. Gray negatives are not known: a logistic regression on 31 measures of lightness (sky
+    above, lights small, shade smooth) was right three times of four, which is too many false ones.
+    """
+    return not in_one_plane(rgb) and _is_negative(_small(rgb))
+
+
+def remarks(rgb: np.ndarray) -> list[str]:
+    """What one should know of a photo (H, W, 3) uint8 that is to be colored: a line, or none."""
+    if in_one_plane(rgb):
+        return []
+    small = _small(rgb)
+    found = _kind(_lab(small))
+    if found == "color" and _is_orange(small):
+        return [NEGATIVE]
+    return [REMARKS[found]] if found in REMARKS else []
+
+
+def _kind(lab: np.ndarray) -> Kind:
+    if _color_left(lab) >= IN_COLOR:
+        return "color"
+    ab = _inside(lab)[..., 1:]
+    return "toned" if float(np.hypot(ab[..., 0], ab[..., 1]).mean()) >= TONED else "gray"
+
+
+def _is_negative(small: np.ndarray) -> bool:
+    return _kind(_lab(small)) == "color" and _is_orange(small)
+
+
+def _is_orange(small: np.ndarray) -> bool:
+    """Whether all of a small photo (h, w, 3) uint8 is orange, its lightest parts no less."""
+    top, left = int(_FILM_EDGE * small.shape[0]), int(_FILM_EDGE * small.shape[1])
+    inner = small[top : small.shape[0] - top, left : small.shape[1] - left]
+    pixels = inner.reshape(-1, 3).astype(np.float32)
+    luma = pixels @ np.float32([0.299, 0.587, 0.114])
+    pixels, luma = pixels[luma > _BLACK], luma[luma > _BLACK]
+    if len(pixels) < _FEW:
+        return False
+    red, green, blue = pixels.T
+    blueness = blue / np.maximum(red, 1)
+    if np.quantile(blueness, 0.99) >= MOST_BLUE or np.quantile(green / red, 0.99) >= MOST_GREEN:
+        return False
+    lightest = blueness[luma >= np.quantile(luma, 0.9)]
+    return bool(lightest.mean() < np.median(blueness) + 0.05)
 
 
 def color_left(rgb: np.ndarray) -> float:
@@ -58,7 +116,11 @@ def color_left(rgb: np.ndarray) -> float:
     cast that grows evenly across the photo (yellowed on one side). Only the middle half of each
     side counts.
     """
-    lab = _inside(_small_lab(rgb))
+    return _color_left(_lab(_small(rgb)))
+
+
+def _color_left(lab: np.ndarray) -> float:
+    lab = _inside(lab)
     height, width = lab.shape[:2]
     L, ab = lab[..., 0].reshape(-1), lab[..., 1:].reshape(-1, 2)  # (N,), (N, 2)
     tones = _tones(L, height, width)  # (N, knots + 2)
@@ -70,13 +132,20 @@ def color_left(rgb: np.ndarray) -> float:
     return float(np.sqrt(np.square(_block_means(left)).sum(-1).mean()))
 
 
-def _small_lab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB (H, W, 3) uint8 -> its area means as L*a*b* (h, w, 3), the short side at most 96."""
+def _small(rgb: np.ndarray) -> np.ndarray:
+    """sRGB (H, W, 3) uint8 -> its area means (h, w, 3) uint8, the short side at most 96."""
+    skip = max(1, min(rgb.shape[:2]) // (_SIDE * _SAMPLES))
+    rgb = np.ascontiguousarray(rgb[::skip, ::skip]) if skip > 1 else rgb
     height, width = rgb.shape[:2]
     scale = _SIDE / min(height, width)
     if scale < 1:
         size = round(width * scale), round(height * scale)
         rgb = np.asarray(images.to_image(rgb).resize(size, Image.Resampling.BOX))
+    return rgb
+
+
+def _lab(rgb: np.ndarray) -> np.ndarray:
+    """sRGB (h, w, 3) uint8 -> L*a*b* (h, w, 3)."""
     return np.moveaxis(rgb8_to_lab(rgb), 0, -1)
 
 

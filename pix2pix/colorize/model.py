@@ -111,11 +111,16 @@ class PictureModel:
         return np.broadcast_to(array[..., None], (*size, 3)) if gray else array
 
 
-def in_kind(image: Any, paint: Callable[[np.ndarray], np.ndarray]) -> Any:
+def in_kind(
+    image: Any,
+    paint: Callable[[np.ndarray], np.ndarray],
+    remarks: Callable[[np.ndarray], list[str]] = lambda _: [],
+) -> Any:
     """Apply `paint`, (H, W, 3) uint8 -> the same, to a picture of any kind -> one of that kind.
 
     A path, the bytes of a file, a binary stream and a PIL image come back as a PIL image, an array
-    as an array; `Colorizer.__call__` says which and how. Warnings are those of the caller's caller.
+    as an array; `Colorizer.__call__` says which and how. Warnings are those of the
+    caller's caller: what is lost, and `remarks` on a file or a PIL image.
     Raises PhotoError for files, TypeError and ValueError for anything else that is no picture.
     """
     if isinstance(image, np.ndarray):
@@ -132,7 +137,7 @@ def in_kind(image: Any, paint: Callable[[np.ndarray], np.ndarray]) -> Any:
             f"{type(image).__name__} is no picture: give a path, the bytes of a file, "
             "a PIL image or a numpy array"
         )
-    for line in lost:
+    for line in lost + remarks(rgb8):
         warnings.warn(line, stacklevel=3)
     result = Image.fromarray(paint(rgb8))
     if mask is not None:

@@ -7,7 +7,7 @@ kind, too cold or too warm as a whole.
 
 import numpy as np
 
-FADE = 20.0  # L* beside black and white, over which the shift falls to nothing
+DARK, LIGHT = 10.0, 20.0  # L* beside black, and beside white, over which the shift falls to nothing
 
 
 def shift(ab: np.ndarray, L: np.ndarray, temperature: float) -> np.ndarray:
@@ -17,5 +17,5 @@ def shift(ab: np.ndarray, L: np.ndarray, temperature: float) -> np.ndarray:
     paper, borders and linen would take it on.
     """
     shifted = ab.copy()
-    shifted[1] += temperature * np.clip((50 - np.abs(L - 50)) / FADE, 0, 1)
+    shifted[1] += temperature * np.clip(np.minimum(L / DARK, (100 - L) / LIGHT), 0, 1)
     return shifted

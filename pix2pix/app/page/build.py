@@ -74,8 +74,8 @@ def _for_programs(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> No
     """The one public call, for gradio_client: a file and numbers in, the colored file out."""
     file = make_upload("file", shelf, label="Photo", visible=False)
     saturation = gr.Number(1, minimum=0, label="Saturation", visible=False)
-    warmth = {"minimum": -MOST_TEMPERATURE, "maximum": MOST_TEMPERATURE}
-    temperature = gr.Number(0, label="Temperature", visible=False, **warmth)
+    least, most = -MOST_TEMPERATURE, MOST_TEMPERATURE
+    temperature = gr.Number(0, minimum=least, maximum=most, label="Temperature", visible=False)
     colored = gr.File(label="Photo in color", visible=False)
 
     def colorize(path: str, saturation: float, temperature: float) -> str:

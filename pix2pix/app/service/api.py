@@ -78,7 +78,8 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
 
         Its metadata stay, except for the place where it was taken (GPS) and for what is no longer
         true, such as sizes and previews. `X-Warnings` is a JSON list of what was lost on the way,
-        such as further frames, or captions that the answer's format has no place for.
+        such as further frames, or captions that the answer's format has no place for. It says, too,
+        that the photo was in color already, toned, or a negative.
         """
         query = request.query_params.multi_items()
         gather(query, []).wish()  # refuses what is given twice, and a broken hint, before the photo
