@@ -180,6 +180,7 @@ def test_inputs_and_outputs_have_names_and_free_sizes(exported):
         "answer": ["batch", 2, "height", "width"],
         "ab": ["batch", 2, "height", "width"],
         "logits": ["batch", bins, "height/4", "width/4"],
+        "features": ["batch", 256 + 512, "height/8", "width/8"],
     }
 
 
@@ -229,6 +230,16 @@ def test_logits_are_those_of_the_net(exported):
     found = session(path).run(["ab", "logits"], {"source": x})
     np.testing.assert_allclose(found[0], ab, atol=1e-4)
     np.testing.assert_allclose(found[1], logits, atol=1e-3)
+
+
+def test_features_are_those_of_the_net_and_take_its_encoder_alone(exported):
+    source, path, _ = exported("hints")
+    engine = TorchEngine(weights.load(source)[0])
+    x = picture(engine.net, 2, 2, 3)
+    expected, (found,) = engine.features(x), session(path).run(["features"], {"source": x})
+    assert expected.shape == (2, 768, x.shape[2] // 8, x.shape[3] // 8)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(found[:, :256], axis=1), 1, atol=1e-3)
 
 
 def test_a_graph_that_computes_something_else_is_not_kept(tmp_path, monkeypatch):

@@ -146,12 +146,14 @@ def test_forms_and_calls(service: Service) -> None:
 
 
 def test_a_form_in_pieces_of_any_size_is_the_same_form() -> None:
-    body = b"MIME\r\n" + EMPTY + GRAY + part("name=f; filename*=a", photo()) + END
+    other = part('name="like"; filename="b"', b"another")
+    body = b"MIME\r\n" + EMPTY + GRAY + other + part("name=f; filename*=a", photo()) + END
     for size in (1, 2, 3, 7, 64, 1000):
         taker = Form(b"limit", 100_000)
         for start in range(0, len(body), size):
             taker.take(body[start : start + size])
         assert (taker.photo(), taker.fields) == (photo(), [("saturation", "0")])
+        assert taker.like == b"another"
 
 
 def test_parameters_of_both_places_are_gathered() -> None:

@@ -17,12 +17,12 @@ import numpy as np
 
 from pix2pix.colorize.hints import fill_square
 
-_ALIKE = 0.4  # likeness of a match, at least
+_ALIKE = 0.45  # likeness of a match, at least
 _LIGHTNESS = 0.5  # what a difference of L of 1, half of its range, takes from likeness
-_MUTUAL = 0.1  # how much less than its best a match may be, seen from the reference
+_MUTUAL = 0.2  # how much less than its best a match may be, seen from the reference
 _BLUR = 0.05  # [likeness] colors of cells that are less alike by this count exp(-1) as much
-_PULL = 0.4  # of the way to the reference's palette
-_MOST_SPREAD = 1.5  # factor of the spread of colors, at most
+_PULL = 0.2  # of the way to the reference's palette
+_MOST_SPREAD = 1.5  # factor of the spread of colors, at most; and its inverse, at least
 _OWN = 12  # [px of the net's input] around a person's hint, where no match counts
 
 
@@ -74,7 +74,8 @@ class Known:
     def pull(self, ab: np.ndarray) -> np.ndarray:
         """Pull colors ab (2, H, W) some way to the reference's mean and spread -> (2, H, W)."""
         mean, spread = ab.mean((1, 2)), ab.std((1, 2))
-        factor = np.minimum(self.spread / np.maximum(spread, 1e-4), _MOST_SPREAD)
+        factor = self.spread / np.maximum(spread, 1e-4)
+        factor = factor.clip(1 / _MOST_SPREAD, _MOST_SPREAD)
         planes = [a.reshape(2, 1, 1) for a in (mean, factor, self.mean)]
         wanted = (ab - planes[0]) * planes[1] + planes[2]
         return (ab + _PULL * (wanted - ab)).astype(np.float32)
