@@ -101,8 +101,8 @@ class Colorizer(PictureModel):
         and it fades with a saturation below 1: 0 is gray. `like` is a photo in color, any of these
         kinds or a `Reference`: its colors are taken where both look alike, and its palette by and
         large (likeness.py). Lightness is the input's own. What is lost on the way (16 bits, further
-        frames) is issued as a UserWarning, and so is that a file or a PIL image is in color already,
-        toned, or a negative (`incolor.remarks`).
+        frames) is issued as a UserWarning, and so is that a file or a PIL image is in color
+        already, toned, or a negative (`incolor.remarks`).
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         BadHint, a ValueError, for hints outside of it or a net that takes none, and BadReference,
