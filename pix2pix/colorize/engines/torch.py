@@ -32,7 +32,7 @@ class TorchEngine(Engine):
         # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
         self.multiple = int(net.multiple)  # type: ignore[arg-type]
-        self.chances, self.has_features = describe(self.net), hasattr(net, "features")
+        self.chances, self.has_features = describe(self.net), _has_features(net)
         self.graph, self.lively = Graph(self.net), Graph(with_values(self.net)).eval()
 
     @torch.inference_mode()
@@ -83,8 +83,10 @@ class Graph(nn.Module):
         super().__init__()
         self.net = net
         self.in_parts = getattr(net, "bins", None) is not None
-        self.outputs = ("answer", "ab", "logits") if self.in_parts else ("answer",)
-        self.features = features and hasattr(net, "features")
+        self.outputs: tuple[str, ...] = ("answer",)
+        if self.in_parts:
+            self.outputs += ("ab", "logits")
+        self.features = features and _has_features(net)
         if self.features:
             self.outputs += ("features",)
 
@@ -96,6 +98,11 @@ class Graph(nn.Module):
                 return self.net(source), *more
             ab, answer, logits = self.net.parts(source)  # type: ignore[operator]
             return answer, ab, logits, *more
+
+
+def _has_features(net: nn.Module) -> bool:
+    """Whether a net has the method of that name, not only a part."""
+    return callable(getattr(type(net), "features", None))
 
 
 class _Value(nn.Module):
