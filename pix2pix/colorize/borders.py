@@ -39,7 +39,7 @@ def find_border(L: np.ndarray) -> Border:
         for (width, tone), side in zip(found, lines, strict=True)
     ]
     several = sum(width > 0 for width, _ in found) > 1
-    left, top, right, bottom = (width for width, _ in found) if several else black
+    left, top, right, bottom = [width for width, _ in found] if several else black
     return left, top, right, bottom
 
 
