@@ -32,7 +32,7 @@ def random_bits(seed: int, position: int | np.ndarray, stream: int | np.ndarray)
     `stream` tells apart the uses of one position: 0 to 4 crop, 5 the size of a step's crops,
     6 and 7 pages, 10 to 14 `data.prepare`, 20 to 50 film, 60 dropout, 70 and 71 hints, 72 variants,
     73 the seed of drawn scenes for validation, 74 the chance layers of a take, 80 to 110 drawn
-    worlds.
+    worlds, 120 to 146 borders.
     """
     key = _mix(np.asarray([seed & 0xFFFFFFFFFFFFFFFF], np.uint64))
     key = _mix(key ^ np.asarray(stream, np.uint64))

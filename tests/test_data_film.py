@@ -6,7 +6,17 @@ import torch
 
 from pix2pix.color import rgb_to_net
 from pix2pix.data import film
-from pix2pix.data.film import CHANCES, RESPONSES, age, blur, fade, respond, scratch
+from pix2pix.data.film import (
+    CHANCES,
+    RESPONSES,
+    age,
+    blur,
+    fade,
+    halate,
+    respond,
+    scratch,
+    unevenness,
+)
 
 
 def patch(rgb, count=1, side=4):
@@ -90,6 +100,29 @@ def test_blur_keeps_size_mean_and_flat_areas():
     torch.testing.assert_close(blur(flat), flat)
 
 
+def test_highlights_glow_into_what_is_dark_around_them():
+    L = torch.full((2, 1, 64, 64), -0.8)
+    L[:, :, 24:40, 24:40] = 1.0
+    out = halate(L, strength=column(1.0, 0.5))
+    near, far = out[:, 0, 32, 42] + 0.8, out[:, 0, 4, 4] + 0.8
+    assert near[0] > 0.2 and near[0].item() == pytest.approx(2 * near[1].item())
+    torch.testing.assert_close(far, torch.zeros(2))
+    torch.testing.assert_close(out[:, :, 24:40, 24:40], L[:, :, 24:40, 24:40])
+    dull = torch.full((1, 1, 64, 64), 0.25)
+    assert torch.equal(halate(dull, strength=column(1.0)), dull)  # nothing is bright
+
+
+def test_development_is_uneven_but_smooth():
+    field = unevenness(torch.zeros(200, 1, 64, 64), 0, np.arange(200))
+    assert field.shape == (200, 1, 64, 64) and field.isfinite().all()
+    steps = torch.cat([field.diff(dim=2).flatten(1), field.diff(dim=3).flatten(1)], 1).abs()
+    assert steps.max() < 0.08  # of a range of 2, from one pixel to the next
+    assert 0.05 < field.flatten(1).std(1).mean() < 0.2
+    corners = torch.stack([field[..., i, j] for i in (0, -1) for j in (0, -1)]).mean()
+    assert corners < field[..., 28:36, 28:36].mean() - 0.05  # darker
+    assert torch.equal(unevenness(torch.zeros(1, 1, 64, 64), 0, np.array([7])), field[7:8])
+
+
 def test_scratches_are_thin_near_vertical_and_bright_or_dark():
     L = torch.zeros(40, 1, 96, 96)
     out = scratch(L, 0, np.arange(40))
@@ -156,7 +189,7 @@ def test_responses_befall_the_documented_share(name, color, monkeypatch):
     assert (aged == L[0, 0, 0, 0]).float().mean().item() == pytest.approx(0.40, abs=0.03)
 
 
-@pytest.mark.parametrize("name", ["blur", "fade", "grain", "scratch"])
+@pytest.mark.parametrize("name", ["halation", "blur", "uneven", "fade", "grain", "scratch"])
 def test_effects_befall_the_documented_share(name, monkeypatch):
     monkeypatch.setattr(film, "CHANCES", {**dict.fromkeys(CHANCES, 0.0), name: CHANCES[name]})
     rgb = gray_ramp(1500)

@@ -20,7 +20,7 @@ from pix2pix.recipes import build
 from pix2pix.recipes.base import Recipe, param_groups
 from pix2pix.recipes.hinted import Hinted
 from pix2pix.recipes.pix2pix import Pix2Pix
-from pix2pix.recipes.unet_l1 import UNetL1
+from pix2pix.recipes.unet_l1 import UNetL1, rarity
 from pix2pix.train.step import detached
 
 # What makes each generator of the registry small; one without an entry is built as it is.
@@ -314,6 +314,71 @@ def test_huber_by_hand():
         recipe = UNetL1(nn.Identity(), beta=beta)
         terms = recipe.generator_loss(batch, torch.full_like(batch.ab, 0.1), adversarial=False)
         assert terms["l1"].item() == pytest.approx(wanted)
+
+
+def test_rebalancing_by_hand():
+    """Chroma 0.3 and 0.5 (mean 0.4, half of each): weights 1 - r + 3r/4 and 1 - r + 5r/4."""
+    batch = constant(ab=0.0)
+    batch.ab[:, 0, :16], batch.ab[:, 1, 16:] = 0.3, 0.5
+    fake = batch.ab.clone()
+    fake[:, 1, :16] += 0.1  # off by 0.1 in one of two channels, where chroma is 0.3
+    for share, wanted in ((0.0, 0.025), (0.4, 0.025 * 0.9), (1.0, 0.025 * 0.75)):
+        recipe = UNetL1(nn.Identity(), rebalance=share)
+        terms = recipe.generator_loss(batch, fake, adversarial=False)
+        assert terms["l1"].item() == pytest.approx(wanted, rel=2e-3)
+    ab = random_batch().ab
+    assert rarity(ab, 0.7).mean().item() == pytest.approx(1)
+    assert torch.equal(rarity(ab * 0, 0.7), torch.ones_like(ab[:, :1]))  # a gray batch
+
+
+def test_the_coarse_loss_by_hand():
+    """Half of the photo off by +0.2, half by -0.1: cells see 0.15, the mean color 0.05."""
+    batch = constant(ab=0.1)
+    fake = batch.ab.clone()
+    fake[:, :, :16] += 0.2
+    fake[:, :, 16:] -= 0.1
+    for beta, cells, mean in ((0.0, 0.15, 0.05), (1.0, (0.02 + 0.005) / 2, 0.00125)):
+        recipe = UNetL1(nn.Identity(), beta=beta, coarse=3)
+        terms = recipe.generator_loss(batch, fake, adversarial=False)
+        assert terms["coarse"].item() == pytest.approx(3 * (cells + mean) / 2)
+    noise = torch.randn(2, 2, 32, 32) * 0.1
+    noise -= F.adaptive_avg_pool2d(noise, 8).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    terms = recipe.generator_loss(batch, batch.ab + noise, adversarial=False)
+    assert terms["coarse"].item() < 1e-6 < 1e-3 < terms["l1"].item()  # texture is not its affair
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+def test_rebalancing_and_coarse_loss_are_off_at_zero_and_teach_where_on(beta):
+    batch, terms = random_batch(), {}
+    for weight in (0.0, 0.5):
+        fake = (batch.ab.flip(0) * 0.5).requires_grad_()
+        recipe = UNetL1(nn.Identity(), beta=beta, rebalance=weight, coarse=weight)
+        terms[weight] = recipe.generator_loss(batch, fake, adversarial=False)
+        sum(terms[weight].values()).backward()
+        assert fake.grad.isfinite().all() and fake.grad.any()
+    plain = F.smooth_l1_loss(fake, batch.ab, beta=beta)
+    assert set(terms[0.0]) == {"l1"} and torch.equal(terms[0.0]["l1"], plain)
+    assert set(terms[0.5]) == {"l1", "coarse"} and terms[0.5]["l1"] != plain
+    gray = constant(ab=0.0)
+    fake = torch.zeros_like(gray.ab, requires_grad=True)
+    sum(recipe.generator_loss(gray, fake, adversarial=False).values()).backward()
+    assert fake.grad.isfinite().all()  # where truth and answer are gray
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [({"rebalance": 1.1}, "rebalance=1.1"), ({"rebalance": -1}, "-1"), ({"coarse": -0.1}, "-0.1")],
+)
+def test_weights_out_of_range_are_refused(setting, message):
+    with pytest.raises(ValueError, match=message):
+        UNetL1(nn.Identity(), **setting)
+
+
+@pytest.mark.parametrize("name", ["rebalance", "coarse"])
+def test_color_losses_are_for_nets_that_predict_ab(name):
+    net = {"net": "UNet", "width": 2, "depth": 3, "out_channels": 3}
+    with pytest.raises(ValueError, match=f"{name}=1: for nets that predict ab"):
+        build("unet_l1", generator=net, **{name: 1})
 
 
 def test_least_squares_by_hand():

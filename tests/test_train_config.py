@@ -78,7 +78,7 @@ def test_defaults_are_those_of_the_signatures():
         *(name for kind in (launch, Optimization, Intervals, Start) for name in parameters(kind))
     }
     assert set(config["data"]) == {
-        *("path", "val", "film", "exposure", "color", "hints", "drawing"),
+        *("path", "val", "film", "exposure", "color", "hints", "drawing", "border"),
         *(n for n in [*parameters(Photos), *parameters(RandomCrop)] if n not in ("seed", "split")),
     }
 

@@ -15,6 +15,7 @@ from PIL import Image
 from pix2pix import strips
 from pix2pix.color import AB_SCALE, lab_to_rgb8, rgb8_to_lab, rgb_to_net
 from pix2pix.colorize import sampling, temperature
+from pix2pix.colorize.borders import leave_border_gray
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.incolor import remarks
@@ -173,7 +174,8 @@ class Colorizer(PictureModel):
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.
 
-        The input is resized, antialiased as in training, to about `header.area` pixels.
+        The input is resized, antialiased as in training, to about `header.area` pixels. What is no
+        picture, a mount or the rim of film, has no color (see borders.py).
         """
         L = self._lightness(rgb)
         hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
@@ -191,9 +193,9 @@ class Colorizer(PictureModel):
             )
         output = self._answer(L, hint_map, chances)
         ab = rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output
-        if known is not None:
-            ab = known.pull(ab[0])[None]
-        return hold(ab[0], L[0, 0], places, wanted) if len(wish.hints) else ab[0]
+        ab = ab[0] if known is None else known.pull(ab[0])
+        ab = leave_border_gray(ab, L[0, 0], places)
+        return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.

@@ -1,5 +1,6 @@
 """Film augmentation: the look of old emulsions and faded, scratched prints, on L.
 
+Halation, response, uneven development, fading, grain, scratches; borders.py has what lies around.
 Only the net's input ages; the color to be predicted stays that of the photo. Each sample is aged
 by draws from (seed, position), so a batch ages the same way wherever it is made.
 """
@@ -24,7 +25,9 @@ RESPONSES = {
 CHANCES = {
     "orthochromatic": 0.45,
     "blue": 0.15,
+    "halation": 0.25,
     "blur": 0.30,
+    "uneven": 0.35,
     "fade": 0.60,
     "grain": 0.60,
     "scratch": 0.15,
@@ -55,7 +58,15 @@ def age(rgb: Tensor, L: Tensor, seed: int, positions: np.ndarray, probability: f
     blue = ~ortho & (draw(1) < CHANCES["orthochromatic"] + CHANCES["blue"])
     apply(ortho, lambda who: respond(rgb[who], RESPONSES["orthochromatic"]))
     apply(blue, lambda who: respond(rgb[who], RESPONSES["blue"]))
+    apply(
+        draw(9) < CHANCES["halation"],
+        lambda who: halate(out[who], strength=0.2 + 0.6 * amount(11, who)),
+    )
     apply(draw(2) < CHANCES["blur"], lambda who: blur(out[who]))
+    apply(
+        draw(12) < CHANCES["uneven"],
+        lambda who: out[who] + unevenness(out[who], seed, positions[who]),
+    )
     apply(
         draw(3) < CHANCES["fade"],
         lambda who: fade(
@@ -86,6 +97,35 @@ def respond(rgb: Tensor, response: tuple[float, float, float]) -> Tensor:
 def blur(L: Tensor) -> Tensor:
     """Box blur of 3x3 pixels, as by an old lens: L (B, 1, H, W) -> the same shape."""
     return F.avg_pool2d(F.pad(L, (1, 1, 1, 1), mode="replicate"), 3, 1)
+
+
+def halate(L: Tensor, *, strength: Tensor) -> Tensor:
+    """Let light areas of L (B, 1, H, W) in [-1, 1] glow into their surroundings -> the same shape.
+
+    Light that went through the emulsion comes back from the film's base, some way off. `strength`
+    (B, 1, 1, 1) in [0, 1] is its share; black beside a white area turns lighter, white stays.
+    """
+    height, width = L.shape[-2:]
+    light = F.interpolate(((L - 0.3) / 0.7).clamp(0, 1), size=(16, 16), mode="area")
+    for _ in range(2):
+        light = blur(light)
+    glow = F.interpolate(light, size=(height, width), mode="bilinear")
+    return L + (1 - L) * (0.6 * strength * glow)
+
+
+def unevenness(L: Tensor, seed: int, positions: np.ndarray) -> Tensor:
+    """Differences of development over L (B, 1, H, W): what to add to it, the same shape.
+
+    A slope across the picture, corners that are darker, as by a lens, and blotches.
+    """
+    height, width = L.shape[-2:]
+    y = torch.linspace(-1, 1, height, device=L.device).view(1, 1, -1, 1)
+    x = torch.linspace(-1, 1, width, device=L.device).view(1, 1, 1, -1)
+    a, b, corners, blotches = (uniform_like(L, seed, positions, 33 + i) for i in range(4))
+    slope = 0.5 * (a - 0.5) * x + 0.5 * (b - 0.5) * y
+    cells = normal_like(L.new_empty(len(L), 1, 4, 4), seed, positions, 37)
+    stains = F.interpolate(cells, size=(height, width), mode="bicubic")
+    return slope - 0.25 * corners**2 * (x**2 + y**2) + 0.15 * blotches**2 * stains
 
 
 def fade(L: Tensor, *, lift: Tensor, contrast: Tensor) -> Tensor:

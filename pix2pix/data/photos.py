@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pix2pix.batch import Batch
 from pix2pix.color import rgb_to_net
+from pix2pix.data.borders import lay_borders
 from pix2pix.data.cache import Row
 from pix2pix.data.film import age, sketch
 from pix2pix.data.labels import Labels
@@ -123,6 +124,7 @@ def prepare(
     color: float = 0.0,
     hints: float = 0.0,
     drawing: float = 0.0,
+    border: float = 0.0,
 ) -> Batch:
     """Augment crops rgb (B, 3, H, W) uint8, on the training device -> Batch.
 
@@ -130,8 +132,8 @@ def prepare(
     `film` is the share of inputs that age (see film.py); `exposure` the largest change of the
     input's lightness contrast and level, as a fraction; `color` the largest change of the target's
     chroma, as a fraction; `hints` the share of photos with hints, some of their true colors (see
-    reveal.py); `drawing` the share that become pencil drawings, which stay gray. All drawn from
-    (seed, position).
+    reveal.py); `drawing` the share that become pencil drawings, which stay gray; `border` the share
+    that get a border, which stays gray (see borders.py). All drawn from (seed, position).
     """
     picture = rgb.float() / 255
     L, ab = rgb_to_net(picture[:, :3])
@@ -147,6 +149,8 @@ def prepare(
         ab = (ab * (1 + color * draw(10))).clamp(-1, 1)
     if film:
         L = age(seen, L, seed, positions, film)
+    if border:
+        L, ab = lay_borders(L, ab, seed, positions, border)
     if exposure:
         L = (L * (1 + exposure * draw(11)) + exposure / 2 * draw(12)).clamp(-1, 1)
     if drawing:

@@ -38,6 +38,22 @@ def draw_page(rng: np.random.Generator, size: int) -> np.ndarray:
     return (255 * tone.clip(0, 1)).round().astype(np.uint8)
 
 
+def draw_caption(rng: np.random.Generator, height: int = 24) -> np.ndarray:
+    """Draw a line of print or handwriting, black on white: (height, W) uint8, W 3 to 16 heights.
+
+    Raises ValueError where matplotlib's typefaces are missing.
+    """
+    width = int(rng.uniform(3, 16) * height)
+    sheet = Image.new("L", (width, height), 255)
+    pen = ImageDraw.Draw(sheet)
+    if rng.random() < 0.5:
+        _write(pen, rng, width, height)
+    else:
+        face = ImageFont.truetype(str(rng.choice(typefaces())), 0.8 * height)
+        pen.text((0, 0), _words(rng, width // (height // 2)), fill=0, font=face)
+    return np.array(sheet)
+
+
 @functools.cache
 def typefaces() -> list[str]:
     """Paths of the text faces that matplotlib brings. Raises ValueError where it is missing."""
