@@ -19,6 +19,7 @@ from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.model import PictureModel, checked, in_kind
+from pix2pix.colorize.reach import localize
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
@@ -145,24 +146,32 @@ class Colorizer(PictureModel):
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
         return recolor(rgb, ab * np.float32(scale), grays)
 
-    def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
+    def predict(
+        self, rgb: np.ndarray, wish: Wish = AS_PREDICTED, *, guides: Sequence[Hint] = ()
+    ) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.
 
-        The input is resized, antialiased as in training, to about `header.area` pixels.
+        The input is resized, antialiased as in training, to about `header.area` pixels. The wish's
+        hints are kept, and color the things that they are on (reach.py). `guides` are hints that
+        the net may follow anywhere in the picture, and need not keep.
         """
         L = self._lightness(rgb)
         hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
+        guide_map, _, _ = self._place(guides, rgb.shape[:2], L)
         chances = self._chances(L.shape[-2:], wish.seed)
+        known = np.where(hint_map[:, 2:], hint_map, guide_map)
         if wish.seed is not None and self.knows_likely_colors and self.takes_hints:
-            hint_map = sampling.draw(
+            told, known = known, sampling.draw(
                 lambda drawn: self._run(L, drawn, chances)["logits"],
-                hint_map,
+                known,
                 self._bin_colors,
                 wish.seed,
             )
-        output = self._answer(L, hint_map, chances)
-        ab = rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output
-        return hold(ab[0], L[0, 0], places, wanted) if len(wish.hints) else ab[0]
+            guide_map = np.where((known != told).any(1, keepdims=True), known, guide_map)
+        if not len(wish.hints):
+            return self._answers(L, [guide_map], chances)[0]
+        ab, hinted = self._answers(L, [guide_map, known], chances)
+        return hold(localize(ab, hinted, L[0, 0], places, wanted), L[0, 0], places, wanted)
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.
@@ -204,16 +213,26 @@ class Colorizer(PictureModel):
         hint_map, _, _ = self._place(hints, rgb.shape[:2], L)
         return L, self._run(L, hint_map)["logits"]
 
-    def _answer(
-        self, L: np.ndarray, hint_map: np.ndarray, chances: Sequence[np.ndarray] | None
-    ) -> np.ndarray:
-        """Run the net on L (1, 1, h, w) and hints (1, 3, h, w) or none -> (1, 2 or 3, h, w)."""
-        if not (self.knows_likely_colors and hint_map.any()):
-            return self._run(L, hint_map, chances)["answer"]
-        both = np.concatenate([hint_map, np.zeros_like(hint_map)])
-        outputs = self._run(np.concatenate([L, L]), both, chances)
-        ab, answer = outputs["ab"], outputs["answer"]
-        return follow_hints(ab[:1], ab[1:], answer[1:])
+    def _answers(
+        self,
+        L: np.ndarray,
+        hint_maps: Sequence[np.ndarray],
+        chances: Sequence[np.ndarray] | None,
+    ) -> list[np.ndarray]:
+        """Run the net on L (1, 1, h, w) with each of the hints (1, 3, h, w) -> their ab (2, h, w)."""
+        told = [hints for hints in hint_maps if hints.any()]
+        without = [np.zeros_like(hint_maps[0])]  # with bins, the others need it, too
+        needed = len(told) < len(hint_maps) or self.knows_likely_colors
+        maps = np.concatenate(told + without if needed else told)
+        outputs = self._run(L.repeat(len(maps), 0), maps, chances)
+        answers = outputs["answer"]
+        if self.knows_likely_colors and told:
+            ab, plain = outputs["ab"], answers[-1:]
+            answers = np.concatenate([follow_hints(ab[:-1], ab[-1:], plain), plain])
+        if self.header.head == "rgb":
+            answers = rgb_to_net((answers + 1) / 2)[1]
+        found = iter(answers)
+        return [next(found) if hints.any() else answers[-1] for hints in hint_maps]
 
     def _run(
         self, L: np.ndarray, hint_map: np.ndarray, chances: Sequence[np.ndarray] | None = None
