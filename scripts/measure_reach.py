@@ -60,7 +60,7 @@ def main() -> None:
     args = parser.parse_args()
     marks = json.loads((ROOT / "scripts" / "reach.json").read_text())
     colorizer = Colorizer.from_pretrained(args.weights)
-    print("| thing | share of the photo | outside moved, before | after | of it moved, before | after |")
+    print("| thing | of the photo | outside moved, before | after | of it moved, before | after |")
     print("|---|---|---|---|---|---|")
     rows = []
     for mark in marks["tune" if args.tune else "measure"]:

@@ -63,7 +63,9 @@ def test_a_hint_in_one_half_leaves_the_other():
     moved = np.hypot(*(told - ab)) * 110
     edge = L.shape[1] // 2
     assert moved[:, edge + 3 :].max() < 1
-    np.testing.assert_allclose(told[:, :, : edge - 8], everywhere(RED, L)[:, :, : edge - 8], atol=0.03)
+    np.testing.assert_allclose(
+        told[:, :, : edge - 8], everywhere(RED, L)[:, :, : edge - 8], atol=0.03
+    )
 
 
 def test_an_even_surface_takes_the_color_whole():

@@ -2,12 +2,12 @@
 
 colorizer.py runs the net on a small picture and recolor.py lays its color (chroma.py) over the
 full-size lightness (lightness.py); wish.py is what one may ask for, hints.py the colors that one
-knows, sampling.py the variants. translator.py runs a net from RGB to RGB; model.py is what both
-have in common. copies.py makes the copy of a photo and writes it. jobs.py finds photos and names
-their outputs, outputs.py says which are done, folders.py makes them by workers.py, watch.py those
-to come, pipe.py one from a pipe; tally.py counts what was passed over, incolor.py finds those in
-color already. engines/ runs nets on numpy arrays, with torch or without, and writes them as ONNX
-files.
+knows and reach.py what they color, sampling.py the variants. translator.py runs a net from RGB to
+RGB; model.py is what both have in common. copies.py makes the copy of a photo and writes it.
+jobs.py finds photos and names their outputs, outputs.py says which are done, folders.py makes them
+by workers.py, watch.py those to come, pipe.py one from a pipe; tally.py counts what was passed
+over, incolor.py finds those in color already. engines/ runs nets on numpy arrays, with torch or
+without, and writes them as ONNX files.
 """
 
 from typing import TYPE_CHECKING

@@ -86,10 +86,10 @@ class Colorizer(PictureModel):
         or (H, W, 4) with the alpha they had, of their own dtype at 8-bit precision.
         `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `hints` are points whose
         color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
-        upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
-        lightness is out of reach. `seed` samples a variant: other colors where the net is unsure.
-        Lightness is the input's own. What is lost on the way (16 bits, further frames) is issued
-        as a UserWarning.
+        upright picture; the thing that a point is on follows, as far as its surface is even.
+        Chroma that sRGB lacks at the pixel's lightness is out of reach. `seed` samples a variant:
+        other colors where the net is unsure. Lightness is the input's own. What is lost on the way
+        (16 bits, further frames) is issued as a UserWarning.
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         and BadHint, a ValueError, for hints outside of it or a net that takes none.
@@ -161,11 +161,14 @@ class Colorizer(PictureModel):
         chances = self._chances(L.shape[-2:], wish.seed)
         known = np.where(hint_map[:, 2:], hint_map, guide_map)
         if wish.seed is not None and self.knows_likely_colors and self.takes_hints:
-            told, known = known, sampling.draw(
-                lambda drawn: self._run(L, drawn, chances)["logits"],
+            told, known = (
                 known,
-                self._bin_colors,
-                wish.seed,
+                sampling.draw(
+                    lambda drawn: self._run(L, drawn, chances)["logits"],
+                    known,
+                    self._bin_colors,
+                    wish.seed,
+                ),
             )
             guide_map = np.where((known != told).any(1, keepdims=True), known, guide_map)
         if not len(wish.hints):
@@ -219,7 +222,7 @@ class Colorizer(PictureModel):
         hint_maps: Sequence[np.ndarray],
         chances: Sequence[np.ndarray] | None,
     ) -> list[np.ndarray]:
-        """Run the net on L (1, 1, h, w) with each of the hints (1, 3, h, w) -> their ab (2, h, w)."""
+        """Run the net on L (1, 1, h, w) with each of some hints (1, 3, h, w) -> ab (2, h, w)."""
         told = [hints for hints in hint_maps if hints.any()]
         without = [np.zeros_like(hint_maps[0])]  # with bins, the others need it, too
         needed = len(told) < len(hint_maps) or self.knows_likely_colors
