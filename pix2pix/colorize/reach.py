@@ -12,8 +12,9 @@ _FEW = 4  # colors up to which it counts near them only
 _PULL = 0.7  # share of the nearest hint's own color in the answer near it
 _FREE = 1.0  # cost up to which a place is near
 _WAY = 1.0  # cost of a way as long as the picture's side, along an even surface
-_EDGE = 0.55  # difference of L across two pixels [-1, 1] that costs 1 a pixel; costs grow faster
-_TONE = 0.1  # difference of L from the hint's that costs nothing
+_EDGE = 0.85  # difference of L across two pixels [-1, 1] that costs 1 a pixel; costs grow faster
+_TONE = 0.15  # difference of L from the hint's that costs nothing
+_OFF_TONE = 3.0  # cost of a difference larger by 1
 _BLUR = 2  # [px] around each one of the net's input, of whose mean L edges are taken: not of grain
 _PLACES = 2**12  # a cost is counted in steps of this, so that the number of a place fits below
 _UNIT = 2**20  # such steps of a cost of 1
@@ -45,10 +46,10 @@ def nearness(L: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     padded = np.pad(L, 1, mode="edge")
     steep = np.hypot(padded[2:, 1:-1] - padded[:-2, 1:-1], padded[1:-1, 2:] - padded[1:-1, :-2])
     steps = [np.maximum(steep[:, 1:], steep[:, :-1]), np.maximum(steep[1:], steep[:-1])]
-    costs = (step / _EDGE * np.sqrt(step / _EDGE) + _WAY / side for step in steps)
+    costs = ((step / _EDGE) * np.sqrt(np.sqrt(step / _EDGE)) + _WAY / side for step in steps)
     cost, nearest = geodesic(*costs, places)
     tone = np.abs(L - L[tuple(places.T)][nearest])
-    cost += np.maximum(tone - _TONE, 0)
+    cost += _OFF_TONE * np.maximum(tone - _TONE, 0)
     return np.exp(-(np.maximum(cost - _FREE, 0) ** 2)), nearest
 
 
