@@ -264,9 +264,9 @@ for (const button of [was, pick, erase])
     draw();
   });
 own.addEventListener('change', () => use(own.value));
-panel.querySelectorAll('.quick').forEach(button =>
-  button.addEventListener('click', () => use(button.dataset.color)),
-);
+panel
+  .querySelectorAll('.quick')
+  .forEach(button => button.addEventListener('click', () => use(button.dataset.color)));
 likely.addEventListener('click', event => {
   const color = event.target.closest('button')?.dataset.color;
   if (color) use(color);
