@@ -7,8 +7,11 @@ geodesic distance, in which the two sides of an edge of L are far apart.
 
 import numpy as np
 
+from pix2pix.color import AB_SCALE
+
 MANY = 16  # colors of hints, from which on the net's answer counts all over the picture
 _FEW = 4  # colors up to which it counts near them only
+_CAST = 0.9 / AB_SCALE  # change of ab that is left far from them: what nobody sees helps the mean
 _PULL = 0.7  # share of the nearest hint's own color in the answer near it
 _FREE = 1.0  # cost up to which a place is near
 _WAY = 1.0  # cost of a way as long as the picture's side, along an even surface
@@ -27,7 +30,8 @@ def localize(
 ) -> np.ndarray:
     """Take `hinted`, a net's ab with hints, near them and `ab`, without, elsewhere -> (2, h, w).
 
-    Near a hint the result is drawn toward its color. Of more and more colors of hints, the net's
+    Near a hint the result is drawn toward its color; far away a change below one unit of a*, b* is
+    left. Of more and more colors of hints, the net's
     answer counts farther and farther away. L (h, w) in [-1, 1], `places` (N, 2) are the hints' rows
     and columns, `wanted` (N, 2) their ab.
     """
@@ -35,7 +39,9 @@ def localize(
     known = wanted[nearest].transpose(2, 0, 1)
     colors = len(np.unique(wanted, axis=0))
     alone = min(max((MANY - colors) / (MANY - _FEW), 0), 1)
-    answer = hinted + (ab - hinted) * (alone * (1 - near))
+    change = hinted - ab
+    cast = np.minimum(1, _CAST / np.hypot(*change).clip(min=_CAST))
+    answer = hinted - change * ((1 - cast) * alone * (1 - near))
     return (answer + (known - answer) * (_PULL * near)).astype(np.float32)
 
 
