@@ -13,7 +13,7 @@ from skimage.color import rgb2lab
 from torch import nn
 
 from pix2pix import nets, strips, weights
-from pix2pix.colorize import Colorizer
+from pix2pix.colorize import Colorizer, Wish
 from pix2pix.colorize.model import net_size
 from pix2pix.errors import BadHint, PhotoError
 from pix2pix.nets.bins import AbBins
@@ -222,6 +222,47 @@ def test_what_belongs_to_a_hint_follows_and_the_hint_is_kept(listens):
     both = listens.rgb(rgb, hints=[(300, 200, red), (90, 80, green)])
     for (x, y), ab in zip([(300, 200), (90, 80)], wanted, strict=True):
         assert np.abs(chroma_at(both, x, y) - ab).max() < 5
+
+
+def two_things() -> np.ndarray:
+    rgb = np.full((300, 400, 3), 60, np.uint8)
+    rgb[:, 200:] = 190
+    return rgb
+
+
+def test_a_hint_stays_on_its_thing_and_a_guide_does_not(listens):
+    rgb, red = two_things(), (150, 60, 60)
+    plain = listens.predict(rgb)
+    hinted = listens.predict(rgb, Wish(hints=[(80, 200, red)]))
+    guided = listens.predict(rgb, guides=[(80, 200, red)])
+    half = plain.shape[2] // 2
+    assert np.abs(hinted - plain)[:, :, half + 3 :].max() * 110 < 1
+    assert np.hypot(*(guided - plain)).min() * 110 > 20
+    np.testing.assert_allclose(hinted[:, :, : half - 8], guided[:, :, : half - 8], atol=0.03)
+    green = (60, 120, 60)
+    both = listens.predict(rgb, Wish(hints=[(80, 200, red)]), guides=[(350, 200, green)])
+    known = listens.predict(rgb, guides=[(350, 200, green)])
+    np.testing.assert_allclose(both[:, :, half + 3 :], known[:, :, half + 3 :], atol=0.01)
+    assert both[0, :, : half - 8].min() > 0 > known[0].max()  # red, not green
+
+
+def test_a_take_keeps_its_draws_where_a_hint_does_not_reach(listens):
+    rgb = two_things()
+    take = listens.predict(rgb, Wish(seed=3))
+    hinted = listens.predict(rgb, Wish(seed=3, hints=[(80, 200, (150, 60, 60))]))
+    half = take.shape[2] // 2
+    assert np.hypot(*take).min() * 110 > 5  # colors were drawn
+    np.testing.assert_allclose(hinted[:, :, half + 3 :], take[:, :, half + 3 :], atol=0.02)
+
+
+def test_a_net_without_bins_keeps_its_hints_local_too(listens):
+    listens.header.generator = {"in_channels": 4}
+    rgb = two_things()
+    plain = listens.predict(rgb)
+    hinted = listens.predict(rgb, Wish(hints=[(80, 200, (150, 60, 60))]))
+    moved = np.hypot(*(hinted - plain)) * 110
+    half = plain.shape[2] // 2
+    assert moved[:, half + 3 :].max() < 1 and moved[:, : half - 8].min() > 20
 
 
 def test_hints_are_exact_under_calibration(listens):

@@ -95,6 +95,11 @@ def after(tab: Page) -> np.ndarray:
     return np.asarray(Image.open(file).convert("RGB")).astype(int)
 
 
+def done(tab: Page) -> None:
+    tab.get_by_role("button", name="Done").click()
+    expect(tab.locator("#before-after")).to_be_visible()
+
+
 def use_color(tab: Page, color: str) -> None:
     tab.get_by_label("Color to paint with").fill(color)
 
@@ -138,17 +143,22 @@ def test_a_red_dot_and_undo(tab: Page, canvas: Locator, colorizer: Colorizer, tm
     assert redness(red, 0.5, 0.5) > 60 > 20 > redness(plain, 0.5, 0.5)
     assert np.abs(red - plain)[:50, :50].max() < 40  # a corner is not red
 
+    expect(tab.get_by_role("button", name="Download")).to_be_hidden()  # one thing at a time
+    expect(tab.get_by_role("button", name="Touch up the colors")).to_be_hidden()
+    done(tab)
     gray = images.read(a_photo()).rgb
     result = images.read(download(tab, tmp_path)).rgb
     expected = colorizer.rgb(gray, hints=[(300, 200, RED)])
     assert np.abs(result.astype(int) - expected).mean() < 1  # a click is a pixel off at most
     assert redness(result, 0.5, 0.5) > 60
 
+    start_touching(tab)
     with colored(tab):
         tab.get_by_role("button", name="Undo").click()
     assert (after(tab) == plain).all()
-    assert (images.read(download(tab, tmp_path)).rgb == colorizer.rgb(gray)).all()
     expect(tab.get_by_role("button", name="Undo")).to_be_disabled()
+    done(tab)
+    assert (images.read(download(tab, tmp_path)).rgb == colorizer.rgb(gray)).all()
     assert told == []
 
 
@@ -187,7 +197,10 @@ def test_a_likely_color_is_applied(tab: Page, canvas: Locator, colorizer: Colori
     offers = tab.locator("#likely button")
     expect(offers.first).to_be_visible()
     found = colorizer.suggest(gray, 150, 300)
-    expect(offers).to_have_text([f"{share:.0%}" for _, share in found])
+    expect(offers).to_have_count(len(found))  # the likeliest first, without percentages
+    for i, (color, _) in enumerate(found):
+        expect(offers.nth(i)).to_have_attribute("data-color", f"#{bytes(color).hex()}")
+    expect(tab.locator("#likely")).not_to_contain_text("%")
     chosen = max(found, key=lambda each: each[0][2] - each[0][0])[0]  # the bluest
     with colored(tab):
         tab.locator(f"#likely [data-color='#{bytes(chosen).hex()}']").click()
@@ -198,6 +211,82 @@ def test_a_likely_color_is_applied(tab: Page, canvas: Locator, colorizer: Colori
     with colored(tab):  # the dot is red again
         tab.get_by_role("button", name="Undo").click()
     assert redness(after(tab), 0.25, 0.75) > 40
+
+
+@pytest.mark.browser
+def test_a_dot_and_a_stroke_are_erased_and_come_back(tab: Page, canvas: Locator) -> None:
+    plain = after(tab)
+    use_color(tab, "#ff0000")
+    with colored(tab):
+        tap(canvas, 0.2, 0.8)
+    with colored(tab):
+        stroke(tab, canvas, (0.3, 0.3), (0.8, 0.3))
+    both = after(tab)
+    erase = tab.get_by_role("button", name="Erase")
+    erase.click()
+    expect(erase).to_have_attribute("aria-pressed", "true")
+    tap(canvas, 0.5, 0.9)  # nothing is there
+    expect(tab.locator("#touch-photo .status")).to_have_text("Nothing to erase here")
+    with colored(tab):
+        tap(canvas, 0.55, 0.31)  # between two points of the stroke
+    assert redness(after(tab), 0.2, 0.8) > 40
+    assert redness(after(tab), 0.5, 0.3) < 20 + redness(plain, 0.5, 0.3)
+    with colored(tab):
+        tab.get_by_role("button", name="Undo").click()  # the whole stroke at once
+    assert (after(tab) == both).all()
+    with colored(tab):
+        tap(canvas, 0.2, 0.8)
+    assert redness(after(tab), 0.2, 0.8) < 20 + redness(plain, 0.2, 0.8)
+    canvas.focus()
+    for _ in range(10):
+        canvas.press("ArrowUp")  # to where the stroke is
+    with colored(tab):
+        canvas.press("Delete")
+    assert (after(tab) == plain).all()
+    for _ in range(2):
+        with colored(tab):
+            canvas.press("Control+z")
+    assert (after(tab) == both).all()
+
+
+@pytest.mark.browser
+def test_the_last_dot_takes_the_color_that_is_picked(tab: Page, canvas: Locator) -> None:
+    use_color(tab, "#ff0000")
+    with colored(tab):
+        tap(canvas, 0.5, 0.5)
+    assert redness(after(tab), 0.5, 0.5) > 60
+    grass = tab.get_by_role("button", name="Grass")
+    expect(grass).to_have_text("Grass")  # not only for those who hover
+    with colored(tab):
+        grass.click()
+    assert redness(after(tab), 0.5, 0.5) < 0
+    with colored(tab):
+        tab.get_by_role("button", name="Undo").click()
+    assert redness(after(tab), 0.5, 0.5) > 60
+    grass.click()  # for the next dot: the last one was undone
+    expect(tab.get_by_label("Color to paint with")).to_have_value("#5d8c3a")
+    assert redness(after(tab), 0.5, 0.5) > 60
+
+
+@pytest.mark.browser
+def test_leaving_with_dots_that_were_not_downloaded_is_asked(
+    tab: Page, canvas: Locator, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    tab.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    with colored(tab):
+        tap(canvas, 0.5, 0.5)
+    done(tab)
+    download(tab, tmp_path)
+    tab.reload()  # nothing is lost
+    assert asked == []
+    with colored(tab):
+        drop(tab, a_photo(), "cat.png")
+    canvas = start_touching(tab)
+    with colored(tab):
+        tap(canvas, 0.5, 0.5)
+    tab.reload()
+    assert asked == ["beforeunload"]
 
 
 @pytest.mark.browser
@@ -212,7 +301,7 @@ def test_a_color_is_taken_from_the_photo(tab: Page, canvas: Locator) -> None:
     value = tab.get_by_label("Color to paint with").input_value()
     assert np.abs(np.array(list(bytes.fromhex(value[1:]))) - shown).max() < 30
     expect(pick).to_have_attribute("aria-pressed", "false")
-    was = tab.get_by_role("button", name="As it was")
+    was = tab.get_by_role("button", name="Show the gray photo")
     was.click()
     pick.click()
     tap(canvas, 0.5, 0.5)
@@ -257,6 +346,7 @@ def test_other_takes_keep_what_was_painted(
     use_color(tab, "#ff0000")
     with colored(tab):
         tap(canvas, 0.5, 0.5)
+    done(tab)
     tab.get_by_role("button", name="Other takes").click()
     takes = tab.locator("#takes button:has(img)")
     expect(takes).to_have_count(6, timeout=PATIENCE)
@@ -300,12 +390,14 @@ def test_on_a_phone(app: App, browser: Browser) -> None:
         old = after(phone)
         box = canvas.bounding_box()
         assert box and box["width"] > 250
+        expect(phone.get_by_role("button", name="Done")).to_be_in_viewport()
         with colored(phone):
             canvas.tap(position={"x": box["width"] / 2, "y": box["height"] / 2})
         new = after(phone)
         row, column = new.shape[0] // 2, new.shape[1] // 2
         assert (new - old)[row, column, 1] < -10  # less green: violet
         expect(phone.locator("#likely button").first).to_be_visible()
+        expect(phone.get_by_role("button", name="Done")).to_be_in_viewport()
 
 
 # --- without a browser ----------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.likeness import Known, Seen, over
 from pix2pix.colorize.model import PictureModel, checked, in_kind
+from pix2pix.colorize.reach import localize
 from pix2pix.colorize.recolor import recolor
 from pix2pix.colorize.reference import Picture, Reference
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
@@ -96,14 +97,14 @@ class Colorizer(PictureModel):
         or (H, W, 4) with the alpha they had, of their own dtype at 8-bit precision.
         `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `hints` are points whose
         color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
-        upright picture; what belongs together follows. Chroma that sRGB lacks at the pixel's
-        lightness is out of reach. `seed` samples a variant: other colors where the net is unsure.
-        `temperature` shifts b*, in [-30, 30]: above 0 warmer, below 0 cooler. Black and white stay,
-        and it fades with a saturation below 1: 0 is gray. `like` is a photo in color, any of these
-        kinds or a `Reference`: its colors are taken where both look alike, and its palette by and
-        large (likeness.py). Lightness is the input's own. What is lost on the way (16 bits, further
-        frames) is issued as a UserWarning, and so is that a file or a PIL image is in color
-        already, toned, or a negative (`incolor.remarks`).
+        upright picture; the thing that a point is on follows, as far as its surface is even.
+        Chroma that sRGB lacks at the pixel's lightness is out of reach. `seed` samples a variant:
+        other colors where the net is unsure. `temperature` shifts b*, in [-30, 30]: above 0 warmer,
+        below 0 cooler. Black and white stay, and it fades with a saturation below 1: 0 is gray.
+        `like` is a photo in color, any of these kinds or a `Reference`: its colors are taken where
+        both look alike, and its palette by and large (likeness.py). Lightness is the input's own.
+        What is lost on the way (16 bits, further frames) is issued as a UserWarning, and so is that
+        a file or a PIL image is in color already, toned, or a negative (`incolor.remarks`).
 
         Raises PhotoError for files, TypeError and ValueError for anything else that is no picture,
         BadHint, a ValueError, for hints outside of it or a net that takes none, and BadReference,
@@ -174,28 +175,36 @@ class Colorizer(PictureModel):
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.
 
-        The input is resized, antialiased as in training, to about `header.area` pixels. What is no
-        picture, a mount or the rim of film, has no color (see borders.py).
+        The input is resized, antialiased as in training, to about `header.area` pixels. The wish's
+        hints are kept, and color the things that they are on (reach.py). What is no picture, a
+        mount or the rim of film, has no color (borders.py).
         """
         L = self._lightness(rgb)
         hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
         known = None if wish.like is None else self._known(wish.like)
+        guides, told = np.zeros_like(hint_map), hint_map  # guides: the net need not keep them
         if known is not None:
             seen = Seen.of(self._features(L), L)
-            hint_map = over(hint_map, known.hint_map(seen, (L.shape[-2], L.shape[-1])))
+            guides = known.hint_map(seen, (L.shape[-2], L.shape[-1]))
+            told = over(hint_map, guides)
         chances = self._chances(L.shape[-2:], wish.seed)
         if wish.seed is not None and self.knows_likely_colors and self.takes_hints:
-            hint_map = sampling.draw(
+            drawn = sampling.draw(
                 lambda drawn: self._run(L, drawn, chances)["logits"],
-                hint_map,
+                told,
                 self._bin_colors,
                 wish.seed,
             )
-        output = self._answer(L, hint_map, chances)
-        ab = rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output
-        ab = ab[0] if known is None else known.pull(ab[0])
-        ab = leave_border_gray(ab, L[0, 0], places)
-        return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
+            guides = np.where((drawn != told).any(1, keepdims=True), drawn, guides)
+            told = drawn
+        answers = self._answers(L, [guides, told] if len(places) else [guides], chances)
+        if known is not None:
+            answers = [known.pull(ab) for ab in answers]
+        ab, L = answers[0], L[0, 0]
+        if len(places):
+            ab = localize(ab, answers[1], L, places, wanted)
+        ab = leave_border_gray(ab, L, places)
+        return hold(ab, L, places, wanted) if len(places) else ab
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.
@@ -237,16 +246,26 @@ class Colorizer(PictureModel):
         hint_map, _, _ = self._place(hints, rgb.shape[:2], L)
         return L, self._run(L, hint_map)["logits"]
 
-    def _answer(
-        self, L: np.ndarray, hint_map: np.ndarray, chances: Sequence[np.ndarray] | None
-    ) -> np.ndarray:
-        """Run the net on L (1, 1, h, w) and hints (1, 3, h, w) or none -> (1, 2 or 3, h, w)."""
-        if not (self.knows_likely_colors and hint_map.any()):
-            return self._run(L, hint_map, chances)["answer"]
-        both = np.concatenate([hint_map, np.zeros_like(hint_map)])
-        outputs = self._run(np.concatenate([L, L]), both, chances)
-        ab, answer = outputs["ab"], outputs["answer"]
-        return follow_hints(ab[:1], ab[1:], answer[1:])
+    def _answers(
+        self,
+        L: np.ndarray,
+        hint_maps: Sequence[np.ndarray],
+        chances: Sequence[np.ndarray] | None,
+    ) -> list[np.ndarray]:
+        """Run the net on L (1, 1, h, w) with each of some hints (1, 3, h, w) -> ab (2, h, w)."""
+        told = [hints for hints in hint_maps if hints.any()]
+        without = [np.zeros_like(hint_maps[0])]  # with bins, the others need it, too
+        needed = len(told) < len(hint_maps) or self.knows_likely_colors
+        maps = np.concatenate(told + without if needed else told)
+        outputs = self._run(L.repeat(len(maps), 0), maps, chances)
+        answers = outputs["answer"]
+        if self.knows_likely_colors and told:
+            ab, plain = outputs["ab"], answers[-1:]
+            answers = np.concatenate([follow_hints(ab[:-1], ab[-1:], plain), plain])
+        if self.header.head == "rgb":
+            answers = rgb_to_net((answers + 1) / 2)[1]
+        found = iter(answers)
+        return [next(found) if hints.any() else answers[-1] for hints in hint_maps]
 
     def _run(
         self, L: np.ndarray, hint_map: np.ndarray, chances: Sequence[np.ndarray] | None = None

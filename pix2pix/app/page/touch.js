@@ -5,6 +5,7 @@
 const MOST = 300; // points in all
 const APART = 0.015; // of the longer side, between points of a stroke
 const PAUSE = 1500; // [ms] without a touch until the download is written
+const NEAR = 24; // [px] from a dot or a stroke, within which it is erased
 const panel = element.closest('#touch-up');
 const find = name => panel.querySelector(name);
 const canvas = find('canvas');
@@ -13,9 +14,11 @@ const own = find('input[type=color]');
 const likely = find('#likely');
 const was = find('.was');
 const pick = find('.pick');
+const erase = find('.erase');
 const pictures = {}; // before, after
 let [marks, past] = [[], []];
-let [stroke, cross, asked] = [null, null, null];
+let [stroke, cross, asked, chosen] = [null, null, null, null]; // chosen: the last dot or stroke
+let taken = marks; // what the last download holds
 let [turn, timer] = [0, 0];
 let unsaved = false;
 let photo = '';
@@ -44,7 +47,7 @@ const draw = () => {
       for (const [nextX, nextY] of mark.points)
         pen.lineTo(nextX * canvas.width, nextY * canvas.height);
       pen.strokeStyle = color;
-      pen.lineWidth = ((mark.points.length > 1 ? 3 : 9) + wide) * dense;
+      pen.lineWidth = ((mark.points.length > 1 ? 3 : mark === chosen ? 13 : 9) + wide) * dense;
       pen.stroke();
     }
   }
@@ -103,10 +106,11 @@ const save = () => {
     trigger('submit');
   }
 };
-const change = (next, dot = null) => {
+const change = (next, mark = null, ask = false) => {
   past.push(marks);
   marks = next;
-  send(dot);
+  chosen = mark;
+  send(ask ? mark : null);
 };
 const send = (dot = null) => {
   clearTimeout(timer);
@@ -128,14 +132,48 @@ const sample = ([x, y]) => {
   const one = new OffscreenCanvas(1, 1).getContext('2d');
   one.drawImage(picture, left - 1, top - 1, 3, 3, 0, 0, 1, 1);
   const levels = [...one.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  own.value = '#' + levels.map(level => level.toString(16).padStart(2, '0')).join('');
-  press(pick, false);
+  use('#' + levels.map(level => level.toString(16).padStart(2, '0')).join(''));
   own.focus();
 };
+// the color to paint with, and that of the dot or stroke that was painted last
+const use = color => {
+  own.value = color;
+  press(pick, false);
+  press(erase, false);
+  const at = marks.indexOf(chosen);
+  if (at < 0 || chosen.color === color) return;
+  const recolored = {...chosen, color};
+  const offers = asked && !likely.hidden;
+  change(marks.with(at, recolored), recolored);
+  if (!offers) return;
+  asked = {dot: recolored, turn}; // another one may be chosen
+  likely.hidden = false;
+};
+// [px] from a point to a mark, which is a chain of lines
+const distance = (point, {points}) => {
+  const box = canvas.getBoundingClientRect();
+  const [x, y] = [point[0] * box.width, point[1] * box.height];
+  const ends = points.map(([a, b]) => [a * box.width, b * box.height]);
+  return Math.min(
+    ...ends.map(([x1, y1], i) => {
+      const [x2, y2] = ends[i + 1] ?? [x1, y1];
+      const [dx, dy] = [x2 - x1, y2 - y1];
+      const along = ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy || 1);
+      const share = Math.min(Math.max(along, 0), 1);
+      return Math.hypot(x - x1 - share * dx, y - y1 - share * dy);
+    }),
+  );
+};
+const remove = point => {
+  const nearest = marks.toSorted((a, b) => distance(point, a) - distance(point, b))[0];
+  if (!nearest || distance(point, nearest) > NEAR) return say('Nothing to erase here');
+  change(marks.filter(mark => mark !== nearest));
+};
 const put = point => {
+  if (erase.ariaPressed === 'true') return remove(point);
   if (pick.ariaPressed === 'true') return sample(point);
   const dot = {color: own.value, points: [point]};
-  change([...marks, dot], dot);
+  change([...marks, dot], dot, true);
 };
 
 // --- by mouse and finger ---
@@ -160,7 +198,8 @@ canvas.addEventListener('pointerdown', event => {
   draw();
 });
 canvas.addEventListener('pointermove', event => {
-  if (!stroke || !event.isPrimary || pick.ariaPressed === 'true') return;
+  if (!stroke || !event.isPrimary) return;
+  if (pick.ariaPressed === 'true' || erase.ariaPressed === 'true') return;
   const longer = Math.max(canvas.width, canvas.height);
   for (const each of event.getCoalescedEvents?.() ?? [event]) {
     const [[x, y], last] = [place(each), stroke.points.at(-1)];
@@ -174,7 +213,7 @@ canvas.addEventListener('pointerup', event => {
   const done = stroke;
   stroke = null;
   if (done.points.length === 1) put(done.points[0]);
-  else change([...marks, done]);
+  else change([...marks, done], done);
 });
 canvas.addEventListener('pointercancel', drop);
 
@@ -182,6 +221,7 @@ canvas.addEventListener('pointercancel', drop);
 const undo = () => {
   if (past.length) {
     marks = past.pop();
+    chosen = null;
     send();
   }
 };
@@ -196,7 +236,8 @@ canvas.addEventListener('keydown', event => {
   } else if (event.key === 'Enter' || event.key === ' ') {
     cross ??= [0.5, 0.5];
     put(cross);
-  } else if (event.key === 'z' && (event.ctrlKey || event.metaKey)) undo();
+  } else if (event.key === 'Delete' || event.key === 'Backspace') remove(cross ?? [0.5, 0.5]);
+  else if (event.key === 'z' && (event.ctrlKey || event.metaKey)) undo();
   else return;
   event.preventDefault();
 });
@@ -215,26 +256,26 @@ find('.done').addEventListener('click', () => {
   open(false);
   document.querySelector('#ask-touch').focus();
 });
-for (const button of [was, pick])
+for (const button of [was, pick, erase])
   button.addEventListener('click', () => {
     press(button, button.ariaPressed !== 'true');
+    if (button === pick) press(erase, false);
+    if (button === erase) press(pick, false);
     draw();
   });
-panel.querySelectorAll('.quick').forEach(button =>
-  button.addEventListener('click', () => {
-    own.value = button.dataset.color;
-    press(pick, false);
-  }),
-);
+own.addEventListener('change', () => use(own.value));
+panel
+  .querySelectorAll('.quick')
+  .forEach(button => button.addEventListener('click', () => use(button.dataset.color)));
 likely.addEventListener('click', event => {
   const color = event.target.closest('button')?.dataset.color;
-  const at = asked ? marks.indexOf(asked.dot) : -1;
-  if (!color || at < 0) return;
-  own.value = color;
-  const offered = {...asked, dot: {...asked.dot, color}};
-  change(marks.with(at, offered.dot));
-  asked = offered; // another one may be chosen
-  likely.hidden = false;
+  if (color) use(color);
+});
+document.querySelector('#page').addEventListener('click', event => {
+  if (event.target.closest('#download')) taken = marks;
+});
+addEventListener('beforeunload', event => {
+  if (marks.length && marks !== taken) event.preventDefault();
 });
 document.addEventListener('touch-up', () => open(!document.body.hasAttribute('data-touching')));
 
@@ -269,11 +310,12 @@ const look = () => {
   if (before && before !== photo) {
     // the next photo
     photo = before;
-    [marks, past, stroke, asked, unsaved] = [[], [], null, null, false];
+    [marks, past, stroke, asked, chosen, unsaved] = [[], [], null, null, null, false];
     clearTimeout(timer);
     likely.hidden = true;
     press(was, false);
     press(pick, false);
+    press(erase, false);
     say('');
     open(false);
     show('before', before);
