@@ -184,7 +184,7 @@ def table(found: list[Skin]) -> list[str]:
         hues = [hue_of([skin.true for skin in rows]), hue_of([skin.ours for skin in rows])]
         true, ours = np.mean([skin.chroma for skin in rows], 0)
         distances = np.array([skin.distance for skin in rows])
-        mean, (low, high) = distances.mean(0), interval([distances[:, 0]])
+        mean, (low, high) = distances.mean(0), interval(distances[:, 0])
         lines.append(
             f"| {name} | {len(rows)} | {hues[0]:.0f} | {hues[1]:.0f} | {true:.1f} | {ours:.1f} | "
             f"{ours / true:.0%} | {mean[0]:.1f} ± {(high - low) / 2:.1f} | {mean[1]:.1f} | "
@@ -199,24 +199,42 @@ def hue_of(colors: list[np.ndarray]) -> float:
     return float(np.rad2deg(np.arctan2(b, a)))
 
 
-def interval(groups: list[np.ndarray]) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of values, or of the ratio of two such means."""
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean of values (N,)."""
+    return ends(drawn_means(values[:, None])[:, 0])
+
+
+def drawn_means(values: np.ndarray) -> np.ndarray:
+    """Means of bootstrap draws of (N, K) -> (DRAWS, K)."""
     rng = np.random.default_rng(0)
-    drawn = [g[rng.integers(len(g), size=(DRAWS, len(g)))].mean(1) for g in groups]
-    low, high = np.percentile(drawn[0] if len(drawn) == 1 else drawn[0] / drawn[1], (2.5, 97.5))
+    return np.asarray(values[rng.integers(len(values), size=(DRAWS, len(values)))].mean(1))
+
+
+def ends(drawn: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of draws."""
+    low, high = np.percentile(drawn, (2.5, 97.5))
     return float(low), float(high)
 
 
-def dark_to_light(found: list[Skin]) -> str:
-    """Say how many times the distance of light skin that of dark skin is."""
+def dark_to_light(found: list[Skin]) -> list[str]:
+    """Say how many times the distance of light skin that of dark skin is, 1 being fair.
+
+    As it is, and as a share of gray's distance, which is the mean chroma of the true skin.
+    """
     dark, light = (
-        np.array([skin.distance[0] for skin in found if skin.group == name])
+        np.array([skin.distance[:2] for skin in found if skin.group == name])
         for name in ("dark", "light")
     )
-    if len(dark) < 2 or len(light) < 2:
-        return "dark over light: too few faces"
-    low, high = interval([dark, light])
-    return f"distance, dark over light: {dark.mean() / light.mean():.2f} ({low:.2f} to {high:.2f})"
+    if min(len(dark), len(light)) < 2:
+        return ["dark over light: too few faces"]
+    means = [np.concatenate([g.mean(0)[None], drawn_means(g)]) for g in (dark, light)]
+    plain, of_gray = (mean[:, 0] for mean in means), (mean[:, 0] / mean[:, 1] for mean in means)
+    lines = []
+    for name, (above, below) in {"distance": plain, "distance over gray's": of_gray}.items():
+        ratio = above / below
+        low, high = ends(ratio[1:])
+        lines.append(f"{name}, dark over light: {ratio[0]:.2f} ({low:.2f} to {high:.2f})")
+    return lines
 
 
 def main() -> None:
@@ -233,7 +251,7 @@ def main() -> None:
         around = [skin for _, skin in found if skin is not None]
         for name, part in {"faces": faces, "ears and neck": around}.items():
             print(f"\n{given.weights}: {name} in {len(found)} found\n", *table(part), sep="\n")
-            print(f"\n{dark_to_light(part)}")
+            print("", *dark_to_light(part), sep="\n")
 
 
 if __name__ == "__main__":

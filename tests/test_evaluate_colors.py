@@ -69,6 +69,8 @@ def test_the_mean_color_is_each_photos_own():
     """Opposite shifts of two photos are all mean error, though the set's mean is right."""
     ab = torch.cat([flat((8, 0)), flat((-8, 0))])
     assert shares(ab, torch.zeros_like(ab))["error_mean"] == pytest.approx(1)
+    ab = flat((8, 0), (-8, 0))
+    assert shares(ab, torch.zeros_like(ab))["error_mean"] == pytest.approx(0)
 
 
 CROPS = [

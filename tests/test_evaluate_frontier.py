@@ -66,6 +66,10 @@ def test_intervals_are_there_where_all_draws_reach_so_far():
     value = section["rows"]["model at gray + 0.9 dB"]["colorfulness_ratio"]
     assert low < value < high
     assert "psnr" not in section["intervals"]["sepia at 62% color"]
+    table["sepia x 3"]["colorfulness"] = 40 * torch.linspace(0.5, 0.76, 6)  # 63 % of the set
+    section = curve.summarize(table)
+    assert section["rows"]["sepia at 62% color"]["psnr"] is not None
+    assert "psnr" not in section["intervals"]["sepia at 62% color"]
     curve, table = known(1)
     assert curve.summarize(table)["intervals"]["model at 62% color"] == {}
 
