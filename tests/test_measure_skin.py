@@ -99,8 +99,8 @@ def test_the_table_is_that_of_known_faces(tmp_path):
     assert float(light[8]) == pytest.approx(np.hypot(12 + 2.4, 14 - 11), abs=0.2)  # of sepia
     ratio = np.hypot(*DARK[1:]) / (chroma / 2)
     plain, of_gray = (float(line.split()[-4]) for line in skin.dark_to_light(faces))
-    assert plain == pytest.approx(ratio, abs=0.03)
-    assert of_gray == pytest.approx(2, abs=0.03)
+    assert plain == pytest.approx(ratio, rel=0.05)
+    assert of_gray == pytest.approx(2, rel=0.05)
     assert "too few" in skin.dark_to_light(faces[:3])[0]
 
 
