@@ -48,20 +48,19 @@ class FrontierCurve(Curve):
 
     def summarize(self, table: MetricTable) -> Section:
         """As Curve."""
-        sets = _of_sets(table)
-        found: dict[str, dict[str, np.ndarray]] = {}
-        for name in ("model", "sepia"):
-            found |= self._rows(name, sets)
+        several = len(table["truth"]["colorfulness"]) > 1
+        of_sets = _of_sets(table)
+        found = self._rows("model", of_sets) | self._rows("sepia", of_sets)
         section: Section = {"rows": {}, "intervals": {}}
         for row, values in found.items():
-            known = {k: [float(v) for v in v if np.isfinite(v)] for k, v in values.items()}
             section["rows"][row] = {
-                key: float(v[0]) if np.isfinite(v[0]) else None for key, v in values.items()
+                key: float(sets[0]) if np.isfinite(sets[0]) else None
+                for key, sets in values.items()
             }
             section["intervals"][row] = {
-                key: np.percentile(v[1:], (2.5, 97.5)).tolist()
-                for key, v in known.items()
-                if len(v) == 1 + DRAWS and len(table["truth"]["colorfulness"]) > 1
+                key: np.percentile(sets[1:], (2.5, 97.5)).tolist()
+                for key, sets in values.items()
+                if several and np.isfinite(sets).all()
             }
         return section
 

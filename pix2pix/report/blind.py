@@ -63,7 +63,7 @@ def build_blind_test(
 def _pair(real: np.ndarray, colorizer: ColorizerLike, left_is_real: bool) -> dict[str, str]:
     """Both versions of a photo, and on which side the real one is."""
     pictures = [jpeg(real), jpeg(colorizer.rgb(real))]
-    left, right = pictures if left_is_real else reversed(pictures)
+    left, right = pictures if left_is_real else pictures[::-1]
     return {"left": left, "right": right, "real": "left" if left_is_real else "right"}
 
 
