@@ -58,6 +58,7 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
         "--takes",
         "--saturations",
         "1.5,0",
+        "--frontier",
         "--against",
         photos,
         "--json",
@@ -73,8 +74,10 @@ def test_every_option_reaches_the_result_the_table_and_the_files(nets, photos, t
     assert {"lpips_like", "kid", "frechet", "share_closed"} <= result["rows"]["model"].keys()
     assert result["rows"]["against"]["psnr"] == 100  # they are the photos
     assert len(result["photos"]) == result["pictures"] == 4
-    assert {"film", "sizes", "takes", "saturations", "rows"} <= result["photos"][0].keys()
-    for word in ("~LPIPS", "KID", "orthochromatic", "1.41", "over sepia", "against", "over gray"):
+    curves = {"film", "sizes", "takes", "saturations", "frontier"}
+    assert curves | {"rows"} <= result["photos"][0].keys()
+    words = ("~LPIPS", "KID", "orthochromatic", "1.41", "over sepia", "against", "over gray")
+    for word in (*words, "62% color"):
         assert word in text
     assert list(result["saturations"]["rows"]) == ["0", "1.5"]
     assert max(len(line) for line in text.splitlines() if photos not in line) <= 100
@@ -241,6 +244,9 @@ def test_blind_page(nets, photos, tmp_path, capsys):
     assert out.read_text() != first
     assert cli.main(again) == 0
     assert out.read_text() == first
+    assert cli.main([*again, "--count", "3", "--alone"]) == 0
+    assert "net0 colored them" in out.read_text()
+    assert out.read_text().count("data:image/jpeg") == 3
 
 
 @pytest.mark.slow
@@ -271,6 +277,8 @@ def test_a_folder_without_photos_is_one_line(nets, tmp_path, capsys):
         [],
         ["--blind", "a"],
         ["--blind", "a", "--sheet", "b", "-o", "x"],
+        ["--sheet", "a", "--count", "3", "-o", "x"],
+        ["--sheet", "a", "--alone", "-o", "x"],
         ["--blind", "a", "--weights", "default", "pix2pix", "-o", "x"],
     ],
 )

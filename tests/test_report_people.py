@@ -72,6 +72,37 @@ def test_order_and_sides_are_drawn_by_the_seed(photos):
     assert 5 < sides.count("left") < 25
 
 
+def test_some_photos_are_drawn_by_the_seed(photos):
+    def drawn(seed):
+        skipped = []
+        found = pairs(build_blind_test(photos, Paint(0.3), skipped, seed=seed, count=3))
+        assert len(found) == 3
+        return frozenset(one["path"] for one in found)
+
+    assert drawn(1) == drawn(1)
+    assert len({drawn(seed) for seed in range(5)}) > 1
+    assert len(pairs(build_blind_test(photos, Paint(0.3), [], count=99))) == COUNT
+
+
+def alone(document):
+    (text,) = re.findall(r'id="photos">(.*?)</script>', document, re.DOTALL)
+    assert "<" not in text
+    return json.loads(text)
+
+
+def test_one_picture_at_a_time_is_the_photo_or_ours(photos):
+    kinds = []
+    for seed in range(5):
+        for one in alone(build_blind_test(photos, Paint(0.3), [], seed=seed, alone=True)):
+            real = np.asarray(Image.open(photos / one["path"]))
+            expected = real if one["is"] == "real" else Paint(0.3).rgb(real)
+            other = Paint(0.3).rgb(real) if one["is"] == "real" else real
+            shown = picture(one["picture"]).astype(int)
+            assert np.abs(shown - expected).mean() < min(6, np.abs(shown - other).mean())
+            kinds.append(one["is"])
+    assert len(kinds) == 5 * COUNT and 5 < kinds.count("real") < 25
+
+
 @pytest.mark.slow
 def test_large_photos_are_shrunk(tmp_path):
     Image.fromarray(skimage.data.astronaut()).resize((900, 1200)).save(tmp_path / "a.png")
@@ -116,9 +147,10 @@ def test_a_folder_without_photos_has_no_sheet(tmp_path):
 
 
 @pytest.fixture
-def tab(photos, browser: Browser, tmp_path):
+def tab(request, photos, browser: Browser, tmp_path):
     """The page opened as a file; whatever it asks for beside itself fails the test."""
-    (tmp_path / "blind.html").write_text(build_blind_test(photos, Paint(0.3), []))
+    options = getattr(request, "param", {})
+    (tmp_path / "blind.html").write_text(build_blind_test(photos, Paint(0.3), [], **options))
     tab = browser.new_page(viewport={"width": 390, "height": 800})
     asked, said = [], []
     tab.on("request", lambda request: asked.append(request.url))
@@ -186,6 +218,35 @@ def test_buttons_can_be_reached_and_pressed_without_a_mouse(tab: Page):
 def test_intervals_at_the_ends_are_those_of_scipy(tab: Page, hits):
     low, high = wilson(hits)
     assert tab.evaluate(f"wilson({hits}, {COUNT})") == pytest.approx([low, high], abs=1e-6)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("tab", [{"alone": True, "seed": 3}], indirect=True)
+def test_shares_taken_for_real_are_counted(tab: Page):
+    """The first colored photo and the first real one are answered wrongly."""
+    kinds = tab.evaluate("photos.map(photo => photo.is)")
+    wrong = {kinds.index("colored"), kinds.index("real")}
+    for i, kind in enumerate(kinds):
+        expect(tab.locator("#count")).to_have_text(f"Photo {i + 1} of {COUNT}")
+        assert tab.locator("#picture").evaluate("image => image.src") == tab.evaluate(
+            f"photos[{i}].picture"
+        )
+        real = (kind == "real") == (i not in wrong)
+        if i % 2:
+            tab.keyboard.press("ArrowLeft" if real else "ArrowRight")
+        else:
+            tab.get_by_role("button", name="Real" if real else "Colored").click()
+    colored = kinds.count("colored")
+    expect(tab.locator("#share")).to_have_text(f"{100 / colored:.1f} %")
+    low, high = scipy.stats.binomtest(1, colored).proportion_ci(0.95, method="wilson")
+    said = tab.locator("#ours").inner_text()
+    assert said.startswith(f"1 of {colored} colored photos were taken for real")
+    assert f"{100 * low:.1f} % to {100 * high:.1f} %" in said
+    real = COUNT - colored
+    assert tab.locator("#real").inner_text().startswith(f"{real - 1} of {real} real photos")
+    rows = [row.split("\t") for row in tab.locator("#list tr").all_inner_texts()]
+    assert [row[1] != row[2] for row in rows] == [i in wrong for i in range(COUNT)]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 # ---- the sheet

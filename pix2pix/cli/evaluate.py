@@ -50,6 +50,9 @@ _Takes = Annotated[
 _Saturations = Annotated[
     str | None, Option(metavar="X,X", help="What so many times the chroma costs, such as 0.8,1.5.")
 ]
+_Frontier = Annotated[
+    bool, Option("--frontier", help="PSNR at equal color, and color at equal PSNR.")
+]
 _Size = Annotated[int, Option(min=16, help="Side of the center crops.")]
 _Json = Annotated[str | None, Option("--json", metavar="FILE", help="Write all metrics there.")]
 _Html = Annotated[
@@ -65,10 +68,12 @@ class _Curves(NamedTuple):
     sizes: bool
     takes: bool
     saturations: list[float]
+    frontier: bool
 
     def of(self, model: "Colorizer") -> "list[Curve]":
         """The curves of a model. Raises BadHint when it takes no hints."""
         from pix2pix.evaluate import curves
+        from pix2pix.evaluate.frontier import FrontierCurve
         from pix2pix.evaluate.variants import VariantCurve
 
         found: list[Curve] = [curves.HintCurve(model, self.hints)] if self.hints else []
@@ -76,6 +81,7 @@ class _Curves(NamedTuple):
         found += [curves.SizeCurve(model)] if self.sizes else []
         found += [VariantCurve(model)] if self.takes else []
         found += [curves.SaturationCurve(model, self.saturations)] if self.saturations else []
+        found += [FrontierCurve(model)] if self.frontier else []
         return found
 
 
@@ -92,6 +98,7 @@ def evaluate(
     sizes: _Sizes = False,
     takes: _Takes = False,
     saturations: _Saturations = None,
+    frontier: _Frontier = False,
     size: _Size = 256,
     json_file: _Json = None,
     html: _Html = None,
@@ -101,15 +108,16 @@ def evaluate(
     """Compare a model with the true colors of DATA, beside gray and constant sepia.
 
     Means over the photos with 95 % bootstrap intervals: PSNR, SSIM, CIEDE2000 and colorfulness
-    beside the truth's. --features and --heads, or --torchmetrics, add feature metrics, distances
+    beside the truth's, chroma and hue of strong colors, and the share of the error that is of
+    large areas. --features and --heads, or --torchmetrics, add feature metrics, distances
     that pretrained nets measure. --hints, --film, --sizes, --takes and --saturations color the
-    photos again under other conditions.
+    photos again under other conditions; --frontier scales the colors found.
     """
     if heads is not None and features is None:
         raise BadParameter("--heads needs --features")
     if torchmetrics or html is not None:
         packages.need("torch", "evaluating with --torchmetrics or --html", "train")
-    curves = _Curves(_counts(hints), film, sizes, takes, _factors(saturations))
+    curves = _Curves(_counts(hints), film, sizes, takes, _factors(saturations), frontier)
     if compare is not None and weights is not None:
         raise BadParameter("--compare takes the place of --weights")
     if compare is not None and any(curves):

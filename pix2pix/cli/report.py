@@ -40,6 +40,12 @@ def report(
         str | None, Option("-o", "--out", metavar="FILE", help="Write it there.")
     ] = None,
     seed: Annotated[int, Option(min=0, help="Of the blind page's order and sides.")] = 0,
+    count: Annotated[
+        int | None, Option(min=1, metavar="N", help="Photos of the blind page, drawn by --seed.")
+    ] = None,
+    alone: Annotated[
+        bool, Option("--alone", help="The blind page shows one picture at a time: real or colored?")
+    ] = False,
     device: Device = "auto",
     evaluation: Annotated[
         str | None, Option(metavar="FILE", help="What evaluate --json wrote: adds its photos.")
@@ -52,8 +58,11 @@ def report(
 
     A report of a run has its curves and validation pictures, where its parameters are, and how its
     weights are spread: CSV, PNG and index.html. --blind writes an HTML page, a blind test on color
-    photos; --sheet a PNG of any photos. All may hold your photos, and need no network.
+    photos that says which share of ours was taken for real; --sheet a PNG of any photos. All may
+    hold your photos, and need no network.
     """
+    if blind is None and (count is not None or alone):
+        raise BadParameter("--count and --alone are for --blind PHOTOS")
     if blind is None and sheet is None:
         if weights or out is not None or more is None or len(more) != 2:
             raise BadParameter("give RUN_OR_WEIGHTS DEST, --blind PHOTOS or --sheet PHOTOS")
@@ -69,13 +78,19 @@ def report(
     if blind is not None and len(chosen) > 1:
         raise BadParameter("--blind takes one model")
     models = {source: load_model(source, device) for source in chosen}
-    data, skipped = _judge(blind, sheet, models, seed)
+    data, skipped = _judge(blind, sheet, models, seed=seed, count=count, alone=alone)
     write_file(lambda: data, out)
     finish(skipped)
 
 
 def _judge(
-    blind: str | None, sheet: str | None, models: "dict[str, Colorizer]", seed: int
+    blind: str | None,
+    sheet: str | None,
+    models: "dict[str, Colorizer]",
+    *,
+    seed: int,
+    count: int | None,
+    alone: bool,
 ) -> "tuple[bytes, list[Skipped]]":
     """The blind page or the sheet and the photos that it lacks, or end in one line."""
     from pix2pix.report.blind import build_blind_test
@@ -85,7 +100,8 @@ def _judge(
     with reported(blind or sheet, DataError):
         if blind is not None:
             (model,) = models.values()
-            return build_blind_test(blind, model, skipped, seed=seed).encode(), skipped
+            page = build_blind_test(blind, model, skipped, seed=seed, count=count, alone=alone)
+            return page.encode(), skipped
         return build_sheet(sheet or "", models, skipped), skipped
 
 

@@ -17,12 +17,20 @@ from torch import Tensor
 from pix2pix import metrics
 from pix2pix.color import AB_SCALE, rgb_to_lab
 from pix2pix.errors import DataError
+from pix2pix.evaluate.colors import color_shares, measure_colors, strong
 from pix2pix.evaluate.compare import BETTER, compare
 from pix2pix.evaluate.curves import ColorizerLike, Curve
 from pix2pix.evaluate.distances import measure_distances
 from pix2pix.evaluate.feature_metrics import FeatureMetric
 from pix2pix.evaluate.intervals import MetricTable, PerPhoto, section
-from pix2pix.evaluate.photos import Crops, OtherResults, as_in_a_file, color_each, read_crops
+from pix2pix.evaluate.photos import (
+    SEPIA,
+    Crops,
+    OtherResults,
+    as_in_a_file,
+    color_each,
+    read_crops,
+)
 from pix2pix.evaluate.result import CurveName, OfPhoto, Result, Skipped
 from pix2pix.evaluate.workers import in_order
 
@@ -35,7 +43,7 @@ def evaluate(
     colorizer: ColorizerLike,
     *,
     size: int = 256,
-    sepia: tuple[float, float] = (-2.4, 11.0),
+    sepia: tuple[float, float] = SEPIA,
     other: ColorizerLike | None = None,
     against: str | Path | None = None,
     feature_metrics: Sequence[FeatureMetric] = (),
@@ -47,8 +55,9 @@ def evaluate(
     the center square. `sepia` is the tint a*, b* of the sepia row, the median of the training
     photos. `rows` holds the mean over the photos of PSNR [dB], SSIM, CIEDE2000 and colorfulness
     [0..255], that colorfulness over the truth's, and the mean of the differences' absolute values;
-    `intervals` the 95 % bootstrap interval of each (None where it is undefined), `photos`
-    the photos' own metrics, and `over_sepia` how far the model is from sepia, photo by photo.
+    how strong colors come out, and what the error of a*, b* is made of (colors.py); `intervals` the
+    95 % bootstrap interval of each (None where it is undefined), `photos` the photos' own metrics,
+    and `over_sepia` how far the model is from sepia, photo by photo.
 
     `feature_metrics` add to the rows; the intervals of distances between sets are the jackknife's.
     `other` is a second model: its row, and `compare`, the differences photo by photo (compare.py).
@@ -207,21 +216,25 @@ def _pictures(
 def _metrics(rgb: Tensor, crops: Crops) -> dict[str, Tensor]:
     colorfulness = {"colorfulness": metrics.colorfulness(rgb)}
     if rgb is crops.truth:
-        return colorfulness
+        return colorfulness | {"strong_area": strong(crops.lab[:, 1:]).float().mean((1, 2))}
+    lab = rgb_to_lab(rgb)
     return {
         "psnr": metrics.psnr(rgb, crops.truth),
         "ssim": metrics.ssim(rgb, crops.truth),
-        "delta_e2000": metrics.ciede2000(rgb_to_lab(rgb), crops.lab).mean((1, 2)),
-    } | colorfulness
+        "delta_e2000": metrics.ciede2000(lab, crops.lab).mean((1, 2)),
+        **measure_colors(lab[:, 1:], crops.lab[:, 1:]),
+        **colorfulness,
+    }
 
 
 def _with_ratio(table: MetricTable) -> dict[str, dict[str, PerPhoto]]:
-    """The table, and of each row but truth the colorfulness over the truth's."""
+    """The table with shares of the truth's color, and of the error, in place of their parts."""
     true = table["truth"]["colorfulness"]
-    rows: dict[str, dict[str, PerPhoto]] = {name: {**row} for name, row in table.items()}
+    rows = {name: color_shares(row) for name, row in table.items()}
     for name, row in rows.items():
         if name != "truth":
             row["colorfulness_ratio"] = (table[name]["colorfulness"], true)
+    del rows["gray"]["strong_hue_cosine"]  # it has no hue
     return rows
 
 

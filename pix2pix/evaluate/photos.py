@@ -17,6 +17,9 @@ from pix2pix.errors import DataError, PhotoError
 from pix2pix.evaluate.result import Skipped
 from pix2pix.images.names import MARK, is_clutter, is_photo
 
+SEPIA = (-2.4, 11.0)
+"""The tint a*, b* of the sepia row: the median of the training photos."""
+
 
 @dataclass
 class Crops:

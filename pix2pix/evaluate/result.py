@@ -6,7 +6,7 @@ Means = dict[str, dict[str, float | None]]
 """By row and metric; None where a metric is not defined, such as a share of no color."""
 Intervals = dict[str, dict[str, list[float] | None]]
 """95 % intervals [low, high]; None where fewer than two photos have a value."""
-CurveName = Literal["hints", "film", "sizes", "takes", "saturations"]
+CurveName = Literal["hints", "film", "sizes", "takes", "saturations", "frontier"]
 
 
 OfPhoto = dict[str, Any]
@@ -71,3 +71,4 @@ class Result(TypedDict, total=False):
     sizes: Section
     takes: Section
     saturations: Section
+    frontier: Section

@@ -22,8 +22,15 @@ COLUMNS = {  # key: heading, format
     "share_closed": ("closed", "{:.1%}"),
     "kid": ("KID", "{:.3g}"),
     "fid": ("FID", "{:.1f}"),
+    "strong_chroma_ratio": ("chroma of true", "{:.1%}"),
+    "strong_hue_cosine": ("cos of hue error", "{:.3f}"),
+    "strong_area": ("of the area", "{:.1%}"),
+    "error_mean": ("photo's mean", "{:.1%}"),
+    "error_cells": ("8x8 cells", "{:.1%}"),
 }
 _FROM_NETS = ("lpips_like", "lpips", "frechet", "share_closed", "kid", "fid")
+_STRONG = ("strong_chroma_ratio", "strong_hue_cosine", "strong_area")
+_ERROR = ("error_mean", "error_cells")
 _MOST = 10  # columns that fit into 100 characters
 _HALVES = {"colorfulness_ratio": "{:.1%}", "kid": "{:.1g}"}  # formats of half intervals
 _UNKNOWN = "-"
@@ -52,12 +59,19 @@ _P95 = _Column("95th percentile", "delta_e2000_p95")
 _APART = _Column("ΔE2000 from 1", "delta_e2000", half="delta_e2000")
 _COLORFUL = _Column("colorful", "colorfulness", "{:.1f}", "colorfulness")
 _RATIO = _Column("of true", "colorfulness_ratio", "{:.0%}", "colorfulness_ratio")
+_OVER_SEPIA = _Column("over sepia", "over_sepia", "{:+.2f}", "psnr")
+_SATURATION = _Column("saturation", "saturation")
 _CURVES: dict[CurveName, tuple[str, str, tuple[_Column, ...]]] = {  # heading, first column, others
     "hints": ("With hints of the true colors", "hints", (_GAIN, _MEDIAN, _P95)),
     "film": ("As from old film", "film", (_LOST, _COLORFUL)),
     "sizes": ("With the input scaled", "input scaled", (_APART, _COLORFUL)),
     "takes": ("Three variants, by seed", "seed", (_LOST, _OFTEN)),
     "saturations": ("With other saturations", "saturation", (_PSNR, _OVER_GRAY, _RATIO)),
+    "frontier": (
+        "At equal color, by saturation",
+        "",
+        (_PSNR, _OVER_GRAY, _OVER_SEPIA, _RATIO, _SATURATION),
+    ),
 }
 
 
@@ -84,6 +98,11 @@ def sections(result: Result) -> dict[str, Cells]:
     means, intervals = result["over_sepia"]["rows"], result["over_sepia"]["intervals"]
     keys = [key for key in COLUMNS if key in means["model"]]
     found = {"Over sepia": _rows("over sepia", means, intervals, keys, result, _signed)}
+    rows, halves = result["rows"], result["intervals"]
+    strong = _rows("strong", rows, halves, _STRONG, result, show)
+    error = _rows("ab error", rows, halves, _ERROR, result, show)
+    found["Strong colors: true chroma C*ab of 40 or more"] = strong
+    found["Shares of the squared a*, b* error"] = error
     if "compare" in result:
         found["A less B"] = _compare(result["compare"])
         found["Photos where A and B differ most"] = _named(result["compare"])
@@ -95,7 +114,7 @@ def sections(result: Result) -> dict[str, Cells]:
 
 def columns_of(result: Result) -> list[str]:
     """Keys of the metrics that a result has, in the table's order."""
-    return [key for key in COLUMNS if key in result["rows"]["gray"]]
+    return [k for k in COLUMNS if k in result["rows"]["gray"] and k not in _STRONG + _ERROR]
 
 
 def label(name: str, result: Result) -> str:

@@ -1,16 +1,8 @@
 'use strict';
 const pairs = JSON.parse(document.getElementById('pairs').textContent);
+const {percent, wilson} = globalThis;
 const byId = id => document.getElementById(id);
 const answers = []; // per pair: the side that was said to be real
-
-function wilson(hits, n) {
-  const z = 1.959964;
-  const p = hits / n;
-  const middle = p + (z * z) / (2 * n);
-  const half = z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
-  const whole = 1 + (z * z) / n;
-  return [Math.max(0, (middle - half) / whole), Math.min(1, (middle + half) / whole)];
-}
 
 function show() {
   const at = answers.length;
@@ -28,7 +20,6 @@ function answer(side) {
 }
 
 function finish() {
-  const percent = x => `${(100 * x).toFixed(1)} %`;
   const fooled = pairs.map((pair, i) => answers[i] !== pair.real);
   const hits = fooled.filter(Boolean).length;
   const [low, high] = wilson(hits, pairs.length);

