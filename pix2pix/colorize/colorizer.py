@@ -20,6 +20,7 @@ from pix2pix.colorize.hints import Hint, check, hold, place
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.model import PictureModel, checked, in_kind
 from pix2pix.colorize.recolor import recolor
+from pix2pix.colorize.smoothing import smooth
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.errors import BadHint
 from pix2pix.nets.follow import follow_hints
@@ -38,6 +39,8 @@ class Colorizer(PictureModel):
 
     task = "color"
     heads = ("ab", "rgb")
+    smooths = True
+    """Whether the ab of its net is smoothed; what predicts rgb draws its own edges, and is not."""
 
     @classmethod
     def from_pretrained(
@@ -140,15 +143,14 @@ class Colorizer(PictureModel):
                 grays = lightness.result()
         else:
             ab = self.predict(rgb, wish)
-        if not np.isfinite(ab).all():
-            raise ValueError(f"{self.name} answers with NaN or infinity: its weights are broken")
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
         return recolor(rgb, ab * np.float32(scale), grays)
 
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.
 
-        The input is resized, antialiased as in training, to about `header.area` pixels.
+        The input is resized, antialiased as in training, to about `header.area` pixels. The net's
+        answer is smoothed up to the edges of the picture. Raises ValueError for broken weights.
         """
         L = self._lightness(rgb)
         hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
@@ -161,8 +163,13 @@ class Colorizer(PictureModel):
                 wish.seed,
             )
         output = self._answer(L, hint_map, chances)
-        ab = rgb_to_net((output + 1) / 2)[1] if self.header.head == "rgb" else output
-        return hold(ab[0], L[0, 0], places, wanted) if len(wish.hints) else ab[0]
+        if not np.isfinite(output).all():
+            raise ValueError(f"{self.name} answers with NaN or infinity: its weights are broken")
+        if self.header.head == "rgb":
+            ab = rgb_to_net((output[0] + 1) / 2)[1]
+        else:
+            ab = smooth(output[0], L[0, 0]) if self.smooths else output[0]
+        return hold(ab, L[0, 0], places, wanted) if len(wish.hints) else ab
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.
