@@ -41,9 +41,9 @@ def main() -> None:
         for colorizer.smooths in (False, True):
             colored = [np.ascontiguousarray(colorizer.rgb(photo)) for photo in photos]
             means.append(float(np.mean([halo(rgb, colorizer.header.area) for rgb in colored])))
-        before, after = means
-        share = after / before if before else 1.0
-        print(f"{name}  net {before:.3f}  smoothed {after:.3f}  ({share:.0%})  {len(photos)} photos")
+        net, smoothed = means
+        share = smoothed / net if net else 1.0
+        print(f"{name}  net {net:.3f}  smoothed {smoothed:.3f}  ({share:.0%})")
 
 
 if __name__ == "__main__":

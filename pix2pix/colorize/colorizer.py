@@ -1,7 +1,7 @@
 """Colorizer: a picture of any size and kind in, the same picture in color out.
 
-The net sees a small copy; its ab is upsampled and joined to the lightness of every full-size pixel,
-strip by strip, so that detail and memory do not depend on the net.
+The net sees a small copy; its ab is smoothed, upsampled and joined to the lightness of every
+full-size pixel, strip by strip, so that detail and memory do not depend on the net.
 """
 
 from collections.abc import Sequence
@@ -150,7 +150,7 @@ class Colorizer(PictureModel):
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.
 
         The input is resized, antialiased as in training, to about `header.area` pixels. The net's
-        answer is smoothed up to the edges of the picture. Raises ValueError for broken weights.
+        answer is smoothed up to the picture's edges. Raises ValueError for broken weights.
         """
         L = self._lightness(rgb)
         hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
