@@ -46,7 +46,8 @@ def confidence(L: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         before, at, after = _shifted(steep, 1, axis)
         steep = (before + 2 * at + after) / 4
-    return np.exp(-np.square(steep / np.float32(_STEEP))) + np.float32(_LEAST)
+    counts: np.ndarray = np.exp(-np.square(steep / np.float32(_STEEP))) + np.float32(_LEAST)
+    return counts
 
 
 def _shifted(plane: np.ndarray, reach: int, axis: int) -> list[np.ndarray]:
@@ -61,7 +62,7 @@ def _domain_transform(parts: np.ndarray, L: np.ndarray) -> np.ndarray:
     """Filter parts (C, h, w) along L (h, w): columns and rows in turn, ever less far."""
     reach = _REACH * math.sqrt(L.size)
     first = reach * math.sqrt(3) * 2 ** (_PASSES - 1) / math.sqrt(4**_PASSES - 1)
-    feedback = []
+    feedback: list[np.ndarray] = []
     for plane in (L.T, L):
         apart = 1 + np.float32(reach / _EDGE) * np.abs(np.diff(plane, axis=0))
         feedback.append(np.exp(apart * np.float32(-math.sqrt(2) / first))[:, None])
@@ -93,8 +94,8 @@ def _recurse(rows: np.ndarray, shares: np.ndarray) -> None:
 
 def _as_vivid(smoothed: np.ndarray, ab: np.ndarray) -> np.ndarray:
     """Give smoothed (2, h, w) the mean of ab (2, h, w), and its standard deviation around it."""
-    mean = ab.mean((1, 2), keepdims=True)
-    around = smoothed - smoothed.mean((1, 2), keepdims=True)
+    mean: np.ndarray = ab.mean((1, 2), keepdims=True)
+    around: np.ndarray = smoothed - smoothed.mean((1, 2), keepdims=True)
     before, after = (float(np.square(x).mean()) for x in (ab - mean, around))
     gain = min(math.sqrt(before / after), _MOST_GAIN) if after > 0 else 1.0
     return mean + around * np.float32(gain)
