@@ -1,7 +1,7 @@
 """Color photographs: `Colorizer` one of them, folders.py any number; `Translator` other pictures.
 
-colorizer.py runs the net on a small picture and recolor.py lays its color (chroma.py) over the
-full-size lightness (lightness.py); wish.py is what one may ask for, hints.py the colors that one
+predictor.py runs the net on a small picture and smoothing.py makes its color even within things;
+colorizer.py has recolor.py lay that (chroma.py) over the full-size lightness (lightness.py); wish.py is what one may ask for, hints.py the colors that one
 knows and reach.py what they color, reference.py a photo to take colors from, likeness.py where both
 look alike, sampling.py the variants. borders.py finds what is no picture. translator.py runs a net
 from RGB to RGB; model.py is what both have in common. copies.py makes the copy of a photo and
