@@ -280,6 +280,7 @@ def test_leaving_with_dots_that_were_not_downloaded_is_asked(
     download(tab, tmp_path)
     tab.reload()  # nothing is lost
     assert asked == []
+    tab.get_by_label("Sample photo 2").wait_for()
     with colored(tab):
         drop(tab, a_photo(), "cat.png")
     canvas = start_touching(tab)
