@@ -102,14 +102,14 @@ def test_the_filter_is_that_of_the_paper():
     expected = parts.astype(float)
     for k in range(1, smoothing._PASSES + 1):
         n = smoothing._PASSES
-        sigma = reach * math.sqrt(3) * 2 ** (n - k) / math.sqrt(4**n - 1)  # equation 14
+        sigma = reach * math.sqrt(3) * 2 ** (n - k) / math.sqrt(4**n - 1)
         feedback = math.exp(-math.sqrt(2) / sigma)
         for axis in (2, 1):
             rows = np.moveaxis(expected, axis, 0)
             guide = L.T if axis == 2 else L
             share = feedback ** (1 + reach / smoothing._EDGE * np.abs(np.diff(guide, axis=0)))
             for i in range(1, len(rows)):
-                rows[i] += share[i - 1] * (rows[i - 1] - rows[i])  # equation 21
+                rows[i] += share[i - 1] * (rows[i - 1] - rows[i])
             for i in range(len(rows) - 2, -1, -1):
                 rows[i] += share[i] * (rows[i + 1] - rows[i])
     np.testing.assert_allclose(smoothing._domain_transform(parts, L), expected, rtol=1e-4)
