@@ -225,6 +225,8 @@ def test_one_chroma_for_2x2_pixels_only_where_it_changes_slowly(most, smooth):
     assert recolor.is_smooth(ab, 768, 1024) == smooth
     assert not recolor.is_smooth(ab, 768, 63) and not recolor.is_smooth(ab, 47, 1024)
     ab[:, 5, 5] += 100  # an edge around one place of 768
+    assert recolor.is_smooth(ab, 768, 1024) == smooth
+    ab[:, 5, 9:20:5] += 100  # and around three more
     assert not recolor.is_smooth(ab, 768, 1024)
 
 

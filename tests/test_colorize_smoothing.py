@@ -10,7 +10,9 @@ from torch import nn
 from pix2pix import strips
 from pix2pix.color import rgb_to_net
 from pix2pix.colorize import Colorizer, smoothing
+from pix2pix.colorize.hints import place
 from pix2pix.colorize.smoothing import smooth
+from pix2pix.colorize.wish import Wish
 from pix2pix.weights import Header
 
 SKIN, WALL = np.float32([[0.2, 0.2], [-0.05, 0.05]])[..., None, None]
@@ -64,7 +66,7 @@ def test_fine_texture_keeps_its_colors():
     rng = np.random.default_rng(0)
     L = rng.uniform(-0.8, 0.8, (96, 96)).astype(np.float32)
     ab = rng.uniform(-0.2, 0.2, (2, 96, 96)).astype(np.float32)
-    assert np.abs(smooth(ab, L) - ab).max() < 0.1 * 0.2
+    assert np.abs(smooth(ab, L) - ab).mean() < 0.15 * np.abs(ab).mean()
     assert np.abs(smooth(ab, L / 100) - ab).mean() > 0.05  # where L is even, they are no texture
 
 
@@ -100,14 +102,14 @@ def test_the_filter_is_that_of_the_paper():
     expected = parts.astype(float)
     for k in range(1, smoothing._PASSES + 1):
         n = smoothing._PASSES
-        sigma = reach * math.sqrt(3) * 2 ** (n - k) / math.sqrt(4**n - 1)  # equation 14
+        sigma = reach * math.sqrt(3) * 2 ** (n - k) / math.sqrt(4**n - 1)
         feedback = math.exp(-math.sqrt(2) / sigma)
         for axis in (2, 1):
             rows = np.moveaxis(expected, axis, 0)
             guide = L.T if axis == 2 else L
             share = feedback ** (1 + reach / smoothing._EDGE * np.abs(np.diff(guide, axis=0)))
             for i in range(1, len(rows)):
-                rows[i] += share[i - 1] * (rows[i - 1] - rows[i])  # equation 21
+                rows[i] += share[i - 1] * (rows[i - 1] - rows[i])
             for i in range(len(rows) - 2, -1, -1):
                 rows[i] += share[i] * (rows[i + 1] - rows[i])
     np.testing.assert_allclose(smoothing._domain_transform(parts, L), expected, rtol=1e-4)
@@ -135,8 +137,9 @@ class Stripes(nn.Module):
         return self.value * columns.expand(len(x), self.channels, *x.shape[2:]).to(x)
 
 
-def colorizer(net: nn.Module, **header) -> Colorizer:
-    return Colorizer(net, Header({"net": "UNet"}, "stripes", area=64 * 64, **header))
+def colorizer(net: nn.Module, in_channels: int = 1, **header) -> Colorizer:
+    generator = {"net": "UNet", "in_channels": in_channels}
+    return Colorizer(net, Header(generator, "stripes", area=64 * 64, **header))
 
 
 GRAY = np.full((90, 130, 3), 128, np.uint8)
@@ -161,11 +164,9 @@ def test_a_net_of_rgb_is_left_alone():
 def test_hints_hold_after_smoothing():
     hinted = colorizer(Stripes(), in_channels=4)
     hints = [(31, 40, (170, 110, 90)), (90, 20, (60, 110, 170))]
-    colored = hinted.rgb(GRAY, hints=hints)
-    for x, y, color in hints:
-        ab = rgb_to_net(np.float32(color).reshape(3, 1, 1) / 255)[1]
-        found = rgb_to_net(np.float32(colored[y, x]).reshape(3, 1, 1) / 255)[1]
-        np.testing.assert_allclose(found, ab, atol=0.02)
+    ab = hinted.predict(GRAY, Wish(hints=hints))
+    _, places, wanted = place(hints, GRAY.shape[:2], ab.shape[1:])
+    np.testing.assert_allclose(ab[:, *places.T].T, wanted, atol=2e-3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (300, 1), (20, 2000)])

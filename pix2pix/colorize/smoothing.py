@@ -24,8 +24,8 @@ def smooth(ab: np.ndarray, L: np.ndarray) -> np.ndarray:
 
     In fine texture, such as foliage, where edges are everywhere, ab stays as it is. The mean of the
     whole, and its standard deviation around that, stay, too.
-    Source: the recursive filter in Gastal and Oliveira, Domain Transform for Edge-Aware Image and
-    Video Processing, 2011, section 4.1, of colors times their confidence, and of the confidence.
+    Source: the recursive filter of Gastal and Oliveira, Domain Transform for Edge-Aware Image and
+    Video Processing, 2011, of colors times their confidence, and of the confidence.
     """
     counts = confidence(L)
     parts = np.concatenate([ab * counts, counts[None]])  # (3, h, w)
