@@ -1,6 +1,7 @@
 """The script for a GPU that is lent for minutes, a step a stage, on a CPU."""
 
 import csv
+import os
 import shutil
 import subprocess
 import zipfile
@@ -29,7 +30,7 @@ def run(*arguments, home, **environment):
             "PATH": "/usr/bin:/bin",
             "HOME": str(home),
             "PYTHON": warm.python(),
-            "OMP_NUM_THREADS": "1",
+            **{k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")},
             "PART": "3M",
             "SIDE": "32",
             "BATCH": "2",
