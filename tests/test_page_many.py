@@ -198,7 +198,7 @@ def test_colors_of_another_photo_until_the_next_or_without(photo: str, tmp_path:
     first, *_ = more.like(str(tmp_path / "color.png"), opened, None, None, 1.0)
     assert first[0]["visible"] and "like.jpg" in first[1]
     more.show_takes(opened, None, None, 1.0)
-    assert alike.likes[2:] == [True] * 4  # the picture and three takes; the file is not written yet
+    assert alike.likes[2:] == [True] * 5  # the picture, the file, three takes
     shown, *_ = last(more.unlike(opened, None, None, 1.0))
     assert shown["visible"] is False and alike.likes[-1] is False
     with pytest.raises(gr.Error, match=MESSAGES["reference"]):

@@ -69,7 +69,8 @@ class Handlers:
         """
         path = path if isinstance(path, str) else path[0]  # a sample comes as a row of one cell
         hidden, shown = gr.update(visible=False), gr.update(visible=True)
-        wish = Wish(**named(*sliders) | {"temperature": 0.0})
+        afresh = named(*sliders) | {"temperature": 0.0}
+        wish = Wish(**afresh, hints=(), seed=None, like=None)
 
         def first(colorizer: "Colorizer") -> tuple[Opened, str]:
             opened = self.coloring.open(path)
