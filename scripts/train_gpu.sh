@@ -62,8 +62,8 @@ pack() { # what there is to carry home
 
 shares=0 rate=''
 speed() { # NAME COST: the speed of a stage, in photos of cost 1
-  rate=$(awk -F, -v cost="$2" 'NR == 1 { while ($++at != "images_per_second") {} }
-    NR > 1 && $at > 0 { speed = $at * cost } END { print speed }' "$out/$1/metrics.csv")
+  rate=$(awk -F, -v cost="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "images_per_second") at = i }
+    NR > 1 && at && $at > 0 { speed = $at * cost } END { print speed }' "$out/$1/metrics.csv")
 }
 plan() { # NAME SHARE COST: the stages in order; COST of a photo, beside one of the first stage
   [ -e "$out/$1/done" ] || shares=$((shares + $2))
