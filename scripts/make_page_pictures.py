@@ -33,7 +33,7 @@ def main(out: Path) -> None:
         try:
             assert app.stdout
             for line in app.stdout:
-                if "The page is at" in line:
+                if line.startswith("Serving"):
                     break
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(

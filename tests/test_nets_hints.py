@@ -374,6 +374,26 @@ def test_norms_keep_their_statistics(keep):
     assert torch.equal(norm.running_mean, before) == keep
 
 
+def test_hints_are_learned_while_the_colors_stay():
+    recipe = build("hints", generator=FULL, lr=0.02, keep_colors=True).train()
+    net, batch = recipe.generator, hinted_batch()
+    before = {hinted: net.heads(inputs(hinted)) for hinted in (True, False)}
+    optimizer, _ = recipe.optimizers()
+    for _ in range(3):
+        optimizer.zero_grad()
+        sum(recipe.generator_loss(batch, recipe(batch), adversarial=False).values()).backward()
+        optimizer.step()
+    after = {hinted: net.heads(inputs(hinted)) for hinted in (True, False)}
+    assert torch.equal(after[False][0], before[False][0])
+    assert not torch.equal(after[False][1], before[False][1])  # the distribution has learned
+    assert not torch.allclose(after[True][0], before[True][0], atol=1e-4)
+
+
+def test_only_nets_with_hints_keep_their_colors():
+    with pytest.raises(ValueError, match="takes no hints"):
+        build("hints", generator=FULL | {"in_channels": 1}, keep_colors=True)
+
+
 def test_without_dropout_at_work_the_random_state_is_not_touched(monkeypatch):
     """Threads share it: a variant that is drawn beside would no longer be that of its seed."""
     asked, get = [], torch.get_rng_state

@@ -221,12 +221,12 @@ def test_where_an_encoders_weights_came_from_is_no_property_of_the_net(tmp_path)
 
 def test_a_recipe_takes_the_settings_of_the_one_that_it_grew_from():
     mine, base = parameters(Hinted), parameters(UNetL1)
-    assert list(mine) == [*base, "bins", "keep_norms"]
+    assert list(mine) == [*base, "bins", "keep_norms", "keep_colors"]
     assert (mine["beta"].default, base["beta"].default) == (0.1, 0.0)
     small = {"decoder": [4, 4, 4, 4], "bottleneck": 4}
     recipe = build("hints", generator=small, lr=0.5, thaw=3, bins=0.1)
     assert (recipe.lr, recipe.thaw, recipe.bins, recipe.beta) == (0.5, 3, 0.1, 0.1)
-    with pytest.raises(TypeError, match="Hinted takes no 'l1'; it takes lr, .*, bins, keep_norms"):
+    with pytest.raises(TypeError, match="Hinted takes no 'l1'; it takes lr, .*, bins, keep_norms, keep_colors"):
         build("hints", generator=small, l1=3)
 
 

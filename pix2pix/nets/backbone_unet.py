@@ -110,6 +110,18 @@ class BackboneUNet(nn.Module):
         """Unfreeze all levels of the encoder."""
         self.encoder.requires_grad_(True)
 
+    def train_hints_alone(self) -> None:
+        """Freeze all but what hints enter by, and the head of the distribution over colors.
+
+        Without hints, ab then stays as it is. Raises ValueError for a net without hints.
+        """
+        if self.told is None:
+            raise ValueError("this net takes no hints: build it with in_channels=4")
+        self.requires_grad_(False)
+        for part in (self.told, self.bins):
+            if part is not None:
+                part.requires_grad_(True)
+
     def train(self, mode: bool = True) -> "BackboneUNet":
         """As nn.Module.train, but the encoder's norms keep their pretrained statistics."""
         super().train(mode)

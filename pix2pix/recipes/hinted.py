@@ -18,6 +18,8 @@ class Hinted(UNetL1):
     Photos with hints and without are normalized alike, by the statistics that `trainer.init_from`
     brought: those of a batch would depend on how many hints it happens to hold, and the net would
     color worse in use than in training. `keep_norms=False` learns them, for a start from scratch.
+    `keep_colors` trains what hints and the distribution add to a net, and nothing else: without
+    hints it colors as what `trainer.init_from` brought, to the last bit.
     Sources: Zhang et al. 2017, https://arxiv.org/abs/1705.02999 (hints, two heads).
     """
 
@@ -30,11 +32,16 @@ class Hinted(UNetL1):
         beta: float = 0.1,
         bins: float = 0.005,
         keep_norms: bool = True,
+        keep_colors: bool = False,
         **others: Any,
     ):
-        """`others` are UNetL1's."""
+        """`others` are UNetL1's. Raises ValueError for `keep_colors` with a net that has none."""
         super().__init__(generator, beta=beta, **others)
         self.bins, self.keep_norms = bins, keep_norms
+        if keep_colors:
+            if not hasattr(generator, "train_hints_alone"):
+                raise ValueError(f"keep_colors: {type(generator).__name__} adds no hints to a net")
+            generator.train_hints_alone()  # type: ignore[operator]
 
     def train(self, mode: bool = True) -> "Hinted":
         """As nn.Module.train, but with `keep_norms` the norms keep their running statistics."""

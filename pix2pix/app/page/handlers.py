@@ -208,6 +208,6 @@ def _parse(opened: Opened, touches: str) -> tuple[int, tuple[Hint, ...]]:
 
 
 def _swatches(found: list[tuple[tuple[int, int, int], float]], turn: int) -> str:
-    """Colors and their shares -> a row of buttons; `turn` is that of the dot they are for."""
-    colors = [("#{:02x}{:02x}{:02x}".format(*rgb), f"{share:.0%}") for rgb, share in found]
+    """Colors, likely ones first -> a row of buttons; `turn` is that of the dot they are for."""
+    colors = ["#{:02x}{:02x}{:02x}".format(*rgb) for rgb, _ in found]
     return render(Path(__file__).with_name("likely.html"), colors=colors, turn=turn)
