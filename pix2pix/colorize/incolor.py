@@ -96,7 +96,7 @@ def _is_orange(small: np.ndarray) -> bool:
     top, left = int(_FILM_EDGE * small.shape[0]), int(_FILM_EDGE * small.shape[1])
     inner = small[top : small.shape[0] - top, left : small.shape[1] - left]
     pixels = inner.reshape(-1, 3).astype(np.float32)
-    luma = pixels @ np.float32([0.299, 0.587, 0.114])
+    luma = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
     pixels, luma = pixels[luma > _BLACK], luma[luma > _BLACK]
     if len(pixels) < _FEW:
         return False

@@ -89,7 +89,9 @@ class Predictor(PictureModel):
             answers = [smooth(ab, L) for ab in answers]
         if known is not None:
             answers = [known.pull(ab) for ab in answers]
-        ab = localize(*answers, L, places, wanted) if len(places) else answers[0]
+        ab = answers[0]
+        if len(places):
+            ab = localize(ab, answers[1], L, places, wanted)
         ab = leave_border_gray(ab, L, places)
         return hold(ab, L, places, wanted) if len(places) else ab
 
