@@ -62,6 +62,7 @@ pack() { # what there is to carry home
 
 shares=0 rate=''
 speed() { # NAME COST: the speed of a stage, in photos of cost 1
+  [ -e "$out/$1/metrics.csv" ] || return 0
   rate=$(awk -F, -v cost="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "images_per_second") at = i }
     NR > 1 && at && $at > 0 { speed = $at * cost } END { print speed }' "$out/$1/metrics.csv")
 }
@@ -87,6 +88,10 @@ stage() { # NAME SHARE COST OVERRIDES...
     trainer.batch="$batch" trainer.steps="$steps" trainer.schedule="$schedule" \
     trainer.ckpt_path=last trainer.val_photos=240 logger=csv "$@" ${MORE:-} || status=$?
   case $status in 0 | 124 | 143) ;; *) pack; exit "$status" ;; esac
+  if [ ! -e "$out/$name/last.safetensors" ]; then
+    echo "$name: stopped before it had weights; give it more MINUTES"
+    exit 1
+  fi
   touch "$out/$name/done"
   speed "$name" "$cost"
   pack

@@ -128,3 +128,19 @@ def test_what_is_named_is_a_warning_in_python(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         in_kind(np.asarray(image), lambda rgb: rgb, incolor.remarks)  # an array says nothing
+
+
+def test_what_has_no_red_is_no_negative():
+    green = np.zeros((120, 200, 3), np.uint8)
+    green[..., 1] = np.linspace(60, 220, 200)
+    green[40:60] = (10, 40, 200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not is_negative(green)
+
+
+def test_a_narrow_strip_is_looked_at_in_few_pixels():
+    strip = np.zeros((90, 60_000, 3), np.uint8)
+    strip[..., 0] = np.linspace(0, 255, 60_000)
+    assert np.prod(incolor._small(strip).shape[:2]) <= 96 * 960
+    assert kind(strip) == "toned"

@@ -13,9 +13,12 @@ from torch import nn, tensor
 from pix2pix.app.page import handlers
 from pix2pix.app.service.forms import LIKE
 from pix2pix.app.service.parameters import Parameters
+from pix2pix.cli.options import Temperature
 from pix2pix.cli.pictures import colorize
 from pix2pix.colorize import Colorizer, Wish
 from pix2pix.colorize.takes import takes
+from pix2pix.colorize.wish import MOST_TEMPERATURE
+from pix2pix.nets import build_generator
 from pix2pix.weights import Header
 
 
@@ -87,3 +90,37 @@ def test_a_wish_is_taken_everywhere(field):
     assert {"hints": "hint", "seed": "take"}.get(field, field) in options
     assert {"hints": "hint"}.get(field, field) in {*Parameters.model_fields, LIKE}
     assert (field in handlers.SLIDERS) == isinstance(getattr(Wish(), field), float)
+
+
+def test_the_command_line_has_the_same_bounds():
+    option = Temperature.__metadata__[0]
+    assert (option.min, option.max) == (-MOST_TEMPERATURE, MOST_TEMPERATURE)
+
+
+def test_mounts_stay_gray_at_any_temperature():
+    mounted = np.full((160, 200, 3), 200, np.uint8)
+    mounted[30:130, 30:170] = data.camera()[:100, 100:240, None]
+    warm = COLORIZER.rgb(mounted, temperature=20)
+    assert np.ptp(warm[:20], axis=2).max() == 0
+    assert np.ptp(warm[60:100, 60:140], axis=2).mean() > 5
+
+
+def test_no_take_comes_twice():
+    assert [name for name, _ in takes(Wish(temperature=30), variants=False)] == [
+        "cooler",
+        "as it is",
+    ]
+
+
+def test_a_hint_keeps_its_color_at_any_temperature():
+    net = build_generator(
+        {"net": "BackboneUNet", "encoder": "squeezenet1_1", "frozen": 0, "in_channels": 4}
+        | {"decoder": (8, 8, 8, 8), "bottleneck": 8}
+    )
+    colorizer = Colorizer(net, Header(generator=net.config, name="tiny", area=64 * 64))
+    camera = data.camera()[::4, ::4, None].repeat(3, 2)
+    hint = (40, 40, (150, 60, 60))
+    there = [
+        rgb2lab(colorizer.rgb(camera, hints=[hint], temperature=t))[40, 40, 1:] for t in (0, 20)
+    ]
+    np.testing.assert_allclose(*there, atol=2)

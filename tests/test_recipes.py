@@ -226,7 +226,9 @@ def test_a_recipe_takes_the_settings_of_the_one_that_it_grew_from():
     small = {"decoder": [4, 4, 4, 4], "bottleneck": 4}
     recipe = build("hints", generator=small, lr=0.5, thaw=3, bins=0.1)
     assert (recipe.lr, recipe.thaw, recipe.bins, recipe.beta) == (0.5, 3, 0.1, 0.1)
-    with pytest.raises(TypeError, match="Hinted takes no 'l1'; it takes lr, .*, bins, keep_norms, keep_colors"):
+    with pytest.raises(
+        TypeError, match="Hinted takes no 'l1'; it takes lr, .*, bins, keep_norms, keep_colors"
+    ):
         build("hints", generator=small, l1=3)
 
 

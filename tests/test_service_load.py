@@ -203,6 +203,14 @@ def test_an_endless_upload_is_refused(
     assert service.post(photo()).status == 200
 
 
+def test_a_photo_and_its_reference_may_each_be_as_large_as_one(service: Service) -> None:
+    file = photo() + bytes(int(0.9 * LIMITS["max_bytes"]) - len(photo()))
+    parts = [PART + file, PART.replace(b"file", b"like", 1) + file]
+    body = b"\r\n".join([*parts, b"--b--\r\n"])
+    answer = service.raw(head("POST", "/api/colorize", FORM, f"Content-Length: {len(body)}") + body)
+    assert answer.startswith(b"HTTP/1.1 422") and b'"reference"' in answer  # the net takes none
+
+
 def test_a_client_that_asks_first_sends_nothing(service: Service) -> None:
     sent = head("POST", "/api/colorize", "Content-Length: 10000000000", "Expect: 100-continue")
     assert service.raw(sent).startswith(b"HTTP/1.1 413")

@@ -15,7 +15,7 @@ REFUSAL_PAUSE = 1.0  # [s] tries them all, and wait about that long each, not to
 # --- parameters, forms and calls ------------------------------------------------------------------
 MOST_SATURATION = 4  # times the predicted chroma
 FORM_AROUND_BYTES = 64 * 1024  # of a form around its photo
-FORM_PARTS = 64  # of which only one may be a file with something in it
+FORM_PARTS = 64  # of which only two may be files with something in them
 FORM_BOUNDARY_BYTES = 70  # RFC 2046, 5.1.1
 FORM_PREAMBLE_BYTES = 8 * 1024  # of text before the first boundary
 FORM_FIELD_BYTES = 64 * 1024  # of all fields together

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pix2pix import strips
 from pix2pix.color import lab_to_rgb8
-from pix2pix.colorize import sampling, temperature
+from pix2pix.colorize import sampling
 from pix2pix.colorize.hints import Hint, check
 from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
@@ -89,7 +89,7 @@ class Colorizer(Predictor):
         upright picture; the thing that a point is on follows, as far as its surface is even.
         Chroma that sRGB lacks at the pixel's lightness is out of reach. `seed` samples a variant:
         other colors where the net is unsure. `temperature` shifts b*, in [-30, 30]: above 0 warmer,
-        below 0 cooler. Black and white stay, and it fades with a saturation below 1: 0 is gray.
+        below 0 cooler. Black, white and hints stay; a saturation below 1 shifts less: 0 is gray.
         `like` is a photo in color, any of these kinds or a `Reference`: its colors are taken where
         both look alike, and its palette by and large (likeness.py). Lightness is the input's own.
         What is lost on the way (16 bits, further frames) is issued as a UserWarning, and so is that
@@ -134,10 +134,7 @@ class Colorizer(Predictor):
         else:
             ab = self.predict(rgb, wish)
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
-        ab = ab * np.float32(scale)
-        if shift := wish.temperature * min(wish.saturation, 1):  # at saturation 0, gray stays gray
-            ab = temperature.shift(ab, self._lightness(rgb)[0, 0] * 50 + 50, shift)
-        return recolor(rgb, ab, grays)
+        return recolor(rgb, ab * np.float32(scale), grays)
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.

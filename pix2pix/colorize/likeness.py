@@ -23,6 +23,7 @@ _MUTUAL = 0.2  # how much less than its best a match may be, seen from the refer
 _BLUR = 0.05  # [likeness] colors of cells that are less alike by this count exp(-1) as much
 _PULL = 0.2  # of the way to the reference's palette
 _MOST_SPREAD = 1.5  # factor of the spread of colors, at most; and its inverse, at least
+_MOST = 2000  # cells of a picture, each of which is compared with all of the other
 _OWN = 12  # [px of the net's input] around a person's hint, where no match counts
 
 
@@ -40,6 +41,11 @@ class Seen:
     @classmethod
     def of(cls, features: np.ndarray, L: np.ndarray) -> Self:
         """Features (1, F, h, w) of an engine, and the L (1, 1, H, W) that they are of."""
+        while features.shape[2] * features.shape[3] > _MOST and not any(
+            side % 2 for side in features.shape[2:]
+        ):
+            features = (features[:, :, ::2] + features[:, :, 1::2]) / 2
+            features = (features[..., ::2] + features[..., 1::2]) / 2
         size = features.shape[2], features.shape[3]
         return cls(features[0].reshape(features.shape[1], -1).T, _means(L[0], size)[0], size)
 

@@ -6,11 +6,12 @@ then its answer is smoothed, kept local where hints made it, and taken off borde
 
 from collections.abc import Sequence
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from pix2pix.color import AB_SCALE, rgb8_to_lab, rgb_to_net
-from pix2pix.colorize import sampling
+from pix2pix.colorize import sampling, temperature
 from pix2pix.colorize.borders import leave_border_gray
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, hold, place
@@ -35,7 +36,11 @@ class Predictor(PictureModel):
     heads = ("ab", "rgb")
     smooths = True
     """Whether the ab of its net is smoothed; what predicts rgb draws its own edges, and is not."""
-    _last: tuple[Reference, Known] | None = None  # of the references that it was given
+
+    @cached_property
+    def _references(self) -> WeakKeyDictionary[Reference, Known]:
+        """Those that are in use, as its net sees them: one does for all photos of a series."""
+        return WeakKeyDictionary()
 
     @property
     def takes_hints(self) -> bool:
@@ -89,6 +94,10 @@ class Predictor(PictureModel):
             answers = [smooth(ab, L) for ab in answers]
         if known is not None:
             answers = [known.pull(ab) for ab in answers]
+        if wish.temperature:  # in the net's scale; at saturation 0, gray stays gray
+            unit = self.header.ab_scale * self.header.saturation * max(wish.saturation, 1)
+            warmer = wish.temperature / unit
+            answers = [temperature.shift(ab, L * 50 + 50, warmer) for ab in answers]
         ab = answers[0]
         if len(places):
             ab = localize(ab, answers[1], L, places, wanted)
@@ -129,19 +138,19 @@ class Predictor(PictureModel):
         return self.engine.features(np.concatenate([L, none], 1))
 
     def _known(self, reference: Reference) -> Known:
-        """The reference as its net sees it; the last one is kept, for the photos of a series."""
+        """The reference as its net sees it; kept as long as the reference is in use."""
         if not self.takes_reference:
             raise BadReference(
                 f"{self.name} takes no reference: it needs a net on a classifier that takes hints, "
                 "and an .onnx file of this version, which `pix2pix export` makes"
             )
-        last = self._last
-        if last is None or last[0] != reference:
+        known = self._references.get(reference)
+        if known is None:
             lab = rgb8_to_lab(self._shrink(reference.rgb))
             L, ab = lab[None, :1] / 50 - 1, lab[1:] / AB_SCALE / self.header.saturation
-            last = reference, Known.of(Seen.of(self._features(L), L), ab)
-            self._last = last
-        return last[1]
+            known = Known.of(Seen.of(self._features(L), L), ab)
+            self._references[reference] = known
+        return known
 
     @cached_property
     def _bin_colors(self) -> np.ndarray:

@@ -15,7 +15,7 @@ from pix2pix.errors import BadReference
 Picture = Union[str, Path, bytes, BinaryIO, Image.Image, np.ndarray, "Reference"]
 """Whatever a reference is made of."""
 
-_AREA = 256 * 256  # pixels that are kept: nets see no more
+_AREA = 256 * 256  # pixels that are kept: what nets need to know it by
 _REDUCED = 3.0  # as model.py has it
 
 

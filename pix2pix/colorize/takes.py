@@ -26,6 +26,7 @@ def takes(wish: Wish, *, variants: bool = True) -> list[tuple[str, Wish]]:
         ("warmer", replace(wish, temperature=warmer)),
     ]
     seeds = SEEDS if variants else ()
+    found = [(name, take) for name, take in found if name == "as it is" or take != wish]
     return found + [
         (f"other colors {i}", replace(wish, seed=seed)) for i, seed in enumerate(seeds, 1)
     ]

@@ -11,11 +11,11 @@ DARK, LIGHT = 10.0, 20.0  # L* beside black, and beside white, over which the sh
 
 
 def shift(ab: np.ndarray, L: np.ndarray, temperature: float) -> np.ndarray:
-    """Shift the b* of ab (2, h, w) [CIELAB units] by `temperature`, above 0 towards yellow.
+    """Shift the b* of ab (2, h, w) by `temperature`, in its own scale, above 0 towards yellow.
 
     It fades towards black and white, L (h, w) in [0, 100]: light yellow is in reach of sRGB, and
     paper, borders and linen would take it on.
     """
-    shifted = ab.copy()
-    shifted[1] += temperature * np.clip(np.minimum(L / DARK, (100 - L) / LIGHT), 0, 1)
+    shifted = ab.astype(np.float32)
+    shifted[1] += np.float32(temperature) * np.clip(np.minimum(L / DARK, (100 - L) / LIGHT), 0, 1)
     return shifted

@@ -17,10 +17,10 @@ class Wish:
     Raises ValueError for a saturation below 0, and for a temperature beyond MOST_TEMPERATURE.
     Hints are checked against the photo that they are for (`hints.check`).
 
-    A new field is used in colorizer.py, and offered by cli/options.py and cli/pictures.py
-    (`colorize`), app/service/parameters.py, or bodies.py where it is a file, app/page/build.py
-    (`_for_programs`) and, as a slider, app/page/handlers.py (`SLIDERS`). It comes last, as a Wish
-    is made by position.
+    A new field is used in predictor.py or colorizer.py, and offered by cli/options.py and
+    cli/pictures.py (`colorize`), app/service/parameters.py, or bodies.py where it is a file, and,
+    as a slider, app/page/handlers.py (`SLIDERS`) and app/page/build.py (`_for_programs`). It comes
+    last, as a Wish is made by position.
     """
 
     saturation: float = 1.0  # factor of the chroma: 0 is gray, 1 as predicted

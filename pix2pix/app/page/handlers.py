@@ -11,7 +11,7 @@ import gradio as gr
 from pix2pix.app.page.coloring import Coloring, Opened
 from pix2pix.app.page.words import MESSAGES, sorry
 from pix2pix.colorize.hints import Hint, parse
-from pix2pix.colorize.wish import Wish
+from pix2pix.colorize.wish import MOST_TEMPERATURE, Wish
 from pix2pix.colorize.workers import check
 from pix2pix.errors import BadHint
 from pix2pix.images import Photo
@@ -27,7 +27,13 @@ Pair = tuple[str, str]
 
 SLIDERS: dict[str, dict[str, Any]] = {
     "saturation": {"label": "Color strength", "minimum": 0, "maximum": 2, "value": 1, "step": 0.05},
-    "temperature": {"label": "Warmth", "minimum": -30, "maximum": 30, "value": 0, "step": 1},
+    "temperature": {
+        "label": "Warmth",
+        "minimum": -MOST_TEMPERATURE,
+        "maximum": MOST_TEMPERATURE,
+        "value": 0,
+        "step": 1,
+    },
 }
 """The page's sliders, as gr.Slider takes them, by the field of a `Wish` that each sets."""
 

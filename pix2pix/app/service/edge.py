@@ -137,7 +137,10 @@ class _Exchange:
         self.route = path if path in API_ROUTES else "page"
         self.method = scope["method"] if scope["method"] in _METHODS else "other"
         headers = Headers(scope=scope)
-        self.most = limits.page_bytes if self.to_page else limits.max_bytes + FORM_AROUND_BYTES
+        form = headers.get("content-type", "").startswith("multipart/")
+        files = 2 if form else 1  # a photo, and one whose colors it takes
+        api_bytes = files * limits.max_bytes + FORM_AROUND_BYTES
+        self.most = limits.page_bytes if self.to_page else api_bytes
         # a list of ranges can ask for a file a thousand times over
         if "," in headers.get("range", ""):
             scope["headers"] = [h for h in scope["headers"] if h[0] not in (b"range", b"if-range")]

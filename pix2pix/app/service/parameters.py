@@ -89,6 +89,8 @@ def gather(query: Iterable[tuple[str, str]], fields: Iterable[tuple[str, str]]) 
 def reason(error: ErrorDetails) -> str:
     """Format one of pydantic's errors as a line with the name of the parameter."""
     name = str(error["loc"][0] if error["loc"][0] != "query" else error["loc"][1])[:40]
+    if error["type"] == "extra_forbidden" and name == "like":
+        return "like: no parameter, but a file of the form"
     if error["type"] == "extra_forbidden":
         return f"{name}: no such parameter; there are {', '.join(_NAMES)}"
     return f"{name}: {error['msg']}"
