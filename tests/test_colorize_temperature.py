@@ -98,7 +98,7 @@ def test_the_command_line_has_the_same_bounds():
 
 
 def test_mounts_stay_gray_at_any_temperature():
-    mounted = np.full((160, 200, 3), 200, np.uint8)
+    mounted = np.full((160, 200, 3), 60, np.uint8)
     mounted[30:130, 30:170] = data.camera()[:100, 100:240, None]
     warm = COLORIZER.rgb(mounted, temperature=20)
     assert np.ptp(warm[:20], axis=2).max() == 0
