@@ -137,8 +137,10 @@ class Stripes(nn.Module):
         return self.value * columns.expand(len(x), self.channels, *x.shape[2:]).to(x)
 
 
-def colorizer(net: nn.Module, in_channels: int = 1, **header) -> Colorizer:
-    generator = {"net": "UNet", "in_channels": in_channels}
+def colorizer(
+    net: nn.Module, in_channels: int = 1, kind: str = "BackboneUNet", **header
+) -> Colorizer:
+    generator = {"net": kind, "in_channels": in_channels}
     return Colorizer(net, Header(generator, "stripes", area=64 * 64, **header))
 
 
@@ -152,6 +154,10 @@ def test_a_net_of_ab_is_smoothed_and_may_be_seen_as_it_is():
     answer = striped.predict(GRAY)
     assert set(np.unique(answer)) == {0, np.float32(0.2)}
     assert np.abs(np.diff(even)).max() < 0.5 * np.abs(np.diff(answer)).max()
+
+
+def test_a_plain_unet_is_left_alone():
+    assert set(np.unique(colorizer(Stripes(), kind="UNet").predict(GRAY))) == {0, np.float32(0.2)}
 
 
 def test_a_net_of_rgb_is_left_alone():

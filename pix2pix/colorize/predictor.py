@@ -34,8 +34,14 @@ class Predictor(PictureModel):
 
     task = "color"
     heads = ("ab", "rgb")
-    smooths = True
-    """Whether the ab of its net is smoothed; what predicts rgb draws its own edges, and is not."""
+
+    @cached_property
+    def smooths(self) -> bool:
+        """Whether its ab is smoothed: that of nets on a classifier, which see edges coarsely.
+
+        May be set. A U-Net as of the course draws its own edges, and so does what predicts rgb.
+        """
+        return self.header.generator.get("net") == "BackboneUNet" and self.header.head == "ab"
 
     @cached_property
     def _references(self) -> WeakKeyDictionary[Reference, Known]:
@@ -90,7 +96,7 @@ class Predictor(PictureModel):
             told = drawn
         answers = self._answers(L, [guides, told] if len(places) else [guides], chances)
         L = L[0, 0]
-        if self.smooths and self.header.head != "rgb":
+        if self.smooths:
             answers = [smooth(ab, L) for ab in answers]
         if known is not None:
             answers = [known.pull(ab) for ab in answers]
