@@ -88,7 +88,7 @@ def test_models_side_by_side(app: App, colorizer: Colorizer, tab: Page) -> None:
     with colored(tab):
         drop(tab, content, "face.png")
     tab.get_by_role("button", name="More", exact=True).click()
-    tab.get_by_role("button", name="Compare with a smaller model").click()
+    tab.get_by_role("button", name="Compare models").click()
     expect(tab.locator("#models img")).to_have_count(2, timeout=PATIENCE)
     gray = images.read(content).rgb
     path = app.weights.parent / "pix2pix" / "pretrained" / "pix2pix.safetensors"

@@ -34,7 +34,9 @@ def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, 
     inputs = [opened, seed, touches, *sliders]
     warmth = sliders[list(SLIDERS).index("temperature")]
     with gr.Column(elem_id="more", visible=False) as more:
-        clear = more_panel(do, shelf, inputs, warmth, shown, event)
+        painted = [touches.input] if isinstance(touches, gr.HTML) else []
+        changes = [*painted, *(one.release for one in sliders)]
+        clear = more_panel(do, shelf, inputs, warmth, shown, changes, event)
     upload = make_upload("upload", shelf, label="Photo")
     camera = gr.Button("Use the camera", elem_id="camera", size="sm", variant="secondary")
     camera.click(None, js=OPEN_CAMERA)
