@@ -8,7 +8,7 @@ import gradio as gr
 from pix2pix.app.limits import PAGE_KEPT
 from pix2pix.app.page.coloring import Coloring
 from pix2pix.app.page.handlers import SLIDERS, Handlers
-from pix2pix.app.page.more import more_panel, picture_slider
+from pix2pix.app.page.panels import more_panel, picture_slider
 from pix2pix.app.page.script import NOTHING, OPEN_CAMERA, TOGGLE_TOUCH
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.touch import touch_panel
