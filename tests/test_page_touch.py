@@ -325,6 +325,7 @@ def test_leaving_with_dots_that_were_not_downloaded_is_asked(
     with colored(tab):
         tap(canvas, 0.5, 0.5)
     tab.reload()
+    tab.get_by_label("Sample photo 2").wait_for()
     assert asked == ["beforeunload"]
 
 
