@@ -2,7 +2,4 @@
 const pictures = () => [...document.querySelectorAll(`#${name} img`)];
 for (let i = 0; i < 30 && !pictures().length; i += 1) await new Promise(go => setTimeout(go, 100)); // until they are on the page
 await Promise.all(pictures().map(each => each.decode().catch(() => {})));
-const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-document
-  .querySelector(`#${name}`)
-  ?.scrollIntoView({block: 'nearest', behavior: still ? 'auto' : 'smooth'});
+document.querySelector(`#${name}`)?.scrollIntoView({block: 'nearest'}); // a glide may be cut short
