@@ -65,9 +65,9 @@ def test_other_takes(colorizer: Colorizer, tab: Page, tmp_path: Path) -> None:
     takes = tab.locator("#takes button:has(img)")
     names = ["Cooler", "As it is", "Warmer", *(f"Other colors {i}" for i in (1, 2, 3))]
     expect(takes).to_have_text(names, timeout=PATIENCE)
+    expect(tab.locator("#takes")).to_be_in_viewport(ratio=0.9)
     boxes = [takes.nth(i).bounding_box() for i in range(3)]
     assert all(box and box["y"] == boxes[0]["y"] and box["width"] > 100 for box in boxes)
-    expect(tab.locator("#takes")).to_be_in_viewport(ratio=0.9)
     picture = tab.locator("#before-after")
     gray, warmth = images.read(content).rgb, tab.locator("#temperature input[type=range]")
     for i, wish in ((4, {"seed": 2}), (2, {"temperature": 10.0}), (0, {"temperature": -10.0})):
