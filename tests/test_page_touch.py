@@ -434,7 +434,7 @@ def test_on_a_phone(app: App, browser: Browser) -> None:
         canvas = phone.locator("#touch-photo canvas")
         expect(canvas).to_be_visible()
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-        phone.get_by_label("Violet").tap()
+        phone.get_by_role("button", name="Violet").tap()
         old = after(phone)
         box = canvas.bounding_box()
         assert box and box["width"] > 250
