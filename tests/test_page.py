@@ -195,6 +195,20 @@ def test_bad_files_show_their_message_and_keep_the_photo(tab: Page) -> None:
 
 
 @pytest.mark.browser
+def test_a_busy_server_asks_for_a_moment(tab: Page) -> None:
+    tab.reload()
+    tab.get_by_label("Sample photo 2").wait_for()
+    busy = {"status": 429, "body": '{"code": "busy"}'}
+    tab.route("**/gradio_api/upload*", lambda route: route.fulfill(**busy))
+    drop(tab, a_photo("PNG"), "a.png")
+    toast = tab.get_by_test_id("toast-body").filter(has_text=BUSY)
+    expect(toast).to_contain_text("One moment", timeout=PATIENCE)
+    box = toast.bounding_box()
+    assert box and box["width"] < 500  # the samples stay in sight
+    tab.unroute("**/gradio_api/upload*")
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
 @pytest.mark.parametrize("size", [(600, 400), (300, 900)], ids=["landscape", "portrait"])
 def test_whole_photo_is_shown_in_its_own_aspect(

@@ -89,6 +89,24 @@ def test_full_queue_and_late_job_are_told(colorizer: Colorizer, photo: str, tmp_
         next(Handlers(late).open(photo, None, 1.0))
 
 
+def test_panels_of_other_colors_come_too_late(
+    colorizer: Colorizer, photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coloring = Coloring(colorizer, tmp_path / "cache", 10**6, course=colorizer)
+    do = Handlers(coloring)
+    opened, *_ = last(do.open(photo, None, 1.0))
+    run = coloring.run
+
+    def late(job, **how):
+        result, opened.wish = run(job, **how), Wish(0.5)  # a slider was moved meanwhile
+        return result
+
+    monkeypatch.setattr(coloring, "run", late)
+    more = More(do)
+    assert more.show_takes(opened, None, None, 1.0) == gr.skip() and not opened.takes
+    assert more.compare(opened, None, 1.0) == (gr.skip(), gr.skip())
+
+
 @pytest.mark.slow
 def test_workers_of_the_page_run_side_by_side(colorizer: Colorizer) -> None:
     alone = build_page(colorizer)

@@ -65,16 +65,24 @@ def test_other_takes(colorizer: Colorizer, tab: Page, tmp_path: Path) -> None:
     takes = tab.locator("#takes button:has(img)")
     names = ["Cooler", "As it is", "Warmer", *(f"Other colors {i}" for i in (1, 2, 3))]
     expect(takes).to_have_text(names, timeout=PATIENCE)
+    expect(tab.locator("#takes")).to_be_in_viewport(ratio=0.9)
     boxes = [takes.nth(i).bounding_box() for i in range(3)]
     assert all(box and box["y"] == boxes[0]["y"] and box["width"] > 100 for box in boxes)
+    picture = tab.locator("#before-after")
     gray, warmth = images.read(content).rgb, tab.locator("#temperature input[type=range]")
     for i, wish in ((4, {"seed": 2}), (2, {"temperature": 10.0}), (0, {"temperature": -10.0})):
+        takes.last.scroll_into_view_if_needed()
+        expect(picture).not_to_be_in_viewport(ratio=0.95)
         with colored(tab):
             takes.nth(i).click()
+        expect(picture).to_be_in_viewport(ratio=0.95)  # where it changes
         rgb = images.read(download(tab, tmp_path)).rgb
         assert np.abs(rgb.astype(int) - colorizer.rgb(gray, **wish)).max() <= 2
         assert np.abs(rgb.astype(int) - colorizer.rgb(gray)).max() > 2
         expect(warmth).to_have_value(str(round(wish.get("temperature", 0))))
+    with colored(tab):  # they are takes of other colors now
+        warmth.press("End")
+    expect(tab.locator("#takes")).to_be_hidden()
     with colored(tab):  # the next photo starts afresh
         drop(tab, content, "again.png")
     expect(tab.locator("#takes")).to_be_hidden()
@@ -87,8 +95,7 @@ def test_models_side_by_side(app: App, colorizer: Colorizer, tab: Page) -> None:
     content = file_of(data.astronaut(), "PNG")
     with colored(tab):
         drop(tab, content, "face.png")
-    tab.get_by_role("button", name="More", exact=True).click()
-    tab.get_by_role("button", name="Compare with a smaller model").click()
+    tab.get_by_role("button", name="Compare models").click()
     expect(tab.locator("#models img")).to_have_count(2, timeout=PATIENCE)
     gray = images.read(content).rgb
     path = app.weights.parent / "pix2pix" / "pretrained" / "pix2pix.safetensors"
@@ -97,6 +104,15 @@ def test_models_side_by_side(app: App, colorizer: Colorizer, tab: Page) -> None:
     for i, (expected, other) in enumerate([(theirs, ours), (ours, theirs)]):
         shown = pixels(tab, f"#models img >> nth={i}")
         assert np.abs(shown - expected).mean() < 2 < 3 * 2 < np.abs(shown - other).mean()
+    expect(tab.locator("#compared")).to_be_in_viewport(ratio=0.9)
+    with colored(tab):
+        tab.locator("#saturation input[type=range]").press("End")
+    expect(tab.locator("#compared")).to_be_hidden()
+    tab.get_by_role("button", name="Compare models").click()
+    expect(tab.locator("#compared")).to_be_visible()
+    tab.get_by_role("button", name="Other takes").click()  # in its place
+    expect(tab.locator("#takes")).to_be_visible()
+    expect(tab.locator("#compared")).to_be_hidden()
 
 
 def test_handle_answers_to_keys(tab: Page) -> None:

@@ -163,6 +163,42 @@ def test_a_red_dot_and_undo(tab: Page, canvas: Locator, colorizer: Colorizer, tm
 
 
 @pytest.mark.browser
+def test_first_a_dot_and_then_its_color(tab: Page, canvas: Locator) -> None:
+    tab.reload()
+    tab.get_by_label("Sample photo 2").wait_for()
+    with colored(tab):
+        drop(tab, a_photo(), "cat.png")
+    start_touching(tab)
+    chosen = tab.locator("#touch-up [data-color][aria-pressed=true]")
+    expect(chosen).to_have_count(0)
+    plain, status = after(tab), tab.locator("#touch-photo .status")
+    for x in (0.2, 0.5):  # the second in place of the first
+        tap(canvas, x, 0.5)
+        expect(status).to_have_text("Now pick its color")
+        expect(tab.locator("#likely button").first).to_be_visible()
+    assert (after(tab) == plain).all()
+    undo = tab.get_by_role("button", name="Undo")
+    undo.click()
+    expect(status).to_be_hidden()
+    expect(undo).to_be_disabled()
+    tap(canvas, 0.5, 0.5)
+    with colored(tab):
+        tab.get_by_role("button", name="Brick").click()
+    expect(chosen).to_have_text(["Brick"])
+    assert redness(after(tab), 0.5, 0.5) > 30 + redness(plain, 0.5, 0.5)
+    with colored(tab):  # with a color, a dot is painted at once
+        tap(canvas, 0.2, 0.8)
+    for _ in range(2):
+        with colored(tab):
+            undo.click()
+    assert (after(tab) == plain).all()
+    expect(undo).to_be_disabled()
+    tab.keyboard.press("Escape")
+    expect(canvas).to_be_hidden()
+    expect(tab.locator("#before-after")).to_be_visible()
+
+
+@pytest.mark.browser
 def test_a_stroke_clear_and_color_strength(tab: Page, canvas: Locator) -> None:
     plain = after(tab)
     use_color(tab, "#ff0000")
@@ -274,6 +310,7 @@ def test_leaving_with_dots_that_were_not_downloaded_is_asked(
 ) -> None:
     asked: list[str] = []
     tab.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    use_color(tab, "#ff0000")
     with colored(tab):
         tap(canvas, 0.5, 0.5)
     done(tab)
@@ -284,9 +321,11 @@ def test_leaving_with_dots_that_were_not_downloaded_is_asked(
     with colored(tab):
         drop(tab, a_photo(), "cat.png")
     canvas = start_touching(tab)
+    use_color(tab, "#ff0000")
     with colored(tab):
         tap(canvas, 0.5, 0.5)
     tab.reload()
+    tab.get_by_label("Sample photo 2").wait_for()
     assert asked == ["beforeunload"]
 
 
@@ -373,6 +412,14 @@ def test_how_sure_it_is(tab: Page, colorizer: Colorizer) -> None:
     shown = np.asarray(Image.open(file).convert("RGB")).astype(int)
     gray = images.read(a_photo()).rgb
     assert np.abs(shown - unsure_picture(colorizer.unsure(gray), gray)).mean() < 3
+    canvas = start_touching(tab)
+    use_color(tab, "#ff0000")
+    with colored(tab):
+        tap(canvas, 0.5, 0.5)
+    done(tab)
+    expect(tab.locator("#unsure")).to_be_hidden()  # it is surer now
+    tab.get_by_role("button", name="How sure is it?").click()
+    expect(tab.locator("#unsure-map img")).to_have_count(2, timeout=PATIENCE)
     with colored(tab):
         drop(tab, a_photo(mirrored=True), "tac.png")
     expect(tab.locator("#unsure")).to_be_hidden()
@@ -387,7 +434,7 @@ def test_on_a_phone(app: App, browser: Browser) -> None:
         canvas = phone.locator("#touch-photo canvas")
         expect(canvas).to_be_visible()
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-        phone.get_by_label("Violet").tap()
+        phone.get_by_role("button", name="Violet").tap()
         old = after(phone)
         box = canvas.bounding_box()
         assert box and box["width"] > 250
@@ -398,7 +445,8 @@ def test_on_a_phone(app: App, browser: Browser) -> None:
         row, column = new.shape[0] // 2, new.shape[1] // 2
         assert (new - old)[row, column, 1] < -10  # less green: violet
         expect(phone.locator("#likely button").first).to_be_visible()
-        expect(phone.get_by_role("button", name="Done")).to_be_in_viewport()
+        for name in ("Undo", "Done"):
+            expect(phone.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
 
 
 # --- without a browser ----------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 """The web page: drop a photo, compare before and after, take the full-size file home.
 
-`build_page` (build.py) makes it of three tabs: photo.py (one photo; more.py is what stands below
+`build_page` (build.py) makes it of three tabs: photo.py (one photo; panels.py is what stands below
 it, touch.py paints hints on it, unsure.py shows where the net is unsure), many.py and about.py.
-handlers.py has what the first tab's buttons do, coloring.py what any tab does with photos,
-upload.py and shelf.py the files that come and go, words.py what is said when something is odd.
-script.py loads the .js files; look.py and page.css are LOOK, which the server passes on to
-`launch` or `gr.mount_gradio_app`.
+handlers.py and more.py have what the first tab's buttons do, coloring.py what any tab does with
+photos, upload.py and shelf.py the files that come and go, words.py what is said when something is
+odd. script.py loads the .js files; look.py and the .css files are LOOK, which the server passes on
+to `launch` or `gr.mount_gradio_app`.
 Gradio takes seconds to import.
 """
 

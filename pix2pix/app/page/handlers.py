@@ -49,8 +49,8 @@ class NewPhoto(NamedTuple):
     more: Update
     takes: Update
     how_sure: Update
-    alike: Update
     compared: Update
+    alike: Update
     pictures: Update
     download: Update
 

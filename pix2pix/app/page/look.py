@@ -1,4 +1,4 @@
-"""How the page looks: theme and style sheet. LOOK is what the server of the page needs."""
+"""How the page looks: theme and style sheets. LOOK is what the server of the page needs."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import gradio as gr
 
 from pix2pix.app.page.script import ON_LOAD, REFUSALS
+
+_HERE = Path(__file__).parent
 
 LOOK: dict[str, Any] = {
     "theme": gr.themes.Default(
@@ -19,8 +21,8 @@ LOOK: dict[str, Any] = {
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover_dark="*primary_800",
     ),
-    "css": Path(__file__).with_name("page.css").read_text("utf-8"),
+    "css": "".join(_HERE.joinpath(name).read_text("utf-8") for name in ("page.css", "touch.css")),
     "js": ON_LOAD,
     "head": REFUSALS,
 }
-"""Theme, style sheet and script, for `launch` or `gr.mount_gradio_app`."""
+"""Theme, style sheets and script, for `launch` or `gr.mount_gradio_app`."""

@@ -30,8 +30,7 @@ def many_tab(coloring: Coloring, shelf: Shelf, event: dict[str, Any]) -> None:
     """Build the tab."""
     gr.Markdown("# Color many photos at once.", elem_id="many-title")
     gr.Markdown(
-        f"Up to {PAGE_PHOTOS}: drop them here, take one ZIP file home. "
-        "Each keeps its own name, size and format.",
+        f"Up to {PAGE_PHOTOS} photos, in one ZIP file. Each keeps its own name, size and format.",
         elem_id="many-note",
     )
     progress = gr.HTML(elem_id="progress", visible=False, padding=True)

@@ -1,12 +1,9 @@
-"""Below the photo: other takes, how sure the net is, before and after in one file, another model.
-
-`more_panel` builds it, `More` has the functions behind its buttons.
-"""
+"""What the buttons below the photo do; panels.py has the buttons and what they open."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
@@ -21,10 +18,7 @@ from pix2pix.app.page.handlers import (
     still_there,
     wish_of,
 )
-from pix2pix.app.page.script import NOTHING, SAVE
-from pix2pix.app.page.shelf import Shelf
-from pix2pix.app.page.unsure import LEGEND, unsure_picture
-from pix2pix.app.page.upload import make_upload
+from pix2pix.app.page.unsure import unsure_picture
 from pix2pix.colorize.reference import Reference
 from pix2pix.colorize.takes import takes
 from pix2pix.colorize.workers import check
@@ -35,11 +29,13 @@ if TYPE_CHECKING:
 
 
 TAKE_SIDE = 640  # [px] of a take's picture
-COLUMNS = 3  # of takes: cooler, as it is, warmer
 
 
 class More:
-    """The functions behind the buttons below the photo; arguments are as for `Handlers`."""
+    """The functions behind the buttons below the photo; arguments are as for `Handlers`.
+
+    What they show is dropped where the visitor asked for other colors meanwhile.
+    """
 
     def __init__(self, do: Handlers):
         self.do, self.coloring = do, do.coloring
@@ -49,6 +45,7 @@ class More:
     ) -> Update:
         """The takes side by side, small."""
         opened = still_there(opened)
+        last = opened.wish
         wish = wish_of(opened, touches, *sliders, seed=seed)
         small = Image.fromarray(opened.rgb)
         small.thumbnail((TAKE_SIDE, TAKE_SIDE), Image.Resampling.LANCZOS)
@@ -64,6 +61,8 @@ class More:
             return shown
 
         shown = self.coloring.ask(color)
+        if opened.wish is not last:
+            return gr.skip()
         opened.takes = tuple(take for _, take in found)
         return gr.update(value=shown, visible=True)
 
@@ -78,22 +77,29 @@ class More:
             yield take.seed, warmth, pair, download
             warmth = gr.skip()  # which may have been moved since
 
-    def unsure(self, opened: Opened | None, touches: str | None = None) -> tuple[Update, Pair]:
+    def unsure(
+        self, opened: Opened | None, touches: str | None = None
+    ) -> tuple[Update, Update | Pair]:
         """The photo, and how sure the net is of its colors."""
         opened = still_there(opened)
+        last = opened.wish
         hints = wish_of(opened, touches).at(*opened.rgb.shape[:2]).hints
 
         def picture(colorizer: "Colorizer") -> str:
             spread = colorizer.unsure(opened.rgb, hints=hints)
             return self.coloring.preview(unsure_picture(spread, opened.rgb), "unsure")
 
-        return gr.update(visible=True), (opened.before, self.coloring.ask(picture))
+        made = self.coloring.ask(picture)
+        if opened.wish is not last:
+            return gr.skip(), gr.skip()
+        return gr.update(visible=True), (opened.before, made)
 
     def compare(
         self, opened: Opened | None, touches: str | None, *sliders: float
-    ) -> tuple[Update, Pair]:
+    ) -> tuple[Update, Update | Pair]:
         """The photo by the course's model, which takes no hints and colors, and by the page's."""
         opened, course = still_there(opened), self.coloring.course
+        last = opened.wish
         wish = wish_of(opened, touches, *sliders)
 
         def both(colorizer: "Colorizer") -> Pair:
@@ -104,7 +110,10 @@ class More:
                 self.coloring.color(colorizer, opened, wish),
             )
 
-        return gr.update(visible=True), self.coloring.ask(both)
+        made = self.coloring.ask(both)
+        if opened.wish is not last:
+            return gr.skip(), gr.skip()
+        return gr.update(visible=True), made
 
     def like(
         self,
@@ -143,83 +152,3 @@ class More:
         opened = still_there(opened)
         wish = wish_of(opened, touches, *sliders, seed=seed)
         return self.coloring.ask(lambda c: self.coloring.save_both(c, opened, wish))
-
-
-def more_panel(
-    do: Handlers,
-    shelf: Shelf,
-    inputs: list[gr.Component],
-    warmth: gr.Slider,
-    shown: list[gr.Component],
-    event: dict[str, Any],
-) -> list[gr.Component]:
-    """Build the panel. `inputs` are the photo's state, its seed, what is painted and the sliders.
-
-    Returns what a new photo hides.
-    """
-    more, coloring = More(do), do.coloring
-    opened, seed, touches, *sliders = inputs
-    asked = [opened, touches, *sliders]
-    patient = event | {"show_progress": "minimal", "trigger_mode": "once"}
-    with gr.Row(elem_id="ask-more"):
-        other = gr.Button("Other takes", elem_id="ask-takes")
-        if coloring.colorizer.knows_likely_colors:
-            unsure = gr.Button("How sure is it?", elem_id="ask-unsure")
-        one = gr.Button("Save before and after", elem_id="ask-one")
-        file = gr.DownloadButton(visible=False)
-    gallery = _gallery()
-    with gr.Column(elem_id="unsure", visible=False) as how_sure:
-        gr.HTML(LEGEND, apply_default_css=False)
-        unsure_map = picture_slider("unsure-map")
-    other.click(more.show_takes, inputs, gallery, **patient)
-    gallery.select(more.choose, asked, [seed, warmth, *shown], **patient)
-    if coloring.colorizer.knows_likely_colors:
-        unsure.click(more.unsure, [opened, touches], [how_sure, unsure_map], **patient)
-    one.click(more.in_one, inputs, file, **patient).success(None, file, js=SAVE)
-    takes_like, compares = coloring.colorizer.takes_reference, coloring.course is not None
-    with gr.Accordion("More", open=False, visible=takes_like or compares, elem_id="further"):
-        with gr.Column(visible=takes_like):
-            gr.Markdown("Use the colors of another photo, of the same place or the same people:")
-            like = make_upload("like", shelf, label="Photo in color")
-        with gr.Row(elem_id="alike", visible=False) as alike:
-            seen = gr.HTML(apply_default_css=False)
-            without = gr.Button("Without its colors")
-        compare = gr.Button("Compare with a smaller model", elem_id="ask-models", visible=compares)
-        with gr.Column(elem_id="compared", visible=False) as compared:
-            gr.Markdown("Left, a small model that saw few photos; right, the one above.")
-            models = picture_slider("models")
-    compare.click(more.compare, asked, [compared, models], **patient)
-    if takes_like:
-        given = like.upload(more.like, [like, *inputs], [alike, seen, *shown], **patient)
-        given.then(None, js=NOTHING, outputs=like)
-        without.click(more.unlike, inputs, [alike, *shown], **patient)
-    return [gallery, how_sure, alike, compared]
-
-
-def picture_slider(name: str, *, at: float = 50, visible: bool = True) -> gr.ImageSlider:
-    """Two pictures in one frame, with a handle `at` so many percent of the width between them."""
-    return gr.ImageSlider(
-        elem_id=name,
-        show_label=False,
-        interactive=False,
-        visible=visible,
-        slider_position=at,
-        max_height=620,  # a height would crop
-        buttons=["fullscreen"],
-    )
-
-
-def _gallery() -> gr.Gallery:
-    return gr.Gallery(
-        elem_id="takes",
-        label="Other takes: choose one",
-        show_label=False,
-        columns=COLUMNS,
-        allow_preview=False,
-        format="jpeg",
-        object_fit="contain",
-        height="auto",
-        buttons=[],
-        interactive=False,
-        visible=False,
-    )

@@ -1,4 +1,5 @@
 // Names of things, for those who do not see them and for those who do; and keys for the sliders.
+// `titles` are headings of messages, by their text.
 
 // the sliders tell of a new value when the pointer is lifted only
 document.addEventListener('keyup', event => {
@@ -36,8 +37,11 @@ const rename = () => {
     const seen = getComputedStyle(words, '::after').content.replaceAll('"', '');
     set(words.closest('button'), 'aria-label', seen);
   }
-  all('.toast-title').forEach(title => {
-    if (title.textContent.trim() === 'Error') title.textContent = 'Sorry'; // what Gradio throws
+  all('.toast-body.error').forEach(toast => {
+    const title = toast.querySelector('.toast-title');
+    const last = [...toast.querySelectorAll('.toast-message-text')].at(-1)?.textContent.trim();
+    const heading = titles[last] ?? 'Sorry';
+    if (title && title.textContent !== heading) title.textContent = heading;
   });
 };
 new MutationObserver(rename).observe(document.body, {childList: true, subtree: true});

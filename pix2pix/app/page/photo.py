@@ -8,7 +8,7 @@ import gradio as gr
 from pix2pix.app.limits import PAGE_KEPT
 from pix2pix.app.page.coloring import Coloring
 from pix2pix.app.page.handlers import SLIDERS, Handlers
-from pix2pix.app.page.more import more_panel, picture_slider
+from pix2pix.app.page.panels import more_panel, picture_slider
 from pix2pix.app.page.script import NOTHING, OPEN_CAMERA, TOGGLE_TOUCH
 from pix2pix.app.page.shelf import Shelf
 from pix2pix.app.page.touch import touch_panel
@@ -34,7 +34,9 @@ def photo_tab(coloring: Coloring, shelf: Shelf, samples: Path, event: dict[str, 
     inputs = [opened, seed, touches, *sliders]
     warmth = sliders[list(SLIDERS).index("temperature")]
     with gr.Column(elem_id="more", visible=False) as more:
-        clear = more_panel(do, shelf, inputs, warmth, shown, event)
+        painted = [touches.input] if isinstance(touches, gr.HTML) else []
+        changes = [*painted, *(one.release for one in sliders)]
+        clear = more_panel(do, shelf, inputs, warmth, shown, changes, event)
     upload = make_upload("upload", shelf, label="Photo")
     camera = gr.Button("Use the camera", elem_id="camera", size="sm", variant="secondary")
     camera.click(None, js=OPEN_CAMERA)

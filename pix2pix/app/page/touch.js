@@ -19,6 +19,8 @@ const pictures = {}; // before, after
 let [marks, past] = [[], []];
 let [stroke, cross, asked, chosen] = [null, null, null, null]; // chosen: the last dot or stroke
 let taken = marks; // what the last download holds
+let color = ''; // to paint with, "" until one is chosen
+let [bare, under] = [null, marks]; // a dot or stroke that waits for its color; the others
 let [turn, timer] = [0, 0];
 let unsaved = false;
 let photo = '';
@@ -28,7 +30,7 @@ const draw = () => {
   const picture = was.ariaPressed === 'true' ? pictures.before : pictures.after;
   const frame = find('.frame');
   if (!picture || !frame.clientWidth) return;
-  const most = Math.min(620, 0.68 * innerHeight);
+  const most = Math.min(620, (innerWidth > 640 ? 0.68 : 0.52) * innerHeight);
   const scale = Math.min(frame.clientWidth / picture.naturalWidth, most / picture.naturalHeight);
   const [width, height] = [picture.naturalWidth * scale, picture.naturalHeight * scale];
   const dense = devicePixelRatio || 1;
@@ -37,8 +39,8 @@ const draw = () => {
   pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
   pen.lineCap = pen.lineJoin = 'round';
   for (const mark of stroke ? [...marks, stroke] : marks) {
-    for (const [color, wide] of [
-      ['white', 2],
+    for (const [ink, wide] of [
+      ['white', mark === bare ? 5 : 2],
       [mark.color, 0],
     ]) {
       pen.beginPath();
@@ -46,14 +48,14 @@ const draw = () => {
       pen.moveTo(x * canvas.width, y * canvas.height + 0.01); // a point alone is no line
       for (const [nextX, nextY] of mark.points)
         pen.lineTo(nextX * canvas.width, nextY * canvas.height);
-      pen.strokeStyle = color;
+      pen.strokeStyle = ink;
       pen.lineWidth = ((mark.points.length > 1 ? 3 : mark === chosen ? 13 : 9) + wide) * dense;
       pen.stroke();
     }
   }
   if (cross) {
     const [x, y] = [cross[0] * canvas.width, cross[1] * canvas.height];
-    for (const [color, wide] of [
+    for (const [ink, wide] of [
       ['black', 4],
       ['white', 2],
     ]) {
@@ -62,7 +64,7 @@ const draw = () => {
       pen.lineTo(x + 9 * dense, y);
       pen.moveTo(x, y - 9 * dense);
       pen.lineTo(x, y + 9 * dense);
-      pen.strokeStyle = color;
+      pen.strokeStyle = ink;
       pen.lineWidth = wide * dense;
       pen.stroke();
     }
@@ -72,12 +74,18 @@ const say = text => {
   find('.status').textContent = text;
 };
 const refresh = () => {
-  find('.undo').disabled = !past.length;
+  find('.undo').disabled = !past.length && !bare;
   find('.clear').disabled = !marks.length;
   draw();
 };
 const press = (button, on) => {
-  button.ariaPressed = String(on);
+  if (button.ariaPressed !== String(on)) button.ariaPressed = String(on);
+};
+const ring = () => {
+  find('.own').toggleAttribute('data-chosen', Boolean(color));
+  panel
+    .querySelectorAll('[data-color]')
+    .forEach(button => press(button, button.dataset.color === color));
 };
 const open = on => {
   document.body.toggleAttribute('data-touching', on);
@@ -115,36 +123,63 @@ const change = (next, mark = null, ask = false) => {
 const send = (dot = null) => {
   clearTimeout(timer);
   unsaved = true;
-  asked = null;
   likely.hidden = true;
   refresh();
   tell();
   say('Coloring ...');
   trigger('input');
-  if (dot) {
-    asked = {dot, turn};
-    trigger('click');
-  }
+  offer(dot);
 };
-const sample = ([x, y]) => {
+const offer = dot => {
+  asked = dot && {dot, turn};
+  if (dot) trigger('click');
+};
+// the first dot or stroke takes the color that is there: nothing changes until one is chosen
+const ask = mark => {
+  if (!bare) under = marks;
+  marks = [...under, mark];
+  bare = chosen = mark;
+  likely.hidden = true;
+  refresh();
+  tell();
+  say('Now pick its color');
+  offer(mark.points.length === 1 ? mark : null);
+};
+const forget = () => {
+  if (!bare) return;
+  marks = under;
+  bare = chosen = asked = null;
+  likely.hidden = true;
+  refresh();
+  tell();
+  say('');
+};
+const seen = ([x, y]) => {
   const picture = was.ariaPressed === 'true' ? pictures.before : pictures.after;
   const [left, top] = [x * picture.naturalWidth, y * picture.naturalHeight].map(Math.floor);
   const one = new OffscreenCanvas(1, 1).getContext('2d');
   one.drawImage(picture, left - 1, top - 1, 3, 3, 0, 0, 1, 1);
   const levels = [...one.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  use('#' + levels.map(level => level.toString(16).padStart(2, '0')).join(''));
+  return '#' + levels.map(level => level.toString(16).padStart(2, '0')).join('');
+};
+const sample = point => {
+  use(seen(point));
   own.focus();
 };
 // the color to paint with, and that of the dot or stroke that was painted last
-const use = color => {
-  own.value = color;
+const use = value => {
+  own.value = color = value;
+  ring();
   press(pick, false);
   press(erase, false);
   const at = marks.indexOf(chosen);
-  if (at < 0 || chosen.color === color) return;
+  if (at < 0 || (chosen.color === color && chosen !== bare)) return;
   const recolored = {...chosen, color};
   const offers = asked && !likely.hidden;
-  change(marks.with(at, recolored), recolored);
+  const all = marks.with(at, recolored);
+  if (bare) marks = under; // it was not painted yet
+  bare = null;
+  change(all, recolored);
   if (!offers) return;
   asked = {dot: recolored, turn}; // another one may be chosen
   likely.hidden = false;
@@ -165,6 +200,7 @@ const distance = (point, {points}) => {
   );
 };
 const remove = point => {
+  forget();
   const nearest = marks.toSorted((a, b) => distance(point, a) - distance(point, b))[0];
   if (!nearest || distance(point, nearest) > NEAR) return say('Nothing to erase here');
   change(marks.filter(mark => mark !== nearest));
@@ -172,8 +208,11 @@ const remove = point => {
 const put = point => {
   if (erase.ariaPressed === 'true') return remove(point);
   if (pick.ariaPressed === 'true') return sample(point);
-  const dot = {color: own.value, points: [point]};
-  change([...marks, dot], dot, true);
+  paint({color, points: [point]});
+};
+const paint = mark => {
+  if (color) change([...marks, mark], mark, mark.points.length === 1);
+  else ask({...mark, color: seen(mark.points[0])});
 };
 
 // --- by mouse and finger ---
@@ -194,7 +233,7 @@ canvas.addEventListener('pointerdown', event => {
   canvas.focus({preventScroll: true});
   cross = null;
   canvas.setPointerCapture(event.pointerId);
-  stroke = {color: own.value, points: [place(event)]};
+  stroke = {color: color || 'black', points: [place(event)]};
   draw();
 });
 canvas.addEventListener('pointermove', event => {
@@ -213,12 +252,13 @@ canvas.addEventListener('pointerup', event => {
   const done = stroke;
   stroke = null;
   if (done.points.length === 1) put(done.points[0]);
-  else change([...marks, done], done);
+  else paint(done);
 });
 canvas.addEventListener('pointercancel', drop);
 
 // --- by keys ---
 const undo = () => {
+  if (bare) return forget();
   if (past.length) {
     marks = past.pop();
     chosen = null;
@@ -249,12 +289,20 @@ canvas.addEventListener('blur', () => {
 // --- the buttons ---
 find('.undo').addEventListener('click', undo);
 find('.clear').addEventListener('click', () => {
+  forget();
   if (marks.length) change([]);
 });
-find('.done').addEventListener('click', () => {
+const finish = () => {
+  forget();
   save();
   open(false);
   document.querySelector('#ask-touch').focus();
+};
+find('.done').addEventListener('click', finish);
+document.addEventListener('keydown', event => {
+  if (event.key !== 'Escape' || !document.body.hasAttribute('data-touching')) return;
+  drop();
+  finish();
 });
 for (const button of [was, pick, erase])
   button.addEventListener('click', () => {
@@ -268,8 +316,8 @@ panel
   .querySelectorAll('.quick')
   .forEach(button => button.addEventListener('click', () => use(button.dataset.color)));
 likely.addEventListener('click', event => {
-  const color = event.target.closest('button')?.dataset.color;
-  if (color) use(color);
+  const offered = event.target.closest('button')?.dataset.color;
+  if (offered) use(offered);
 });
 document.querySelector('#page').addEventListener('click', event => {
   if (event.target.closest('#download')) taken = marks;
@@ -284,6 +332,7 @@ document.addEventListener('touch-failed', () => say(''));
 new MutationObserver(() => {
   const answered = Number(likely.querySelector('[data-turn]')?.dataset.turn);
   if (asked && answered === asked.turn) likely.hidden = false;
+  ring();
 }).observe(likely, {
   childList: true,
   subtree: true,
@@ -297,7 +346,7 @@ const show = (name, source) => {
     if (pictures[name + 'Source'] !== source) return;
     pictures[name] = picture;
     if (name === 'after') {
-      say('');
+      if (!bare) say('');
       clearTimeout(timer);
       timer = setTimeout(save, PAUSE);
     }
@@ -310,7 +359,7 @@ const look = () => {
   if (before && before !== photo) {
     // the next photo
     photo = before;
-    [marks, past, stroke, asked, chosen, unsaved] = [[], [], null, null, null, false];
+    [marks, past, stroke, asked, chosen, bare, unsaved] = [[], [], null, null, null, null, false];
     clearTimeout(timer);
     likely.hidden = true;
     press(was, false);

@@ -14,10 +14,9 @@ MESSAGES = {
     "unreadable": "This file could not be opened: it is empty, or no longer here. Try it again.",
     "truncated": "This photo is incomplete: its file ends too early. Try to get it again.",
     "corrupt": "This photo is damaged and cannot be opened.",
-    "unsupported_format": "This file is not a photo that can be opened here. "
-    "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PGM can.",
+    "unsupported_format": "This file is not a photo that can be opened here. Try JPEG or PNG.",
     "unsupported_mode": "This photo is stored in an unusual way. Save it as PNG and try again.",
-    "invalid_pixels": "Parts of this photo are no colors. Save it as PNG and try again.",
+    "invalid_pixels": "This photo's file has faulty values. Save it as PNG and try again.",
     "too_large": "This photo is too large. Make it smaller and try again.",
     "timeout": "This photo took too long. Make it smaller and try again.",
     "permission": "The colored photo could not be saved.",
@@ -29,14 +28,16 @@ MESSAGES = {
 
 BUSY = "Many people are here right now. Try again in a moment."
 UNKNOWN = "This photo could not be colored."
-_TITLES = {
+TITLES = {
     MESSAGES["unsupported_format"]: "Not a photo",
     BUSY: "One moment",
-}  # of the others: Sorry
+}
+"""Headings by message; that of the others is "Sorry". The page's script puts them there: Gradio
+writes its own word for the kind of message, whatever title it is given (6.31)."""
 
 NOTICES = {
     "gray": "",
-    "toned": "This print has a tint, as old ones do. Compare its plain gray with the colors.",
+    "toned": "This print has a tint, as old ones do. Its plain gray is shown beside the colors.",
     "color": "This photo has color already. Here its colors are left out and guessed anew.",
     "negative": "This looks like a negative. Turn it into a positive first, then try again.",
 }
@@ -56,8 +57,8 @@ def message(error: Exception) -> str:
 
 
 def sorry(text: str) -> gr.Error:
-    """A message on the page, to be raised, under a heading that blames nobody."""
-    return gr.Error(text, title=_TITLES.get(text, "Sorry"), print_exception=False)
+    """A message on the page, to be raised; its heading, which blames nobody, is in TITLES."""
+    return gr.Error(text, title=TITLES.get(text, "Sorry"), print_exception=False)
 
 
 @contextmanager
