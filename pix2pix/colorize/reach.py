@@ -12,7 +12,8 @@ from pix2pix.color import AB_SCALE
 MANY = 16  # colors of hints, from which on the net's answer counts all over the picture
 _FEW = 4  # colors up to which it counts near them only
 _CAST = 0.9 / AB_SCALE  # change of ab that is left far from them: what nobody sees helps the mean
-_PULL = 0.7  # share of the nearest hint's own color in the answer near it
+_PULL = 0.7  # share of the nearest hint's own color in the answer beside it,
+_HOLD = 0.8  # and the cost at which exp(-1) of that is left: a badge dyes no coat
 _FREE = 1.0  # cost up to which a place is near
 _WAY = 1.0  # cost of a way as long as the picture's side, along an even surface
 _EDGE = 0.85  # difference of L across two pixels that costs 1 a pixel, with power 1.25
@@ -30,23 +31,27 @@ def localize(
 ) -> np.ndarray:
     """Take `hinted`, a net's ab with hints, near them and `ab`, without, elsewhere -> (2, h, w).
 
-    Near a hint the result is drawn toward its color; far away a change below one unit of a*, b* is
-    left. Of more and more colors of hints, the net's
-    answer counts farther and farther away. L (h, w) in [-1, 1], `places` (N, 2) are the hints' rows
-    and columns, `wanted` (N, 2) their ab.
+    Beside a hint the result is drawn toward its color; far away a change below one unit of a*, b*
+    is left. Of more and more colors of hints, the net's answer counts farther and farther away.
+    L (h, w) in [-1, 1], `places` (N, 2) are the hints' rows and columns, `wanted` (N, 2) their ab.
     """
-    near, nearest = nearness(L, places)
+    cost, nearest = costs(L, places)
+    near = np.exp(-(np.maximum(cost - _FREE, 0) ** 2))
+    pull = _PULL * np.exp(-((cost / _HOLD) ** 2))
     known = wanted[nearest].transpose(2, 0, 1)
     colors = len(np.unique(wanted, axis=0))
     alone = min(max((MANY - colors) / (MANY - _FEW), 0), 1)
     change = hinted - ab
     cast = np.minimum(1, _CAST / np.hypot(*change).clip(min=_CAST))
     answer = hinted - change * ((1 - cast) * alone * (1 - near))
-    return (answer + (known - answer) * (_PULL * near)).astype(np.float32)
+    return (answer + (known - answer) * pull).astype(np.float32)
 
 
-def nearness(L: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How near each pixel of L (h, w) is to a place of (N, 2), 1 to 0; and which is the nearest."""
+def costs(L: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The cost (h, w) of the way from each pixel of L (h, w) to the nearest of the places (N, 2).
+
+    And which place that is. An edge on the way costs, and so does another tone than the place's.
+    """
     L = _mean(L, _BLUR)
     side = np.sqrt(L.size)
     padded = np.pad(L, 1, mode="edge")
@@ -57,7 +62,7 @@ def nearness(L: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     cost, nearest = geodesic(right, down, places)
     tone = np.abs(L - L[tuple(places.T)][nearest])
     cost += _OFF_TONE * np.maximum(tone - _TONE, 0)
-    return np.exp(-(np.maximum(cost - _FREE, 0) ** 2)), nearest
+    return cost, nearest
 
 
 def _mean(image: np.ndarray, around: int) -> np.ndarray:
