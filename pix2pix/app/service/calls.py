@@ -100,9 +100,14 @@ def _function(page: gr.Blocks, name: str, index: object) -> "BlockFunction":
 def _values(
     data: list[object], function: "BlockFunction", shelf: Shelf, *, visitor: str, session: str
 ) -> list[object]:
-    """One value for each input: names of files where they belong, plain values elsewhere."""
-    if len(data) != len(function.inputs):
+    """One value for each input: names of files where they belong, plain values elsewhere.
+
+    The last ones may be missing where the page has a value for them, as those that came later.
+    """
+    rest = [getattr(block, "value", None) for block in function.inputs[len(data) :]]
+    if len(data) > len(function.inputs) or None in rest:
         raise Refusal(422, "parameter", f"data: {len(function.inputs)} values are taken")
+    data = [*data, *rest]
 
     def path_of(file: object) -> dict[str, object]:
         name = file.get("path") if isinstance(file, dict) else None
