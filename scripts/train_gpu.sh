@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the bundled net on a GPU that is lent for minutes: scripts/train_gpu.sh DATA_ZIPS OUT ENCODER
+# Train the bundled net on a GPU that one has for minutes: scripts/train_gpu.sh DATA_ZIPS OUT ENCODER
 #
 #   DATA_ZIPS  folder with zips of photographs, in as many parts as it takes to carry them there
 #   OUT        where photos, cache and runs go; OUT/back has what to carry home

@@ -1,4 +1,4 @@
-"""The script for a GPU that is lent for minutes, a step a stage, on a CPU."""
+"""The script for a GPU that one has for minutes, a step a stage, on a CPU."""
 
 import csv
 import os
@@ -45,7 +45,7 @@ def run(*arguments, home, **environment):
 
 @pytest.fixture(scope="module")
 def lent(tmp_path_factory):
-    """The folder on the machine that is lent, after a call of a step a stage."""
+    """The folder on the borrowed machine, after a call of a step a stage."""
     folder = tmp_path_factory.mktemp("lent")
     photos = make_photos(folder / "photos", count=8, side=48)
     held = next(name for i in range(10**4) if in_validation(name := f"held{i}.png", 0.02))
