@@ -60,7 +60,7 @@ _APART = _Column("ΔE2000 from 1", "delta_e2000", half="delta_e2000")
 _COLORFUL = _Column("colorful", "colorfulness", "{:.1f}", "colorfulness")
 _RATIO = _Column("of true", "colorfulness_ratio", "{:.0%}", "colorfulness_ratio")
 _OVER_SEPIA = _Column("over sepia", "over_sepia", "{:+.2f}", "psnr")
-_SATURATION = _Column("saturation", "saturation")
+_SATURATION = _Column("factor", "saturation")  # of the saturation
 _CURVES: dict[CurveName, tuple[str, str, tuple[_Column, ...]]] = {  # heading, first column, others
     "hints": ("With hints of the true colors", "hints", (_GAIN, _MEDIAN, _P95)),
     "film": ("As from old film", "film", (_LOST, _COLORFUL)),
