@@ -22,7 +22,7 @@ class Tint:
 
 def color(data: bytes, format: str | None = None) -> tuple[bytes, str, list[str]]:
     colorizer = cast(Any, Tint())
-    return _color(colorizer, data=data, wish=Wish(), format=format, max_pixels=10**6)
+    return _color(colorizer, data=data, wish=Wish(), like=None, format=format, max_pixels=10**6)
 
 
 def test_what_writing_loses_is_told():
