@@ -112,13 +112,15 @@ def replacing(
     size: int | None = None,
     source: os.stat_result | None = None,
     special: bool = False,
+    new: bool = False,
 ) -> Iterator[Callable[[Bytes], object]]:
     """Replace `dest` atomically by what a `with` block writes through the function it is given.
 
     Whatever happens, `dest` holds its old bytes or all the new ones, and no temporary file stays:
     it is written beside it (a rename across file systems is a copy, and a copy can be cut), synced
     where the drive can, and renamed. With `special`, a device or a pipe is written as it is; else a
-    pipe or a link is replaced, and a device refused. `size` is the number of bytes to come, which a
+    pipe or a link is replaced, and a device refused; with `new` whatever is there stays, and
+    FileExistsError is raised. `size` is the number of bytes to come, which a
     full disk's message states. With `source` the file gets its modification time, and its mode less
     the umask and less setuid, setgid and sticky; it is never readable by more than `source` is, not
     even while it is written.
@@ -142,11 +144,11 @@ def replacing(
                     with contextlib.suppress(OSError, OverflowError):  # some network drives refuse
                         os.utime(temporary, ns=(source.st_atime_ns, source.st_mtime_ns))
                 if fcntl is not None:
-                    os.replace(temporary, target)  # under the lock
+                    _rename(temporary, target, new)  # under the lock
             finally:
                 os.close(descriptor)
             if fcntl is None:
-                os.replace(temporary, target)  # Windows renames no open file
+                _rename(temporary, target, new)  # Windows renames no open file
         finally:
             _remove(temporary)
     except OSError as error:
@@ -157,6 +159,20 @@ def replacing(
                 error.strerror = f"the disk is full: {size:,} bytes needed, {free:,} free"
         raise
     _sync_folder(folder)
+
+
+def _rename(temporary: str, target: str, new: bool) -> None:
+    """Give a file its name; with `new` raise FileExistsError where that is taken."""
+    if new:
+        try:
+            os.link(temporary, target)
+            return
+        except FileExistsError:
+            raise
+        except OSError:  # a drive without links, where a file made just now would be replaced
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, "it is there already", target) from None
+    os.replace(temporary, target)
 
 
 def _is_device(path: str) -> bool:
@@ -174,14 +190,19 @@ def write_bytes(
     *,
     source: os.stat_result | None = None,
     special: bool = False,
+    new: bool = False,
 ) -> None:
     """Write `data` to path `dest` atomically (see `replacing`).
 
-    Raises NoSpace and NotPermitted.
+    Raises NoSpace and NotPermitted, and with `new` FileExistsError.
     """
     try:
-        with replacing(dest, size=len(data), source=source, special=special) as write:
+        with replacing(dest, size=len(data), source=source, special=special, new=new) as write:
             write(data)
+    except FileExistsError:
+        if new:
+            raise
+        raise write_error(FileExistsError(errno.EEXIST, "File exists", os.fspath(dest))) from None
     except OSError as error:
         raise write_error(error) from error
 

@@ -1,0 +1,47 @@
+"""Addresses: URLs such as `s3://bucket/scans/` apart from paths, shown without what is secret."""
+
+import os
+import re
+from collections.abc import Iterable
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")  # two letters at least: C:// is a drive
+_LOCAL = re.compile(r"(?:file|local)://", re.IGNORECASE)
+_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s]*@")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?'\"]*)\?[^\s'\"]*")
+_TOKENS = re.compile(  # signatures and keys, wherever they stand
+    r"(?i)\b(?:(?:AKIA|ASIA)[A-Z0-9]{12,}|Bearer\s+\S+|"
+    r"((?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|"
+    r"(?:access_|refresh_)?token|AccountKey|SharedAccessSignature|password|secret)=)[^\s&;'\"]+)"
+)
+_SECRET_NAMES = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|ACCOUNT_KEY|CONNECTION_STRING|SAS_")
+_SHORTEST = 6  # characters of a secret; shorter ones would be found in any word
+
+
+def is_url(path: str) -> bool:
+    """Whether a path of the command line is an address: `s3://...`, `zip://...::...`."""
+    return _URL.match(path) is not None
+
+
+def local_path(address: str) -> str | None:
+    """The path that an address means where that is one of this machine, else None."""
+    if not is_url(address):
+        return address
+    local = _LOCAL.match(address)
+    return None if local is None or "::" in address else address[local.end() :]
+
+
+def shown(address: str) -> str:
+    """The address without passwords: `sftp://user:secret@host/` -> `sftp://user@host/`."""
+    return _PASSWORD.sub(r"\1@", address)
+
+
+def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
+    """A library's words without passwords, keys and signatures.
+
+    `secrets` are taken out as they are, and so are those that the environment holds.
+    """
+    named = [value for name, value in os.environ.items() if _SECRET_NAMES.search(name.upper())]
+    for secret in sorted({*named, *secrets}, key=len, reverse=True):
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, "***")
+    return _TOKENS.sub(r"\1***", _QUERY.sub(r"\1?***", shown(text)))
