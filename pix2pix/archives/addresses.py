@@ -5,7 +5,10 @@ import re
 from collections.abc import Iterable
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")  # two letters at least: C:// is a drive
+_ADDRESS = re.compile(r"(.*?://)(.*)", re.DOTALL)
+_WITHOUT_HOST = re.compile(r"(?:memory|zip|tar|libarchive)://$")
 _LOCAL = re.compile(r"(?:file|local)://", re.IGNORECASE)
+_EXTENSION = re.compile(r"[^/]\.[A-Za-z][A-Za-z0-9]{0,4}$")
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s]*@")
 _QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?'\"]*)\?[^\s'\"]*")
 _TOKENS = re.compile(  # signatures and keys, wherever they stand
@@ -20,6 +23,30 @@ _SHORTEST = 6  # characters of a secret; shorter ones would be found in any word
 def is_url(path: str) -> bool:
     """Whether a path of the command line is an address: `s3://...`, `zip://...::...`."""
     return _URL.match(path) is not None
+
+
+def names_many(address: str) -> bool:
+    """Whether a URL is that of a folder or a glob by its looks: without a file's extension."""
+    head = address.partition("::")[0] if "://" in address.partition("::")[0] else address
+    return _EXTENSION.search(head) is None or any(sign in head for sign in "*?[")
+
+
+def split(address: str) -> tuple[str, str]:
+    """`s3://bucket/a/b.jpg` -> `s3://bucket/a/`, `b.jpg`; without a name: the address, "".
+
+    Of chained addresses it is the first part: `zip://a/b.jpg::c.zip` -> `zip://a/::c.zip`, `b.jpg`.
+    """
+    head, chain, tail = address.partition("::")
+    if "://" not in head:  # simplecache::s3://bucket/b.jpg
+        head, chain, tail = address, "", ""
+    found = _ADDRESS.fullmatch(head)
+    if found is None:
+        return address, ""
+    scheme, path = found.groups()
+    folder, slash, name = path.rpartition("/")
+    if not slash and not _WITHOUT_HOST.search(scheme):
+        return address, ""
+    return f"{scheme}{folder}{slash}{chain}{tail}", name
 
 
 def local_path(address: str) -> str | None:

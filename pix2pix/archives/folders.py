@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pix2pix import files
 from pix2pix.archives.attempts import Missing
-from pix2pix.archives.stores import Entry, Store, parts_error
+from pix2pix.archives.store import Entry, Store, parts_error
 from pix2pix.errors import NotPermitted, PhotoError
 
 
@@ -46,7 +46,19 @@ class FolderStore(Store):
         """See Store."""
         return files.read_bytes(self.path(key), max_bytes=max_bytes)
 
-    def put(self, key: str, data: bytes, *, new: bool = True, time: float | None = None) -> bool:
+    def read_start(self, key: str, count: int) -> bytes:
+        """See Store."""
+        with open(self.path(key), "rb") as file:
+            return file.read(count)
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        new: bool = True,
+        source: os.stat_result | None = None,
+    ) -> bool:
         """See Store."""
         path = self.path(key)
         folder = os.path.dirname(path) or "."
@@ -55,7 +67,7 @@ class FolderStore(Store):
             if folder not in self._swept:
                 files.sweep(folder)
                 self._swept.add(folder)
-            files.write_bytes(data, path, source=_status(time), new=new)
+            files.write_bytes(data, path, source=source, new=new)
         except FileExistsError:
             return False
         except PhotoError:
@@ -78,13 +90,3 @@ class FolderStore(Store):
         if refused is not None:
             raise refused
         return os.path.join(self.address, *key.split("/"))
-
-
-def _status(time: float | None) -> os.stat_result | None:
-    """What a file gets that is made of an object of this time: that, and the usual mode."""
-    if time is None:
-        return None
-    mode = stat.S_IFREG | 0o666
-    group = os.getegid() if hasattr(os, "getegid") else 0
-    ns = {"st_atime_ns": int(time * 1e9), "st_mtime_ns": int(time * 1e9)}
-    return os.stat_result((mode, 0, 0, 1, 0, group, 0, int(time), int(time), int(time)), ns)

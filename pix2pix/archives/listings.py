@@ -1,31 +1,43 @@
 """Listings: what a store holds, streamed: a page at a time of S3, elsewhere folder by folder."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pix2pix.archives.attempts import Missing
-from pix2pix.archives.stores import S3, Entry
-
-if TYPE_CHECKING:
-    from pix2pix.archives.stores import UrlStore
+from pix2pix.archives.store import Entry
 
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 _BY_HASH = re.compile(r"--x-s3$|--x-s3/")  # S3 Express lists its keys in no order
 
 
-def entries(store: UrlStore) -> Iterator[Entry]:
+class Listed(Protocol):
+    """A store behind a URL, as it is listed."""
+
+    fs: Any
+    base: str
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether s3fs is behind it."""
+
+    def ask(self, call: Callable[[], Any]) -> Any:
+        """The answer to a request. Raises PhotoError."""
+
+    def entry(self, key: str) -> Entry | None:
+        """One object."""
+
+
+def entries(store: Listed) -> Iterator[Entry]:
     """Every object below the root of a store; see `Store.entries`."""
-    if store.protocols & S3 and not _BY_HASH.search(store.base):
+    if store.is_s3 and not _BY_HASH.search(store.base):
         return _pages(store)
     return _walk(store)
 
 
-def _pages(store: UrlStore) -> Iterator[Entry]:
+def _pages(store: Listed) -> Iterator[Entry]:
     """A thousand keys a request, in the order of their bytes."""
     bucket, _, prefix = store.base.partition("/")
     if store.base.startswith("arn:"):
@@ -45,7 +57,7 @@ def _pages(store: UrlStore) -> Iterator[Entry]:
         page = store.ask(partial(ask, ContinuationToken=token))
 
 
-def _walk(store: UrlStore) -> Iterator[Entry]:
+def _walk(store: Listed) -> Iterator[Entry]:
     """A folder a request; its files in the order of their names, then the folders below it."""
     base = store.base.rstrip("/")
     start = f"{base}/" if base else ""

@@ -22,10 +22,14 @@ Engine = Annotated[
 
 Photos = Annotated[
     list[str],
-    Argument(metavar="PHOTO|FOLDER|GLOB|- ...", help="`-` reads one photo from a pipe."),
+    Argument(
+        metavar="PHOTO|FOLDER|GLOB|URL|- ...",
+        help="URLs such as s3://bucket/scans/, too; `-` reads one photo from a pipe.",
+    ),
 ]
 Out = Annotated[
-    str | None, Option("-o", "--out", help="A folder, a file for one photo, or - for a pipe.")
+    str | None,
+    Option("-o", "--out", help="A folder, a file for one photo, a URL, or - for a pipe."),
 ]
 Saturation = Annotated[float, Option(min=0, help="0 is gray, 1 as predicted.")]
 Temperature = Annotated[
@@ -45,7 +49,13 @@ Like = Annotated[
 ]
 Seed = Annotated[int | None, Option(min=0, help="Draw a variant, of a net with dropout or noise.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]
-Shard = Annotated[str, Option(metavar="I/N", help="Only the I-th of N parts.")]
+Shard = Annotated[
+    str,
+    Option(
+        metavar="I/N",
+        help="Only the I-th of N parts; auto, or auto/N: the one of this task of a job array.",
+    ),
+]
 AsJson = Annotated[bool, Option("--json", help="One JSON record a photo on stdout.")]
 EveryFile = Annotated[bool, Option("--all", help="In folders, also files without extension.")]
 Follow = Annotated[bool, Option("--follow", help="Follow links out of a folder.")]

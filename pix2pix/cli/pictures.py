@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from typer import BadParameter, Exit
 
+from pix2pix.archives.addresses import is_url, names_many, shown
 from pix2pix.cli import console, options
-from pix2pix.errors import BadHint
+from pix2pix.errors import BadHint, SettingError
 
 if TYPE_CHECKING:
     from pix2pix.colorize.copies import Maker
@@ -131,13 +132,21 @@ class _Run:
 
     @property
     def several(self) -> bool:
-        return len(self.photos) > 1 or os.path.isdir(self.photos[0]) or self.watch
+        first = self.photos[0]
+        many = is_url(first) and names_many(first)
+        return len(self.photos) > 1 or os.path.isdir(first) or many or self.watch
+
+    @property
+    def remote(self) -> bool:
+        return any(is_url(path) for path in [*self.photos, self.out or ""])
 
     def __call__(self, task: "Task", load: "Callable[[], Maker]", files: "FileOptions") -> int:
         """Copy the photos and print the records -> the exit status."""
         from pix2pix.colorize import folders, jobs, pipe, tally
         from pix2pix.colorize.watch import watch as watch_for
 
+        if self.remote:
+            return self._from_store_to_store(task, load, files)
         tallies = dict[str, tally.Tally]()
         say = partial(console.print_records, task=task, tallies=tallies, inputs=self.photos)
         if "-" in self.photos or self.out == "-":
@@ -153,6 +162,27 @@ class _Run:
         total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
         records = folders.make_copies(watch_for(scan) if self.watch else scan(), load, files)
         return say(records, as_json=self.as_json, total=total)
+
+    def _from_store_to_store(
+        self, task: "Task", load: "Callable[[], Maker]", files: "FileOptions"
+    ) -> int:
+        """The same where URLs are among the paths."""
+        from pix2pix.archives import copying, finding
+        from pix2pix.colorize import folders, tally
+
+        if "-" in [*self.photos, self.out] or self.watch:
+            raise BadParameter("- and --watch are for files of this machine, not for URLs")
+        tallies = dict[str, tally.Tally]()
+        search = finding.Search(task, self.every_file, self.follow, self.part)
+        found = finding.find(self.photos, search, out=self.out, tallies=tallies)
+        ends = copying.StoreEnds(files, self.part)
+        return console.print_records(
+            folders.make_copies(found, load, files, ends),
+            task=task,
+            as_json=self.as_json,
+            tallies=tallies,
+            inputs=[shown(path) for path in self.photos],
+        )
 
 
 def _wish(
@@ -172,13 +202,22 @@ def _with_like(wish: "Wish", path: str, files: "FileOptions") -> "Wish":
     from pix2pix.colorize.reference import Reference
     from pix2pix.errors import PhotoError
 
-    with console.reported(path, PhotoError):
-        return replace(wish, like=Reference.of(path, max_pixels=files.max_pixels))
+    with console.reported(shown(path), PhotoError):
+        picture = _read_url(path, files) if is_url(path) else path
+        return replace(wish, like=Reference.of(picture, max_pixels=files.max_pixels))
+
+
+def _read_url(address: str, files: "FileOptions") -> bytes:
+    from pix2pix.archives.stores import read_address
+
+    return read_address(address, max_bytes=files.max_bytes)
 
 
 def _part(shard: str) -> tuple[int, int]:
-    """Parse "I/N" -> (i, n) with 1 <= i <= n."""
-    part, _, parts = shard.partition("/")
-    if part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
-        return int(part), int(parts)
-    raise BadParameter(f"--shard is I/N such as 2/8, not {shard}")
+    """Parse "I/N", or "auto" by the environment -> (i, n) with 1 <= i <= n."""
+    from pix2pix.archives import shards
+
+    try:
+        return shards.parse(shard, os.environ)
+    except SettingError as error:
+        raise BadParameter(error.reason) from error

@@ -62,12 +62,20 @@ class PhotoCopy:
             photo.rgb, dest, like=photo, model=model, task=task, keep_gps=keep_gps, source=source
         )
 
-    def encode(self, format: str | None = None) -> tuple[bytes, list[str]]:
+    def encode(
+        self, format: str | None = None, *, keep_gps: bool = False
+    ) -> tuple[bytes, list[str]]:
         """Encode the file -> its bytes, and what was lost in reading and in writing."""
         photo, model, task = self.photo, self.model, self.task
         lost = list(photo.warnings)
         data = images.encode(
-            photo.rgb, like=photo, model=model, task=task, format=format, warnings=lost
+            photo.rgb,
+            like=photo,
+            model=model,
+            task=task,
+            format=format,
+            keep_gps=keep_gps,
+            warnings=lost,
         )
         return data, lost
 

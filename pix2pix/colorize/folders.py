@@ -4,56 +4,35 @@ One bad file never stops a run, and outputs are written whole or not at all, so 
 is continued by starting it again. Which photos they are, `jobs.find` says.
 """
 
-import os
-import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from pix2pix import images, strips
-from pix2pix.colorize import outputs
 from pix2pix.colorize.copies import Maker, PhotoCopy
+from pix2pix.colorize.ends import AS_USUAL, Ends, FileOptions
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.jobs import Job, Record, failure
 from pix2pix.colorize.workers import Workers, check
-from pix2pix.errors import NotPermitted
-from pix2pix.files import kind, sweep, write_error
-from pix2pix.images import sidecars
+from pix2pix.files import write_error
+
+__all__ = ["AS_USUAL", "FileOptions", "copy_one", "make_copies"]
 
 _MOST_WORKERS = 16  # of 12 bytes a pixel each
 _LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP fill the memory
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileOptions:
-    """Which photos of a run are copied, and how their files are read and written."""
-
-    overwrite: bool = False  # what has a good output, too (outputs.py)
-    skip_color: bool = False  # leave photos alone that are in color already
-    max_pixels: int = 100_000_000
-    allow_truncated: bool = False
-    keep_gps: bool = False
-    copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
-
-    def read(self, source: str | BinaryIO) -> images.Photo:
-        """Read a photo. Raises PhotoError."""
-        pixels, truncated = self.max_pixels, self.allow_truncated
-        return images.read(source, max_pixels=pixels, allow_truncated=truncated)
-
-
-AS_USUAL = FileOptions()
 
 
 def make_copies(
     jobs: Iterable[Job | Record | None],
     load: Callable[[], Maker],
     files: FileOptions = AS_USUAL,
+    ends: Ends | None = None,
 ) -> Iterator[Record]:
     """Copy every job -> its Record, as many at a time as there are cores.
 
@@ -61,13 +40,29 @@ def make_copies(
     proved writable; one that is not gives one record, and no more jobs. A `None` among the jobs
     finishes what is on its way. What has a good output is skipped: an empty one, and one older
     than its photo, is made anew (outputs.py). Large photos go one at a time, on all cores, and so
-    does the first, whose size nobody knows.
+    does the first, whose size nobody knows. `ends` read and write what is no file.
     """
+    late: deque[Future[Record]] = deque()  # still being written
+    with ends or Ends(files) as ends, closing(_copies(jobs, load, ends)) as copies:
+        for item in copies:
+            if isinstance(item, Record):
+                yield item
+            else:
+                late.append(item)
+            while late and late[0].done():
+                yield late.popleft().result()
+        while late:
+            yield late.popleft().result()
+
+
+def _copies(
+    jobs: Iterable[Job | Record | None], load: Callable[[], Maker], ends: Ends
+) -> Generator[Record | Future[Record], None, None]:
     alone, all_cores, large = True, strips.share(), threading.Lock()
     running: deque[Future[_Copied]] = deque()
     with ExitStack() as stack:
         workers: Workers[Maker] | None = None
-        for job in chain(_pending(jobs, files.overwrite), [None]):
+        for job in chain(ends.pending(jobs), [None]):
             if isinstance(job, Record):
                 yield job
                 continue
@@ -81,7 +76,7 @@ def make_copies(
                     stack.enter_context(workers)
                     stack.callback(lambda: [copied.cancel() for copied in running])
                 turn = _Turn(all_cores if alone else None, large)
-                running.append(workers.submit(partial(_copy, job, files, turn)))
+                running.append(workers.submit(partial(_copy, job, ends, turn)))
             most = 2 * workers.count if workers and job and not alone else 0
             while len(running) > most:
                 copied = running.popleft().result()
@@ -90,7 +85,7 @@ def make_copies(
 
 
 class _Copied(NamedTuple):
-    record: Record
+    record: Record | Future[Record]
     large: bool
 
 
@@ -102,10 +97,10 @@ class _Turn:
     large: threading.Lock  # which large photos take in turn
 
 
-def _copy(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> _Copied:
+def _copy(job: Job, ends: Ends, turn: _Turn, make: Maker) -> _Copied:
     """Read, copy and write a photo."""
     with nullcontext() if turn.cores is None else strips.sharing(turn.cores):
-        photo = _read(job, files)
+        photo = _read(job, ends)
         if isinstance(photo, Record):
             return _Copied(photo, False)
         large = photo.rgb.shape[0] * photo.rgb.shape[1] > _LARGE
@@ -114,62 +109,19 @@ def _copy(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> _Copied:
             made = _make(job, photo, make)
             del photo  # its pixels take memory
             check()
-            return _Copied(_write(job, made, files), large)
+            return _Copied(_write(job, made, ends), large)
 
 
-def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[Job | Record | None]:
-    """Pass on the jobs to do, and records of those that are done or whose folder is unwritable.
-
-    An unwritable folder is reported once. Temporary files of killed runs are deleted.
-    """
-    refusals: dict[str, Record | None] = {}
-    swept = None
-    for job in jobs:
-        if not isinstance(job, Job):
-            yield job
-            continue
-        folder = os.path.dirname(job.dest) or "."
-        if folder != swept:  # a walk gives the photos of a folder in one go
-            sweep(folder)
-            swept = folder
-        item = _with_status(job, overwrite)
-        if isinstance(item, Record):
-            yield item
-        elif job.root not in refusals:
-            refusals[job.root] = refusal = _refusal(job.root)
-            yield refusal or item
-        elif refusals[job.root] is None:
-            yield item
+def copy_one(job: Job, make: Maker, ends: Ends) -> Record:
+    """Copy a photo that `ends.check` found to be due, here and now -> its record."""
+    record = _copy(job, ends, _Turn(None, threading.Lock()), make).record
+    return record if isinstance(record, Record) else record.result()
 
 
-def _with_status(job: Job, overwrite: bool) -> Job | Record:
-    """Add the status of the source to a job, or record that its output is there."""
-    status = outputs.status(job.source)
-    state = "none" if overwrite else outputs.state(job.dest, status)
-    if state == "good":
-        return Record(job.source, "skipped", output=job.dest)
-    return replace(job, status=status, redone=outputs.REDONE.get(state))
-
-
-def _refusal(folder: str) -> Record | None:
+def _read(job: Job, ends: Ends) -> images.Photo | Record:
     try:
-        if os.path.lexists(folder) and not os.path.isdir(folder):
-            what = kind(os.lstat(folder).st_mode)
-            reason = f"{what} is there, not a folder; -o - writes into a pipe"
-            return failure(folder, NotPermitted(reason))
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):  # without a name, where the system can
-            return None
-    except OSError as error:
-        return failure(folder, write_error(error))
-    except ValueError as error:  # a NUL in the name
-        return failure(folder, NotPermitted(str(error)))
-
-
-def _read(job: Job, files: FileOptions) -> images.Photo | Record:
-    try:
-        photo = sidecars.add(files.read(job.source), job.source)
-        if files.skip_color and in_color(photo.rgb):
+        photo = ends.read(job)
+        if ends.files.skip_color and in_color(photo.rgb):
             return Record(job.source, "ignored", reason="already in color")
         return photo
     except Exception as error:  # whatever it is, the other photos go on
@@ -183,24 +135,12 @@ def _make(job: Job, photo: images.Photo, make: Maker) -> PhotoCopy | Record:
         return failure(job.source, error)
 
 
-def _write(job: Job, made: PhotoCopy | Record, files: FileOptions) -> Record:
+def _write(job: Job, made: PhotoCopy | Record, ends: Ends) -> Record | Future[Record]:
     if isinstance(made, Record):
         return made
-    gps, overwrite = files.keep_gps, files.overwrite
     try:
-        os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        lost = made.write(job.dest, keep_gps=gps, source=job.status)
-        if files.copy_sidecars:
-            lost += sidecars.copy(
-                job.source,
-                job.dest,
-                model=made.model,
-                task=made.task,
-                keep_gps=gps,
-                overwrite=overwrite,
-            )
+        return ends.write(job, made)
     except OSError as error:
         return failure(job.source, write_error(error))
     except Exception as error:
         return failure(job.source, error)
-    return Record(job.source, made.task.done, job.dest, reason=job.redone, warnings=lost)

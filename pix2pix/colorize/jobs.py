@@ -100,10 +100,28 @@ def find(
         for item in finder.find(path):
             tally.photos += isinstance(item, Job)
             tally.records += isinstance(item, Record)
-            if isinstance(item, Record) or _in_shard(item, shard):
+            if isinstance(item, Record) or in_shard(_name(item), shard):
                 yield from finder.claim(item)
         if tallies is not None and (tally.passed_over() or tally.empty):
             tallies[path] = tally
+
+
+class Claims:
+    """Which outputs the inputs of a run have claimed: an output is that of one photo."""
+
+    def __init__(self, task: Task):
+        self.task = task
+        self._sources: dict[int, int] = {}
+
+    def claim(self, job: Job, dest: str, source: str) -> Iterator[Job | Record]:
+        """Pass a job on unless an earlier one claimed `dest`; the same `source` comes once."""
+        if hash(dest) not in self._sources:
+            self._sources[hash(dest)] = hash(source)
+            yield job
+        elif self._sources[hash(dest)] != hash(source):
+            reason = f"its output {job.dest} is that of another input too; "
+            reason += f"{self.task.name} them separately"
+            yield failure(job.source, NotPermitted(reason))
 
 
 class _Finder:
@@ -112,7 +130,7 @@ class _Finder:
     def __init__(self, task: Task, out: str | None, every_file: bool, follow: bool, *, alone: bool):
         self.task = task
         self.out, self.every_file, self.follow, self.alone = out, every_file, follow, alone
-        self.claims: dict[int, int] = {}
+        self.claims = Claims(task)
         self.tally = Tally()
 
     def find(self, path: str) -> Iterator[Job | Record]:
@@ -129,20 +147,14 @@ class _Finder:
         if self.alone or isinstance(job, Record):
             yield job
             return
-        dest, source = hash(os.path.abspath(job.dest)), hash(os.path.realpath(job.source))
-        if dest not in self.claims:
-            self.claims[dest] = source
-            yield job
-        elif self.claims[dest] != source:
-            reason = f"its output {job.dest} is that of another input too; "
-            reason += f"{self.task.name} them separately"
-            yield failure(job.source, NotPermitted(reason))
+        dest, source = os.path.abspath(job.dest), os.path.realpath(job.source)
+        yield from self.claims.claim(job, dest, source)
 
     def _single(self, path: str) -> Job | Record:
         folder, name = os.path.split(path)
         if is_output(name) and not self.alone:
             return Record(path, "ignored", reason="the output of an earlier run")
-        if self.out is None or not self.alone or _is_folder(self.out):
+        if self.out is None or not self.alone or is_folder(self.out):
             dest = output_name(name, format=_format(path), task=self.task)
             return Job(path, os.path.join(self.out or folder, dest), self.out or folder or ".")
         try:
@@ -160,7 +172,7 @@ class _Finder:
         if "**" in wanted:  # by our own walk, which loops of links cannot trap
             for item in self._walk(base, base):
                 path = item.source if isinstance(item, Job) else item.path
-                if _fits(os.path.relpath(path, base).split(os.sep), wanted):
+                if fits(os.path.relpath(path, base).split(os.sep), wanted):
                     found = True
                     yield item
         else:
@@ -251,14 +263,14 @@ def _format(path: str, *, look: bool = True) -> str | None:
         return None
 
 
-def _fits(names: list[str], patterns: list[str]) -> bool:
+def fits(names: list[str], patterns: list[str]) -> bool:
     """Whether a path, name by name, fits a glob in which "**" stands for any folders, or none."""
     if not patterns:
         return not names
     if patterns[0] == "**":
-        return any(_fits(names[i:], patterns[1:]) for i in range(len(names) + 1))
+        return any(fits(names[i:], patterns[1:]) for i in range(len(names) + 1))
     here = bool(names) and fnmatch.fnmatchcase(names[0], patterns[0])
-    return here and _fits(names[1:], patterns[1:])
+    return here and fits(names[1:], patterns[1:])
 
 
 def _left(path: str) -> Record:
@@ -269,7 +281,7 @@ def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(os.path.join(folder, ""))
 
 
-def _is_folder(out: str) -> bool:
+def is_folder(out: str) -> bool:
     """Whether OUT is a folder: `scans`, `scans/`, `scans.1912` and `St. Ives` are; `a.xyz` not."""
     extension = os.path.splitext(out)[1]
     return os.path.isdir(out) or out.endswith(os.sep) or not re.fullmatch(_EXTENSION, extension)
@@ -285,6 +297,11 @@ def _check_file(out: str, source: str) -> None:
             raise NotPermitted("the output is the input itself")
     except OSError as error:  # such as a source that is gone
         raise read_error(error) from error
+    check_format(out)
+
+
+def check_format(out: str) -> None:
+    """Raise UnsupportedFormat unless a file of this name can be written."""
     extension = os.path.splitext(out)[1]
     try:
         writable_format(images.EXTENSIONS.get(extension.lower(), extension))
@@ -292,7 +309,11 @@ def _check_file(out: str, source: str) -> None:
         raise UnsupportedFormat(f"{error.reason}; a folder of this name is {out}/") from error
 
 
-def _in_shard(job: Job, shard: tuple[int, int]) -> bool:
+def _name(job: Job) -> bytes:
+    return os.fsencode(os.path.relpath(job.dest, job.root))
+
+
+def in_shard(name: bytes, shard: tuple[int, int]) -> bool:
+    """Whether an output of this name below its root is in the part (i, n) of a run."""
     part, parts = shard
-    name = os.fsencode(os.path.relpath(job.dest, job.root))
     return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") % parts == part - 1

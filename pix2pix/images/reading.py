@@ -83,7 +83,7 @@ def read(
     """
     path = str(source) if isinstance(source, (str, Path)) else None
     if max_bytes is None:
-        max_bytes = 16 * max_pixels + 2**26
+        max_bytes = most_bytes(max_pixels)
     try:
         data = files.read_bytes(source, max_bytes=max_bytes)
         with guard.reading(max_pixels):  # also what Pillow says of metadata later on
@@ -91,6 +91,11 @@ def read(
     except PhotoError as error:
         error.path = error.path or path
         raise
+
+
+def most_bytes(max_pixels: int) -> int:
+    """The bytes that a file may have, whose picture may have `max_pixels`."""
+    return 16 * max_pixels + 2**26
 
 
 def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:

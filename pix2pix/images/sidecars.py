@@ -4,6 +4,7 @@ They say what the photo itself may lack. Source: Adobe XMP Specification, part 3
 """
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from pix2pix import files
@@ -25,19 +26,26 @@ class Sidecar:
     data: bytes
 
 
-def find(photo: str, *, warnings: list[str]) -> list[Sidecar]:
+def find(
+    photo: str,
+    *,
+    warnings: list[str],
+    exists: Callable[[str], bool] = os.path.lexists,
+    read: Callable[..., bytes] = files.read_bytes,
+) -> list[Sidecar]:
     """Find the sidecars of the photo at a path, the more exactly named first.
 
-    What is no regular file, is too large or cannot be read is named and left.
+    What is no regular file, is too large or cannot be read is named and left. `exists` and
+    `read(path, max_bytes=...)` say so of places that are no folder.
     """
     found: list[Sidecar] = []
     stem, extension = os.path.splitext(photo)
     for whole, start in [(True, photo), (False, stem)][: 2 if extension else 1]:
-        path = next((start + s for s in _SUFFIXES if os.path.lexists(start + s)), None)
+        path = next((start + s for s in _SUFFIXES if exists(start + s)), None)
         if path is None or path == photo:
             continue
         try:
-            data = files.read_bytes(path, max_bytes=xmp.MAX_BYTES)
+            data = read(path, max_bytes=xmp.MAX_BYTES)
         except PhotoError as error:
             warnings.append(f"sidecar {os.path.basename(path)!r} ignored: {error.reason}")
             continue
@@ -106,17 +114,37 @@ def copy(
     `a.jpg.xmp` becomes `a.color.jpg.xmp`, `a.xmp` becomes `a.color.xmp`, with the time and the mode
     of the file that it is made of. One that is there stays, unless `overwrite`.
     """
-    stem, extension = os.path.splitext(dest)
+    found = find(photo, warnings=[])  # what is wrong there was said when it was read
+    new = [s for s in found if overwrite or not os.path.lexists(_target(dest, s))]
+    return write(new, dest, _write, model=model, task=task, keep_gps=keep_gps)
+
+
+def _write(target: str, data: bytes, sidecar: Sidecar) -> None:
+    files.write_bytes(data, target, source=os.stat(sidecar.path))
+
+
+def _target(dest: str, sidecar: Sidecar) -> str:
+    return (dest if sidecar.whole_name else os.path.splitext(dest)[0]) + _SUFFIXES[0]
+
+
+def write(
+    found: Iterable[Sidecar],
+    dest: str,
+    put: Callable[[str, bytes, Sidecar], object],
+    *,
+    model: str,
+    task: Task,
+    keep_gps: bool,
+) -> list[str]:
+    """Have `put(path, data, sidecar)` write each, stamped for the copy at `dest`; warnings."""
+    extension = os.path.splitext(dest)[1]
     warnings: list[str] = []
-    for sidecar in find(photo, warnings=[]):  # what is wrong there was said when it was read
-        target = (dest if sidecar.whole_name else stem) + _SUFFIXES[0]
-        if os.path.lexists(target) and not overwrite:
-            continue
+    for sidecar in found:
         try:
             packet = xmp.Packet(sidecar.data)
             name = EXTENSIONS.get(extension.lower(), "")
             provenance.stamp(packet, model=model, task=task, name=name, keep_gps=keep_gps)
-            files.write_bytes(packet.to_bytes(), target, source=os.stat(sidecar.path))
+            put(_target(dest, sidecar), packet.to_bytes(), sidecar)
         except (*xmp.ERRORS, PhotoError, OSError) as error:
             warnings.append(f"sidecar {os.path.basename(sidecar.path)!r} not copied: {error}")
     return warnings

@@ -1,0 +1,213 @@
+"""Copying from and to stores: read ahead and written behind, while the cores color.
+
+Nothing lies on this machine's disk. The same photo gets the same bytes as from a folder.
+"""
+
+import io
+import os
+import posixpath
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from pix2pix import images
+from pix2pix.archives.attempts import Missing
+from pix2pix.archives.done import Asked, Done, Listed
+from pix2pix.archives.finding import StoreJob
+from pix2pix.archives.folders import FolderStore
+from pix2pix.archives.store import status
+from pix2pix.archives.urls import UrlStore
+from pix2pix.colorize import outputs
+from pix2pix.colorize.copies import PhotoCopy
+from pix2pix.colorize.ends import AS_USUAL, Ends, FileOptions, folder_refusal
+from pix2pix.colorize.jobs import Job, Record, failure
+from pix2pix.errors import NotPermitted, PhotoError, TooLarge, Unreadable
+from pix2pix.images import EXTENSIONS, sidecars
+from pix2pix.images.sidecars import Sidecar
+from pix2pix.images.task import Task
+
+_THREADS = 16  # of each kind: so many requests are under way
+_AHEAD = 32  # photos that are read or asked for before their turn
+_BYTES = 256_000_000  # of files that wait for a worker, and of those that wait to be put
+
+
+class StoreEnds(Ends):
+    """What reads photos from stores and puts copies into them, and does with files as Ends does.
+
+    `shard` is the part of the run, of which alone the outputs are listed.
+    """
+
+    def __init__(self, files: FileOptions = AS_USUAL, shard: tuple[int, int] = (1, 1)):
+        super().__init__(files)
+        self.shard = shard
+        self._listed: dict[str, Listed] = {}
+        self._fetched: dict[str, Future[_Fetched]] = {}
+        self._beside: dict[str, list[Sidecar]] = {}
+        self._readers = ThreadPoolExecutor(_THREADS, "reader")
+        self._writers = ThreadPoolExecutor(_THREADS, "writer")
+        self._room = Room(_BYTES)
+        self._proved: set[str] = set()  # roots that took a copy
+
+    def __exit__(self, *error: object) -> None:
+        self._readers.shutdown(cancel_futures=True)
+        self._writers.shutdown()
+
+    def pending(self, jobs: Iterable[Job | Record | None]) -> Iterator[Job | Record | None]:
+        """Pass on what is to do, the photos on their way from the store by then."""
+        ahead: deque[tuple[Job | Record | None, int]] = deque()
+        waiting = 0
+        for item in super().pending(jobs):
+            size = item.photo.size if isinstance(item, StoreJob) and item.photo else 0
+            while ahead and (len(ahead) >= _AHEAD or waiting + size > _BYTES):
+                first, freed = ahead.popleft()
+                waiting -= freed
+                yield first
+            if isinstance(item, StoreJob) and item.origin is not None:
+                self._fetched[item.source] = self._readers.submit(_fetch, item, self.files)
+            ahead.append((item, size))
+            waiting += size
+        for item, _ in ahead:
+            yield item
+
+    def check(self, job: Job) -> Iterable[Job | Record]:
+        """See Ends; a store that cannot be listed or takes no copy is one record."""
+        if not isinstance(job, StoreJob):
+            return super().check(job)
+        refused = self.refused(job.root, partial(self._refusal, job))
+        if refused is not None:
+            return refused
+        try:
+            source = outputs.status(job.source) if job.origin is None else job.status
+            state = "none" if self.files.overwrite else self._state(job, source)
+        except PhotoError as error:  # of this key
+            return [failure(job.source, error)]
+        if state == "good":
+            return [Record(job.source, "skipped", output=job.dest)]
+        return [replace(job, status=source, redone=outputs.REDONE.get(state))]
+
+    def _refusal(self, job: StoreJob) -> Record | None:
+        if isinstance(job.target, FolderStore):
+            return folder_refusal(job.root)
+        if not self.files.overwrite and not job.single:
+            try:
+                self._listed[job.root] = Listed(job.target, self.shard)
+            except Missing as error:
+                if (
+                    isinstance(job.target, UrlStore) and job.target.is_s3
+                ):  # elsewhere a folder is made
+                    return failure(job.root, error)
+            except PhotoError as error:
+                return failure(job.root, error)
+        return None
+
+    def _state(self, job: StoreJob, source: os.stat_result | None) -> outputs.State:
+        if isinstance(job.target, FolderStore):
+            path = job.target.path(job.key)
+            self.sweep(os.path.dirname(path) or ".")
+            return outputs.state(path, source)
+        done: Done = self._listed.get(job.root) or Asked(job.target)
+        return done.state(job.key, None if source is None else source.st_mtime)
+
+    def read(self, job: Job) -> images.Photo:
+        """See Ends."""
+        if not isinstance(job, StoreJob) or job.origin is None:
+            return super().read(job)
+        ahead = self._fetched.pop(job.source, None)
+        if refusal := self.refusals.get(job.root):
+            raise NotPermitted(refusal.reason or "")
+        fetched = _fetch(job, self.files) if ahead is None else ahead.result()
+        photo, found = self.files.read(io.BytesIO(fetched.photo)), fetched.sidecars
+        if self.files.copy_sidecars:
+            self._beside[job.source] = found
+        if fetched.warnings:
+            photo = replace(photo, warnings=photo.warnings + fetched.warnings)
+        return sidecars.merge(photo, found) if found else photo
+
+    def write(self, job: Job, made: PhotoCopy) -> Record | Future[Record]:
+        """See Ends; the record comes when the copy is in the store."""
+        if not isinstance(job, StoreJob):
+            return super().write(job, made)
+        format = EXTENSIONS.get(posixpath.splitext(job.key)[1].lower())
+        data, lost = made.encode(format, keep_gps=self.files.keep_gps)
+        self._room.take(len(data))
+        coming = self._writers.submit(self._put, job, data, lost, made.model, made.task)
+        return coming if job.root in self._proved else coming.result()
+
+    def _put(self, job: StoreJob, data: bytes, lost: list[str], model: str, task: Task) -> Record:
+        try:
+            new = job.redone is None and not self.files.overwrite
+            put = job.target.put(job.key, data, new=new, source=job.status)
+            self._proved.add(job.root)
+            if put and self.files.copy_sidecars:
+                lost = lost + self._put_sidecars(job, model, task)
+        except Exception as error:
+            record = failure(job.source, error)
+            if job.root not in self._proved and isinstance(error, NotPermitted):
+                self.refusals[job.root] = record  # so will it be with the others
+            return record
+        finally:
+            self._room.give(len(data))
+        if not put:  # meanwhile, by another run
+            return Record(job.source, "skipped", output=job.dest)
+        return Record(job.source, task.done, job.dest, reason=job.redone, warnings=lost)
+
+    def _put_sidecars(self, job: StoreJob, model: str, task: Task) -> list[str]:
+        found = self._beside.pop(job.source, [])
+        if job.origin is None:
+            found = sidecars.find(job.source, warnings=[])
+
+        def put(key: str, data: bytes, sidecar: Sidecar) -> None:
+            entry = next((e for e in job.sidecars if e.key == sidecar.path), None)
+            source = outputs.status(sidecar.path) if entry is None else status(entry)
+            job.target.put(key, data, new=not self.files.overwrite, source=source)
+
+        keep_gps = self.files.keep_gps
+        return sidecars.write(found, job.key, put, model=model, task=task, keep_gps=keep_gps)
+
+
+class _Fetched(NamedTuple):
+    """What was read for a job."""
+
+    photo: bytes
+    sidecars: list[Sidecar]
+    warnings: list[str]
+
+
+def _fetch(job: StoreJob, files: FileOptions) -> _Fetched:
+    """Read a photo and what lies beside it. Raises PhotoError."""
+    assert job.origin is not None and job.photo is not None
+    if job.photo.size > files.max_bytes:
+        raise TooLarge(f"more bytes than the limit of {files.max_bytes:,} (max_bytes)")
+    if not job.photo.size:
+        raise Unreadable("the file is empty")
+    photo = job.origin.read(job.photo.key, max_bytes=files.max_bytes)
+    warnings: list[str] = []
+    names = {entry.key for entry in job.sidecars}
+    found = sidecars.find(
+        job.photo.key, warnings=warnings, exists=names.__contains__, read=job.origin.read
+    )
+    return _Fetched(photo, found, warnings)
+
+
+class Room:
+    """Bytes that may wait at a time; more than all of them may come alone."""
+
+    def __init__(self, size: int):
+        self._size, self._used = size, 0
+        self._change = threading.Condition()
+
+    def take(self, count: int) -> None:
+        """Wait until there is room for `count` bytes."""
+        with self._change:
+            self._change.wait_for(lambda: not self._used or self._used + count <= self._size)
+            self._used += count
+
+    def give(self, count: int) -> None:
+        """Give the room of `count` bytes back."""
+        with self._change:
+            self._used -= count
+            self._change.notify_all()
