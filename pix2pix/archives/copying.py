@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from pix2pix import images
@@ -30,6 +31,7 @@ from pix2pix.images import EXTENSIONS, sidecars
 from pix2pix.images.sidecars import Sidecar
 from pix2pix.images.task import Task
 
+_END = Record("", "ended")
 _THREADS = 16  # of each kind: so many requests are under way
 _AHEAD = 32  # photos that are read or asked for before their turn
 _BYTES = 256_000_000  # of files that wait for a worker, and of those that wait to be put
@@ -60,18 +62,17 @@ class StoreEnds(Ends):
         """Pass on what is to do, the photos on their way from the store by then."""
         ahead: deque[tuple[Job | Record | None, int]] = deque()
         waiting = 0
-        for item in super().pending(jobs):
+        for item in chain(super().pending(jobs), [_END]):
             size = item.photo.size if isinstance(item, StoreJob) and item.photo else 0
-            while ahead and (len(ahead) >= _AHEAD or waiting + size > _BYTES):
+            while ahead and (item is _END or len(ahead) >= _AHEAD or waiting + size > _BYTES):
                 first, freed = ahead.popleft()
                 waiting -= freed
-                yield first
+                if not isinstance(first, StoreJob) or not self.refusals.get(first.root):
+                    yield first
             if isinstance(item, StoreJob) and item.origin is not None:
                 self._fetched[item.source] = self._readers.submit(_fetch, item, self.files)
             ahead.append((item, size))
             waiting += size
-        for item, _ in ahead:
-            yield item
 
     def check(self, job: Job) -> Iterable[Job | Record]:
         """See Ends; a store that cannot be listed or takes no copy is one record."""
@@ -109,7 +110,9 @@ class StoreEnds(Ends):
             path = job.target.path(job.key)
             self.sweep(os.path.dirname(path) or ".")
             return outputs.state(path, source)
-        done: Done = self._listed.get(job.root) or Asked(job.target)
+        done: Done | None = self._listed.get(job.root)
+        if done is None:
+            done = Asked(job.target)
         return done.state(job.key, None if source is None else source.st_mtime)
 
     def read(self, job: Job) -> images.Photo:

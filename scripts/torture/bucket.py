@@ -18,7 +18,7 @@ from typing import Any
 from urllib.request import urlopen
 
 KEYS = {"AWS_ACCESS_KEY_ID": "of-no-account", "AWS_SECRET_ACCESS_KEY": "not-to-be-shown"}
-FAIL, PUTS = "/-/fail/", "/-/puts"
+FAIL, PUTS, ASKED = "/-/fail/", "/-/puts", "/-/asked"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class Bucket:
     def puts(self) -> dict[str, int]:
         """How many times each object was put, by bucket/key, since this was asked last."""
         return json.loads(urlopen(self.address + PUTS).read())
+
+    def asked(self) -> dict[str, int]:
+        """How many requests of each kind came since this was asked last: GET, PUT, LIST ..."""
+        return json.loads(urlopen(self.address + ASKED).read())
 
     def fail(self, status: int, count: int) -> None:
         """Answer the next `count` requests with `status`."""
@@ -65,6 +69,7 @@ class Counting:
     def __init__(self, app: Callable[..., Any]):
         self.app = app
         self.puts: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
         self.failures: deque[int] = deque()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Any:
@@ -76,6 +81,11 @@ class Counting:
         if path == PUTS:
             counted, self.puts = self.puts, Counter()
             return _answer(start, "200 OK", json.dumps(counted).encode())
+        if path == ASKED:
+            counted, self.asked = self.asked, Counter()
+            return _answer(start, "200 OK", json.dumps(counted).encode())
+        listing = "list-type" in environ["QUERY_STRING"]
+        self.asked["LIST" if listing else environ["REQUEST_METHOD"]] += 1
         if self.failures:
             code = "SlowDown" if (status := self.failures.popleft()) == 503 else "AccessDenied"
             error = f"<Error><Code>{code}</Code><Message>told to</Message></Error>"
@@ -108,6 +118,7 @@ def main(buckets: list[str]) -> None:
     for bucket in buckets:
         _client(address).create_bucket(Bucket=bucket)
     app.puts.clear()
+    app.asked.clear()
     print(address, flush=True)
     threading.Event().wait()
 

@@ -1,6 +1,7 @@
 """Runs of shards into a bucket and a folder, killed at random: every photo once, whole, the same.
 
-Needs the packages of requirements.txt (moto). `PHOTOS=2000` says how many.
+Needs the packages of requirements.txt (moto). In the environment `PHOTOS=2000` says how many
+photos, `WEIGHTS=tiny.onnx` by which net, and `ONLY=bucket` or `ONLY=folder` where to.
 """
 
 import os
@@ -44,6 +45,8 @@ def run(quick: bool) -> Iterator[Line]:
                 InBucket(way.__name__, bucket),
                 Place(folder / "out", folder, environment),
             ):
+                if os.environ.get("ONLY", place.name) not in (place.name, way.__name__):
+                    continue
                 yield from _judged(way, place, truth)
 
 
@@ -162,7 +165,8 @@ def finish(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def command(source: str, out: str, shard: str) -> list[str]:
-    return [sys.executable, "-m", "pix2pix.cli", "colorize", source, "-o", out, "--shard", shard]
+    program = [sys.executable, "-m", "pix2pix.cli", "colorize", source, "-o", out]
+    return [*program, "--shard", shard, "--weights", os.environ.get("WEIGHTS", "default")]
 
 
 def _timed(name: str, place: Place) -> Iterator[Line]:
