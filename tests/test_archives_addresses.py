@@ -11,7 +11,7 @@ def test_urls(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["a.jpg", "C:\\scans", "C:/scans", "c://x", "a:b", "/x//y", "-", ""]
+    "path", ["a.jpg", "C:\\scans", "C:/scans", "c://x", "a:b", "ab::c.jpg", "/x//y", "-", ""]
 )
 def test_paths(path):
     assert not addresses.is_url(path) and addresses.local_path(path) == path

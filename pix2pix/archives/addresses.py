@@ -4,7 +4,8 @@ import os
 import re
 from collections.abc import Iterable
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")  # two letters at least: C:// is a drive
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+"  # two letters at least: C:// is a drive
+_URL = re.compile(rf"(?:{_SCHEME}::)*{_SCHEME}://")
 _ADDRESS = re.compile(r"(.*?://)(.*)", re.DOTALL)
 _WITHOUT_HOST = re.compile(r"(?:memory|zip|tar|libarchive)://$")
 _LOCAL = re.compile(r"(?:file|local)://", re.IGNORECASE)

@@ -68,7 +68,8 @@ def find(
     paths = [local_path(path) or path for path in inputs]
     local = [path for path in paths if not is_url(path)]
     try:
-        finder = _Finder(search, out and (local_path(out) or out), alone=len(paths) == 1)
+        out = (local_path(out) or out) if out else None
+        finder = _Finder(search, out, alone=len(paths) == 1)
     except PhotoError as error:
         yield failure(error.path or shown(out or ""), error)
         return
