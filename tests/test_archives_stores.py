@@ -163,6 +163,15 @@ def test_a_store_pickles_as_its_address(store):
     assert pickle.loads(pickle.dumps(store)).read("a", max_bytes=9) == b"1"
 
 
+def test_stores_of_one_server_take_turns():
+    """paramiko hangs where two threads read from a connection, which fsspec keeps for both."""
+    fsspec.register_implementation("plain", Plain, clobber=True)
+    one, other = open_store("plain://root/in"), open_store("plain://root/out")
+    assert one.fs is other.fs
+    with one._turn:
+        assert not other._turn.acquire(blocking=False)
+
+
 def test_a_killed_put_leaves_what_the_next_run_deletes():
     fsspec.register_implementation("plain", Plain, clobber=True)
     store = open_store("plain://root")

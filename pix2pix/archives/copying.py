@@ -16,7 +16,6 @@ from itertools import chain
 from typing import NamedTuple
 
 from pix2pix import images
-from pix2pix.archives.attempts import Missing
 from pix2pix.archives.done import Asked, Done, Listed
 from pix2pix.archives.finding import StoreJob
 from pix2pix.archives.folders import FolderStore
@@ -94,13 +93,9 @@ class StoreEnds(Ends):
         if isinstance(job.target, FolderStore):
             return folder_refusal(job.root)
         if not self.files.overwrite and not job.single:
-            try:
-                self._listed[job.root] = Listed(job.target, self.shard)
-            except Missing as error:
-                if (
-                    isinstance(job.target, UrlStore) and job.target.is_s3
-                ):  # elsewhere a folder is made
-                    return failure(job.root, error)
+            bucket = isinstance(job.target, UrlStore) and job.target.is_s3
+            try:  # elsewhere a folder is made
+                self._listed[job.root] = Listed(job.target, self.shard, may_miss=not bucket)
             except PhotoError as error:
                 return failure(job.root, error)
         return None

@@ -3,10 +3,12 @@
 import hashlib
 import time
 from array import array
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
+from pix2pix.archives.attempts import Missing
 from pix2pix.archives.store import Entry, Store
 from pix2pix.archives.urls import UrlStore
 from pix2pix.colorize.outputs import State
@@ -43,11 +45,11 @@ class Listed:
     A key is 16 bytes of its hash: of a billion keys one is taken for another once in 10^20 runs.
     """
 
-    def __init__(self, store: Store, shard: tuple[int, int] = (1, 1)):
-        """List the store. Raises PhotoError."""
+    def __init__(self, store: Store, shard: tuple[int, int] = (1, 1), *, may_miss: bool = False):
+        """List the store, which with `may_miss` need not be there yet. Raises PhotoError."""
         first, last, times = array("Q"), array("Q"), array("d")
         part, parts = shard
-        for entry in store.entries():
+        for entry in _entries(store, may_miss):
             if isinstance(store, UrlStore):
                 store.sweep(entry)
             a, b = _hash(entry.key)
@@ -74,6 +76,14 @@ class Listed:
                 return _state(Entry(key, size, None if moment == _UNKNOWN else moment), photo)
             i += 1
         return "none"
+
+
+def _entries(store: Store, may_miss: bool) -> Iterator[Entry]:
+    try:
+        yield from store.entries()
+    except Missing:
+        if not may_miss:
+            raise
 
 
 def _state(output: Entry | None, photo: float | None) -> State:

@@ -4,18 +4,19 @@ import os
 import posixpath
 import re
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from functools import cached_property, partial
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pix2pix.archives import listings
 from pix2pix.archives.addresses import scrubbed, shown
 from pix2pix.archives.attempts import Missing, patient, read_error, write_error
 from pix2pix.archives.store import Entry, Store, parts_error
-from pix2pix.errors import NotPermitted, PhotoError, TooLarge, Unreadable, one_line
+from pix2pix.errors import NotPermitted, TooLarge, Unreadable, one_line
 
 S3 = {"s3", "s3a"}
 FLAT = {*S3, "gs", "gcs", "az", "abfs", "abfss", "memory"}
@@ -29,6 +30,8 @@ _TEMPORARY = re.compile(r"(?:^|/)\.pix2pix-[0-9a-f]+\.tmp$")
 _ABANDONED = 3600  # [s]
 _SINGLE_PUT = 2**30  # bytes; cut at once, larger puts leave parts that cost and nobody sees
 
+_turns: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
+
 
 class UrlStore(Store):
     """A store behind a URL: `s3://bucket/scans/`."""
@@ -41,7 +44,8 @@ class UrlStore(Store):
         kind = self.fs.protocol
         self.protocols: set[str] = {kind} if isinstance(kind, str) else set(kind)
         one_by_one = not getattr(self.fs, "async_impl", False) and not self.is_flat
-        self._turn: Any = threading.Lock() if one_by_one else nullcontext()
+        # stores of one server share a connection, and with it their turn
+        self._turn: Any = _turns.setdefault(self.fs, Lock()) if one_by_one else nullcontext()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return UrlStore, (self.address,)
@@ -192,11 +196,9 @@ def _file_system(address: str) -> tuple[Any, str]:
             else f"{scheme}://: {scrubbed(one_line(error))}"
         ) from error
     except (ValueError, TypeError) as error:
-        raise NotPermitted(scrubbed(one_line(error)), shown(address)) from error
+        raise NotPermitted(scrubbed(one_line(error))) from error
     except Exception as error:  # such as a server that does not answer
-        found: PhotoError = read_error(error)
-        found.path = shown(address)
-        raise found from error
+        raise read_error(error) from error
     if not isinstance(base, str):
-        raise Unreadable("it names several places", shown(address))
+        raise Unreadable("it names several places")
     return fs, base
