@@ -18,7 +18,7 @@ import warm
 from harness import SMALLEST, Figure, Process, Times
 from pictures import make_jpeg, sides
 from places import BENCHMARKS, ROOT
-from sections import cold, file, floor, folder, nets, training
+from sections import bucket, cold, file, floor, folder, nets, training
 from sections import peers as beside
 
 from pix2pix.nets import UNet
@@ -192,6 +192,25 @@ def test_the_stages_of_a_folder(tmp_path: Path) -> None:
     assert list(seconds) == ["read", "color", "write"]
     assert seconds["color"] > seconds["read"] > 0
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_bucket_is_set_beside_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(5):
+        (tmp_path / "many").mkdir(exist_ok=True)
+        make_jpeg(tmp_path / "many" / f"{i}.jpg", 8, 8)
+    took = {"one": (1.0, 1.0), f"{tmp_path}/many": (3.0, 5.0), "s3://scans/many": (5.0, 7.0)}
+
+    def color(source: str, *_: object) -> Process:
+        return Process(*next(both for name, both in took.items() if source.endswith(name)), 100)
+
+    seconds = iter([0.0, 7.0, 7.5])  # of the server; of a folder it knows nothing
+    monkeypatch.setattr(bucket, "color", color)
+    monkeypatch.setattr(bucket, "served", lambda _: next(seconds))
+    found = named(bucket.beside(tmp_path, "5 photos", "default", None))  # type: ignore[arg-type]
+    assert found["5 photos, from folder to folder"].value == 2
+    assert found["5 photos, S3 to S3"].ratio == 0.5 and not found["5 photos, S3 to S3"].met
+    assert found["5 photos, processor time"].ratio == 1.5
+    assert found["5 photos, the server's"].value == 100
 
 
 @pytest.mark.slow
