@@ -19,6 +19,17 @@ Engine = Annotated[
     Literal["auto", "onnx", "openvino", "torch"],
     Option(metavar="E", help="auto, onnx, openvino or torch."),
 ]
+ColorEngine = Annotated[
+    Literal["auto", "onnx", "openvino", "torch", "ray"],
+    Option(metavar="E", help="auto, onnx, openvino or torch; ray: many machines, by Ray Data."),
+]
+Manifest = Annotated[
+    str | None,
+    Option(metavar="PATH", help="Note what became of each photo: a folder or URL of parquet."),
+]
+Address = Annotated[
+    str | None, Option(metavar="ADDR", help="Of the Ray cluster to use; without, one of its own.")
+]
 
 Photos = Annotated[
     list[str],

@@ -17,6 +17,7 @@ from pix2pix.cli import console, options
 from pix2pix.errors import BadHint, SettingError
 
 if TYPE_CHECKING:
+    from pix2pix.archives.runs import Fleet
     from pix2pix.colorize.copies import Maker
     from pix2pix.colorize.folders import FileOptions
     from pix2pix.colorize.wish import Wish
@@ -33,7 +34,7 @@ def colorize(
     temperature: options.Temperature = 0.0,
     like: options.Like = None,
     device: options.Device = "auto",
-    engine: options.Engine = "auto",
+    engine: options.ColorEngine = "auto",
     overwrite: options.Overwrite = False,
     shard: options.Shard = "1/1",
     as_json: options.AsJson = False,
@@ -46,6 +47,8 @@ def colorize(
     max_pixels: options.MaxPixels = 100_000_000,
     skip_color: options.SkipColor = False,
     watch: options.Watch = False,
+    manifest: options.Manifest = None,
+    address: options.Address = None,
 ) -> None:
     """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
 
@@ -56,7 +59,7 @@ def colorize(
     from pix2pix.images.task import COLOR
 
     wish = _wish(saturation, hint, take, temperature)
-    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
+    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch, manifest)
     if wish.hints and run.several:
         raise BadParameter("--hint is for one photo")
     files = FileOptions(
@@ -69,6 +72,15 @@ def colorize(
     )
     if like is not None:
         wish = _with_like(wish, like, files)
+
+    if engine == "ray":
+        from pix2pix.cli.fleet import fleet
+
+        raise Exit(
+            run.in_archives(COLOR, files, fleet=fleet(weights, device, wish, files, address))
+        )
+    if address is not None:
+        raise BadParameter("--address is that of a Ray cluster: give --engine ray with it")
 
     def load() -> "Maker":
         return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
@@ -129,6 +141,7 @@ class _Run:
     every_file: bool
     follow: bool
     watch: bool
+    manifest: str | None = None
 
     @property
     def several(self) -> bool:
@@ -145,8 +158,8 @@ class _Run:
         from pix2pix.colorize import folders, jobs, pipe, tally
         from pix2pix.colorize.watch import watch as watch_for
 
-        if self.remote:
-            return self._from_store_to_store(task, load, files)
+        if self.remote or self.manifest is not None:
+            return self.in_archives(task, files, load=load)
         tallies = dict[str, tally.Tally]()
         say = partial(console.print_records, task=task, tallies=tallies, inputs=self.photos)
         if "-" in self.photos or self.out == "-":
@@ -163,21 +176,26 @@ class _Run:
         records = folders.make_copies(watch_for(scan) if self.watch else scan(), load, files)
         return say(records, as_json=self.as_json, total=total)
 
-    def _from_store_to_store(
-        self, task: "Task", load: "Callable[[], Maker]", files: "FileOptions"
+    def in_archives(
+        self,
+        task: "Task",
+        files: "FileOptions",
+        *,
+        load: "Callable[[], Maker] | None" = None,
+        fleet: "Fleet | None" = None,
     ) -> int:
-        """The same where URLs are among the paths."""
-        from pix2pix.archives import copying, finding
-        from pix2pix.colorize import folders, tally
+        """The same where URLs are among the paths, with a manifest, or by a fleet."""
+        from pix2pix.archives import finding, runs
+        from pix2pix.colorize import tally
 
         if "-" in [*self.photos, self.out] or self.watch:
-            raise BadParameter("- and --watch are for files of this machine, not for URLs")
+            raise BadParameter("- and --watch are for files of this machine, read by it alone")
         tallies = dict[str, tally.Tally]()
         search = finding.Search(task, self.every_file, self.follow, self.part)
         found = finding.find(self.photos, search, out=self.out, tallies=tallies)
-        ends = copying.StoreEnds(files, self.part)
+        paths = runs.Paths(self.photos, self.out, self.part, self.manifest)
         return console.print_records(
-            folders.make_copies(found, load, files, ends),
+            runs.run(found, paths, files, load=load, fleet=fleet),
             task=task,
             as_json=self.as_json,
             tallies=tallies,

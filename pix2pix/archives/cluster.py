@@ -1,0 +1,209 @@
+"""Cluster: Ray on this machine for the time of a run, or one that is there, kept quiet.
+
+Ray Data runs a fixed number of equal actors. How many fit is worked out before, from what every
+node has, so that a run that nothing can run on ends at once instead of waiting for ever.
+"""
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pix2pix import strips
+from pix2pix.errors import Failure
+
+MOST_CORES = 4  # of an actor: more threads wait for each other, fewer hold more models in memory
+MOST_CORES_OF_GPU = 16  # which each read a photo: so many can share a batch
+MEMORY = 2**29  # bytes that an actor takes at least: Python, Ray and the model
+_OBJECTS = 100 * 2**20  # bytes of the local object store, where rows lie, and no picture
+_FOLDER = "pix2pix-ray-"
+_SETTINGS = {  # before Ray is imported; nothing leaves this machine, no server is seen outside it
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_TQDM_PATCH_PRINT": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # so that servers listen on 127.0.0.1 only
+
+
+class NotEnough(Failure):
+    """The cluster cannot run a single actor, now or ever."""
+
+    code = "resources"
+
+
+class ClusterError(Failure):
+    """Ray cannot be started, reached or used any more."""
+
+    code = "cluster"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many actors a run has, and what each of them takes."""
+
+    actors: int
+    cores: int
+    gpus: int = 0
+
+    @property
+    def memory(self) -> int:
+        """[bytes]"""
+        return MEMORY
+
+
+def plan(
+    nodes: Sequence[Mapping[str, float]], *, most: int, gpu: bool = False, free: float | None = None
+) -> Size:
+    """Choose the size of a run of at most `most` actors on nodes with these resources.
+
+    `nodes` have "CPU", "GPU" and "memory" [bytes], as Ray names them; `free` cores of all nodes are
+    not in use. With `gpu` an actor takes one GPU and its share of the node's cores. Raises
+    NotEnough, with the numbers.
+    """
+    usable = [node for node in nodes if not gpu or node.get("GPU", 0) >= 1]
+    if gpu and not usable:
+        raise NotEnough(f"no GPU on {_count(len(nodes), 'node')}; --device cpu does without")
+    each = [_cores_of(node, gpu) for node in usable]
+    cores = min(MOST_CORES_OF_GPU, *each) if gpu else min(MOST_CORES, max(each, default=0))
+    has = f"{_count(len(nodes), 'node')} with {_numbers(nodes)}"
+    if cores < 1:
+        raise NotEnough(f"an actor needs 1 core; the cluster has {has}")
+    fitting = sum(_fit(node, cores, gpu) for node in usable)
+    if fitting < 1:
+        needs = f"an actor needs {_count(cores, 'core')} and {MEMORY / 2**30:g} GB of memory"
+        raise NotEnough(f"{needs}; the cluster has {has}")
+    if free is not None:
+        if free < cores:
+            raise NotEnough(
+                f"an actor needs {_count(cores, 'core')}; the cluster has {has}, "
+                f"{free:g} of the cores free: wait for what runs there to end"
+            )
+        fitting = min(fitting, int(free // cores))
+    return Size(max(1, min(fitting, most)), cores, int(gpu))
+
+
+def _cores_of(node: Mapping[str, float], gpu: bool) -> int:
+    """The cores that an actor of this node can have."""
+    cores = int(node.get("CPU", 0))
+    return max(min(1, cores), int(cores / node["GPU"])) if gpu else cores
+
+
+def _fit(node: Mapping[str, float], cores: int, gpu: bool) -> int:
+    """How many actors fit on a node."""
+    by = [node.get("CPU", 0) / cores, node.get("memory", 0) / MEMORY]
+    return int(min(by + [node.get("GPU", 0)] * gpu))
+
+
+def _numbers(nodes: Sequence[Mapping[str, float]]) -> str:
+    cores, gpus, memory = (sum(n.get(k, 0) for n in nodes) for k in ("CPU", "GPU", "memory"))
+    of_gpus = f", {_count(int(gpus), 'GPU')}" if gpus else ""
+    return f"{_count(int(cores), 'core')}{of_gpus} and {memory / 2**30:.1f} GB of memory"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def running(address: str | None = None) -> Iterator[Any]:
+    """Join the cluster at `address`, or start one here -> the module `ray`, ready for use.
+
+    One that was started ends with its processes and its folder of logs. Raises ClusterError, and
+    ModuleNotFoundError without Ray.
+    """
+    for name, value in (_SETTINGS if address else _SETTINGS | _ALONE).items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        needs = "--engine ray needs: pip install 'pix2pix-color[ray]'"
+        raise ModuleNotFoundError(needs) from error
+    folder = None if address else _folder()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _start(ray, address, folder)
+            _hush(ray)
+            yield ray
+    finally:
+        ray.shutdown()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(ray: Any, address: str | None, folder: str | None) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    here = {
+        "num_cpus": strips.share(),
+        "object_store_memory": _OBJECTS,
+        "include_dashboard": False,
+        "_temp_dir": folder,
+    }
+    try:
+        with _mute():  # what Ray says of its log level
+            ray.init(address=address or "local", **quiet, **({} if address else here))
+    except Exception as error:  # of many kinds
+        what = f"no Ray cluster at {address}" if address else "Ray does not start"
+        raise ClusterError(f"{what}: {str(error).strip().splitlines()[0]}") from error
+
+
+@contextmanager
+def _mute() -> Iterator[None]:
+    """Nothing that libraries in C write to stderr is seen meanwhile."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _hush(ray: Any) -> None:
+    """Leave stdout and stderr to the command: Ray prints there what it thinks of its workers."""
+    worker = ray._private.worker
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *args, **options: None
+    for name in ("ray", "ray.data", "ray.serve"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+def _folder() -> str:
+    """A folder for sockets and logs, its path short as those of sockets must be.
+
+    Those of runs that were killed are deleted.
+    """
+    base = tempfile.gettempdir()
+    if len(base) > 20 and os.path.isdir("/tmp"):
+        base = "/tmp"
+    for name in os.listdir(base):
+        owner = name.removeprefix(_FOLDER).partition("-")[0]
+        if name.startswith(_FOLDER) and owner.isdecimal() and not _lives(int(owner)):
+            shutil.rmtree(os.path.join(base, name), ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=base)
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":  # where signal 0 would end it
+        return True
+    with suppress(ProcessLookupError):
+        try:
+            os.kill(process, 0)
+        except PermissionError:
+            pass
+        return True
+    return False

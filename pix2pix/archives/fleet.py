@@ -1,0 +1,93 @@
+"""Fleet: the photos of a run copied by actors of Ray Data, on one machine or on many.
+
+What goes through Ray are jobs and what became of them, a few hundred bytes each, in blocks of a few
+photos; an actor reads and writes the photos themselves. Ray starts an actor again that died and
+gives it its block once more: what it had put is there and stays, so that nothing is made twice. A
+photo whose actor dies every time is a failure of its own, and the others go on.
+"""
+
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pix2pix.archives.actors import Actor, Copier
+from pix2pix.archives.blocks import Blocks
+from pix2pix.archives.cluster import ClusterError, Size, plan, running
+from pix2pix.colorize.jobs import Record, failure
+from pix2pix.errors import Failure, one_line
+
+_RETRIES = 1  # of a block whose actor died; every new one takes seconds to start
+_PATIENCE = 300  # seconds in which the first actor must be there
+
+
+def copy(
+    blocks: Blocks,
+    open: Callable[[], Copier],
+    *,
+    address: str | None = None,
+    gpu: bool | None = None,
+) -> Iterator[Record]:
+    """Copy blocks of jobs by actors -> the records, in the order in which they are done.
+
+    `open` travels to each actor and is called there, on the cluster at `address` or one of this
+    machine's own. `gpu`: whether an actor takes a GPU; None: where there is one. Raises NotEnough
+    where no actor can run, and ClusterError, also for what `open` raises.
+    """
+    if not blocks:
+        return
+    with running(address) as ray:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        gpu = any(node.get("GPU") for node in nodes) if gpu is None else gpu
+        free = ray.available_resources().get("CPU", 0.0)
+        size = plan(nodes, most=len(blocks), gpu=gpu, free=free)
+        yield from _run(ray, blocks, open, size, ahead=1)
+        if blocks:  # whose actors died; one by one, so that one of them takes no other along
+            blocks = blocks.singly()
+            yield from _run(ray, blocks, open, size, ahead=0)
+    for job in blocks.jobs():
+        why = "whatever worked on it died each time, as for want of memory"
+        yield failure(job.source, Failure(why))
+
+
+def _run(
+    ray: Any, blocks: Blocks, open: Callable[[], Copier], size: Size, *, ahead: int
+) -> Iterator[Record]:
+    """One pass over blocks -> the records that came back; those of dead actors do not.
+
+    `ahead` blocks wait at an actor, and are lost with the one that it died of.
+    """
+    import pyarrow
+
+    context = ray.data.DataContext.get_current()
+    context.max_errored_blocks = -1  # what is lost is counted here
+    context.wait_for_min_actors_s = _PATIENCE
+    pool = {"min_size": 1, "max_size": size.actors, "initial_size": size.actors}
+    rows = [pyarrow.table({"block": [i], "jobs": [b]}) for i, b in blocks.packed().items()]
+    done = ray.data.from_arrow(rows).map_batches(
+        Actor,
+        fn_constructor_kwargs={"open": open, "cores": size.cores},
+        batch_size=None,
+        batch_format="pyarrow",
+        zero_copy_batch=True,
+        compute=ray.data.ActorPoolStrategy(**pool, max_tasks_in_flight_per_actor=1 + ahead),
+        num_cpus=size.cores,
+        num_gpus=size.gpus or None,
+        memory=size.memory,
+        max_restarts=-1,
+        max_task_retries=_RETRIES,
+    )
+    try:
+        for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            for row in batch.to_pylist():
+                if blocks.take(row["block"]):
+                    yield from pickle.loads(row["records"])
+    except (ray.exceptions.RayError, RuntimeError) as error:
+        raise ClusterError(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in one line: the first cause, without Ray's words about it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    said = str(error).strip().splitlines()
+    return said[-1] if said else one_line(error)
