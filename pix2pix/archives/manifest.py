@@ -6,6 +6,7 @@ was tried again has several rows: `read` gives the last of each.
 """
 
 import glob
+import math
 import os
 import secrets
 import time
@@ -19,7 +20,7 @@ from pix2pix.archives.attempts import Missing
 from pix2pix.archives.store import Store
 from pix2pix.archives.stores import open_store
 from pix2pix.colorize.jobs import Record
-from pix2pix.errors import Corrupt, one_line
+from pix2pix.errors import Corrupt, NotPermitted, PhotoError, one_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -75,7 +76,7 @@ class Manifest:
         self._outs = [_root(out)] if out else self._inputs
         self._known = _keys(self.store)
         self._waiting: list[Row] = []
-        self._due = 0.0  # at once: what cannot be written is found out with the first row
+        self._written = -math.inf  # the first row at once: whether it can be is known early
 
     def knows(self, path: str) -> bool:
         """Whether the photo at a path or URL had a row when the run began."""
@@ -98,7 +99,7 @@ class Manifest:
                 **numbers,  # type: ignore[arg-type]
             )
         )
-        if len(self._waiting) >= self.rows or time.monotonic() > self._due:
+        if len(self._waiting) >= self.rows or time.monotonic() >= self._written + self.seconds:
             self.flush()
 
     def flush(self) -> None:
@@ -106,9 +107,14 @@ class Manifest:
         if self._waiting:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
             name = f"{_PREFIX}{stamp}-{secrets.token_hex(4)}{_ENDING}"
-            self.store.put(name, encode(self._waiting))
-            self._waiting = []
-        self._due = time.monotonic() + self.seconds
+            rows, self._waiting = self._waiting, []
+            try:
+                if not self.store.put(name, encode(rows)):
+                    raise NotPermitted("no file can be put there; is it a folder?")
+            except PhotoError as error:
+                error.path = self.store.root
+                raise
+        self._written = time.monotonic()
 
     def __enter__(self) -> Self:
         return self

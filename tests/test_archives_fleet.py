@@ -1,0 +1,186 @@
+"""Fleets: what fits on a cluster, blocks of jobs, and the actor as a plain object."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+from photo_sets import fill, gray
+from tiny_graphs import write_graph
+
+from pix2pix.archives import actors, cluster, finding, manifest, runs
+from pix2pix.archives.blocks import Blocks, unpack
+from pix2pix.archives.cluster import NotEnough, plan
+from pix2pix.colorize.ends import FileOptions
+from pix2pix.colorize.jobs import Job
+
+GB = 2**30
+
+
+def node(cores, gpus=0, memory=64):
+    return {"CPU": float(cores), "memory": memory * GB} | ({"GPU": float(gpus)} if gpus else {})
+
+
+@pytest.mark.parametrize(
+    "nodes, most, gpu, size",
+    [
+        ([node(1)], 99, False, (1, 1, 0)),
+        ([node(2)], 99, False, (1, 2, 0)),
+        ([node(8)], 99, False, (2, 4, 0)),
+        ([node(8)], 1, False, (1, 4, 0)),
+        ([node(8), node(6), node(2)], 99, False, (3, 4, 0)),
+        ([node(8, memory=0.6)], 99, False, (1, 4, 0)),
+        ([node(0), node(4)], 99, False, (1, 4, 0)),
+        ([node(8, 2), node(64)], 99, True, (2, 4, 1)),
+        ([node(64, 1)], 99, True, (1, 16, 1)),
+        ([node(2, 4)], 99, True, (2, 1, 1)),
+    ],
+)
+def test_the_size_of_a_run(nodes, most, gpu, size):
+    found = plan(nodes, most=most, gpu=gpu)
+    assert (found.actors, found.cores, found.gpus) == size
+
+
+@pytest.mark.parametrize(
+    "nodes, options, words",
+    [
+        ([node(0)], {}, "1 core; the cluster has 1 node with 0 cores"),
+        (
+            [node(4, memory=0.2)],
+            {},
+            "0.5 GB of memory; the cluster has 1 node with 4 cores and",
+        ),
+        ([node(4), node(4)], {"free": 3}, "2 nodes with 8 cores and 128.0 GB of memory, 3 of the"),
+        ([node(4)], {"gpu": True}, "no GPU on 1 node"),
+    ],
+)
+def test_too_little_is_said_with_the_numbers(nodes, options, words):
+    with pytest.raises(NotEnough) as error:
+        plan(nodes, most=9, **options)
+    assert words in error.value.reason
+
+
+def jobs(count, size=10):
+    status = os.stat_result((0o100644, 0, 0, 1, 0, 0, size, 0, 0, 0))
+    return [Job(f"in/{i}", f"out/{i}", "out", status) for i in range(count)]
+
+
+def filled(count, size=10, **options):
+    blocks = Blocks(**options)
+    for job in jobs(count, size):
+        blocks.add(job)
+    return blocks
+
+
+def test_blocks_are_of_a_few_photos_and_bytes():
+    sizes = [len(unpack(block)) for block in filled(70).packed().values()]
+    assert sizes == [32, 32, 6]
+    large = [len(unpack(block)) for block in filled(5, size=20_000_000).packed().values()]
+    assert large == [2, 2, 1]
+
+
+def test_blocks_are_counted_back_once():
+    blocks = filled(10, photos=4)
+    assert len(blocks) == 3 and list(blocks.jobs()) == jobs(10)
+    assert blocks.take(1) and not blocks.take(1)
+    assert [job.source for job in blocks.singly().jobs()] == [f"in/{i}" for i in (0, 1, 2, 3, 8, 9)]
+    assert len(blocks.singly()) == 6
+    assert blocks.take(0) and blocks.take(2) and not blocks
+
+
+def test_a_job_takes_little_memory():
+    (block,) = filled(32).packed().values()
+    assert len(block) / 32 < 200
+
+
+class ByActors:
+    """A fleet of plain objects, pickled as Ray does; `dies` after so many photos of a block."""
+
+    def __init__(self, coloring):
+        self.coloring = coloring
+
+    def __call__(self, blocks):
+        pyarrow = pytest.importorskip("pyarrow")
+        actor = actors.Actor(pickle.loads(pickle.dumps(self.coloring)), 1)
+        packed = blocks.packed()
+        for number, jobs in packed.items():
+            answer = actor(pyarrow.table({"block": [number], "jobs": [jobs]}))
+            assert answer["block"] == [number] and blocks.take(number)
+            yield from pickle.loads(answer["records"][0])
+
+
+@pytest.fixture
+def coloring(tmp_path):
+    path = write_graph(tmp_path / "tiny.onnx")
+    return actors.Coloring(weights=str(path), folder=os.getcwd())
+
+
+def run(paths, fleet=None, load=None):
+    found = finding.find(paths.inputs, finding.Search(), out=paths.out)
+    return list(runs.run(found, paths, FileOptions(), fleet=fleet, load=load))
+
+
+def read(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_actors_make_the_very_files_of_one_process(tmp_path, coloring):
+    fill(tmp_path / "in", 3, gray, ".jpg")
+    (tmp_path / "in" / "bad.jpg").write_bytes(b"no photo")
+    one = runs.Paths([str(tmp_path / "in")], str(tmp_path / "one"), manifest=str(tmp_path / "m1"))
+    many = runs.Paths([str(tmp_path / "in")], str(tmp_path / "many"), manifest=str(tmp_path / "m2"))
+    run(one, load=coloring.load)
+    records = run(many, fleet=ByActors(coloring))
+    assert sorted(record.status for record in records) == ["colored"] * 3 + ["failed"]
+    assert read(tmp_path / "one") == read(tmp_path / "many")
+    columns = [f for f in manifest.schema().names if f not in ("seconds", "when")]
+    here, there = (manifest.read(str(tmp_path / m), columns).to_pylist() for m in ("m1", "m2"))
+    assert here == there and len(here) == 4
+    assert [record.status for record in run(many, fleet=ByActors(coloring))].count("skipped") == 3
+
+
+def test_what_a_dead_actor_had_put_counts_as_its_work(tmp_path, coloring):
+    """Ray gives the block to another actor, which finds the outputs there."""
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    fill(tmp_path / "in", 2, gray, ".jpg")
+    memory.put(str(tmp_path / "in"), "/fleet-in", recursive=True)
+    found = list(finding.find(["memory://fleet-in"], finding.Search(), out="memory://fleet-out"))
+    copy = coloring()
+    first, again = list(copy(found)), list(copy(found))
+    assert [record.status for record in again] == ["colored"] * 2
+    for before, after in zip(first, again, strict=True):
+        assert (before.sha256_in, before.sha256_out) == (after.sha256_in, after.sha256_out)
+    memory.pipe_file("/fleet-out/gray000.color.jpg", b"another's")
+    assert [record.status for record in copy(found)] == ["skipped", "colored"]
+    assert memory.cat_file("/fleet-out/gray000.color.jpg") == b"another's"
+
+
+def test_an_actor_works_where_the_command_was_given(tmp_path, coloring, monkeypatch):
+    fill(tmp_path / "in", 1, gray, ".jpg")
+    monkeypatch.chdir("/")
+    elsewhere = actors.Coloring(weights=coloring.weights, folder=str(tmp_path))
+    (record,) = elsewhere()([Job("in/gray000.jpg", "out/gray000.color.jpg", "out")])
+    assert record.status == "colored" and (tmp_path / "out/gray000.color.jpg").exists()
+
+
+def test_logs_of_killed_runs_are_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(cluster.os.path, "isdir", lambda path: False)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive = f"pix2pix-ray-{ended.pid}-x", f"pix2pix-ray-{os.getpid()}-x"
+    for name in (dead, alive, "pix2pix-ray-other", "mine"):
+        (tmp_path / name).mkdir()
+    cluster._folder()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert dead not in left and {alive, "pix2pix-ray-other", "mine"} < left
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'pix2pix-color\[ray\]'"):
+        with cluster.running():
+            pass

@@ -1,0 +1,160 @@
+"""The manifest: rows in parquet parts, the last of each key, and true numbers in them."""
+
+import hashlib
+from datetime import UTC, datetime
+
+import pytest
+from photo_sets import fill, gray
+
+from pix2pix.archives import finding, manifest, runs
+from pix2pix.colorize.copies import color_photo
+from pix2pix.colorize.ends import FileOptions
+from pix2pix.colorize.jobs import Record
+from pix2pix.errors import Corrupt, NotPermitted
+
+
+class Plain:
+    name = "plain"
+
+    def color(self, rgb, wish):
+        return rgb
+
+
+def load():
+    return lambda photo: color_photo(photo, Plain())
+
+
+def run(folder, *, out="out", note="manifest", inputs="in", **options):
+    paths = runs.Paths([str(folder / inputs)], str(folder / out), manifest=str(folder / note))
+    found = finding.find(paths.inputs, finding.Search(), out=paths.out)
+    return list(runs.run(found, paths, FileOptions(**options), load=load))
+
+
+def rows(folder, note="manifest"):
+    return {row["key"]: row for row in manifest.read(str(folder / note)).to_pylist()}
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_each_photo_has_a_row_with_the_truth(tmp_path):
+    fill(tmp_path / "in" / "box 1", 3, gray, ".jpg")
+    (tmp_path / "in" / "bad.jpg").write_bytes(b"\xff\xd8\xff")
+    records = run(tmp_path)
+    assert [record.status for record in records].count("colored") == 3
+    found = rows(tmp_path)
+    assert len(found) == 4
+    row = found["box 1/gray000.jpg"]
+    source, output = tmp_path / "in/box 1/gray000.jpg", tmp_path / "out/box 1/gray000.color.jpg"
+    assert (row["status"], row["output"]) == ("colored", "box 1/gray000.color.jpg")
+    assert (row["bytes_in"], row["sha256_in"]) == (source.stat().st_size, digest(source))
+    assert (row["bytes_out"], row["sha256_out"]) == (output.stat().st_size, digest(output))
+    assert row["seconds"] >= 0 and row["when"] <= datetime.now(UTC)
+    assert found["bad.jpg"]["code"] == "unreadable" and found["bad.jpg"]["output"] is None
+    assert found["bad.jpg"]["bytes_in"] == 3 and found["bad.jpg"]["sha256_out"] is None
+
+
+def test_the_same_from_store_to_store(tmp_path):
+    import fsspec
+
+    fill(tmp_path / "in", 2, gray, ".jpg")
+    run(tmp_path)
+    memory = fsspec.filesystem("memory")
+    memory.put(str(tmp_path / "in"), "/manifest-in", recursive=True)
+    paths = runs.Paths(["memory://manifest-in"], "memory://manifest-out", manifest="memory://note")
+    found = finding.find(paths.inputs, finding.Search(), out=paths.out)
+    assert len(list(runs.run(found, paths, FileOptions(), load=load))) == 2
+    there = {row["key"]: row for row in manifest.read("memory://note").to_pylist()}
+    here = rows(tmp_path)
+    for name in ("key", "output", "status", "bytes_in", "bytes_out", "sha256_in", "sha256_out"):
+        assert {k: row[name] for k, row in there.items()} == {k: r[name] for k, r in here.items()}
+
+
+def test_a_rerun_adds_what_is_missing_and_no_more(tmp_path):
+    fill(tmp_path / "in", 3, gray, ".jpg")
+    run(tmp_path)
+    parts = sorted((tmp_path / "manifest").iterdir())
+    before = rows(tmp_path)
+    assert {record.status for record in run(tmp_path)} == {"skipped"}
+    assert sorted((tmp_path / "manifest").iterdir()) == parts
+    for part in parts:  # as after a run that was killed before it wrote them
+        part.unlink()
+    run(tmp_path)
+    after = rows(tmp_path)
+    assert after.keys() == before.keys()
+    for key, row in after.items():
+        assert row["status"] == "skipped"
+        for name in ("output", "bytes_in", "bytes_out", "sha256_in", "sha256_out"):
+            assert row[name] == before[key][name]
+
+
+def test_what_failed_and_was_mended_has_its_last_row(tmp_path):
+    fill(tmp_path / "in", 1, gray, ".jpg")
+    good = (tmp_path / "in/gray000.jpg").read_bytes()
+    (tmp_path / "in/gray000.jpg").write_bytes(good[:300])
+    run(tmp_path)
+    assert rows(tmp_path)["gray000.jpg"]["status"] == "failed"
+    (tmp_path / "in/gray000.jpg").write_bytes(good)
+    run(tmp_path)
+    (row,) = rows(tmp_path).values()
+    assert row["status"] == "colored" and row["code"] is None
+
+
+def test_parts_come_with_many_rows_or_after_a_while(tmp_path):
+    def parts():
+        return len(list(tmp_path.iterdir()))
+
+    with manifest.Manifest(str(tmp_path), rows=3) as book:
+        book.add(Record("a", "colored"))
+        assert parts() == 1  # the first at once: whether it can be written is known early
+        for name in "bcde":
+            book.add(Record(name, "colored"))
+        assert parts() == 2
+        assert manifest.read(str(tmp_path))["key"].to_pylist() == list("abcd")
+        book.seconds = 0.0
+        book.add(Record("f", "colored"))
+        assert parts() == 3
+        book.add(Record("g", "colored"))
+    assert manifest.read(str(tmp_path), ["key"]).to_pydict() == {"key": list("abcdefg")}
+
+
+def test_names_below_what_was_given():
+    roots = ["scans", "scans/1912", "s3://box/in"]
+    for path, name in [
+        ("scans/1912/a.jpg", "a.jpg"),
+        ("scans/b/a.jpg", "b/a.jpg"),
+        ("scans", "scans"),
+        ("scansion/a.jpg", "scansion/a.jpg"),
+        ("s3://box/in/x y/a.jpg", "x y/a.jpg"),
+        ("scans/\udce9.jpg", "\\xe9.jpg"),
+    ]:
+        assert manifest.below(path, roots) == name
+
+
+def test_inputs_as_they_are_typed(tmp_path):
+    for given in ("in/", "in/*.jpg", "./in"):
+        book = manifest.Manifest(str(tmp_path), inputs=[given])
+        path = "./in/a.jpg" if given.startswith(".") else "in/a.jpg"
+        book.add(Record(path, "colored"))
+        assert manifest.read(str(tmp_path))["key"].to_pylist() == ["a.jpg"]
+
+
+def test_nothing_yet_is_an_empty_table(tmp_path):
+    table = manifest.read(str(tmp_path / "none"))
+    assert table.num_rows == 0 and table.column_names[0] == "key"
+
+
+def test_a_part_that_is_no_parquet_is_named(tmp_path):
+    (tmp_path / "part-1.parquet").write_bytes(b"no")
+    with pytest.raises(Corrupt) as error:
+        manifest.read(str(tmp_path))
+    assert error.value.path == str(tmp_path / "part-1.parquet")
+
+
+def test_a_manifest_that_cannot_be_written_ends_the_run(tmp_path):
+    fill(tmp_path / "in", 3, gray, ".jpg")
+    (tmp_path / "manifest").write_text("a file")
+    *_, last = run(tmp_path)
+    assert last.status == "failed" and last.path == str(tmp_path / "manifest")
+    assert last.code == NotPermitted.code
