@@ -2,15 +2,15 @@
 
     python scripts/torture.py [SECTION ...] [--quick]
 
-Sections: small, strangers, kills, folders, buckets, metadata. All by default; --quick takes a
-sample of each. Exit status 1 if a bar is not met. What each does: docs/reliability.md.
+Sections: small, strangers, kills, folders, buckets, fleet, metadata. All by default; --quick takes
+a sample of each. Exit status 1 if a bar is not met. What each does: docs/reliability.md.
 """
 
 import argparse
 import importlib
 import time
 
-SECTIONS = ("small", "strangers", "kills", "folders", "buckets", "metadata")
+SECTIONS = ("small", "strangers", "kills", "folders", "buckets", "fleet", "metadata")
 
 
 def main() -> int:

@@ -29,7 +29,10 @@ _SETTINGS = {  # before Ray is imported; nothing leaves this machine, no server 
     "RAY_TQDM_PATCH_PRINT": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
-_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # so that servers listen on 127.0.0.1 only
+_ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # so that servers listen on 127.0.0.1 only
+    "RAY_worker_niceness": "0",  # as the command's own; Ray's is 15, the last in turn
+}
 
 
 class NotEnough(Failure):

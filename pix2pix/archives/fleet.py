@@ -7,6 +7,7 @@ photo whose actor dies every time is a failure of its own, and the others go on.
 """
 
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,9 +15,10 @@ from pix2pix.archives.actors import Actor, Copier
 from pix2pix.archives.blocks import Blocks
 from pix2pix.archives.cluster import ClusterError, Size, plan, running
 from pix2pix.colorize.jobs import Record, failure
-from pix2pix.errors import Failure, one_line
+from pix2pix.errors import Failure
 
 _RETRIES = 1  # of a block whose actor died; every new one takes seconds to start
+_RAISED = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): ")  # how a traceback ends
 _PATIENCE = 300  # seconds in which the first actor must be there
 
 
@@ -85,9 +87,11 @@ def _run(
         raise ClusterError(_reason(error)) from error
 
 
-def _reason(error: BaseException) -> str:
-    """What went wrong, in one line: the first cause, without Ray's words about it."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    said = str(error).strip().splitlines()
-    return said[-1] if said else one_line(error)
+def _reason(error: BaseException | None) -> str:
+    """What went wrong, in one line: the last of the first traceback that says something."""
+    while error is not None:
+        said = str(error).strip().splitlines()
+        if said:
+            return _RAISED.sub("", said[-1])
+        error = error.__cause__ or error.__context__
+    return "Ray gave up"
