@@ -186,18 +186,22 @@ class _Run:
     ) -> int:
         """The same where URLs are among the paths, with a manifest, or by a fleet."""
         from pix2pix.archives import finding, runs
-        from pix2pix.colorize import tally
+        from pix2pix.colorize import jobs, tally
 
         if "-" in [*self.photos, self.out] or self.watch:
             raise BadParameter("- and --watch are for files of this machine, read by it alone")
         tallies = dict[str, tally.Tally]()
         search = finding.Search(task, self.every_file, self.follow, self.part)
-        found = finding.find(self.photos, search, out=self.out, tallies=tallies)
+        find = partial(finding.find, self.photos, search, out=self.out)
+        count = sys.stderr.isatty() and not self.remote  # a listing may take minutes
+        total = sum(isinstance(item, jobs.Job) for item in find()) if count else None
+        found = find(tallies=tallies)
         paths = runs.Paths(self.photos, self.out, self.part, self.manifest)
         return console.print_records(
             runs.run(found, paths, files, load=load, fleet=fleet),
             task=task,
             as_json=self.as_json,
+            total=total,
             tallies=tallies,
             inputs=[shown(path) for path in self.photos],
         )

@@ -2,7 +2,8 @@
 
 Afterwards the same command is given again: every photo must have one copy, whole, the very bytes
 of a run in one process, and one row in the manifest that tells the truth about it. Needs the
-packages of requirements.txt (ray, moto). `PHOTOS=2000` says how many, `WEIGHTS` by what.
+packages of requirements.txt (ray, moto). `PHOTOS=2000` says how many, `WEIGHTS` by what, `PLACES`
+is folder, bucket or both.
 """
 
 import hashlib
@@ -40,11 +41,12 @@ def run(quick: bool) -> Iterator[Line]:
         truth = read_folder(folder / "true")
         upload(folder / "in", bucket)
         for kind in kinds:
-            for place in (
-                Place(folder / "out", folder, environment),
-                InBucket(kind.__name__, bucket),
-            ):
-                yield _judged(kind, place, truth, folder)
+            places = {
+                "folder": Place(folder / "out", folder, environment),
+                "bucket": InBucket(kind.__name__, bucket),
+            }
+            for name in os.environ.get("PLACES", "folder bucket").split():
+                yield _judged(kind, places[name], truth, folder)
 
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -118,7 +120,8 @@ def _interrupted(
         assert time.monotonic() < due, "the run hangs"
         time.sleep(0.1)
     processes = descendants(driver.pid)
-    os.kill(kind(processes), signal.SIGKILL)
+    if driver.poll() is None:
+        os.kill(kind(processes), signal.SIGKILL)
     ended = driver.wait(_PATIENCE)
     due = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in processes) and time.monotonic() < due:
