@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from photo_sets import fill, gray
@@ -14,6 +15,7 @@ from pix2pix.archives.blocks import Blocks, unpack
 from pix2pix.archives.cluster import NotEnough, plan
 from pix2pix.colorize.ends import FileOptions
 from pix2pix.colorize.jobs import Job
+from pix2pix.errors import WeightsError
 
 GB = 2**30
 
@@ -164,6 +166,11 @@ def test_an_actor_works_where_the_command_was_given(tmp_path, coloring, monkeypa
     elsewhere = actors.Coloring(weights=coloring.weights, folder=str(tmp_path))
     (record,) = elsewhere()([Job("in/gray000.jpg", "out/gray000.color.jpg", "out")])
     assert record.status == "colored" and (tmp_path / "out/gray000.color.jpg").exists()
+
+
+def test_a_machine_with_another_version_does_not_work(coloring):
+    with pytest.raises(WeightsError, match="0.0.1 at the command"):
+        replace(coloring, version="0.0.1")()
 
 
 def test_logs_of_killed_runs_are_deleted(tmp_path, monkeypatch):

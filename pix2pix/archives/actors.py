@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pix2pix import strips
+from pix2pix import __version__, strips
 from pix2pix.archives.blocks import unpack
 from pix2pix.archives.measured import MeasuredEnds
 from pix2pix.colorize import folders
@@ -16,6 +16,7 @@ from pix2pix.colorize.ends import FileOptions
 from pix2pix.colorize.engines.batching import BatchingEngine
 from pix2pix.colorize.jobs import Job, Record
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
+from pix2pix.errors import WeightsError
 
 Copier = Callable[[Iterable[Job]], Iterator[Record]]
 """Copies jobs -> a record of each, on the cores and the device that an actor has."""
@@ -29,12 +30,22 @@ class Coloring:
     device: str = "auto"
     wish: Wish = AS_PREDICTED
     files: FileOptions = FileOptions()
-    folder: str
-    """Where the command was given; relative paths start there."""
+    folder: str | None
+    """Where the command was given: relative paths start there. None: all paths are URLs."""
+    version: str = __version__
 
     def __call__(self) -> Copier:
-        """Load the model -> what colors photos by it. Raises as `Colorizer.from_pretrained`."""
-        os.chdir(self.folder)
+        """Load the model -> what colors photos by it.
+
+        Raises as `Colorizer.from_pretrained`, and WeightsError on a machine that has another
+        version of the package: its bytes would be others.
+        """
+        if self.version != __version__:
+            raise WeightsError(
+                f"pix2pix-color is {__version__} here, {self.version} at the command"
+            )
+        if self.folder is not None:
+            os.chdir(self.folder)
         make = self.load()
         return partial(self._copy, make)
 

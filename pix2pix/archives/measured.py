@@ -100,8 +100,8 @@ class MeasuredEnds(StoreEnds):
                     ahead.append(item)
                 while ahead and (len(ahead) > _AHEAD or not isinstance(ahead[0], Future)):
                     yield _result(ahead.popleft())
-            for item in ahead:
-                yield _result(item)
+            for waiting in ahead:
+                yield _result(waiting)
 
     def read(self, job: Job) -> images.Photo:
         """See Ends."""

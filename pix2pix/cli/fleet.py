@@ -12,9 +12,18 @@ if TYPE_CHECKING:
 
 
 def fleet(
-    weights: str, device: str, wish: "Wish", files: "FileOptions", address: str | None
+    weights: str,
+    device: str,
+    wish: "Wish",
+    files: "FileOptions",
+    address: str | None,
+    *,
+    local: bool = True,
 ) -> "Fleet":
-    """Colors jobs by actors on Ray; `device` "auto" takes GPUs where the cluster has some."""
+    """Colors jobs by actors on Ray; `device` "auto" takes GPUs where the cluster has some.
+
+    `local`: paths of this folder are among the inputs or outputs.
+    """
     from collections.abc import Iterator
 
     from pix2pix.archives import actors
@@ -25,7 +34,11 @@ def fleet(
     if os.path.exists(weights):
         weights = os.path.abspath(weights)
     coloring = actors.Coloring(
-        weights=weights, device=device, wish=wish, files=files, folder=os.getcwd()
+        weights=weights,
+        device=device,
+        wish=wish,
+        files=files,
+        folder=os.getcwd() if local else None,
     )
     gpu = None if device == "auto" else device != "cpu"
 

@@ -76,9 +76,8 @@ def colorize(
     if engine == "ray":
         from pix2pix.cli.fleet import fleet
 
-        raise Exit(
-            run.in_archives(COLOR, files, fleet=fleet(weights, device, wish, files, address))
-        )
+        by = fleet(weights, device, wish, files, address, local=run.local)
+        raise Exit(run.in_archives(COLOR, files, fleet=by))
     if address is not None:
         raise BadParameter("--address is that of a Ray cluster: give --engine ray with it")
 
@@ -152,6 +151,10 @@ class _Run:
     @property
     def remote(self) -> bool:
         return any(is_url(path) for path in [*self.photos, self.out or ""])
+
+    @property
+    def local(self) -> bool:
+        return not all(is_url(path) for path in [*self.photos, self.out or self.photos[0]])
 
     def __call__(self, task: "Task", load: "Callable[[], Maker]", files: "FileOptions") -> int:
         """Copy the photos and print the records -> the exit status."""
