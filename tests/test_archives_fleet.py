@@ -4,17 +4,20 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from photo_sets import fill, gray
 from tiny_graphs import write_graph
 
-from pix2pix.archives import actors, cluster, finding, manifest, runs
+from pix2pix.archives import actors, cluster, finding, fleet, manifest, runs
 from pix2pix.archives.blocks import Blocks, unpack
 from pix2pix.archives.cluster import NotEnough, plan
 from pix2pix.colorize.ends import FileOptions
-from pix2pix.colorize.jobs import Job
+from pix2pix.colorize.jobs import Job, Record
 from pix2pix.errors import WeightsError
 
 GB = 2**30
@@ -191,3 +194,70 @@ def test_without_ray_the_extra_is_named(monkeypatch):
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'pix2pix-color\[ray\]'"):
         with cluster.running():
             pass
+
+
+class Died(Exception):
+    """An actor's end; Ray gives the block to others, and drops it when they die, too."""
+
+
+class FakeRay:
+    """What a fleet uses of Ray, in this process; blocks come back twice where one is doubled."""
+
+    def __init__(self, nodes=({"CPU": 2.0, "memory": 4 * GB},), *, doubled=False):
+        self.doubled, self.blocks = doubled, []
+        self.nodes = lambda: [{"Alive": True, "Resources": node} for node in nodes]
+        self.available_resources = lambda: nodes[0]
+        self.exceptions = SimpleNamespace(RayError=Died)
+        context = SimpleNamespace()
+        self.data = SimpleNamespace(
+            DataContext=SimpleNamespace(get_current=lambda: context),
+            ActorPoolStrategy=SimpleNamespace,
+            from_arrow=lambda rows: SimpleNamespace(map_batches=partial(self._map, rows)),
+        )
+
+    def _map(self, rows, actor, *, fn_constructor_kwargs, **options):
+        def batches(**_):
+            import pyarrow
+
+            made = actor(**fn_constructor_kwargs)
+            self.blocks.append(len(rows))
+            for row in rows:
+                with suppress(Died):
+                    done = pyarrow.Table.from_pydict(made(row))
+                    yield from [done] * (2 if self.doubled else 1)
+
+        return SimpleNamespace(iter_batches=batches)
+
+
+def by(ray, monkeypatch, copy):
+    monkeypatch.setattr(fleet, "running", lambda address: nullcontext(ray))
+    return list(fleet.copy(filled(70), lambda: copy))
+
+
+def test_a_photo_that_kills_its_actors_fails_alone(monkeypatch):
+    def copy(jobs):
+        for job in jobs:
+            if job.source == "in/40":
+                raise Died
+            yield Record(job.source, "colored", job.dest)
+
+    ray = FakeRay()
+    records = by(ray, monkeypatch, copy)
+    assert ray.blocks == [3, 32]  # those of the block that was lost, one by one
+    assert sorted(record.path for record in records) == sorted(job.source for job in jobs(70))
+    assert [record.path for record in records if record.status == "failed"] == ["in/40"]
+
+
+def test_a_block_that_comes_back_twice_counts_once(monkeypatch):
+    ray = FakeRay(doubled=True)
+    records = by(ray, monkeypatch, lambda jobs: (Record(j.source, "colored") for j in jobs))
+    assert len(records) == 70 and ray.blocks == [3]
+
+
+def test_a_fleet_that_cannot_run_ends_the_run_in_one_record(tmp_path, monkeypatch):
+    fill(tmp_path / "in", 2, gray, ".jpg")
+    ray = FakeRay(({"CPU": 0.0, "memory": 4 * GB},))
+    monkeypatch.setattr(fleet, "running", lambda address: nullcontext(ray))
+    paths = runs.Paths([str(tmp_path / "in")], str(tmp_path / "out"))
+    (record,) = run(paths, fleet=lambda blocks: fleet.copy(blocks, None))
+    assert (record.status, record.code) == ("failed", "resources")
