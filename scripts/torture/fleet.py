@@ -2,8 +2,8 @@
 
 Afterwards the same command is given again: every photo must have one copy, whole, the very bytes
 of a run in one process, and one row in the manifest that tells the truth about it. Needs the
-packages of requirements.txt (ray, moto). `PHOTOS=2000` says how many, `WEIGHTS` by what, `PLACES`
-is folder, bucket or both.
+packages of requirements.txt (ray, moto). `PHOTOS=2000` says how many, `WEIGHTS` by what, `KINDS` and
+`PLACES` do a part: actor, node, driver; folder, bucket.
 """
 
 import hashlib
@@ -29,7 +29,9 @@ _PATIENCE = 600  # seconds after which a run counts as hanging
 def run(quick: bool) -> Iterator[Line]:
     """Each kind of kill, into a folder and into a bucket, against one run in one process."""
     count = 200 if quick else int(os.environ.get("PHOTOS", 400))
-    kinds = (actor_killed,) if quick else (actor_killed, node_killed, driver_killed)
+    kinds = [actor_killed, node_killed, driver_killed][: 1 if quick else 3]
+    named = os.environ.get("KINDS", "actor node driver")
+    kinds = [kind for kind in kinds if kind.__name__.partition("_")[0] in named.split()]
     with tempfile.TemporaryDirectory() as name, serving("scans", "copies") as bucket:
         folder = Path(name)
         environment = os.environ | bucket.environment
