@@ -2,8 +2,8 @@
 
 Afterwards the same command is given again: every photo must have one copy, whole, the very bytes
 of a run in one process, and one row in the manifest that tells the truth about it. Needs the
-packages of requirements.txt (ray, moto). `PHOTOS=2000` says how many, `WEIGHTS` by what, `KINDS` and
-`PLACES` do a part: actor, node, driver; folder, bucket.
+packages of requirements.txt (ray, moto). `PHOTOS=2000` says how many, `WEIGHTS` by what, `KINDS`
+and `PLACES` do a part: actor, node, driver; folder, bucket.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ def _judged(
     place.clear()
     where = str(folder / f"manifest {kind.__name__} {place.name}")
     begin = time.monotonic()
-    killed, ended = _interrupted(kind, place, where, len(truth))
+    killed, ended, left = _interrupted(kind, place, where, len(truth))
     there = place.count()
     again = subprocess.run(
         command(place, where), env=place.environment, timeout=_PATIENCE, **QUIET
@@ -99,7 +99,6 @@ def _judged(
     )
     if again:
         wrong.append(f"the second run ended with {again}")
-    left = _left()
     wrong += [f"a process is left: {name}" for name in left]
     shutil.rmtree(where, ignore_errors=True)
     kinds = Counter(line.partition(":")[0] for line in wrong)
@@ -112,8 +111,8 @@ def _judged(
 
 def _interrupted(
     kind: Callable[[dict[int, str]], int], place: Place | InBucket, manifest: str, count: int
-) -> tuple[int, int]:
-    """Start a run and kill a part of it in the middle -> the copies by then, the exit status."""
+) -> tuple[int, int, list[str]]:
+    """Kill a part of a run in its middle -> the copies by then, the exit status, what is left."""
     rng = random.Random(f"{kind.__name__} {place.name}")
     driver = subprocess.Popen(command(place, manifest), env=place.environment, **QUIET)
     enough = rng.uniform(0.1, 0.7) * count
@@ -126,9 +125,14 @@ def _interrupted(
         os.kill(kind(processes), signal.SIGKILL)
     ended = driver.wait(_PATIENCE)
     due = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}").exists() for pid in processes) and time.monotonic() < due:
+    while (left := _living(processes)) and time.monotonic() < due:
         time.sleep(0.1)  # an actor may finish its photo
-    return copies, ended
+    return copies, ended, left
+
+
+def _living(processes: dict[int, str]) -> list[str]:
+    """Those of the processes that nobody ended."""
+    return [name[:60] for pid, name in processes.items() if name and _command_line(pid) == name]
 
 
 def descendants(process: int) -> dict[int, str]:
@@ -150,13 +154,6 @@ def _command_line(process: int) -> str:
         return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
     except OSError:
         return ""
-
-
-def _left() -> list[str]:
-    """Processes of Ray that nobody will end."""
-    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-    names = map(_command_line, pids)
-    return [name[:60] for name in names if name.startswith("ray::") or "/raylet/raylet" in name]
 
 
 def _untrue_rows(manifest: str, photos: Path, truth: dict[str, bytes]) -> list[str]:
