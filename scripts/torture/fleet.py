@@ -132,7 +132,7 @@ def _interrupted(
 
 def _living(processes: dict[int, str]) -> list[str]:
     """Those of the processes that nobody ended."""
-    return [name[:60] for pid, name in processes.items() if name and _command_line(pid) == name]
+    return [name[:60] for pid, name in processes.items() if _command_line(pid)]
 
 
 def descendants(process: int) -> dict[int, str]:
