@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from contextlib import nullcontext, suppress
@@ -187,6 +188,16 @@ def test_logs_of_killed_runs_are_deleted(tmp_path, monkeypatch):
     cluster._folder()
     left = {path.name for path in tmp_path.iterdir()}
     assert dead not in left and {alive, "pix2pix-ray-other", "mine"} < left
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
+def test_an_address_where_nobody_listens_is_said_at_once(address):
+    with socket.socket() as held:  # a port that is taken, and answers nobody
+        held.bind(("127.0.0.1", 0))
+        with pytest.raises(cluster.ClusterError) as error:
+            cluster._check(address.format(held.getsockname()[1]))
+    assert error.value.code == "cluster" and "no Ray cluster answers" in error.value.reason
+    cluster._check("auto")
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -7,6 +7,7 @@ node has, so that a run that nothing can run on ends at once instead of waiting 
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import warnings
@@ -16,12 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pix2pix import strips
-from pix2pix.errors import Failure
+from pix2pix.errors import Failure, one_line
 
 MOST_CORES = 4  # of an actor: more threads wait for each other, fewer hold more models in memory
 MOST_CORES_OF_GPU = 16  # which each read a photo: so many can share a batch
 MEMORY = 2**29  # bytes that an actor takes at least: Python, Ray and the model
 _OBJECTS = 100 * 2**20  # bytes of the local object store, where rows lie, and no picture
+_ANSWER = 10  # seconds that a cluster may take to accept a connection
 _FOLDER = "pix2pix-ray-"
 _SETTINGS = {  # before Ray is imported; nothing leaves this machine, no server is seen outside it
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -129,6 +131,8 @@ def running(address: str | None = None) -> Iterator[Any]:
     except ModuleNotFoundError as error:
         needs = "--engine ray needs: pip install 'pix2pix-color[ray]'"
         raise ModuleNotFoundError(needs) from error
+    if address:
+        _check(address)
     folder = None if address else _folder()
     try:
         with warnings.catch_warnings():
@@ -140,6 +144,17 @@ def running(address: str | None = None) -> Iterator[Any]:
         ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check(address: str) -> None:
+    """Raise ClusterError where nobody listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():  # such as "auto"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"no Ray cluster answers: {one_line(error)}", address) from error
 
 
 def _start(ray: Any, address: str | None, folder: str | None) -> None:
