@@ -190,6 +190,29 @@ def test_logs_of_killed_runs_are_deleted(tmp_path, monkeypatch):
     assert dead not in left and {alive, "pix2pix-ray-other", "mine"} < left
 
 
+def test_ray_is_started_again_on_a_busy_machine():
+    class Busy:
+        tries = 0
+
+        def init(self, **options):
+            self.tries += 1
+            if self.tries < self.works_at:
+                raise Exception("The current node timed out during startup. This could ...")
+
+        def shutdown(self):
+            pass
+
+    ray = Busy()
+    ray.works_at = 3
+    cluster._start(ray, None, "/tmp/x")
+    assert ray.tries == 3
+    for address, tries in ((None, 3), ("10.0.0.1:1", 1)):
+        ray.tries, ray.works_at = 0, 9
+        with pytest.raises(cluster.ClusterError, match="timed out"):
+            cluster._start(ray, address, None)
+        assert ray.tries == tries
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
 def test_an_address_where_nobody_listens_is_said_at_once(address):
     with socket.socket() as held:  # a port that is taken, and answers nobody

@@ -23,6 +23,7 @@ MOST_CORES = 4  # of an actor: more threads wait for each other, fewer hold more
 MOST_CORES_OF_GPU = 16  # which each read a photo: so many can share a batch
 MEMORY = 2**29  # bytes that an actor takes at least: Python, Ray and the model
 _OBJECTS = 100 * 2**20  # bytes of the local object store, where rows lie, and no picture
+_STARTS = 3  # that are tried
 _ANSWER = 10  # seconds that a cluster may take to accept a connection
 _FOLDER = "pix2pix-ray-"
 _SETTINGS = {  # before Ray is imported; nothing leaves this machine, no server is seen outside it
@@ -165,12 +166,17 @@ def _start(ray: Any, address: str | None, folder: str | None) -> None:
         "include_dashboard": False,
         "_temp_dir": folder,
     }
-    try:
-        with _mute():  # what Ray says of its log level
-            ray.init(address=address or "local", **quiet, **({} if address else here))
-    except Exception as error:  # of many kinds
-        what = f"no Ray cluster at {address}" if address else "Ray does not start"
-        raise ClusterError(f"{what}: {str(error).strip().splitlines()[0]}") from error
+    for tries in range(_STARTS):
+        try:
+            with _mute():  # what Ray says of its log level
+                ray.init(address=address or "local", **quiet, **({} if address else here))
+            return
+        except Exception as error:  # of many kinds
+            ray.shutdown()
+            if address is None and tries < _STARTS - 1:  # a busy machine missed Ray's 30 seconds
+                continue
+            what = f"no Ray cluster at {address}" if address else "Ray does not start"
+            raise ClusterError(f"{what}: {one_line(error)}") from error
 
 
 @contextmanager
