@@ -58,4 +58,7 @@ AllowTruncated = Annotated[
 ]
 MaxPixels = Annotated[int, Option(min=1, help="Refuse larger photos.")]
 SkipColor = Annotated[bool, Option("--skip-color", help="Leave photos alone that are in color.")]
+Pages = Annotated[
+    Literal["first", "all"], Option(help="Of a TIFF: its first page, or all into one TIFF.")
+]
 Watch = Annotated[bool, Option("--watch", help="Keep running and take what appears.")]

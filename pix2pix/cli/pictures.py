@@ -45,12 +45,13 @@ def colorize(
     max_pixels: options.MaxPixels = 100_000_000,
     skip_color: options.SkipColor = False,
     watch: options.Watch = False,
+    pages: options.Pages = "first",
 ) -> None:
     """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix.colorize.copies import color_photo
+    from pix2pix.colorize.copies import Coloring
     from pix2pix.colorize.folders import FileOptions
     from pix2pix.images.task import COLOR
 
@@ -65,12 +66,13 @@ def colorize(
         allow_truncated=allow_truncated,
         keep_gps=keep_gps or keep_metadata,
         copy_sidecars=sidecars,
+        pages=pages,
     )
     if like is not None:
         wish = _with_like(wish, like, files)
 
     def load() -> "Maker":
-        return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
+        return Coloring(console.load_model(weights, device, engine), wish)
 
     raise Exit(run(COLOR, load, files))
 

@@ -133,8 +133,20 @@ class Colorizer(Predictor):
                 grays = lightness.result()
         else:
             ab = self.predict(rgb, wish)
+        return recolor(rgb, self._scaled(ab, wish), grays)
+
+    def chroma(
+        self, small: np.ndarray, picture: tuple[int, int], wish: Wish = AS_PREDICTED
+    ) -> np.ndarray:
+        """Predict a*, b* (2, h, w) of a picture (H, W), for a `Painter` of it.
+
+        `small` is what the net sees of it, (h, w, 3) uint8 (glance.py). Raises BadHint as above.
+        """
+        return self._scaled(self.predict_small(small, picture, wish), wish)
+
+    def _scaled(self, ab: np.ndarray, wish: Wish) -> np.ndarray:
         scale = self.header.ab_scale * self.header.saturation * wish.saturation
-        return recolor(rgb, ab * np.float32(scale), grays)
+        return ab * np.float32(scale)
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.

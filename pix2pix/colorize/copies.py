@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.images import names
 from pix2pix.images.task import COLOR, TRANSLATE, Task
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.colorizer import Colorizer
 
 
 class ColorModel(Protocol):
@@ -62,12 +65,20 @@ class PhotoCopy:
             photo.rgb, dest, like=photo, model=model, task=task, keep_gps=keep_gps, source=source
         )
 
-    def encode(self, format: str | None = None) -> tuple[bytes, list[str]]:
+    def encode(
+        self, format: str | None = None, *, keep_gps: bool = False
+    ) -> tuple[bytes, list[str]]:
         """Encode the file -> its bytes, and what was lost in reading and in writing."""
         photo, model, task = self.photo, self.model, self.task
         lost = list(photo.warnings)
         data = images.encode(
-            photo.rgb, like=photo, model=model, task=task, format=format, warnings=lost
+            photo.rgb,
+            like=photo,
+            model=model,
+            task=task,
+            format=format,
+            keep_gps=keep_gps,
+            warnings=lost,
         )
         return data, lost
 
@@ -81,6 +92,18 @@ def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTE
     said = photo.warnings + remarks(photo.rgb)
     colored = replace(photo, rgb=model.color(photo.rgb, wish), warnings=said)
     return PhotoCopy(colored, model.name, COLOR)
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """The `Maker` that colors by a model and a wish; large pages it colors row by row, too."""
+
+    model: "Colorizer"
+    wish: Wish = AS_PREDICTED
+
+    def __call__(self, photo: images.Photo) -> PhotoCopy:
+        """Color a photo, as `color_photo` does."""
+        return color_photo(photo, self.model, self.wish)
 
 
 def translate_photo(

@@ -10,14 +10,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from pix2pix import images, strips
-from pix2pix.colorize import outputs
+from pix2pix.colorize import books, outputs
 from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.jobs import Job, Record, failure
@@ -25,6 +25,7 @@ from pix2pix.colorize.workers import Workers, check
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
 from pix2pix.images import sidecars
+from pix2pix.images.task import Task
 
 _MOST_WORKERS = 16  # of 12 bytes a pixel each
 _LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP fill the memory
@@ -40,11 +41,15 @@ class FileOptions:
     allow_truncated: bool = False
     keep_gps: bool = False
     copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
+    pages: Literal["first", "all"] = "first"  # of a TIFF
 
     def read(self, source: str | BinaryIO) -> images.Photo:
         """Read a photo. Raises PhotoError."""
         pixels, truncated = self.max_pixels, self.allow_truncated
-        return images.read(source, max_pixels=pixels, allow_truncated=truncated)
+        photo = images.read(source, max_pixels=pixels, allow_truncated=truncated)
+        if self.pages == "all" and any("further frame" in said for said in photo.warnings):
+            photo.warnings.append("--pages all is for TIFF files")
+        return photo
 
 
 AS_USUAL = FileOptions()
@@ -105,6 +110,8 @@ class _Turn:
 def _copy(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> _Copied:
     """Read, copy and write a photo."""
     with nullcontext() if turn.cores is None else strips.sharing(turn.cores):
+        if (record := _copy_book(job, files, turn, make)) is not None:
+            return _Copied(record, True)
         photo = _read(job, files)
         if isinstance(photo, Record):
             return _Copied(photo, False)
@@ -115,6 +122,25 @@ def _copy(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> _Copied:
             del photo  # its pixels take memory
             check()
             return _Copied(_write(job, made, files), large)
+
+
+def _copy_book(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> Record | None:
+    """Copy a TIFF page by page or row by row; None for any other file."""
+    try:
+        book = books.open_book(job.source, job.dest, files)
+        if book is None:
+            return None
+        with closing(book.source), turn.large:
+            os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
+            lost = book.color(job.dest, make, job.status)
+        lost += _copied_sidecars(job, files, book.model, book.task)
+        return Record(job.source, book.task.done, job.dest, reason=job.redone, warnings=lost)
+    except books.AlreadyInColor:
+        return Record(job.source, "ignored", reason="already in color")
+    except OSError as error:
+        return failure(job.source, write_error(error))
+    except Exception as error:  # whatever it is, the other photos go on
+        return failure(job.source, error)
 
 
 def _pending(jobs: Iterable[Job | Record | None], overwrite: bool) -> Iterator[Job | Record | None]:
@@ -186,21 +212,26 @@ def _make(job: Job, photo: images.Photo, make: Maker) -> PhotoCopy | Record:
 def _write(job: Job, made: PhotoCopy | Record, files: FileOptions) -> Record:
     if isinstance(made, Record):
         return made
-    gps, overwrite = files.keep_gps, files.overwrite
     try:
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        lost = made.write(job.dest, keep_gps=gps, source=job.status)
-        if files.copy_sidecars:
-            lost += sidecars.copy(
-                job.source,
-                job.dest,
-                model=made.model,
-                task=made.task,
-                keep_gps=gps,
-                overwrite=overwrite,
-            )
+        lost = made.write(job.dest, keep_gps=files.keep_gps, source=job.status)
+        lost += _copied_sidecars(job, files, made.model, made.task)
     except OSError as error:
         return failure(job.source, write_error(error))
     except Exception as error:
         return failure(job.source, error)
     return Record(job.source, made.task.done, job.dest, reason=job.redone, warnings=lost)
+
+
+def _copied_sidecars(job: Job, files: FileOptions, model: str, task: Task) -> list[str]:
+    """Copy the sidecars beside the output, if they are wanted -> warnings."""
+    if not files.copy_sidecars:
+        return []
+    return sidecars.copy(
+        job.source,
+        job.dest,
+        model=model,
+        task=task,
+        keep_gps=files.keep_gps,
+        overwrite=files.overwrite,
+    )

@@ -22,7 +22,8 @@ from pix2pix.weights.header import Header, check_task
 if TYPE_CHECKING:
     from torch import nn
 
-_REDUCED = 3.0  # a picture at least so many times larger is first averaged in blocks
+REDUCED = 3.0
+"""A picture at least so many times larger than what a net sees is first averaged in blocks."""
 
 
 class PictureModel:
@@ -106,7 +107,7 @@ class PictureModel:
         for height, width in (least, size):  # smaller first: a line of pixels must not swell before
             if small.size != (width, height):
                 bilinear = Image.Resampling.BILINEAR
-                small = small.resize((width, height), bilinear, reducing_gap=_REDUCED)
+                small = small.resize((width, height), bilinear, reducing_gap=REDUCED)
         array = np.asarray(small)
         return np.broadcast_to(array[..., None], (*size, 3)) if gray else array
 

@@ -17,7 +17,9 @@ from pix2pix.strips import Strip, parallel, strips
 
 __all__ = ["Upsampled", "gray_levels", "recolor"]
 
-_FINE, _COARSE = 0.5, 1.0  # steps of a*, b*: off by a quarter to a half, as 8-bit RGB itself
+_FINE = 0.5  # step of a*, b*: off by a quarter, as 8-bit RGB itself
+COARSE = 1.0
+"""A step that is off by a half: a table of coarser ones is not worth it."""
 _ROUGH = 5e-3  # the share of places at which one chroma for 2x2 pixels may be off by more than that
 
 
@@ -32,16 +34,20 @@ def recolor(rgb: np.ndarray, ab: np.ndarray, grays: np.ndarray | None = None) ->
     rgb = as_stored(rgb)
     height, width = rgb.shape[:2]
     result = np.empty((height, width, 4), np.uint8)
-    # with this step, the table has half as many entries as the picture has pixels, at most
-    step = max(_FINE, math.sqrt(2 * 256 * float(np.ptp(ab, (1, 2)).prod()) / (height * width)))
-    if step <= _COARSE:
+    step = step_of(ab, height, width)
+    if step <= COARSE:
         grays = gray_levels(rgb) if grays is None else grays
         chroma = quantized(ab, grays, 2 if is_smooth(ab, height, width) else 1, step)
         if chroma is not None:
             _by_table(grays, chroma, result)
             return result[..., :3]
-    _by_pixel(rgb, ab, result)
+    by_pixel(rgb, Upsampled(ab, height, width), result)
     return result[..., :3]
+
+
+def step_of(ab: np.ndarray, height: int, width: int) -> float:
+    """The step of a*, b* with which a table has half as many entries as a picture has pixels."""
+    return max(_FINE, math.sqrt(2 * 256 * float(np.ptp(ab, (1, 2)).prod()) / (height * width)))
 
 
 def is_smooth(ab: np.ndarray, height: int, width: int) -> bool:
@@ -58,15 +64,15 @@ def is_smooth(ab: np.ndarray, height: int, width: int) -> bool:
     return True
 
 
-def _by_pixel(rgb: np.ndarray, ab: np.ndarray, result: np.ndarray) -> None:
-    upsampled = Upsampled(ab, *rgb.shape[:2])
+def by_pixel(rgb: np.ndarray, upsampled: Upsampled, result: np.ndarray, top: int = 0) -> None:
+    """Fill result (H, W, 4) with the colors of rgb (H, W, 3), which has `top` rows above it."""
     ramp = _lightness_of_grays()
 
     def work(strip: Strip) -> None:
         pixels = rgb[strip]
         lab = np.empty((3, *pixels.shape[:2]), np.float32)
         lab[0] = ramp[pixels[..., 1]] if in_one_plane(pixels) else color.rgb8_to_lab(pixels)[0]
-        lab[1:] = upsampled[strip]
+        lab[1:] = upsampled[slice(top + strip[0].start, top + strip[0].stop), strip[1]]
         result[strip][..., :3] = color.lab_to_rgb8(lab)
         result[strip][..., 3] = 255
 

@@ -13,7 +13,7 @@ from pix2pix import files
 from pix2pix.errors import NotEncoded, PhotoError, TooLarge, one_line
 from pix2pix.images import formats, icc, memory
 from pix2pix.images.metadata import statement, writer
-from pix2pix.images.reading import Photo
+from pix2pix.images.reading import Encoding, Photo
 from pix2pix.images.task import COLOR, TRANSLATE, Task
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
@@ -156,7 +156,7 @@ def _image(
 def _options(like: Photo, task: Task, name: str, pixels: int) -> dict[str, Any]:
     """How to compress: no worse than the input was, and never below quality 92."""
     frugal = pixels > _FRUGAL
-    quality = max(_MIN_QUALITY, like.encoding.get("quality", 0))
+    quality = jpeg_quality(like.encoding)
     if name == "JPEG":
         # Predicted color is smooth: half its resolution loses nothing and saves a third.
         usual = 0 if task is TRANSLATE else 2
@@ -168,7 +168,7 @@ def _options(like: Photo, task: Task, name: str, pixels: int) -> dict[str, Any]:
     if name == "AVIF":
         return {"quality": quality, "speed": 10 if frugal else 8}
     if name == "TIFF":
-        compression = _tiff_compression(like)
+        compression = tiff_compression(like.encoding, transparent=like.alpha is not None)
         found: dict[str, Any] = {"compression": compression}
         if compression in ("tiff_lzw", "tiff_adobe_deflate"):
             # horizontal differencing: photographs take a third less
@@ -177,9 +177,14 @@ def _options(like: Photo, task: Task, name: str, pixels: int) -> dict[str, Any]:
     return {}
 
 
-def _tiff_compression(like: Photo) -> str:
+def jpeg_quality(encoding: Encoding) -> int:
+    """No worse than the input's, and at least 92."""
+    return max(_MIN_QUALITY, encoding.get("quality", 0))
+
+
+def tiff_compression(encoding: Encoding, *, transparent: bool) -> str:
     """The input's where color can have it, else LZW; JPEG inside TIFF knows no alpha."""
-    compression = like.encoding.get("compression")
+    compression = encoding.get("compression")
     if compression in ("raw", "packbits", "tiff_adobe_deflate"):
         return compression
-    return "jpeg" if compression == "jpeg" and like.alpha is None else "tiff_lzw"
+    return "jpeg" if compression == "jpeg" and not transparent else "tiff_lzw"

@@ -1,0 +1,61 @@
+"""Painter: `recolor` for a picture that is never in memory as a whole, some rows at a time.
+
+The pixels are those of `recolor`: how finely chroma is counted depends on the size of the picture
+and on its ab alone. The table holds every chroma with every gray: nothing is known of other rows.
+"""
+
+import numpy as np
+
+from pix2pix.colorize.chroma import BIN, Chroma, Steps
+from pix2pix.colorize.lightness import STRIP, as_stored, gray_levels
+from pix2pix.colorize.recolor import COARSE, Upsampled, by_pixel, color_table, is_smooth, step_of
+from pix2pix.strips import Strip, parallel, strips
+
+
+class Painter:
+    """Joins the lightness of rows of a picture (H, W) to a*, b* of all of it, small."""
+
+    def __init__(self, ab: np.ndarray, height: int, width: int):
+        """`ab` (2, h, w) float32 holds a*, b*."""
+        step = step_of(ab, height, width)
+        self._steps = Steps.of(ab, step) if step <= COARSE else None
+        self._block = 2 if self._steps and is_smooth(ab, height, width) else 1
+        small = self._steps.position if self._steps else ab
+        self._upsampled = Upsampled(small, height, width, self._block)
+        if self._steps:
+            colors = self._steps.colors()
+            every = np.ones((colors.shape[1], 256 // BIN), bool)
+            nowhere = np.zeros((0, 0), np.uint16)
+            self._table, _ = color_table(Chroma(nowhere, self._block, colors, every))
+
+    def paint(self, top: int, rgb: np.ndarray) -> np.ndarray:
+        """Rows (n, W, 3) uint8 from `top` on -> (n, W, 3) uint8 sRGB, a view of (n, W, 4)."""
+        rgb = as_stored(rgb)
+        result = np.empty((*rgb.shape[:2], 4), np.uint8)
+        if self._steps is None:
+            by_pixel(rgb, self._upsampled, result, top)
+        else:
+            self._by_table(top, gray_levels(rgb), result.view(np.uint32)[..., 0])
+        return result[..., :3]
+
+    def _by_table(self, top: int, grays: np.ndarray, colors: np.ndarray) -> None:
+        block = self._block
+
+        def work(strip: Strip) -> None:
+            rows, columns = strip
+            first, last = top + rows.start, top + rows.stop
+            left, right = columns.start, columns.stop
+            tall = slice(first // block, -(-last // block))
+            wide = slice(left // block, -(-right // block))
+            steps = self._steps.cut(self._upsampled[tall, wide])  # type: ignore[union-attr]
+            start = steps[0].astype(np.intp)
+            start *= self._steps.sides[1]  # type: ignore[union-attr]
+            start += steps[1]
+            start *= 256
+            if block > 1:
+                start = start.repeat(block, 1)[:, left % block :][:, : right - left]
+                start = start.repeat(block, 0)[first % block :][: last - first]
+            start += grays[strip]
+            self._table.take(start, out=colors[strip], mode="wrap")
+
+        parallel(work, strips(*grays.shape, pixels=STRIP))
