@@ -19,19 +19,19 @@ from pix2pix.images.tiff.structure import TiffHeader
 _HEAD = TiffHeader("<", False, 0)
 _CODES = {"raw": 1, "tiff_lzw": 5, "jpeg": 7, "tiff_adobe_deflate": 8, "packbits": 32773}
 _DIFFERENCED = ("tiff_lzw", "tiff_adobe_deflate")  # horizontally, as photographs take a third less
-_RGB, _YCBCR, _ALPHA = 2, 6, 2
+_GRAY, _RGB, _YCBCR, _ALPHA = 1, 2, 6, 2
 _TABLES = 347
 Encoder = Callable[[np.ndarray], bytes]
 """(H, W, C) pixels of a piece -> its bytes."""
 
 
 def fields(compression: str, channels: int, *, bits: int = 8, quality: int = 92) -> Fields:
-    """What a directory says of the pixels of RGB, or with a fourth channel RGBA."""
-    jpeg = compression == "jpeg"
+    """What a directory says of the pixels of gray, RGB or RGBA, by the number of channels."""
+    jpeg, gray = compression == "jpeg", channels == 1
     found: Fields = {
         258: shorts(_HEAD, *[bits] * channels),
         259: shorts(_HEAD, _CODES[compression]),
-        262: shorts(_HEAD, _YCBCR if jpeg else _RGB),
+        262: shorts(_HEAD, _GRAY if gray else _YCBCR if jpeg else _RGB),
         277: shorts(_HEAD, channels),
         284: shorts(_HEAD, 1),
     }
@@ -40,7 +40,9 @@ def fields(compression: str, channels: int, *, bits: int = 8, quality: int = 92)
     if channels == 4:
         found[338] = shorts(_HEAD, _ALPHA)
     if jpeg:
-        found[_TABLES] = 7, *_sized(_jpeg(np.zeros((16, 16, 3), np.uint8), quality, stream=1))
+        tables = _jpeg(np.zeros((16, 16, channels), np.uint8), quality, stream=1)
+        found[_TABLES] = 7, len(tables), tables
+    if jpeg and not gray:
         found[530] = shorts(_HEAD, 2, 2)  # predicted color is smooth
         white = [0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1]
         found[532] = 5, 6, extract.numbers(_HEAD, "u4", *white)
@@ -66,15 +68,12 @@ def encoder(compression: str, *, quality: int = 92) -> Encoder:
     return encode
 
 
-def _sized(data: bytes) -> tuple[int, bytes]:
-    return len(data), data
-
-
 def _jpeg(pixels: np.ndarray, quality: int, *, stream: int) -> bytes:
     """The tables of a JPEG alone (`stream` 1), or one without them (2)."""
     buffer = io.BytesIO()
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.save(buffer, "JPEG", quality=quality, subsampling=2, streamtype=stream)
+    plane = pixels.shape[2] == 1
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if plane else pixels))
+    image.save(buffer, "JPEG", quality=quality, subsampling=0 if plane else 2, streamtype=stream)
     return buffer.getvalue()
 
 
