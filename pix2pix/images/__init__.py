@@ -13,8 +13,9 @@ A photo passes these files, in this order:
 4. decoder.py: Pillow, and tiff/ for layouts that Pillow lacks; pnm.py decodes its own. endings.py
    where the end marker is missing.
 5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one), in
-   the memory that Pillow and numpy share (memory.py); arrays.py for arrays. metadata/: what the
-   file says besides; sidecars.py: what stands beside it.
+   the memory that Pillow and numpy share (memory.py); arrays.py for arrays. depth.py keeps what
+   files of 16 bits have besides, by grays.py and icc_deep.py. metadata/: what the file says;
+   sidecars.py: what stands beside it.
 6. writing.py, with metadata/statement.py: the colored copy.
 
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
