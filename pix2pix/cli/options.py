@@ -58,4 +58,8 @@ AllowTruncated = Annotated[
 ]
 MaxPixels = Annotated[int, Option(min=1, help="Refuse larger photos.")]
 SkipColor = Annotated[bool, Option("--skip-color", help="Leave photos alone that are in color.")]
+Depth = Annotated[
+    Literal["8", "16"],
+    Option(metavar="8|16", help="16 keeps 16-bit TIFF and PNG so; 8 makes 8 bits of them."),
+]
 Watch = Annotated[bool, Option("--watch", help="Keep running and take what appears.")]

@@ -45,6 +45,7 @@ def colorize(
     max_pixels: options.MaxPixels = 100_000_000,
     skip_color: options.SkipColor = False,
     watch: options.Watch = False,
+    depth: options.Depth = "16",
 ) -> None:
     """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
 
@@ -61,6 +62,7 @@ def colorize(
     files = FileOptions(
         overwrite=overwrite,
         skip_color=skip_color,
+        depth=int(depth),
         max_pixels=max_pixels,
         allow_truncated=allow_truncated,
         keep_gps=keep_gps or keep_metadata,

@@ -26,6 +26,9 @@ class ColorModel(Protocol):
     def color(self, rgb: np.ndarray, wish: Wish) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8."""
 
+    def color16(self, rgb: np.ndarray, grays: np.ndarray, wish: Wish) -> np.ndarray:
+        """Color a picture of 16 bits, `grays` (H, W) uint16 -> (H, W, 3) uint16."""
+
 
 class TranslationModel(Protocol):
     """Anything that translates pictures, such as a `Translator`."""
@@ -79,8 +82,11 @@ Maker = Callable[[images.Photo], PhotoCopy]
 def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> PhotoCopy:
     """Color every pixel of a photo; its warnings name what was no gray one. Raises BadHint."""
     said = photo.warnings + remarks(photo.rgb)
-    colored = replace(photo, rgb=model.color(photo.rgb, wish), warnings=said)
-    return PhotoCopy(colored, model.name, COLOR)
+    if photo.deep is None:
+        rgb = model.color(photo.rgb, wish)
+    else:
+        rgb = model.color16(photo.rgb, photo.deep.grays, wish)
+    return PhotoCopy(replace(photo, rgb=rgb, warnings=said), model.name, COLOR)
 
 
 def translate_photo(

@@ -35,6 +35,8 @@ __all__ = [
     "Photo",
     "encode",
     "from_array",
+    "grays16",
+    "holds_16_bits",
     "output_format",
     "read",
     "to_array",
@@ -44,8 +46,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from pix2pix.images.arrays import from_array, to_array
-    from pix2pix.images.formats import EXTENSIONS, READABLE, Container, output_format
+    from pix2pix.images.arrays import from_array, grays16, to_array
+    from pix2pix.images.formats import (
+        EXTENSIONS,
+        READABLE,
+        Container,
+        holds_16_bits,
+        output_format,
+    )
     from pix2pix.images.memory import to_image
     from pix2pix.images.modes import to_rgb
     from pix2pix.images.reading import Photo, read
@@ -54,9 +62,10 @@ if TYPE_CHECKING:
 # none of these modules is called as one of the names: it would stand in its place once imported
 __getattr__ = on_first_use(
     __name__,
-    dict.fromkeys(["from_array", "to_array"], "pix2pix.images.arrays")
+    dict.fromkeys(["from_array", "grays16", "to_array"], "pix2pix.images.arrays")
     | dict.fromkeys(
-        ["EXTENSIONS", "READABLE", "Container", "output_format"], "pix2pix.images.formats"
+        ["EXTENSIONS", "READABLE", "Container", "holds_16_bits", "output_format"],
+        "pix2pix.images.formats",
     )
     | {"to_image": "pix2pix.images.memory", "to_rgb": "pix2pix.images.modes"}
     | dict.fromkeys(["Photo", "read"], "pix2pix.images.reading")

@@ -1,5 +1,6 @@
 """The allowlist: picture formats that are read, detected by magic numbers, and those written."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,6 +33,8 @@ _WRITABLE = {
     "BMP": ".bmp",
     "AVIF": ".avif",
 }
+
+DEEP = {"PNG", "TIFF"}  # written with 16 bits, too
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAGIC = (
@@ -151,6 +154,11 @@ def output_format(photo: HasFormat) -> tuple[str, str]:
     if name not in _WRITABLE:
         name = "JPEG" if name == "HEIF" else "PNG"
     return name, _WRITABLE[name]
+
+
+def holds_16_bits(path: str) -> bool:
+    """Whether a file is written in a format that has 16 bits here, by its name."""
+    return EXTENSIONS.get(os.path.splitext(path)[1].lower()) in DEEP
 
 
 def writable_format(name: str) -> str:
