@@ -62,4 +62,8 @@ Depth = Annotated[
     Literal["8", "16"],
     Option(metavar="8|16", help="16 keeps 16-bit TIFF and PNG so; 8 makes 8 bits of them."),
 ]
+Layer = Annotated[
+    bool, Option("--layer", help="Only the color, as a layer for the blend mode Color.")
+]
+Mark = Annotated[bool, Option("--mark", help='Put "color simulated" into a corner.')]
 Watch = Annotated[bool, Option("--watch", help="Keep running and take what appears.")]

@@ -46,19 +46,23 @@ def colorize(
     skip_color: options.SkipColor = False,
     watch: options.Watch = False,
     depth: options.Depth = "16",
+    layer: options.Layer = False,
+    mark: options.Mark = False,
 ) -> None:
     """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix.colorize.copies import color_photo
+    from pix2pix.colorize.copies import color_photo, layer_photo
     from pix2pix.colorize.folders import FileOptions
-    from pix2pix.images.task import COLOR
+    from pix2pix.images.task import COLOR, LAYER
 
     wish = _wish(saturation, hint, take, temperature)
     run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
     if wish.hints and run.several:
         raise BadParameter("--hint is for one photo")
+    if layer and mark:
+        raise BadParameter("--mark is for the colored photo, not for its --layer")
     files = FileOptions(
         overwrite=overwrite,
         skip_color=skip_color,
@@ -72,9 +76,10 @@ def colorize(
         wish = _with_like(wish, like, files)
 
     def load() -> "Maker":
-        return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
+        make = layer_photo if layer else partial(color_photo, signed=mark)
+        return partial(make, model=console.load_model(weights, device, engine), wish=wish)
 
-    raise Exit(run(COLOR, load, files))
+    raise Exit(run(LAYER if layer else COLOR, load, files))
 
 
 def translate(

@@ -16,6 +16,7 @@ from pix2pix.color import lab_to_rgb8
 from pix2pix.colorize import sampling
 from pix2pix.colorize.hints import Hint, check
 from pix2pix.colorize.incolor import remarks
+from pix2pix.colorize.layer import color_layer
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.model import checked, in_kind
 from pix2pix.colorize.predictor import Predictor
@@ -150,6 +151,16 @@ class Colorizer(Predictor):
         if grays.shape != checked(rgb).shape[:2]:
             raise ValueError(f"grays of {grays.shape} do not fit rgb of {rgb.shape}")
         return recolor16(grays, self.predict(rgb, wish) * self._scale(wish))
+
+    def layer(
+        self, rgb: np.ndarray, wish: Wish = AS_PREDICTED, dtype: type = np.uint8
+    ) -> np.ndarray:
+        """Make the color alone of sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, or uint16 by `dtype`.
+
+        A layer for the blend mode "Color" (layer.py). Raises as `color`.
+        """
+        ab = self.predict(checked(rgb), wish) * self._scale(wish)
+        return color_layer(self._lightness(rgb)[0] * 50 + 50, ab, rgb.shape[:2], dtype)
 
     def _scale(self, wish: Wish) -> np.float32:
         """What the net's ab is multiplied by."""

@@ -144,13 +144,15 @@ def _brands(data: bytes, start: int) -> set[bytes]:
     return {data[start + 8 : start + 12], *(data[i : i + 4] for i in range(start + 16, end, 4))}
 
 
-def output_format(photo: HasFormat) -> tuple[str, str]:
+def output_format(photo: HasFormat, *, lossless: bool = False) -> tuple[str, str]:
     """Choose the (format, extension with dot) that a colored copy of `photo` is written in.
 
     The photo's own format where it can hold full color and is written here; HEIF becomes JPEG,
-    the others (GIF, JPEG 2000, PNM) PNG.
+    the others (GIF, JPEG 2000, PNM) PNG. `lossless` ones are PNG and TIFF.
     """
     name = photo.format
+    if lossless and name not in DEEP:
+        name = "PNG"
     if name not in _WRITABLE:
         name = "JPEG" if name == "HEIF" else "PNG"
     return name, _WRITABLE[name]

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import files
-from pix2pix.errors import NotEncoded, PhotoError, TooLarge, one_line
+from pix2pix.errors import NotEncoded, PhotoError, TooLarge, UnsupportedFormat, one_line
 from pix2pix.images import arrays, deep_files, formats, icc, memory
 from pix2pix.images.metadata import statement, writer
 from pix2pix.images.reading import Photo
@@ -85,7 +85,10 @@ def _encode(
 ) -> tuple[io.BytesIO, list[str]]:
     if rgb.dtype not in (np.uint8, np.uint16) or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"rgb must be (H, W, 3) uint8 or uint16, not {rgb.shape} {rgb.dtype}")
-    name = formats.writable_format(format or formats.output_format(like)[0])
+    usual, _ = formats.output_format(like, lossless=task.lossless)
+    name = formats.writable_format(format or usual)
+    if task.lossless and name not in formats.DEEP:
+        raise UnsupportedFormat(f"a {task.mark[1:]} is PNG or TIFF, not {name}")
     height, width = rgb.shape[:2]
     if max(width, height) > _MAX_SIDE.get(name, 2**31):
         raise TooLarge(f"{name} holds at most {_MAX_SIDE[name]:,} pixels a side")
@@ -192,7 +195,7 @@ def _options(like: Photo, task: Task, name: str, pixels: int) -> dict[str, Any]:
     if name == "AVIF":
         return {"quality": quality, "speed": 10 if frugal else 8}
     if name == "TIFF":
-        compression = _tiff_compression(like)
+        compression = _tiff_compression(like, task)
         found: dict[str, Any] = {"compression": compression}
         if compression in ("tiff_lzw", "tiff_adobe_deflate"):
             # horizontal differencing: photographs take a third less
@@ -201,9 +204,10 @@ def _options(like: Photo, task: Task, name: str, pixels: int) -> dict[str, Any]:
     return {}
 
 
-def _tiff_compression(like: Photo) -> str:
+def _tiff_compression(like: Photo, task: Task) -> str:
     """The input's where color can have it, else LZW; JPEG inside TIFF knows no alpha."""
     compression = like.encoding.get("compression")
     if compression in ("raw", "packbits", "tiff_adobe_deflate"):
         return compression
-    return "jpeg" if compression == "jpeg" and like.alpha is None else "tiff_lzw"
+    lossy = compression == "jpeg" and like.alpha is None and not task.lossless
+    return "jpeg" if lossy else "tiff_lzw"
