@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from pix2pix.errors import TooLarge
+from pix2pix.errors import PhotoError, TooLarge
 from pix2pix.images import grays, hdr, icc, memory, modes, png
 from pix2pix.images.formats import Container
 from pix2pix.images.metadata import reader
@@ -68,8 +68,8 @@ def of(
         return _turned(deep, data, page, container)
     except MemoryError as error:
         raise TooLarge("not enough memory to keep 16 bits") from error
-    except Exception:  # whatever Pillow passes over, and numpy does not
-        return None
+    except (PhotoError, OSError, SyntaxError, ValueError, LookupError):
+        return None  # of damage that Pillow passes over
 
 
 def _filled(size: tuple[int, int], strips: Strips) -> Deep:

@@ -70,7 +70,7 @@ def _places() -> tuple[np.ndarray, np.ndarray]:
 
     In (intp, float32), the last node being that before white.
     """
-    nodes = icc_deep.NODES * 257
+    nodes = icc_deep.NODES.astype(np.intp) * 257
     node = np.searchsorted(nodes, _LEVELS, "right").clip(1, len(nodes) - 1) - 1
     way = (_LEVELS - nodes[node]) / (nodes[node + 1] - nodes[node])
     return node, way.astype(np.float32)
