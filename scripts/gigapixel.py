@@ -24,10 +24,13 @@ from pix2pix.images.tiff.structure import TiffHeader
 _HEAD = TiffHeader("<", False, 0)
 
 
-def make(path: Path, side: int, tile: int, compression: str, *, rgb: bool, bits: int = 8) -> None:
+_NAMES = {"none": 1, "lzw": 5, "jpeg": 7, "deflate": 8}
+
+
+def make(path: Path, side: int, tile: int, compression: int, *, rgb: bool, bits: int = 8) -> None:
     """Write a square TIFF of tiles: gray, or toned RGB."""
     channels = 3 if rgb else 1
-    encode = pieces.encoder(compression)
+    encode = pieces.encoder(compression, level=1)
     layout = pieces.fields(compression, channels, bits=bits)
     size = {tag: extract.longs(_HEAD, side) for tag in (256, 257)}
     tiles = {tag: extract.longs(_HEAD, tile) for tag in (322, 323, 324, 325)}
@@ -60,7 +63,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--side", type=int, default=32_768)
     parser.add_argument("--tile", type=int, default=256)
-    parser.add_argument("--compression", default="jpeg")
+    parser.add_argument("--compression", choices=_NAMES, default="jpeg")
     parser.add_argument("--rgb", action="store_true")
     parser.add_argument("--bits", type=int, default=8)
     parser.add_argument("--keep", action="store_true")
@@ -69,7 +72,7 @@ def main() -> None:
     source, dest = args.folder / "giga.tif", args.folder / "giga.color.tif"
     if not source.exists():
         start = time.perf_counter()
-        make(source, args.side, args.tile, args.compression, rgb=args.rgb, bits=args.bits)
+        make(source, args.side, args.tile, _NAMES[args.compression], rgb=args.rgb, bits=args.bits)
         print(f"made {source.stat().st_size:,} bytes in {time.perf_counter() - start:.0f} s")
     command = [sys.executable, "-m", "pix2pix.cli", "colorize", str(source), "--overwrite"]
     start = time.perf_counter()

@@ -45,23 +45,29 @@ def colorize(
     max_pixels: options.MaxPixels = 100_000_000,
     skip_color: options.SkipColor = False,
     watch: options.Watch = False,
+    depth: options.Depth = "16",
+    layer: options.Layer = False,
+    mark: options.Mark = False,
     pages: options.Pages = "first",
 ) -> None:
     """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix.colorize.copies import Coloring
+    from pix2pix.colorize.copies import Coloring, color_photo, layer_photo
     from pix2pix.colorize.folders import FileOptions
-    from pix2pix.images.task import COLOR
+    from pix2pix.images.task import COLOR, LAYER
 
     wish = _wish(saturation, hint, take, temperature)
     run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
     if wish.hints and run.several:
         raise BadParameter("--hint is for one photo")
+    if layer and mark:
+        raise BadParameter("--mark is for the colored photo, not for its --layer")
     files = FileOptions(
         overwrite=overwrite,
         skip_color=skip_color,
+        depth=int(depth),
         max_pixels=max_pixels,
         allow_truncated=allow_truncated,
         keep_gps=keep_gps or keep_metadata,
@@ -72,9 +78,13 @@ def colorize(
         wish = _with_like(wish, like, files)
 
     def load() -> "Maker":
-        return Coloring(console.load_model(weights, device, engine), wish)
+        model = console.load_model(weights, device, engine)
+        if layer or mark:
+            make = layer_photo if layer else partial(color_photo, signed=mark)
+            return partial(make, model=model, wish=wish)
+        return Coloring(model, wish)
 
-    raise Exit(run(COLOR, load, files))
+    raise Exit(run(LAYER if layer else COLOR, load, files))
 
 
 def translate(

@@ -45,6 +45,10 @@ class Options(Protocol):
         """Whether what is there of a cut file is taken."""
 
     @property
+    def depth(self) -> int:
+        """16 to keep the 16 bits of a page."""
+
+    @property
     def keep_gps(self) -> bool:
         """Whether the place where it was taken is kept, too."""
 
@@ -152,7 +156,14 @@ class _Page:
         self.book.model = make.model.name
         gps = self.options.keep_gps
         return gigapixel.color(
-            page, looked, make, self.writer, source=path, more=self.more, keep_gps=gps
+            page,
+            looked,
+            make,
+            self.writer,
+            source=path,
+            more=self.more,
+            deep=self.options.depth == 16,
+            keep_gps=gps,
         )
 
     def _as_a_whole(self, make: Maker) -> list[str]:
@@ -160,6 +171,7 @@ class _Page:
             self._alone(),
             max_pixels=self.options.max_pixels,
             allow_truncated=self.options.allow_truncated,
+            deep=self.options.depth == 16,
         )
         if self.options.skip_color and in_color(photo.rgb) and self._stay():
             return []

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 import numpy as np
 
 from pix2pix import images
+from pix2pix.colorize import sign
 from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.images import names
-from pix2pix.images.task import COLOR, TRANSLATE, Task
+from pix2pix.images.task import COLOR, LAYER, SIGNED, TRANSLATE, Task
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
@@ -28,6 +29,12 @@ class ColorModel(Protocol):
 
     def color(self, rgb: np.ndarray, wish: Wish) -> np.ndarray:
         """Color sRGB (H, W, 3) uint8 -> (H, W, 3) uint8."""
+
+    def color16(self, rgb: np.ndarray, grays: np.ndarray, wish: Wish) -> np.ndarray:
+        """Color a picture of 16 bits, `grays` (H, W) uint16 -> (H, W, 3) uint16."""
+
+    def layer(self, rgb: np.ndarray, wish: Wish, dtype: type) -> np.ndarray:
+        """Make the color alone of sRGB (H, W, 3) uint8 -> (H, W, 3) uint8 or uint16."""
 
 
 class TranslationModel(Protocol):
@@ -87,11 +94,30 @@ Maker = Callable[[images.Photo], PhotoCopy]
 """A photo that was read -> its copy, such as `color_photo` with a model."""
 
 
-def color_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> PhotoCopy:
-    """Color every pixel of a photo; its warnings name what was no gray one. Raises BadHint."""
+def color_photo(
+    photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED, *, signed: bool = False
+) -> PhotoCopy:
+    """Color every pixel of a photo; its warnings name what was no gray one. Raises BadHint.
+
+    `signed` puts "color simulated" into a corner (sign.py).
+    """
     said = photo.warnings + remarks(photo.rgb)
-    colored = replace(photo, rgb=model.color(photo.rgb, wish), warnings=said)
-    return PhotoCopy(colored, model.name, COLOR)
+    if photo.deep is None:
+        rgb = model.color(photo.rgb, wish)
+    else:
+        rgb = model.color16(photo.rgb, photo.deep.grays, wish)
+    colored = replace(photo, rgb=rgb, warnings=said)
+    if signed:
+        colored = sign.put(colored)
+    return PhotoCopy(colored, model.name, SIGNED if signed else COLOR)
+
+
+def layer_photo(photo: images.Photo, model: ColorModel, wish: Wish = AS_PREDICTED) -> PhotoCopy:
+    """Make a layer of a photo's color alone (layer.py), of its depth. Raises BadHint."""
+    said = photo.warnings + remarks(photo.rgb)
+    dtype = np.uint8 if photo.deep is None else np.uint16
+    layer = replace(photo, rgb=model.layer(photo.rgb, wish, dtype), warnings=said)
+    return PhotoCopy(layer, model.name, LAYER)
 
 
 @dataclass(frozen=True)

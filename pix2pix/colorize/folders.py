@@ -41,12 +41,18 @@ class FileOptions:
     allow_truncated: bool = False
     keep_gps: bool = False
     copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
+    depth: int = 8  # 16 keeps the 16 bits of a photo, where its output has a place for them
     pages: Literal["first", "all"] = "first"  # of a TIFF
 
-    def read(self, source: str | BinaryIO) -> images.Photo:
-        """Read a photo. Raises PhotoError."""
-        pixels, truncated = self.max_pixels, self.allow_truncated
-        photo = images.read(source, max_pixels=pixels, allow_truncated=truncated)
+    def read(self, source: str | BinaryIO, dest: str = "-") -> images.Photo:
+        """Read a photo whose copy will be called `dest`, "-" for a pipe. Raises PhotoError."""
+        deep = self.depth == 16 and (dest == "-" or images.holds_16_bits(dest))
+        photo = images.read(
+            source,
+            max_pixels=self.max_pixels,
+            allow_truncated=self.allow_truncated,
+            deep=deep,
+        )
         if self.pages == "all" and any("further frame" in said for said in photo.warnings):
             photo.warnings.append("--pages all is for TIFF files")
         return photo
@@ -194,7 +200,7 @@ def _refusal(folder: str) -> Record | None:
 
 def _read(job: Job, files: FileOptions) -> images.Photo | Record:
     try:
-        photo = sidecars.add(files.read(job.source), job.source)
+        photo = sidecars.add(files.read(job.source, job.dest), job.source)
         if files.skip_color and in_color(photo.rgb):
             return Record(job.source, "ignored", reason="already in color")
         return photo

@@ -66,14 +66,17 @@ def color(
     *,
     source: str | None,
     more: Fields,
+    deep: bool = False,
     keep_gps: bool = False,
 ) -> list[str]:
     """Color a page into a TIFF -> what was lost, and what it was. Raises PhotoError.
 
-    `source` is the path beside which sidecars lie; `more` are fields that are kept.
+    `source` is the path beside which sidecars lie; `more` are fields that are kept. `deep` keeps
+    16 bits where there are any.
     """
     width, height = page.size
-    photo = page.photo()
+    photo = page.photo(deep=deep)
+    deep = photo.deep is not None
     if source is not None:
         photo = sidecars.add(photo, source)
     aside = page.turned > 4
@@ -81,11 +84,15 @@ def color(
     small = np.ascontiguousarray(turned(looked.small, page.turned))
     ab = coloring.model.chroma(small, upright, coloring.wish)
     ab = np.ascontiguousarray(np.moveaxis(turned_back(np.moveaxis(ab, 0, -1), page.turned), -1, 0))
-    painter = Painter(ab, height, width)
+    painter = Painter(ab, height, width, deep=deep)
     writer = rows.RowWriter(file, photo, page.grid, transparent=looked.transparent)
-    for band in page.bands():
+    page.warnings.clear()  # of the first time, of 8 bits
+    for band in page.bands(deep=deep):
         check()
-        writer.add(painter.paint(band.top, band.rgb), band.alpha)
+        if band.deep is None:
+            writer.add(painter.paint(band.top, band.rgb), band.alpha)
+        else:
+            writer.add(painter.paint16(band.top, band.deep.grays), band.deep.alpha)
     said = photo.warnings + [w for w in page.warnings if w not in photo.warnings]
     said += remarks(looked.sampled)
     if page.turned != 1:

@@ -1,24 +1,32 @@
-"""Painter: `recolor` for a picture that is never in memory as a whole, some rows at a time.
+"""Painter: `recolor` and `recolor16` some rows at a time, for a picture too large for the memory.
 
-The pixels are those of `recolor`: how finely chroma is counted depends on the size of the picture
-and on its ab alone. The table holds every chroma with every gray: nothing is known of other rows.
+The pixels are the same: how finely chroma is counted depends on the size of the picture and on its
+ab alone. The table holds every chroma with every gray, as nothing is known of other rows.
 """
 
 import numpy as np
 
 from pix2pix.colorize.chroma import BIN, Chroma, Steps
 from pix2pix.colorize.lightness import STRIP, as_stored, gray_levels
-from pix2pix.colorize.recolor import COARSE, Upsampled, by_pixel, color_table, is_smooth, step_of
+from pix2pix.colorize.recolor import (
+    COARSE,
+    Upsampled,
+    by_pixel,
+    by_pixel16,
+    color_table,
+    is_smooth,
+    step_of,
+)
 from pix2pix.strips import Strip, parallel, strips
 
 
 class Painter:
     """Joins the lightness of rows of a picture (H, W) to a*, b* of all of it, small."""
 
-    def __init__(self, ab: np.ndarray, height: int, width: int):
-        """`ab` (2, h, w) float32 holds a*, b*."""
+    def __init__(self, ab: np.ndarray, height: int, width: int, *, deep: bool = False):
+        """`ab` (2, h, w) float32 holds a*, b*; `deep` pictures have 16 bits."""
         step = step_of(ab, height, width)
-        self._steps = Steps.of(ab, step) if step <= COARSE else None
+        self._steps = Steps.of(ab, step) if step <= COARSE and not deep else None
         self._block = 2 if self._steps and is_smooth(ab, height, width) else 1
         small = self._steps.position if self._steps else ab
         self._upsampled = Upsampled(small, height, width, self._block)
@@ -37,6 +45,12 @@ class Painter:
         else:
             self._by_table(top, gray_levels(rgb), result.view(np.uint32)[..., 0])
         return result[..., :3]
+
+    def paint16(self, top: int, grays: np.ndarray) -> np.ndarray:
+        """Rows (n, W) uint16 from `top` on, of a `deep` picture -> (n, W, 3) uint16 sRGB."""
+        result = np.empty((*grays.shape, 3), np.uint16)
+        by_pixel16(grays, self._upsampled, result, top)
+        return result
 
     def _by_table(self, top: int, grays: np.ndarray, colors: np.ndarray) -> None:
         block = self._block

@@ -22,7 +22,7 @@ def make_copy(
         yield Record(source, "skipped", output=dest)
         return
     try:
-        photo = files.read(sys.stdin.buffer if source == "-" else source)
+        photo = files.read(sys.stdin.buffer if source == "-" else source, dest)
     except Exception as error:  # whatever it is, it is one line
         yield failure(source, error)
         return

@@ -6,13 +6,15 @@ stay as they lie, and so does the tag that turns them. `plan` says which pages c
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from pix2pix.errors import TooLarge, Truncated, UnsupportedMode
-from pix2pix.images import containers, decoder, guard, icc, memory, modes, reading
+from pix2pix.images import containers, decoder, depth, guard, icc, memory, modes, reading
+from pix2pix.images.depth import Deep
 from pix2pix.images.formats import Container
 from pix2pix.images.tiff import grid, structure
 from pix2pix.images.tiff.extract import Fields
@@ -37,6 +39,7 @@ class Band:
     top: int
     rgb: np.ndarray  # (rows, W, 3) uint8 sRGB; of gray a read-only view of one plane
     alpha: np.ndarray | None  # (rows, W) uint8
+    deep: Deep | None  # its 16 bits, where they are asked for
 
 
 @dataclass
@@ -63,26 +66,30 @@ class LargePage:
         value = self.head.number(values[:2])
         return value if value in range(1, 9) else 1
 
-    def photo(self) -> reading.Photo:
+    def photo(self, *, deep: bool = False) -> reading.Photo:
         """What the page says besides its pixels; those of the photo are a corner of it.
 
-        Raises the errors of pix2pix.errors.
+        `deep` asks for 16 bits. Raises the errors of pix2pix.errors.
         """
         fields = {tag: found for tag, found in self.fields.items() if tag != _ORIENTATION}
         corner = self._part((range(1), range(1)), fields)
-        photo = reading.read(corner, max_pixels=_NO_LIMIT, allow_truncated=self.partly)
-        of_pixels = replace(self, white=None)._decoded((range(1), range(1))).warnings
-        said = [warning for warning in photo.warnings if warning not in of_pixels]
+        partly = self.partly
+        photo = reading.read(corner, max_pixels=_NO_LIMIT, allow_truncated=partly, deep=deep)
+        plain = replace(self, white=None)._decoded((range(1), range(1)), deep=deep)
+        said = [warning for warning in photo.warnings if warning not in plain.warnings]
         return replace(photo, warnings=said)
 
-    def bands(self) -> Iterator[Band]:
-        """The rows from the top down. Raises Truncated and Corrupt where they are damaged."""
+    def bands(self, *, deep: bool = False) -> Iterator[Band]:
+        """The rows from the top down, `deep` with their 16 bits.
+
+        Raises Truncated and Corrupt where they are damaged.
+        """
         rows = max(1, _BAND // (self.size[0] * self.grid.segment[1]))
         with thread_pool() as pool:
             for first in range(0, self.grid.down, rows):
                 cells = self._cells(range(first, min(first + rows, self.grid.down)))
-                parts = pool.map(self._decoded, cells)
-                yield self._band(cells, parts)
+                parts = pool.map(partial(self._decoded, deep=deep), cells)
+                yield self._band(cells, parts, deep=deep)
 
     def find_white(self) -> None:
         """Find the value of white where it depends on all pixels: that of gray of 16 bits."""
@@ -93,7 +100,7 @@ class LargePage:
         low, high, stated = np.inf, -np.inf, None
         for first in every[::step]:
             for cell in self._cells(every[first : first + step]):
-                container, image = self._image(cell, [])
+                container, image = self._image(self._bytes(cell), [])
                 if image is None:
                     continue
                 stated = container.white
@@ -121,10 +128,12 @@ class LargePage:
     def _part(self, cell: Cell, fields: Fields) -> bytes:
         return grid.part(self.data, self.head, self.grid, fields, *cell, partly=self.partly)
 
-    def _image(self, cell: Cell, warnings: list[str]) -> tuple[Container, Image.Image | None]:
-        """A decoded cell; None where nothing of it is there."""
+    def _bytes(self, cell: Cell) -> bytes:
         layout = {tag: found for tag, found in self.fields.items() if tag in grid.LAYOUT}
-        data = self._part(cell, layout)
+        return self._part(cell, layout)
+
+    def _image(self, data: bytes, warnings: list[str]) -> tuple[Container, Image.Image | None]:
+        """A decoded cell; None where nothing of it is there."""
         with guard.reading(_NO_LIMIT):
             container = containers.inspect("TIFF", data)
             if self.white is not None:
@@ -144,23 +153,28 @@ class LargePage:
                 warnings.append(decoder.ENDS_EARLY)
                 return container, None
 
-    def _decoded(self, cell: Cell) -> "_Decoded":
+    def _decoded(self, cell: Cell, *, deep: bool) -> "_Decoded":
         warnings: list[str] = []
-        container, image = self._image(cell, warnings)
+        data = self._bytes(cell)
+        container, image = self._image(data, warnings)
         if image is None:
-            return _Decoded(None, None, warnings)
+            return _Decoded(None, None, None, warnings)
+        found = depth.of(image, "TIFF", container, data, None) if deep else None
         rgb, alpha = modes.to_rgb(image, container, warnings=warnings)
-        return _Decoded(rgb, alpha, warnings)
+        if found is not None:
+            found.settle(warnings)
+        return _Decoded(rgb, alpha, found, warnings)
 
-    def _band(self, cells: list[Cell], parts: Iterator["_Decoded"]) -> Band:
+    def _band(self, cells: list[Cell], parts: Iterator["_Decoded"], *, deep: bool) -> Band:
         wide, high = self.grid.segment
         top = cells[0][0].start * high
         height = min(self.size[1], cells[-1][0].stop * high) - top
         gray = self._number(_PHOTOMETRIC) <= 1
         pixels = np.zeros((height, self.size[0], *(() if gray else (3,))), np.uint8)
         alpha = None
+        whole = Deep(np.zeros(pixels.shape[:2], np.uint16)) if deep else None
         for (rows, columns), part in zip(cells, parts, strict=True):
-            rgb, mask, warnings = part
+            rgb, mask, its_deep, warnings = part
             self.warnings += [warning for warning in warnings if warning not in self.warnings]
             if rgb is None:
                 continue
@@ -170,14 +184,33 @@ class LargePage:
                 if alpha is None:
                     alpha = np.zeros((height, self.size[0]), np.uint8)
                 alpha[place][: mask.shape[0], : mask.shape[1]] = mask
-        return Band(top, memory.as_rgb(pixels) if gray else pixels, alpha)
+            if whole is not None:
+                _lay(whole, place, its_deep or _as_deep(rgb, mask))
+        return Band(top, memory.as_rgb(pixels) if gray else pixels, alpha, whole)
+
+
+def _as_deep(rgb: np.ndarray, alpha: np.ndarray | None) -> Deep:
+    """The 8 bits of a damaged cell, beside others of 16."""
+    levels = np.uint16(257)
+    return Deep(rgb[..., 1] * levels, None if alpha is None else alpha * levels)
+
+
+def _lay(whole: Deep, place: tuple[slice, slice], part: Deep) -> None:
+    """Put a part of a picture to its place."""
+    height, width = part.grays.shape
+    whole.grays[place][:height, :width] = part.grays
+    if part.alpha is not None:
+        if whole.alpha is None:
+            whole.alpha = np.zeros(whole.grays.shape, np.uint16)
+        whole.alpha[place][:height, :width] = part.alpha
 
 
 class _Decoded(NamedTuple):
-    """A cell, as `modes.to_rgb` has it; None where nothing is there."""
+    """A cell, as `modes.to_rgb` and `depth.of` have it; None where nothing is there."""
 
     rgb: np.ndarray | None
     alpha: np.ndarray | None
+    deep: Deep | None
     warnings: list[str]
 
 

@@ -16,7 +16,7 @@ from pix2pix.images import icc, writing
 from pix2pix.images.metadata import statement, writer
 from pix2pix.images.reading import Photo
 from pix2pix.images.task import COLOR, Task
-from pix2pix.images.tiff import extract, pieces, structure
+from pix2pix.images.tiff import extract, packing, pieces, structure
 from pix2pix.images.tiff.extract import Fields, longs, shorts
 from pix2pix.images.tiff.grid import Grid
 from pix2pix.images.tiff.output import TiffWriter
@@ -33,15 +33,17 @@ class RowWriter:
     """Takes the rows of a page from the top down; at last `finish` it."""
 
     def __init__(self, file: TiffWriter, like: Photo, source: Grid, *, transparent: bool):
-        """`like` says how to compress, `source` how the pixels of the source lay."""
+        """`like` says how to compress and how deep, `source` how the pixels of the source lay."""
         self._file, self.size = file, source.size
-        channels = 4 if transparent else 3
-        compression = writing.tiff_compression(like.encoding, transparent=transparent)
+        channels, deep = 4 if transparent else 3, like.deep is not None
+        name = writing.tiff_compression(like.encoding, transparent=transparent, lossless=deep)
+        name = like.encoding.get("compression", name) if deep else name
+        compression = pieces.JPEG if name == "jpeg" and not deep else packing.compression(name)
         quality = writing.jpeg_quality(like.encoding)
-        self._layout = pieces.fields(compression, channels, quality=quality)
-        self._encode = pieces.encoder(compression, quality=quality)
+        self._layout = pieces.fields(compression, channels, bits=16 if deep else 8, quality=quality)
+        self._encode = pieces.encoder(compression, quality=quality, level=1 if deep else 6)
         width = self.size[0]
-        step = _ALIGNED if compression == "jpeg" else 1
+        step = _ALIGNED if compression == pieces.JPEG else 1
         self._tiled = source.tiled and not any(side % _ALIGNED for side in source.segment)
         if self._tiled:
             self._piece = source.segment
@@ -53,7 +55,7 @@ class RowWriter:
         self._counts: list[int] = []
 
     def add(self, rgb: np.ndarray, alpha: np.ndarray | None) -> None:
-        """Write the next rows (n, W, 3) uint8, and (n, W) uint8 where it is transparent."""
+        """Write the next rows (n, W, 3), and (n, W) where it is transparent: uint8 or uint16."""
         pixels = rgb if alpha is None else np.dstack([rgb, alpha])
         if self._rest is not None:
             pixels = np.concatenate([self._rest, pixels])

@@ -10,11 +10,12 @@ import numpy as np
 from PIL import Image
 
 from pix2pix import files
-from pix2pix.errors import NotEncoded, PhotoError, TooLarge, one_line
-from pix2pix.images import formats, icc, memory
+from pix2pix.errors import NotEncoded, PhotoError, TooLarge, UnsupportedFormat, one_line
+from pix2pix.images import arrays, deep_files, formats, icc, memory
 from pix2pix.images.metadata import statement, writer
 from pix2pix.images.reading import Encoding, Photo
 from pix2pix.images.task import COLOR, TRANSLATE, Task
+from pix2pix.images.tiff import packing
 
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 _MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}  # what libjpeg and libavif take
@@ -34,12 +35,13 @@ def write(
     keep_gps: bool = False,
     source: os.stat_result | None = None,
 ) -> list[str]:
-    """Write rgb (H, W, 3) uint8 sRGB to a file, atomically, or a stream -> warnings.
+    """Write rgb (H, W, 3) uint8 or uint16 sRGB to a file, atomically, or a stream -> warnings.
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
-    gives alpha and metadata. `model` is named in the provenance, with its `task`. A file gets the
-    modification time and the mode of `source`, the state of the photo's file. Raises NoSpace,
-    NotPermitted, UnsupportedFormat, TooLarge and NotEncoded, and leaves no file then.
+    gives alpha and metadata. PNG and TIFF hold 16 bits, the others get 8. `model` is named in the
+    provenance, with its `task`. A file gets the modification time and the mode of `source`, the
+    state of the photo's file. Raises NoSpace, NotPermitted, UnsupportedFormat, TooLarge and
+    NotEncoded, and leaves no file then.
     """
     path = dest if isinstance(dest, (str, Path)) else None
     try:
@@ -68,7 +70,7 @@ def encode(
     keep_gps: bool = False,
     warnings: list[str] | None = None,
 ) -> bytes:
-    """Encode rgb (H, W, 3) uint8 sRGB -> the bytes of a file, as `write` makes it.
+    """Encode rgb (H, W, 3) uint8 or uint16 sRGB -> the bytes of a file, as `write` makes it.
 
     What got lost on the way is appended to `warnings`.
     """
@@ -81,14 +83,20 @@ def encode(
 def _encode(
     rgb: np.ndarray, *, like: Photo, model: str, task: Task, format: str | None, keep_gps: bool
 ) -> tuple[io.BytesIO, list[str]]:
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise ValueError(f"rgb must be (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
-    name = formats.writable_format(format or formats.output_format(like)[0])
+    if rgb.dtype not in (np.uint8, np.uint16) or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ValueError(f"rgb must be (H, W, 3) uint8 or uint16, not {rgb.shape} {rgb.dtype}")
+    usual, _ = formats.output_format(like, lossless=task.lossless)
+    name = formats.writable_format(format or usual)
+    if task.lossless and name not in formats.DEEP:
+        raise UnsupportedFormat(f"a {task.mark[1:]} is PNG or TIFF, not {name}")
     height, width = rgb.shape[:2]
     if max(width, height) > _MAX_SIDE.get(name, 2**31):
         raise TooLarge(f"{name} holds at most {_MAX_SIDE[name]:,} pixels a side")
     warnings: list[str] = []
-    image = _image(rgb, like.alpha, name, warnings)
+    deep = rgb.dtype == np.uint16 and name in formats.DEEP
+    if like.deep is not None and not deep:
+        warnings += like.deep.lost
+    image = _pixel(like) if deep else _image(arrays.to_uint8(rgb), like.alpha, name, warnings)
     if name == "BMP":
         warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
         if like.resources or like.texts:
@@ -99,7 +107,7 @@ def _encode(
     say = partial(
         statement.compose,
         name=name,
-        size=image.size,
+        size=(width, height),
         model=model,
         task=task,
         keep_gps=keep_gps,
@@ -111,6 +119,10 @@ def _encode(
             said = None if name == "BMP" else say(source, warnings=lost)
             dpi = {"dpi": source.dpi} if source.dpi else {}
             buffer = _save(image, name, options | dpi, said)
+            if deep:
+                buffer = _deep(buffer, rgb, like, name)
+            if said and name == "TIFF":
+                writer.finish_tiff(buffer, said)
         except PhotoError:
             raise
         except MemoryError as error:
@@ -130,9 +142,24 @@ def _save(
 ) -> io.BytesIO:
     buffer = io.BytesIO()
     image.save(buffer, format=name, **options, **(writer.options(said, name) if said else {}))
-    if said and name == "TIFF":
-        writer.finish_tiff(buffer, said)
     return buffer
+
+
+def _pixel(like: Photo) -> Image.Image:
+    """A picture of one pixel, for Pillow to write with all that a file of 16 bits says."""
+    return Image.new("RGB" if like.alpha is None else "RGBA", (1, 1))
+
+
+def _deep(small: io.BytesIO, rgb: np.ndarray, like: Photo, name: str) -> io.BytesIO:
+    """The file of a `_pixel` with the pixels of 16 bits."""
+    alpha = None if like.deep is None else like.deep.alpha
+    if alpha is None and like.alpha is not None:
+        alpha = like.alpha.astype(np.uint16) * 257
+    level = 1 if rgb.shape[0] * rgb.shape[1] > _FRUGAL else 6
+    if name == "PNG":
+        return deep_files.png_file(small.getvalue(), rgb, alpha, level=level)
+    compression = packing.compression(like.encoding.get("compression"))
+    return deep_files.tiff_file(small.getvalue(), rgb, alpha, compression=compression, level=level)
 
 
 def _image(
@@ -168,7 +195,10 @@ def _options(like: Photo, task: Task, name: str, pixels: int) -> dict[str, Any]:
     if name == "AVIF":
         return {"quality": quality, "speed": 10 if frugal else 8}
     if name == "TIFF":
-        compression = tiff_compression(like.encoding, transparent=like.alpha is not None)
+        transparent = like.alpha is not None
+        compression = tiff_compression(
+            like.encoding, transparent=transparent, lossless=task.lossless
+        )
         found: dict[str, Any] = {"compression": compression}
         if compression in ("tiff_lzw", "tiff_adobe_deflate"):
             # horizontal differencing: photographs take a third less
@@ -182,9 +212,10 @@ def jpeg_quality(encoding: Encoding) -> int:
     return max(_MIN_QUALITY, encoding.get("quality", 0))
 
 
-def tiff_compression(encoding: Encoding, *, transparent: bool) -> str:
+def tiff_compression(encoding: Encoding, *, transparent: bool, lossless: bool = False) -> str:
     """The input's where color can have it, else LZW; JPEG inside TIFF knows no alpha."""
     compression = encoding.get("compression")
     if compression in ("raw", "packbits", "tiff_adobe_deflate"):
         return compression
-    return "jpeg" if compression == "jpeg" and not transparent else "tiff_lzw"
+    lossy = compression == "jpeg" and not (transparent or lossless)
+    return "jpeg" if lossy else "tiff_lzw"

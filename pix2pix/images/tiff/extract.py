@@ -41,7 +41,7 @@ def alone(data: bytes, offset: int) -> bytes:
     first = tail.add(page_fields(data, head, offset))
     buffer.write(tail.written)
     buffer.seek(0)
-    buffer.write(_magic(head, first))
+    buffer.write(magic(head, first))
     return buffer.getvalue()
 
 
@@ -53,14 +53,19 @@ def sketch(data: Data, offset: int, layout: Fields) -> bytes:
         fields.pop(tag, None)
     tail = _Tail(data, head, 8)
     first = tail.add(fields | layout)
-    return _magic(head, first) + tail.written
+    return magic(head, first) + tail.written
 
 
 def assembled(head: TiffHeader, fields: Fields, pixels: bytes, data: Data = b"") -> bytes:
     """A file of `pixels`, from its 8th byte on, and one directory; `data` is what EXIF lies in."""
-    tail = _Tail(data, head, 8 + len(pixels) + len(pixels) % 2)
-    first = tail.add(fields)
-    return b"".join((_magic(head, first), pixels, bytes(len(pixels) & 1), tail.written))
+    first, written = directory(head, fields, 8 + len(pixels) + len(pixels) % 2, data)
+    return b"".join((magic(head, first), pixels, bytes(len(pixels) & 1), written))
+
+
+def directory(head: TiffHeader, fields: Fields, base: int, data: Data = b"") -> tuple[int, bytes]:
+    """Where a directory begins, and the bytes from `base` on: what it points to, and itself."""
+    tail = _Tail(data, head, base)
+    return tail.add(fields), tail.written
 
 
 def page_fields(
@@ -101,7 +106,8 @@ def numbers(head: TiffHeader, code: str, *values: int) -> bytes:
     return np.array(values, head.order + code).tobytes()
 
 
-def _magic(head: TiffHeader, first: int) -> bytes:
+def magic(head: TiffHeader, first: int) -> bytes:
+    """The first 8 bytes of a file whose first directory is at `first`."""
     return (b"II*\0" if head.order == "<" else b"MM\0*") + numbers(head, "u4", first)
 
 

@@ -183,7 +183,7 @@ def _main(pages: list[Page]) -> Page:
 
 def _check_decodable(page: Page) -> None:
     compression = page.first(_COMPRESSION, 1)
-    if compression not in _COMPRESSIONS or not _has_codec(compression):
+    if compression not in _COMPRESSIONS or not has_codec(compression):
         name = f" ({_NAMES[compression]})" if compression in _NAMES else ""
         raise UnsupportedMode(f"TIFF compression {compression}{name}")
     if page.first(_TILE_WIDTH, 0) * page.first(_TILE_HEIGHT, 0) > _MAX_TILE:
@@ -191,7 +191,7 @@ def _check_decodable(page: Page) -> None:
 
 
 @functools.cache
-def _has_codec(compression: int) -> bool:
+def has_codec(compression: int) -> bool:
     """Whether this libtiff has it, tried with one pixel: its own error would name no reason.
 
     Tried by reading: libtiff may crash when it is to write with a codec that it lacks.
