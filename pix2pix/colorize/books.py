@@ -21,6 +21,7 @@ from pix2pix.images.task import COLOR, Task
 from pix2pix.images.tiff import extract, grid, output, pages, structure
 from pix2pix.images.tiff.extract import Fields
 from pix2pix.images.tiff.source import Source
+from pix2pix.images.tiff.structure import Data
 
 LARGE = 100_000_000
 """Pixels of a page above which it is colored row by row: the default of --max-pixels."""
@@ -65,8 +66,8 @@ class AlreadyInColor(Exception):
 class Book:
     """A TIFF whose pages are colored one by one, or row by row; `open_book` makes it."""
 
-    source: Source
-    path: str
+    source: Data
+    path: str | None
     options: Options
     offsets: list[int]  # of the directories of its pages
     left_out: list[str]  # what else there is, in words
@@ -84,28 +85,40 @@ class Book:
 
         Raises PhotoError, and AlreadyInColor; there is no file then.
         """
-        warnings: list[str] = []
-        count, kept = len(self.offsets), 0
         try:
             with files.replacing(dest, source=status) as sink:
-                writer = output.TiffWriter(sink)
-                for number in range(count):
-                    check()
-                    place = f"page {number + 1} of {count}: " if count > 1 else ""
-                    try:
-                        with containers.sound("TIFF"):
-                            page = _Page(self, number, writer)
-                        warnings += [place + warning for warning in page.color(make)]
-                    except PhotoError as error:
-                        error.reason = place + error.reason
-                        raise
-                    kept += page.kept
-                if kept == count:
-                    raise AlreadyInColor
-                writer.finish()
+                return self.write(sink, make)
         except OSError as error:
             raise files.write_error(error) from error
+
+    def write(self, sink: output.Sink, make: Maker) -> list[str]:
+        """Color it into a file that can be written anew at its beginning -> warnings.
+
+        Raises PhotoError, OSError, and AlreadyInColor.
+        """
+        warnings: list[str] = []
+        count, kept = len(self.offsets), 0
+        writer = output.TiffWriter(sink)
+        for number in range(count):
+            check()
+            place = f"page {number + 1} of {count}: " if count > 1 else ""
+            try:
+                with containers.sound("TIFF"):
+                    page = _Page(self, number, writer)
+                warnings += [place + warning for warning in page.color(make)]
+            except PhotoError as error:
+                error.reason = place + error.reason
+                raise
+            kept += page.kept
+        if kept == count:
+            raise AlreadyInColor
+        writer.finish()
         return warnings + self.left_out
+
+    def close(self) -> None:
+        """Close its file."""
+        if isinstance(self.source, Source):
+            self.source.close()
 
 
 class _Page:
@@ -175,7 +188,7 @@ class _Page:
         )
         if self.options.skip_color and in_color(photo.rgb) and self._stay():
             return []
-        if self.first:
+        if self.first and self.book.path is not None:
             photo = sidecars.add(photo, self.book.path)
         made = make(photo)
         del photo  # its pixels take memory
@@ -208,35 +221,38 @@ class _Page:
         return True
 
 
-def open_book(path: str, dest: str, options: Options) -> Book | None:
+def open_book(source: str | bytes, dest: str, options: Options) -> Book | None:
     """Open a TIFF that is to be colored page by page or row by row; None for any other file.
 
-    It is one with several pages, of which all are wanted, or one too large for the memory. Raises
-    PhotoError for one that cannot be colored so. Close its `source`.
+    It is one with several pages, of which all are wanted, or one too large for the memory, at a
+    path or in memory; its copy will be called `dest`, "-" for a pipe. Raises PhotoError for one
+    that cannot be colored so. Close it.
     """
     if options.pages == "first" and options.max_pixels <= 100_000_000:
         return None
+    if isinstance(source, bytes):
+        return _book(source, None, dest, options)
     try:
-        source = Source(path)
+        data = Source(source)
     except PhotoError:  # said where the file is read as any other
         return None
     book = None
     try:
-        book = _book(source, path, dest, options)
+        book = _book(data, source, dest, options)
         return book
     finally:
         if book is None:
-            source.close()
+            data.close()
 
 
-def _book(source: Source, path: str, dest: str, options: Options) -> Book | None:
+def _book(source: Data, path: str | None, dest: str, options: Options) -> Book | None:
     if source[:4] not in _TIFFS:
         return None
     with containers.sound("TIFF"):
         container = pages.inspect(source)
     width, height = container.size or (0, 0)
     is_large = width * height > LARGE
-    is_tiff = EXTENSIONS.get(os.path.splitext(dest)[1].lower()) == "TIFF"
+    is_tiff = dest == "-" or EXTENSIONS.get(os.path.splitext(dest)[1].lower()) == "TIFF"
     if options.pages == "first":
         if not is_large or not is_tiff:
             return None

@@ -136,7 +136,7 @@ def _copy_book(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> Record
         book = books.open_book(job.source, job.dest, files)
         if book is None:
             return None
-        with closing(book.source), turn.large:
+        with closing(book), turn.large:
             os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
             lost = book.color(job.dest, make, job.status)
         lost += _copied_sidecars(job, files, book.model, book.task)
