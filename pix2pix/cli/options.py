@@ -66,4 +66,8 @@ Layer = Annotated[
     bool, Option("--layer", help="Only the color, as a layer for the blend mode Color.")
 ]
 Mark = Annotated[bool, Option("--mark", help='Put "color simulated" into a corner.')]
+C2pa = Annotated[
+    tuple[str, str] | None,
+    Option("--c2pa", metavar="CERT KEY", help="Sign with these PEM files (content credentials)."),
+]
 Watch = Annotated[bool, Option("--watch", help="Keep running and take what appears.")]

@@ -195,7 +195,7 @@ def _write(job: Job, made: PhotoCopy | Record, files: FileOptions) -> Record:
     gps, overwrite = files.keep_gps, files.overwrite
     try:
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        lost = made.write(job.dest, keep_gps=gps, source=job.status)
+        lost = made.write(job.dest, keep_gps=gps, source=job.status, parent=job.source)
         if files.copy_sidecars:
             lost += sidecars.copy(
                 job.source,

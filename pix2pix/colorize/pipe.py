@@ -30,7 +30,8 @@ def make_copy(
     try:
         where = sys.stdout.buffer if dest == "-" else dest
         made = make(photo)
-        lost = made.write(where, keep_gps=files.keep_gps, source=status)
+        parent = None if source == "-" else source
+        lost = made.write(where, keep_gps=files.keep_gps, source=status, parent=parent)
     except Exception as error:
         yield failure(source, error)
     else:
