@@ -66,6 +66,10 @@ Layer = Annotated[
     bool, Option("--layer", help="Only the color, as a layer for the blend mode Color.")
 ]
 Mark = Annotated[bool, Option("--mark", help='Put "color simulated" into a corner.')]
+C2pa = Annotated[
+    tuple[str, str] | None,
+    Option("--c2pa", metavar="CERT KEY", help="Sign with these PEM files (content credentials)."),
+]
 Pages = Annotated[
     Literal["first", "all"], Option(help="Of a TIFF: its first page, or all into one TIFF.")
 ]

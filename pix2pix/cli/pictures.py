@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pix2pix.colorize.copies import Maker
     from pix2pix.colorize.folders import FileOptions
     from pix2pix.colorize.wish import Wish
+    from pix2pix.images.credentials import Credentials
     from pix2pix.images.task import Task
 
 
@@ -48,13 +49,14 @@ def colorize(
     depth: options.Depth = "16",
     layer: options.Layer = False,
     mark: options.Mark = False,
+    c2pa: options.C2pa = None,
     pages: options.Pages = "first",
 ) -> None:
     """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix.colorize.copies import Coloring, color_photo, layer_photo
+    from pix2pix.colorize.copies import Coloring, color_photo, layer_photo, signed_copy
     from pix2pix.colorize.folders import FileOptions
     from pix2pix.images.task import COLOR, LAYER
 
@@ -74,15 +76,19 @@ def colorize(
         copy_sidecars=sidecars,
         pages=pages,
     )
+    if c2pa is not None and pages == "all":
+        raise BadParameter("--c2pa signs photos one by one, not --pages all")
+    seals = None if c2pa is None else _credentials(*c2pa)
     if like is not None:
         wish = _with_like(wish, like, files)
 
     def load() -> "Maker":
         model = console.load_model(weights, device, engine)
-        if layer or mark:
-            make = layer_photo if layer else partial(color_photo, signed=mark)
-            return partial(make, model=model, wish=wish)
-        return Coloring(model, wish)
+        if not (layer or mark or seals):
+            return Coloring(model, wish)
+        make = layer_photo if layer else partial(color_photo, signed=mark)
+        make = partial(make, model=model, wish=wish)
+        return make if seals is None else partial(signed_copy, make=make, credentials=seals)
 
     raise Exit(run(LAYER if layer else COLOR, load, files))
 
@@ -186,6 +192,18 @@ def _with_like(wish: "Wish", path: str, files: "FileOptions") -> "Wish":
 
     with console.reported(path, PhotoError):
         return replace(wish, like=Reference.of(path, max_pixels=files.max_pixels))
+
+
+def _credentials(certificate: str, key: str) -> "Credentials":
+    """What signs copies, or end the command in one line."""
+    from pix2pix.cli import packages
+    from pix2pix.images.credentials import Credentials
+
+    packages.need("c2pa", "--c2pa", "c2pa")
+    try:
+        return Credentials(certificate, key)
+    except (OSError, ValueError) as error:
+        raise BadParameter(f"--c2pa: {error}") from error
 
 
 def _part(shard: str) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from pix2pix.images.tiff.structure import Data
 
 LARGE = 100_000_000
 """Pixels of a page above which it is colored row by row: the default of --max-pixels."""
+_USUAL = LARGE
 _KEPT = {254, 297}  # kind of page, and its number
 _SLACK = 2**16
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -221,14 +222,18 @@ class _Page:
         return True
 
 
-def open_book(source: str | bytes, dest: str, options: Options) -> Book | None:
+def open_book(
+    source: str | bytes, dest: str, options: Options, make: Maker | None = None
+) -> Book | None:
     """Open a TIFF that is to be colored page by page or row by row; None for any other file.
 
     It is one with several pages, of which all are wanted, or one too large for the memory, at a
-    path or in memory; its copy will be called `dest`, "-" for a pipe. Raises PhotoError for one
-    that cannot be colored so. Close it.
+    path or in memory; its copy will be called `dest`, "-" for a pipe. A `Coloring` makes those
+    that are large, others only several pages. Raises PhotoError for one that cannot be colored so.
+    Close it.
     """
-    if options.pages == "first" and options.max_pixels <= 100_000_000:
+    in_rows = isinstance(make, Coloring)
+    if options.pages == "first" and (options.max_pixels <= _USUAL or not in_rows):
         return None
     if isinstance(source, bytes):
         return _book(source, None, dest, options)

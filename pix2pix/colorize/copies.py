@@ -6,13 +6,13 @@ The one way for all commands, the page and the service.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
 from pix2pix import images
-from pix2pix.colorize import sign
 from pix2pix.colorize.incolor import remarks
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 from pix2pix.images import names
@@ -20,6 +20,7 @@ from pix2pix.images.task import COLOR, LAYER, SIGNED, TRANSLATE, Task
 
 if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
+    from pix2pix.images.credentials import Credentials
 
 
 class ColorModel(Protocol):
@@ -53,6 +54,7 @@ class PhotoCopy:
     photo: images.Photo
     model: str
     task: Task
+    credentials: "Credentials | None" = None  # that its file is signed with
 
     def file_name(self, source: str | Path) -> str:
         """The output name for a photo that was read from `source`."""
@@ -65,11 +67,27 @@ class PhotoCopy:
         *,
         keep_gps: bool = False,
         source: os.stat_result | None = None,
+        parent: str | None = None,
     ) -> list[str]:
-        """Write the file, as `images.write` does -> what was lost in reading and in writing."""
+        """Write the file, as `images.write` does -> what was lost in reading and in writing.
+
+        `parent` is the photo's path, for its credentials.
+        """
         photo, model, task = self.photo, self.model, self.task
+        seal = None
+        if self.credentials is not None:
+            title = os.path.basename(dest) if isinstance(dest, (str, Path)) else ""
+            said = {"title": title, "parent": parent, "keep_gps": keep_gps}
+            seal = partial(self.credentials.seal, model=model, task=task, **said)
         return photo.warnings + images.write(
-            photo.rgb, dest, like=photo, model=model, task=task, keep_gps=keep_gps, source=source
+            photo.rgb,
+            dest,
+            like=photo,
+            model=model,
+            task=task,
+            keep_gps=keep_gps,
+            source=source,
+            seal=seal,
         )
 
     def encode(
@@ -108,6 +126,8 @@ def color_photo(
         rgb = model.color16(photo.rgb, photo.deep.grays, wish)
     colored = replace(photo, rgb=rgb, warnings=said)
     if signed:
+        from pix2pix.colorize import sign  # and its fonts
+
         colored = sign.put(colored)
     return PhotoCopy(colored, model.name, SIGNED if signed else COLOR)
 
@@ -130,6 +150,11 @@ class Coloring:
     def __call__(self, photo: images.Photo) -> PhotoCopy:
         """Color a photo, as `color_photo` does."""
         return color_photo(photo, self.model, self.wish)
+
+
+def signed_copy(photo: images.Photo, make: Maker, credentials: "Credentials") -> PhotoCopy:
+    """Make the copy of a photo, to be written with content credentials."""
+    return replace(make(photo), credentials=credentials)
 
 
 def translate_photo(

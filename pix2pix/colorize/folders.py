@@ -44,7 +44,7 @@ class FileOptions:
     depth: int = 8  # 16 keeps the 16 bits of a photo, where its output has a place for them
     pages: Literal["first", "all"] = "first"  # of a TIFF
 
-    def read(self, source: str | BinaryIO, dest: str = "-") -> images.Photo:
+    def read(self, source: str | bytes | BinaryIO, dest: str = "-") -> images.Photo:
         """Read a photo whose copy will be called `dest`, "-" for a pipe. Raises PhotoError."""
         deep = self.depth == 16 and (dest == "-" or images.holds_16_bits(dest))
         photo = images.read(
@@ -133,7 +133,7 @@ def _copy(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> _Copied:
 def _copy_book(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> Record | None:
     """Copy a TIFF page by page or row by row; None for any other file."""
     try:
-        book = books.open_book(job.source, job.dest, files)
+        book = books.open_book(job.source, job.dest, files, make)
         if book is None:
             return None
         with closing(book), turn.large:
@@ -220,7 +220,7 @@ def _write(job: Job, made: PhotoCopy | Record, files: FileOptions) -> Record:
         return made
     try:
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        lost = made.write(job.dest, keep_gps=files.keep_gps, source=job.status)
+        lost = made.write(job.dest, keep_gps=files.keep_gps, source=job.status, parent=job.source)
         lost += _copied_sidecars(job, files, made.model, made.task)
     except OSError as error:
         return failure(job.source, write_error(error))

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +18,8 @@ from pix2pix.images.reading import Encoding, Photo
 from pix2pix.images.task import COLOR, TRANSLATE, Task
 from pix2pix.images.tiff import packing
 
+Seal = Callable[[io.BytesIO, str], io.BytesIO]
+"""A finished file and its format -> the file with more in it."""
 _ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 _MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}  # what libjpeg and libavif take
 _MIN_QUALITY = 92
@@ -34,21 +37,22 @@ def write(
     format: str | None = None,
     keep_gps: bool = False,
     source: os.stat_result | None = None,
+    seal: Seal | None = None,
 ) -> list[str]:
     """Write rgb (H, W, 3) uint8 or uint16 sRGB to a file, atomically, or a stream -> warnings.
 
     The format is `format`, else the one `dest` is named for, else the one of `like`, which also
     gives alpha and metadata. PNG and TIFF hold 16 bits, the others get 8. `model` is named in the
-    provenance, with its `task`. A file gets the modification time and the mode of `source`, the
-    state of the photo's file. Raises NoSpace, NotPermitted, UnsupportedFormat, TooLarge and
-    NotEncoded, and leaves no file then.
+    provenance, with its `task`; `seal` signs the finished file (credentials.py). A file gets the
+    modification time and the mode of `source`, the state of the photo's file. Raises NoSpace,
+    NotPermitted, UnsupportedFormat, TooLarge and NotEncoded, and leaves no file then.
     """
     path = dest if isinstance(dest, (str, Path)) else None
     try:
         if format is None and path is not None:
             format = formats.EXTENSIONS.get(Path(path).suffix.lower())
         buffer, warnings = _encode(
-            rgb, like=like, model=model, task=task, format=format, keep_gps=keep_gps
+            rgb, like=like, model=model, task=task, format=format, keep_gps=keep_gps, seal=seal
         )
         if path is not None:
             files.write_bytes(buffer.getbuffer(), path, source=source)
@@ -81,7 +85,14 @@ def encode(
 
 
 def _encode(
-    rgb: np.ndarray, *, like: Photo, model: str, task: Task, format: str | None, keep_gps: bool
+    rgb: np.ndarray,
+    *,
+    like: Photo,
+    model: str,
+    task: Task,
+    format: str | None,
+    keep_gps: bool,
+    seal: Seal | None = None,
 ) -> tuple[io.BytesIO, list[str]]:
     if rgb.dtype not in (np.uint8, np.uint16) or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"rgb must be (H, W, 3) uint8 or uint16, not {rgb.shape} {rgb.dtype}")
@@ -101,6 +112,8 @@ def _encode(
         warnings.append("BMP holds no metadata: provenance, EXIF and XMP are not written")
         if like.resources or like.texts:
             warnings.append("BMP holds no text: IPTC and comments are not written")
+        if seal is not None:
+            warnings.append("BMP holds no content credentials: it is not signed")
     options = _options(like, task, name, width * height)
     if like.profiled and name != "BMP":
         options["icc_profile"] = icc.srgb_bytes()
@@ -132,6 +145,8 @@ def _encode(
             continue
         if failure is not None:
             warnings.append(f"EXIF, XMP, IPTC and comments not written: {one_line(failure)}")
+        if seal is not None and name != "BMP":
+            buffer = seal(buffer, name)
         return buffer, warnings + lost
     assert failure is not None
     raise NotEncoded(f"{name}: {one_line(failure)}") from failure
