@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pix2pix.errors import TooLarge, Truncated, UnsupportedMode
+from pix2pix.errors import Corrupt, TooLarge, Truncated, UnsupportedMode
 from pix2pix.images import containers, decoder, depth, guard, icc, memory, modes, reading
 from pix2pix.images.depth import Deep
 from pix2pix.images.formats import Container
-from pix2pix.images.tiff import grid, structure
+from pix2pix.images.tiff import extract, grid, structure
 from pix2pix.images.tiff.extract import Fields
 from pix2pix.images.tiff.grid import Grid
 from pix2pix.images.tiff.structure import Data, TiffHeader
@@ -72,9 +72,13 @@ class LargePage:
         `deep` asks for 16 bits. Raises the errors of pix2pix.errors.
         """
         fields = {tag: found for tag, found in self.fields.items() if tag != _ORIENTATION}
-        corner = self._part((range(1), range(1)), fields)
-        partly = self.partly
-        photo = reading.read(corner, max_pixels=_NO_LIMIT, allow_truncated=partly, deep=deep)
+        try:
+            corner = self._part((range(1), range(1)), fields)
+            photo = reading.read(corner, max_pixels=_NO_LIMIT, deep=deep)
+        except (Truncated, Corrupt):
+            if not self.partly:
+                raise
+            return reading.read(_dot(self.data, self.head, fields), max_pixels=_NO_LIMIT)
         plain = replace(self, white=None)._decoded((range(1), range(1)), deep=deep)
         said = [warning for warning in photo.warnings if warning not in plain.warnings]
         return replace(photo, warnings=said)
@@ -187,6 +191,15 @@ class LargePage:
             if whole is not None:
                 _lay(whole, place, its_deep or _as_deep(rgb, mask))
         return Band(top, memory.as_rgb(pixels) if gray else pixels, alpha, whole)
+
+
+def _dot(data: Data, head: TiffHeader, fields: Fields) -> bytes:
+    """A TIFF of one gray pixel that says what `fields` say besides their pixels."""
+    said = {tag: found for tag, found in fields.items() if tag not in grid.LAYOUT}
+    one, eight = extract.longs(head, 1), extract.longs(head, 8)
+    layout = dict.fromkeys((256, 257, 259, 262, 277, 278, 279), one)
+    layout |= {_BITS: extract.shorts(head, 8), 273: eight}
+    return extract.assembled(head, said | layout, b"\0", data)
 
 
 def _as_deep(rgb: np.ndarray, alpha: np.ndarray | None) -> Deep:
