@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from pix2pix.colorize.model import net_size
 from pix2pix.colorize.painter import Painter
 from pix2pix.colorize.recolor import recolor, recolor16
 from pix2pix.images import large
-from pix2pix.images.tiff import extract
+from pix2pix.images.tiff import extract, output
 from pix2pix.images.tiff.source import Source
 
 GRAY, RGB = pictures.gray(517, 389), pictures.rgb(517, 389)
@@ -364,3 +365,40 @@ def test_a_killed_run_leaves_nothing_under_the_name(tmp_path, colorizer, in_rows
     assert len(left) == 1 and left.pop().startswith(".pix2pix-")
     assert color(source, colorizer).status == "colored"
     assert sorted(os.listdir(tmp_path)) == ["net.onnx", "out.tif", "scan.tif"]
+
+
+def test_beyond_4_gb(tmp_path, colorizer, in_rows):
+    """Tiles, words and EXIF behind the 32 bits of a classic TIFF, in a file with a hole."""
+    said = TiffImagePlugin.ImageFileDirectory_v2()
+    said[270], said[0x8769] = "a very large map", {0x9003: "1901:02:03 04:05:06"}
+    small = page(GRAY, tiffinfo=said)
+    source = tmp_path / "scan.tif"
+    with source.open("wb") as file:
+        sink = _Sink(file)
+        writer = output.TiffWriter(sink)
+        file.seek(5 * 2**30)
+        writer._size = file.tell()
+        writer.copy(small, {})
+        writer.finish()
+    record = color(source, colorizer)
+    assert record.status == "colored", record
+    both_ways = color(source, colorizer, "all.tif", pages="all")
+    assert both_ways.status == "colored"
+    copy = images.read(tmp_path / "out.tif")
+    assert b"a very large map" in copy.exif and b"1901:02:03" in copy.exif
+    source.unlink()
+    source.write_bytes(small)
+    color(source, colorizer, "small.tif")
+    assert (tmp_path / "small.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
+
+
+class _Sink:
+    def __init__(self, file: BinaryIO):
+        self.file = file
+
+    def __call__(self, data: bytes) -> None:
+        self.file.write(data)
+
+    def begin_with(self, data: bytes) -> None:
+        self.file.seek(0)
+        self.file.write(data)

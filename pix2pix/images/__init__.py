@@ -18,6 +18,8 @@ A photo passes these files, in this order:
    sidecars.py: what stands beside it.
 6. writing.py, with metadata/statement.py: the colored copy.
 
+large.py reads pages of a TIFF that are too large for the memory, rows.py writes their copies.
+
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
 `containers._INSPECTORS`, and in decoder.py what Pillow needs for it; metadata/reader.py reads what
 it says. Its name leaves refused.py. To write it: formats.py, writing.py, `Format` in
