@@ -313,7 +313,7 @@ def test_memory_does_not_grow_with_the_picture(tmp_path, colorizer, monkeypatch)
     source.write_bytes(tiled(np.tile(tile, (20, 30)), 256, "jpeg"))  # 39 MP
     color(source, colorizer)  # what the net itself takes
     taken = peak_megabytes(lambda: color(source, colorizer))
-    assert taken < 190  # as a whole it takes 300
+    assert taken < 120  # MB; a few rows take 60, the whole picture 190
 
 
 def test_a_full_disk_is_a_typed_error_and_no_file(tmp_path, colorizer, in_rows, monkeypatch):
