@@ -290,7 +290,7 @@ def test_other_formats_and_smaller_limits_go_the_usual_way(tmp_path, colorizer, 
     source.write_bytes(tiled(GRAY, 64, "lzw"))
     assert color(source, colorizer, "out.jpg").status == "colored"
     assert color(source, colorizer, max_pixels=GRAY.size - 1).code == "too_large"
-    assert books.open_book(str(source), "out.tif", folders.FileOptions()) is None
+    assert books.open_book(str(source), "out.tif", folders.FileOptions()) is None  # no Coloring
 
 
 def test_color_is_left_alone_where_that_is_asked(tmp_path, colorizer, in_rows):

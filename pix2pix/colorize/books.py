@@ -25,7 +25,6 @@ from pix2pix.images.tiff.structure import Data
 
 LARGE = 100_000_000
 """Pixels of a page above which it is colored row by row: the default of --max-pixels."""
-_USUAL = LARGE
 _KEPT = {254, 297}  # kind of page, and its number
 _SLACK = 2**16
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -232,8 +231,7 @@ def open_book(
     that are large, others only several pages. Raises PhotoError for one that cannot be colored so.
     Close it.
     """
-    in_rows = isinstance(make, Coloring)
-    if options.pages == "first" and (options.max_pixels <= _USUAL or not in_rows):
+    if options.pages == "first" and not isinstance(make, Coloring):
         return None
     if isinstance(source, bytes):
         return _book(source, None, dest, options)

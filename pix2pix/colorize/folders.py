@@ -17,7 +17,7 @@ from itertools import chain
 from typing import BinaryIO, Literal, NamedTuple
 
 from pix2pix import images, strips
-from pix2pix.colorize import books, outputs
+from pix2pix.colorize import outputs
 from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.jobs import Job, Record, failure
@@ -28,6 +28,7 @@ from pix2pix.images import sidecars
 from pix2pix.images.task import Task
 
 _MOST_WORKERS = 16  # of 12 bytes a pixel each
+_USUAL_PIXELS = 100_000_000  # larger ones need a raised limit; TIFF is then read row by row
 _LARGE = 24_000_000  # pixels; such photos go one at a time, or a few of 100 MP fill the memory
 
 
@@ -37,7 +38,7 @@ class FileOptions:
 
     overwrite: bool = False  # what has a good output, too (outputs.py)
     skip_color: bool = False  # leave photos alone that are in color already
-    max_pixels: int = 100_000_000
+    max_pixels: int = _USUAL_PIXELS
     allow_truncated: bool = False
     keep_gps: bool = False
     copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
@@ -132,6 +133,10 @@ def _copy(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> _Copied:
 
 def _copy_book(job: Job, files: FileOptions, turn: _Turn, make: Maker) -> Record | None:
     """Copy a TIFF page by page or row by row; None for any other file."""
+    if files.pages == "first" and files.max_pixels <= _USUAL_PIXELS:
+        return None  # and nothing of it is loaded
+    from pix2pix.colorize import books
+
     try:
         book = books.open_book(job.source, job.dest, files, make)
         if book is None:
