@@ -173,6 +173,7 @@ BAD = {
     "a page that is an earlier one": (_chain(PAGES, structure.header(PAGES).first), "corrupt"),
     "a page of no size": (_chain(PAGES, len(PAGES)) + bytes(6), "corrupt"),
     "cut": (PAGES[:-400], "truncated"),
+    "only a signature": (b"II*\0", "truncated"),
     "an empty first directory": (b"II*\0\x08\0\0\0" + bytes(30), "truncated"),
 }
 

@@ -27,6 +27,7 @@ LARGE = 100_000_000
 """Pixels of a page above which it is colored row by row: the default of --max-pixels."""
 _KEPT = {254, 297}  # kind of page, and its number
 _SLACK = 2**16
+_HEADER = 8  # [bytes] of a TIFF, at least
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -249,7 +250,7 @@ def open_book(
 
 
 def _book(source: Data, path: str | None, dest: str, options: Options) -> Book | None:
-    if source[:4] not in _TIFFS:
+    if source[:4] not in _TIFFS or len(source) < _HEADER:
         return None
     with containers.sound("TIFF"):
         container = pages.inspect(source)
