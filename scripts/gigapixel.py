@@ -30,7 +30,7 @@ _NAMES = {"none": 1, "lzw": 5, "jpeg": 7, "deflate": 8}
 def make(path: Path, side: int, tile: int, compression: int, *, rgb: bool, bits: int = 8) -> None:
     """Write a square TIFF of tiles: gray, or toned RGB."""
     channels = 3 if rgb else 1
-    encode = pieces.encoder(compression, level=1)
+    encode = pieces.encoder(compression, frugal=True)
     layout = pieces.fields(compression, channels, bits=bits)
     size = {tag: extract.longs(_HEAD, side) for tag in (256, 257)}
     tiles = {tag: extract.longs(_HEAD, tile) for tag in (322, 323, 324, 325)}

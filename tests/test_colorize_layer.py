@@ -12,10 +12,10 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from pix2pix import cli, images
 from pix2pix.colorize import Colorizer, folders, jobs
 from pix2pix.colorize.copies import layer_photo
-from pix2pix.colorize.layer import LUMA
 from pix2pix.images.names import is_output, output_name
 from pix2pix.images.task import LAYER
 
+LUMA = np.array([0.3, 0.59, 0.11])  # of Photoshop, PDF and W3C
 PHOTO = np.asarray(Image.fromarray(data.astronaut()).convert("L").resize((256, 256)))
 PHOTO = PHOTO[..., None].repeat(3, 2)
 
@@ -30,7 +30,7 @@ def blended(layer: np.ndarray, below: np.ndarray) -> np.ndarray:
 
     Of RGB (H, W, 3) in [0, 1].
     """
-    luma = np.array(LUMA)
+    luma = LUMA
     result = layer + (below @ luma - layer @ luma)[..., None]
     lum = (result @ luma)[..., None]
     least, most = result.min(-1, keepdims=True), result.max(-1, keepdims=True)
@@ -55,7 +55,7 @@ def test_the_blend_is_the_colored_photo(colorizer: Colorizer, dtype: type):
 
 def test_it_has_nothing_of_the_photo_but_its_color(colorizer: Colorizer):
     layer = colorizer.layer(PHOTO, dtype=np.uint16) / 65535
-    assert np.abs(layer @ np.array(LUMA) - 0.5).max() < 1e-3  # no lightness
+    assert np.abs(layer @ LUMA - 0.5).max() < 1e-3  # no lightness
     detail = np.abs(np.diff(layer, axis=0)).mean() / np.abs(np.diff(PHOTO / 255, axis=0)).mean()
     assert detail < 0.1  # and no grain
 

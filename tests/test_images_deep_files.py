@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from pix2pix import images, strips
 from pix2pix.errors import TooLarge
-from pix2pix.images import Photo, containers, deep_files, icc
+from pix2pix.images import Photo, containers, deep_files, icc, writing
 from pix2pix.images.depth import Deep
 from pix2pix.images.tiff import layout, packing
 from pix2pix.images.tiff.bands import bands
@@ -86,6 +86,17 @@ def test_tiff_is_compressed_as_its_source(name: str, transparent: bool):
         found = of_tiff(data)
         np.testing.assert_array_equal(found[..., :3], rgb)
         assert not transparent or (found[..., 3] == alpha).all()
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_large_ones_are_compressed_in_half_the_time(format: str, monkeypatch: pytest.MonkeyPatch):
+    rgb, source = samples(333, 401), like(None, format, encoding={"compression": "lzma"})
+    usual = images.encode(rgb, like=source, model="m")
+    monkeypatch.setattr(writing, "_FRUGAL", 1)
+    frugal = images.encode(rgb, like=source, model="m")
+    decode = of_png if format == "PNG" else of_tiff
+    np.testing.assert_array_equal(decode(frugal), rgb)
+    assert frugal != usual and len(frugal) < 1.05 * len(usual)
 
 
 @pytest.mark.parametrize("transparent", [False, True])

@@ -77,8 +77,14 @@ class PhotoCopy:
         seal = None
         if self.credentials is not None:
             title = os.path.basename(dest) if isinstance(dest, (str, Path)) else ""
-            said = {"title": title, "parent": parent, "keep_gps": keep_gps}
-            seal = partial(self.credentials.seal, model=model, task=task, **said)
+            seal = partial(
+                self.credentials.seal,
+                model=model,
+                task=task,
+                title=title,
+                parent=parent,
+                keep_gps=keep_gps,
+            )
         return photo.warnings + images.write(
             photo.rgb,
             dest,

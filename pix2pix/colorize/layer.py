@@ -23,7 +23,8 @@ def color_layer(L: np.ndarray, ab: np.ndarray, size: tuple[int, int], dtype: typ
     """
     rgb = color.lab_to_rgb(np.concatenate((L, ab)))
     upsampled = Upsampled(rgb - _luma(rgb), *size)
-    result, white = np.empty((*size, 3), dtype), np.iinfo(dtype).max
+    result: np.ndarray = np.empty((*size, 3), dtype)
+    white = np.iinfo(dtype).max
 
     def work(strip: Strip) -> None:
         layer = upsampled[strip]  # off luma, which is 0
@@ -39,4 +40,5 @@ def color_layer(L: np.ndarray, ab: np.ndarray, size: tuple[int, int], dtype: typ
 
 def _luma(rgb: np.ndarray) -> np.ndarray:
     """RGB (3, h, w) -> its luma (h, w)."""
-    return sum(weight * plane for weight, plane in zip(np.float32(LUMA), rgb, strict=True))
+    of_red, of_green, of_blue = LUMA
+    return of_red * rgb[0] + of_green * rgb[1] + of_blue * rgb[2]

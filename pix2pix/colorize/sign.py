@@ -1,7 +1,6 @@
 """Sign: the words "color simulated" in a corner of a colored photo."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -48,11 +47,6 @@ def _opaque(alpha: np.ndarray | None, plate: tuple[slice, slice]) -> np.ndarray 
     return alpha
 
 
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
 def _size(height: int, width: int) -> int:
     """Of the letters [pixels]."""
     return max(_LEAST, round(min(height, width) * _SHARE))
@@ -61,7 +55,7 @@ def _size(height: int, width: int) -> int:
 def _letters(height: int, width: int) -> np.ndarray | None:
     """How white each pixel of a plate that fits the photo is, (h, w) float32 in [0, 1]."""
     size = _size(height, width)
-    font, pad = _font(size), round(_PAD * size)
+    font, pad = ImageFont.load_default(size), round(_PAD * size)
     draw = ImageDraw.Draw(Image.new("L", (1, 1)))
     for text, widest in _TRIES:
         left, top, right, bottom = draw.multiline_textbbox((0, 0), text, font=font)

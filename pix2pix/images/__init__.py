@@ -16,7 +16,8 @@ A photo passes these files, in this order:
    the memory that Pillow and numpy share (memory.py); arrays.py for arrays. depth.py keeps what
    files of 16 bits have besides, by grays.py and icc_deep.py. metadata/: what the file says;
    sidecars.py: what stands beside it.
-6. writing.py, with metadata/statement.py: the colored copy.
+6. writing.py, with metadata/statement.py: the colored copy; deep_files.py one of 16 bits.
+   credentials.py signs it.
 
 large.py reads pages of a TIFF that are too large for the memory, rows.py writes their copies.
 

@@ -46,12 +46,13 @@ def grays16(image: np.ndarray) -> np.ndarray:
     """The lightness of a uint16 array that `from_array` takes, as sRGB grays (H, W) uint16."""
     if image.ndim == 2 or image.shape[2] == 1:
         return image.reshape(image.shape[:2])
-    result, to_grays = np.empty(image.shape[:2], np.uint16), grays.of_color(None, None)
+    height, width = image.shape[:2]
+    result, to_grays = np.empty((height, width), np.uint16), grays.of_color(None, None)
 
     def work(strip: Strip) -> None:
         result[strip] = to_grays(image[strip][..., :3])
 
-    parallel(work, strips(*result.shape))
+    parallel(work, strips(height, width))
     return result
 
 

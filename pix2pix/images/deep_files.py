@@ -27,7 +27,9 @@ _HEAD = TiffHeader("<", False, 0)
 _SAMPLES = 258, 273, 277, 278, 279, 284, 317, 338, 339  # tags of the one pixel's layout
 
 
-def png_file(small: bytes, rgb: np.ndarray, alpha: np.ndarray | None, *, level: int) -> io.BytesIO:
+def png_file(
+    small: bytes, rgb: np.ndarray, alpha: np.ndarray | None, *, frugal: bool
+) -> io.BytesIO:
     """Put rgb (H, W, 3) and alpha (H, W) or None, uint16, into a PNG in the place of its pixels."""
     height, width = rgb.shape[:2]
     file = io.BytesIO()
@@ -41,7 +43,7 @@ def png_file(small: bytes, rgb: np.ndarray, alpha: np.ndarray | None, *, level: 
             file.write(small[start - 8 : stop + 4])
         elif not written:
             written = True
-            for part in _deflated(rgb, alpha, level):
+            for part in _deflated(rgb, alpha, frugal=frugal):
                 _write_chunk(file, kind, part)
     return file
 
@@ -52,15 +54,14 @@ def _write_chunk(file: io.BytesIO, kind: bytes, content: bytes) -> None:
     file.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))))
 
 
-def _deflated(rgb: np.ndarray, alpha: np.ndarray | None, level: int) -> Iterator[bytes]:
+def _deflated(rgb: np.ndarray, alpha: np.ndarray | None, *, frugal: bool) -> Iterator[bytes]:
     """One zlib stream (RFC 1950) in parts, each of which can be compressed without the others."""
     last = _strips(rgb, alpha)[-1]
 
     def work(rows: slice) -> tuple[bytes, bytes]:
         filtered = _filtered(_samples(rgb, alpha, slice(max(0, rows.start - 1), rows.stop)), rows)
-        squeeze = zlib.compressobj(level, zlib.DEFLATED, -15)
         end = zlib.Z_FINISH if rows == last else zlib.Z_FULL_FLUSH
-        return squeeze.compress(filtered) + squeeze.flush(end), filtered
+        return packing.deflate(filtered, end, frugal=frugal, raw=True), filtered
 
     checksum = 1
     for number, (packed, filtered) in enumerate(_mapped(work, _strips(rgb, alpha))):
@@ -90,7 +91,7 @@ def tiff_file(
     alpha: np.ndarray | None,
     *,
     compression: int,
-    level: int,
+    frugal: bool,
 ) -> io.BytesIO:
     """Put rgb (H, W, 3) and alpha (H, W) or None, uint16, into a TIFF in the place of its pixels.
 
@@ -104,7 +105,7 @@ def tiff_file(
     offsets, counts = [], []
 
     def work(rows: slice) -> bytes:
-        return packing.packed(_samples(rgb, alpha, rows), compression, level=level)
+        return packing.packed(_samples(rgb, alpha, rows), compression, frugal=frugal)
 
     for strip in _mapped(work, parts):
         offsets.append(file.tell())

@@ -51,11 +51,11 @@ def _of_srgb(values: np.ndarray) -> np.ndarray:
     if (red == green).all() and (green == blue).all():  # a gray scan, exact
         return green
     linear = _linear()
-    light = sum(w * linear[v] for w, v in zip(_WEIGHTS, (red, green, blue), strict=True))
+    of_red, of_green, of_blue = color.LINEAR_TO_XYZ[1]
+    light = of_red * linear[red]
+    light += of_green * linear[green]
+    light += of_blue * linear[blue]
     return encode(light)
-
-
-_WEIGHTS = np.float32(color.LINEAR_TO_XYZ[1])
 
 
 @cache

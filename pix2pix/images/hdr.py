@@ -52,7 +52,9 @@ class ToSRGB:
 
     def luminance(self, values: np.ndarray) -> np.ndarray:
         """Convert RGB (..., 3) uint16 to the luminance (...) of sRGB, 1 is white."""
-        return self._shown(self._deep_light[values]).clip(0, 1) @ np.float32(LINEAR_TO_XYZ[1])
+        return self._shown(self._deep_light[values]).clip(0, 1) @ np.array(
+            LINEAR_TO_XYZ[1], np.float32
+        )
 
     @cached_property
     def _deep_light(self) -> np.ndarray:

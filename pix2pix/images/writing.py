@@ -170,11 +170,13 @@ def _deep(small: io.BytesIO, rgb: np.ndarray, like: Photo, name: str) -> io.Byte
     alpha = None if like.deep is None else like.deep.alpha
     if alpha is None and like.alpha is not None:
         alpha = like.alpha.astype(np.uint16) * 257
-    level = 1 if rgb.shape[0] * rgb.shape[1] > _FRUGAL else 6
+    frugal = rgb.shape[0] * rgb.shape[1] > _FRUGAL
     if name == "PNG":
-        return deep_files.png_file(small.getvalue(), rgb, alpha, level=level)
+        return deep_files.png_file(small.getvalue(), rgb, alpha, frugal=frugal)
     compression = packing.compression(like.encoding.get("compression"))
-    return deep_files.tiff_file(small.getvalue(), rgb, alpha, compression=compression, level=level)
+    return deep_files.tiff_file(
+        small.getvalue(), rgb, alpha, compression=compression, frugal=frugal
+    )
 
 
 def _image(

@@ -47,14 +47,14 @@ def fields(compression: int, channels: int, *, bits: int = 8, quality: int = 92)
     return found
 
 
-def encoder(compression: int, *, quality: int = 92, level: int = 6) -> Encoder:
-    """Make the function that compresses pieces as `fields` say; zlib by `level`."""
+def encoder(compression: int, *, quality: int = 92, frugal: bool = False) -> Encoder:
+    """Make the function that compresses pieces as `fields` say; `frugal` as packing.py."""
     if compression == JPEG:
         return lambda pixels: _jpeg(pixels, quality, stream=2)
 
     def encode(pixels: np.ndarray) -> bytes:
         little = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
-        return packing.packed(little, compression, level=level)
+        return packing.packed(little, compression, frugal=frugal)
 
     return encode
 
