@@ -16,9 +16,8 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,21 +66,33 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 
 def _read_path(path: str, max_bytes: int) -> bytes:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        _check_size(size, max_bytes)
+        try:
+            data = file.read(size)
+        except OSError as error:
+            raise read_error(error) from error
+    if (count := len(data)) < size:
+        raise Unreadable(f"the file shrank while it was read, from {size:,} to {count:,} bytes")
+    return data
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a regular file to read parts of it. Raises Unreadable and NotPermitted."""
     try:
         _check_regular(os.stat(path).st_mode)  # before open: opening a device can have effects
-        descriptor = os.open(path, _READ_FLAGS)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            _check_regular(status.st_mode)
-            _check_size(status.st_size, max_bytes)
-            data = file.read(status.st_size)
+        file = open(os.open(path, _READ_FLAGS), "rb")
     except ValueError as error:  # a NUL in the name
         raise Unreadable(str(error)) from error
     except OSError as error:
         raise read_error(error) from error
-    if (count := len(data)) < (size := status.st_size):
-        raise Unreadable(f"the file shrank while it was read, from {size:,} to {count:,} bytes")
-    return data
+    try:
+        _check_regular(os.fstat(file.fileno()).st_mode)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _check_regular(mode: int) -> None:
@@ -113,7 +124,7 @@ def replacing(
     source: os.stat_result | None = None,
     special: bool = False,
     new: bool = False,
-) -> Iterator[Callable[[Bytes], object]]:
+) -> Iterator["Sink"]:
     """Replace `dest` atomically by what a `with` block writes through the function it is given.
 
     Whatever happens, `dest` holds its old bytes or all the new ones, and no temporary file stays:
@@ -128,8 +139,8 @@ def replacing(
     """
     target = os.fspath(dest)
     if special and os.path.exists(target) and not os.path.isfile(target):
-        with open(target, "wb") as device:
-            yield device.write
+        with open(target, "wb", buffering=0) as device:
+            yield Sink(device.fileno())
         return
     if not special and _is_device(target):
         raise PermissionError(errno.EPERM, "it is a device", target)
@@ -138,7 +149,7 @@ def replacing(
         temporary, descriptor = _create(folder, source)
         try:
             try:
-                yield partial(_write_all, descriptor)
+                yield Sink(descriptor)
                 _sync(descriptor)
                 if source is not None:
                     with contextlib.suppress(OSError, OverflowError):  # some network drives refuse
@@ -249,10 +260,23 @@ def sweep(folder: str) -> None:
                     _remove(entry.path)
 
 
-def _write_all(descriptor: int, data: Bytes) -> None:
-    view = memoryview(data).cast("B")
-    while view:
-        view = view[os.write(descriptor, view) :]
+class Sink:
+    """Where the bytes of a file go: called with some, it writes them behind the others."""
+
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
+
+    def __call__(self, data: Bytes) -> None:
+        """Write all of `data`. Raises OSError."""
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def begin_with(self, data: Bytes) -> None:
+        """Write `data` over the first bytes of the file, and go on behind the last ones."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self(data)
+        os.lseek(self._descriptor, 0, os.SEEK_END)
 
 
 def _sync(descriptor: int) -> None:

@@ -431,11 +431,11 @@ def test_a_compression_that_is_not_read_is_named(number: int, name: str):
 def test_a_codec_that_libtiff_lacks_is_unsupported_and_not_damage(number: int, monkeypatch):
     data = tiffs.tiff(GRAY, more=[tiffs.short(259, number)])  # no data of that codec
     lacking = "unsupported_mode"
-    assert outcome(data).code == ("corrupt" if tiff_pages._has_codec(number) else lacking)
-    tiff_pages._has_codec.cache_clear()
+    assert outcome(data).code == ("corrupt" if tiff_pages.has_codec(number) else lacking)
+    tiff_pages.has_codec.cache_clear()
     monkeypatch.setitem(tiff_pages._OPTIONAL, number, lambda: ((8,), 1, b"no such codec"))
     found = outcome(data)
-    tiff_pages._has_codec.cache_clear()
+    tiff_pages.has_codec.cache_clear()
     assert found.code == lacking and f"TIFF compression {number} (" in found.reason
 
 
@@ -444,7 +444,7 @@ def test_a_codec_that_libtiff_has_is_used(compression: str):
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, RGB, compression=compression)
     found = outcome(buffer.getvalue())
-    if compression == "zlib" or tiff_pages._has_codec(34925):
+    if compression == "zlib" or tiff_pages.has_codec(34925):
         assert found.photo is not None and (found.photo.rgb == RGB).all()
 
 

@@ -79,4 +79,19 @@ AllowTruncated = Annotated[
 ]
 MaxPixels = Annotated[int, Option(min=1, help="Refuse larger photos.")]
 SkipColor = Annotated[bool, Option("--skip-color", help="Leave photos alone that are in color.")]
+Depth = Annotated[
+    Literal["8", "16"],
+    Option(metavar="8|16", help="16 keeps 16-bit TIFF and PNG so; 8 makes 8 bits of them."),
+]
+Layer = Annotated[
+    bool, Option("--layer", help="Only the color, as a layer for the blend mode Color.")
+]
+Mark = Annotated[bool, Option("--mark", help='Put "color simulated" into a corner.')]
+C2pa = Annotated[
+    tuple[str, str] | None,
+    Option("--c2pa", metavar="CERT KEY", help="Sign with these PEM files (content credentials)."),
+]
+Pages = Annotated[
+    Literal["first", "all"], Option(help="Of a TIFF: its first page, or all into one TIFF.")
+]
 Watch = Annotated[bool, Option("--watch", help="Keep running and take what appears.")]

@@ -4,24 +4,22 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 """
 
 import os
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from typer import BadParameter, Exit
 
-from pix2pix.archives.addresses import is_url, names_many, shown
+from pix2pix.archives.addresses import is_url, shown
 from pix2pix.cli import console, options
+from pix2pix.cli.runs import Run
 from pix2pix.errors import BadHint, SettingError
 
 if TYPE_CHECKING:
-    from pix2pix.archives.runs import Fleet
     from pix2pix.colorize.copies import Maker
     from pix2pix.colorize.folders import FileOptions
     from pix2pix.colorize.wish import Wish
-    from pix2pix.images.task import Task
+    from pix2pix.images.credentials import Credentials
 
 
 def colorize(
@@ -49,42 +47,75 @@ def colorize(
     watch: options.Watch = False,
     manifest: options.Manifest = None,
     address: options.Address = None,
+    depth: options.Depth = "16",
+    layer: options.Layer = False,
+    mark: options.Mark = False,
+    c2pa: options.C2pa = None,
+    pages: options.Pages = "first",
 ) -> None:
-    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
+    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT; films likewise.
 
     Put -- before names that begin with a dash.
     """
-    from pix2pix.colorize.copies import color_photo
+    from pix2pix.colorize.copies import maker, signed_copy
     from pix2pix.colorize.folders import FileOptions
-    from pix2pix.images.task import COLOR
+    from pix2pix.film import names
+    from pix2pix.images.task import COLOR, LAYER
 
-    wish = _wish(saturation, hint, take, temperature)
-    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch, manifest)
-    if wish.hints and run.several:
-        raise BadParameter("--hint is for one photo")
+    inputs = photos
+    films, photos = names.parted(inputs)
+    wish = _wish(saturation, None if films else hint, take, temperature)
+    run = Run(photos, out, _part(shard), as_json, every_file, follow, watch, manifest, films)
+    if hint and run.several:
+        raise BadParameter("--hint is for one photo, or one film")
+    if layer and mark:
+        raise BadParameter("--mark is for the colored photo, not for its --layer")
     files = FileOptions(
         overwrite=overwrite,
         skip_color=skip_color,
+        depth=int(depth),
         max_pixels=max_pixels,
         allow_truncated=allow_truncated,
         keep_gps=keep_gps or keep_metadata,
         copy_sidecars=sidecars,
+        pages=pages,
     )
+    if c2pa is not None and pages == "all":
+        raise BadParameter("--c2pa signs photos one by one, not --pages all")
+    if c2pa is not None and (run.remote or manifest is not None or engine == "ray"):
+        raise BadParameter("--c2pa signs files of this machine, without --manifest")
+    seals = None if c2pa is None else _credentials(*c2pa)
     if like is not None:
         wish = _with_like(wish, like, files)
 
+    task = LAYER if layer else COLOR
     if engine == "ray":
         from pix2pix.cli.fleet import fleet
 
-        by = fleet(weights, device, wish, files, address, local=run.local)
-        raise Exit(run.in_archives(COLOR, files, fleet=by))
+        colors = fleet(
+            weights, device, wish, files, address, local=run.local, layer=layer, mark=mark
+        )
+        raise Exit(run.in_archives(task, files, fleet=colors))
     if address is not None:
         raise BadParameter("--address is that of a Ray cluster: give --engine ray with it")
+    model = cache(partial(console.load_model, weights, device, engine))
 
     def load() -> "Maker":
-        return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
+        make = maker(model(), wish, layer=layer, mark=mark)
+        return make if seals is None else partial(signed_copy, make=make, credentials=seals)
 
-    raise Exit(run(COLOR, load, files))
+    if not films:
+        raise Exit(run(task, load, files))
+    from pix2pix.cli.films import color_films
+
+    given = {"--watch": watch, "--layer": layer, "--mark": mark, "--c2pa": c2pa is not None}
+    for option in (option for option, is_given in given.items() if is_given):
+        raise BadParameter(f"{option} is for photos")
+    alone = len(inputs) == 1
+    colored = color_films(
+        films, wish, hint or [], files, model, out=out, alone=alone, shard=run.part
+    )
+    raise Exit(run(task, load, files, colored))
 
 
 def translate(
@@ -125,89 +156,8 @@ def translate(
         model = console.load_translator(weights, device, engine)
         return partial(translate_photo, model=model, seed=seed)
 
-    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
+    run = Run(photos, out, _part(shard), as_json, every_file, follow, watch)
     raise Exit(run(TRANSLATE, load, files))
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What photos are found by, and where their copies go: the options that both commands have."""
-
-    photos: list[str]
-    out: str | None
-    part: tuple[int, int]
-    as_json: bool
-    every_file: bool
-    follow: bool
-    watch: bool
-    manifest: str | None = None
-
-    @property
-    def several(self) -> bool:
-        first = self.photos[0]
-        many = is_url(first) and names_many(first)
-        return len(self.photos) > 1 or os.path.isdir(first) or many or self.watch
-
-    @property
-    def remote(self) -> bool:
-        return any(is_url(path) for path in [*self.photos, self.out or ""])
-
-    @property
-    def local(self) -> bool:
-        return not all(is_url(path) for path in [*self.photos, self.out or self.photos[0]])
-
-    def __call__(self, task: "Task", load: "Callable[[], Maker]", files: "FileOptions") -> int:
-        """Copy the photos and print the records -> the exit status."""
-        from pix2pix.colorize import folders, jobs, pipe, tally
-        from pix2pix.colorize.watch import watch as watch_for
-
-        if self.remote or self.manifest is not None:
-            return self.in_archives(task, files, load=load)
-        tallies = dict[str, tally.Tally]()
-        say = partial(console.print_records, task=task, tallies=tallies, inputs=self.photos)
-        if "-" in self.photos or self.out == "-":
-            if self.several or self.as_json:
-                raise BadParameter("- takes one photo, without --json or --watch")
-            if self.out in ("-", "", None) and sys.stdout.isatty():
-                raise BadParameter("a picture is not for the terminal: give -o, or redirect")
-            records = pipe.make_copy(self.photos[0], self.out or "-", load, files)
-            return say(records, summary=False)
-        find = partial(jobs.find, self.photos, task=task, out=self.out, shard=self.part)
-        scan = partial(find, every_file=self.every_file, follow=self.follow, tallies=tallies)
-        count = sys.stderr.isatty() and not self.watch
-        total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
-        records = folders.make_copies(watch_for(scan) if self.watch else scan(), load, files)
-        return say(records, as_json=self.as_json, total=total)
-
-    def in_archives(
-        self,
-        task: "Task",
-        files: "FileOptions",
-        *,
-        load: "Callable[[], Maker] | None" = None,
-        fleet: "Fleet | None" = None,
-    ) -> int:
-        """The same where URLs are among the paths, with a manifest, or by a fleet."""
-        from pix2pix.archives import finding, runs
-        from pix2pix.colorize import jobs, tally
-
-        if "-" in [*self.photos, self.out] or self.watch:
-            raise BadParameter("- and --watch are for files of this machine, read by it alone")
-        tallies = dict[str, tally.Tally]()
-        search = finding.Search(task, self.every_file, self.follow, self.part)
-        find = partial(finding.find, self.photos, search, out=self.out)
-        count = sys.stderr.isatty() and not self.remote  # a listing may take minutes
-        total = sum(isinstance(item, jobs.Job) for item in find()) if count else None
-        found = find(tallies=tallies)
-        paths = runs.Paths(self.photos, self.out, self.part, self.manifest)
-        return console.print_records(
-            runs.run(found, paths, files, load=load, fleet=fleet),
-            task=task,
-            as_json=self.as_json,
-            total=total,
-            tallies=tallies,
-            inputs=[shown(path) for path in self.photos],
-        )
 
 
 def _wish(
@@ -236,6 +186,18 @@ def _read_url(address: str, files: "FileOptions") -> bytes:
     from pix2pix.archives.stores import read_address
 
     return read_address(address, max_bytes=files.max_bytes)
+
+
+def _credentials(certificate: str, key: str) -> "Credentials":
+    """What signs copies, or end the command in one line."""
+    from pix2pix.cli import packages
+    from pix2pix.images.credentials import Credentials
+
+    packages.need("c2pa", "--c2pa", "c2pa")
+    try:
+        return Credentials(certificate, key)
+    except (OSError, ValueError) as error:
+        raise BadParameter(f"--c2pa: {error}") from error
 
 
 def _part(shard: str) -> tuple[int, int]:

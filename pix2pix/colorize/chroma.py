@@ -35,16 +35,52 @@ class Chroma:
     """(all cells, 256 / BIN): whether the cell occurs with a gray of the bin; or it may be so."""
 
 
+@dataclass
+class Steps:
+    """The chroma of a small picture in steps of a* and b*."""
+
+    step: float
+    low: np.ndarray
+    """(2,): where the first step of a* and that of b* is."""
+    sides: tuple[int, int]
+    """How many steps there are."""
+    position: np.ndarray
+    """(2, h, w) float32: in steps, and half a one, as integers cut."""
+
+    @classmethod
+    def of(cls, ab: np.ndarray, step: float) -> "Steps | None":
+        """Count ab (2, h, w) in steps; None where they are too many."""
+        low, high = ab.min((1, 2)), ab.max((1, 2))
+        low = np.floor(low / step) * step  # so that zero is among the steps
+        a, b = (int(n) for n in np.ceil((high - low) / step) + 1)
+        if a * b > _MOST_CELLS:
+            return None
+        position = (ab - low[:, None, None]) / np.float32(step) + np.float32(0.5)
+        return cls(step, low, (a, b), position)
+
+    def cut(self, upsampled: np.ndarray) -> np.ndarray:
+        """Positions (2, H, W), which are changed -> steps (2, H, W) uint16."""
+        steps = np.empty(upsampled.shape, np.uint16)
+        for channel, plane in enumerate(upsampled):
+            plane.clip(0, self.sides[channel] - 0.5, out=plane)
+            steps[channel] = plane  # cut
+        return steps
+
+    def colors(self) -> np.ndarray:
+        """a*, b* (2, all cells) float32: the steps of a* times those of b*."""
+        cells = np.arange(self.sides[0] * self.sides[1])
+        colors = np.stack(np.divmod(cells, self.sides[1])) * self.step + self.low[:, None]
+        return colors.astype(np.float32)
+
+
 def quantized(ab: np.ndarray, grays: np.ndarray, block: int, step: float) -> Chroma | None:
     """Upsample ab (2, h, w) for a picture of grays (H, W), in steps; None for too many steps."""
-    low, high = ab.min((1, 2)), ab.max((1, 2))
-    low = np.floor(low / step) * step  # so that zero is among the steps
-    sides = [int(n) for n in np.ceil((high - low) / step) + 1]
-    if sides[0] * sides[1] > _MOST_CELLS:
+    steps_of = Steps.of(ab, step)
+    if steps_of is None:
         return None
-    position = (ab - low[:, None, None]) / np.float32(step) + np.float32(0.5)  # as integers cut
+    sides = steps_of.sides
     height, width = grays.shape
-    upsampled = Upsampled(position, height, width, block)
+    upsampled = Upsampled(steps_of.position, height, width, block)
     cells = np.empty(upsampled.shape, np.uint16)
     tiles = -(-height // _TILE), -(-width // _TILE)
     boxes = np.empty((2, 3, *tiles), np.uint16)  # least and most of a*, b*, gray
@@ -52,10 +88,7 @@ def quantized(ab: np.ndarray, grays: np.ndarray, block: int, step: float) -> Chr
 
     def work(strip: Strip) -> None:
         part, whole = _scaled(strip, _TILE // block), _scaled(strip, _TILE)
-        steps = np.empty((2, *cells[part].shape), np.uint16)
-        for channel, plane in enumerate(upsampled[part]):
-            plane.clip(0, sides[channel] - 0.5, out=plane)
-            steps[channel] = plane  # cut
+        steps = steps_of.cut(upsampled[part])
         np.multiply(steps[0], sides[1], out=cells[part])
         cells[part] += steps[1]
         if whole_table:
@@ -70,8 +103,7 @@ def quantized(ab: np.ndarray, grays: np.ndarray, block: int, step: float) -> Chr
     else:
         boxes[:, 2] //= BIN
         units = _union(boxes.reshape(2, 3, -1), (*sides, 256 // BIN)).reshape(-1, 256 // BIN)
-    colors = np.stack(np.divmod(np.arange(len(units)), sides[1])) * step + low[:, None]
-    return Chroma(cells, block, colors.astype(np.float32), units)
+    return Chroma(cells, block, steps_of.colors(), units)
 
 
 def _scaled(strip: Strip, times: int) -> Strip:

@@ -16,10 +16,11 @@ from pix2pix.color import lab_to_rgb8
 from pix2pix.colorize import sampling
 from pix2pix.colorize.hints import Hint, check
 from pix2pix.colorize.incolor import remarks
+from pix2pix.colorize.layer import color_layer
 from pix2pix.colorize.lightness import gray_levels, in_one_plane
 from pix2pix.colorize.model import checked, in_kind
 from pix2pix.colorize.predictor import Predictor
-from pix2pix.colorize.recolor import recolor
+from pix2pix.colorize.recolor import recolor, recolor16
 from pix2pix.colorize.reference import Picture, Reference
 from pix2pix.colorize.wish import AS_PREDICTED, Wish
 
@@ -83,7 +84,8 @@ class Colorizer(Predictor):
         Files are read as `images.read` does (upright, sRGB) and come back as PIL images; PIL
         images of any mode come back as RGB, or RGBA where they have transparency, their pixels as
         they lie; arrays (H, W) or (H, W, 1|3|4) of uint8, uint16 or floats in [0, 1] as (H, W, 3),
-        or (H, W, 4) with the alpha they had, of their own dtype at 8-bit precision.
+        or (H, W, 4) with the alpha they had, of their own dtype: uint16 with all of its lightness,
+        floats at 8-bit precision.
         `saturation` multiplies the chroma: 0 is gray, 1 as predicted. `hints` are points whose
         color is known: (x, y, (red, green, blue)), x and y in pixels from the top left of the
         upright picture; the thing that a point is on follows, as far as its surface is even.
@@ -100,7 +102,12 @@ class Colorizer(Predictor):
         another, for a `like` without color or a net that takes none.
         """
         wish = Wish(saturation, hints, seed, temperature, _reference(like))
-        return in_kind(image, lambda rgb8: self.color(rgb8, wish), remarks)
+        return in_kind(
+            image,
+            lambda rgb8: self.color(rgb8, wish),
+            remarks,
+            lambda rgb8, grays: self.color16(rgb8, grays, wish),
+        )
 
     def rgb(
         self,
@@ -133,8 +140,40 @@ class Colorizer(Predictor):
                 grays = lightness.result()
         else:
             ab = self.predict(rgb, wish)
-        scale = self.header.ab_scale * self.header.saturation * wish.saturation
-        return recolor(rgb, ab * np.float32(scale), grays)
+        return recolor(rgb, ab * self._scale(wish), grays)
+
+    def chroma(
+        self, small: np.ndarray, picture: tuple[int, int], wish: Wish = AS_PREDICTED
+    ) -> np.ndarray:
+        """Predict a*, b* (2, h, w) of a picture (H, W), for a `Painter` of it.
+
+        `small` is what the net sees of it, (h, w, 3) uint8 (glance.py). Raises BadHint as above.
+        """
+        return self.predict_small(small, picture, wish) * self._scale(wish)
+
+    def color16(self, rgb: np.ndarray, grays: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
+        """Color a picture of 16 bits -> (H, W, 3) uint16 sRGB, of the lightness of `grays`.
+
+        `grays` (H, W) uint16 are the sRGB grays of its lightness; the net sees `rgb` (H, W, 3)
+        uint8, the same picture. Raises as `color`, and ValueError for sizes that differ.
+        """
+        if grays.shape != checked(rgb).shape[:2]:
+            raise ValueError(f"grays of {grays.shape} do not fit rgb of {rgb.shape}")
+        return recolor16(grays, self.predict(rgb, wish) * self._scale(wish))
+
+    def layer(
+        self, rgb: np.ndarray, wish: Wish = AS_PREDICTED, dtype: type = np.uint8
+    ) -> np.ndarray:
+        """Make the color alone of sRGB (H, W, 3) uint8 -> (H, W, 3) uint8, or uint16 by `dtype`.
+
+        A layer for the blend mode "Color" (layer.py). Raises as `color`.
+        """
+        ab = self.predict(checked(rgb), wish) * self._scale(wish)
+        return color_layer(self._lightness(rgb)[0] * 50 + 50, ab, rgb.shape[:2], dtype)
+
+    def _scale(self, wish: Wish) -> np.float32:
+        """What the net's ab is multiplied by."""
+        return np.float32(self.header.ab_scale * self.header.saturation * wish.saturation)
 
     def unsure(self, rgb: np.ndarray, *, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Map the uncertainty of the colors of sRGB (H, W, 3) uint8.

@@ -100,6 +100,8 @@ class _Turn:
 def _copy(job: Job, ends: Ends, turn: _Turn, make: Maker) -> _Copied:
     """Read, copy and write a photo."""
     with nullcontext() if turn.cores is None else strips.sharing(turn.cores):
+        if (record := _copy_book(job, ends, turn, make)) is not None:
+            return _Copied(record, True)
         photo = _read(job, ends)
         if isinstance(photo, Record):
             return _Copied(photo, False)
@@ -116,6 +118,26 @@ def copy_one(job: Job, make: Maker, ends: Ends) -> Record:
     """Copy a photo that `ends.check` found to be due, here and now -> its record."""
     record = _copy(job, ends, _Turn(None, threading.Lock()), make).record
     return record if isinstance(record, Record) else record.result()
+
+
+def _copy_book(job: Job, ends: Ends, turn: _Turn, make: Maker) -> Record | Future[Record] | None:
+    """Copy a TIFF page by page or row by row; None for any other file."""
+    if not ends.files.asks_for_books:
+        return None  # and nothing of it is loaded
+    from pix2pix.colorize import books
+
+    try:
+        book = ends.open_book(job, make)
+        if book is None:
+            return None
+        with closing(book), turn.large:
+            return ends.write_book(job, book, make)
+    except books.AlreadyInColor:
+        return Record(job.source, "ignored", reason="already in color")
+    except OSError as error:
+        return failure(job.source, write_error(error))
+    except Exception as error:  # whatever it is, the other photos go on
+        return failure(job.source, error)
 
 
 def _read(job: Job, ends: Ends) -> images.Photo | Record:

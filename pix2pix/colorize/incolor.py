@@ -132,12 +132,17 @@ def _color_left(lab: np.ndarray) -> float:
     return float(np.sqrt(np.square(_block_means(left)).sum(-1).mean()))
 
 
+def skips(height: int, width: int) -> tuple[int, int]:
+    """Every how manieth row and column of a picture does to judge its colors by."""
+    skip = max(1, min(height, width) // (_SIDE * _SAMPLES))
+    return max(skip, height // (_LONG * _SAMPLES)), max(skip, width // (_LONG * _SAMPLES))
+
+
 def _small(rgb: np.ndarray) -> np.ndarray:
     """sRGB (H, W, 3) uint8 -> its area means (h, w, 3) uint8, at most 96 by 960."""
-    skip = max(1, min(rgb.shape[:2]) // (_SIDE * _SAMPLES))
-    skips = [max(skip, side // (_LONG * _SAMPLES)) for side in rgb.shape[:2]]
-    if max(skips) > 1:
-        rgb = np.ascontiguousarray(rgb[:: skips[0], :: skips[1]])
+    down, across = skips(*rgb.shape[:2])
+    if max(down, across) > 1:
+        rgb = np.ascontiguousarray(rgb[::down, ::across])
     scale = min(1, _SIDE / min(rgb.shape[:2]))
     height, width = (min(round(side * scale), _LONG) for side in rgb.shape[:2])
     if (height, width) != rgb.shape[:2]:

@@ -22,7 +22,8 @@ from pix2pix.weights.header import Header, check_task
 if TYPE_CHECKING:
     from torch import nn
 
-_REDUCED = 3.0  # a picture at least so many times larger is first averaged in blocks
+REDUCED = 3.0
+"""A picture at least so many times larger than what a net sees is first averaged in blocks."""
 
 
 class PictureModel:
@@ -106,7 +107,7 @@ class PictureModel:
         for height, width in (least, size):  # smaller first: a line of pixels must not swell before
             if small.size != (width, height):
                 bilinear = Image.Resampling.BILINEAR
-                small = small.resize((width, height), bilinear, reducing_gap=_REDUCED)
+                small = small.resize((width, height), bilinear, reducing_gap=REDUCED)
         array = np.asarray(small)
         return np.broadcast_to(array[..., None], (*size, 3)) if gray else array
 
@@ -115,17 +116,23 @@ def in_kind(
     image: Any,
     paint: Callable[[np.ndarray], np.ndarray],
     remarks: Callable[[np.ndarray], list[str]] = lambda _: [],
+    paint16: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> Any:
     """Apply `paint`, (H, W, 3) uint8 -> the same, to a picture of any kind -> one of that kind.
 
     A path, the bytes of a file, a binary stream and a PIL image come back as a PIL image, an array
     as an array; `Colorizer.__call__` says which and how. Warnings are those of the
-    caller's caller: what is lost, and `remarks` on a file or a PIL image.
+    caller's caller: what is lost, and `remarks` on a file or a PIL image. `paint16` is for arrays
+    of uint16: it gets the grays (H, W) uint16 of their lightness, too, and gives (H, W, 3) uint16.
     Raises PhotoError for files, TypeError and ValueError for anything else that is no picture.
     """
     if isinstance(image, np.ndarray):
         rgb8, alpha = images.from_array(image)
-        return images.to_array(paint(rgb8), alpha, image.dtype)
+        if paint16 is not None and image.dtype == np.uint16:
+            painted = paint16(rgb8, images.grays16(image))
+        else:
+            painted = paint(rgb8)
+        return images.to_array(painted, alpha, image.dtype)
     lost: list[str] = []
     if isinstance(image, Image.Image):
         rgb8, mask = images.to_rgb(image, images.Container(), warnings=lost)

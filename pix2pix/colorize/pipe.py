@@ -2,14 +2,23 @@
 
 import io
 import os
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
 
+from pix2pix import images
 from pix2pix.colorize import outputs
 from pix2pix.colorize.copies import Maker
 from pix2pix.colorize.folders import FileOptions
 from pix2pix.colorize.jobs import Record, failure
+from pix2pix.files import Sink, read_bytes, write_error
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.books import Book
 
 
 def make_copy(
@@ -22,20 +31,64 @@ def make_copy(
         yield Record(source, "skipped", output=dest)
         return
     try:
-        photo = files.read(sys.stdin.buffer if source == "-" else source)
+        found = _read(source, dest, files)
     except Exception as error:  # whatever it is, it is one line
         yield failure(source, error)
         return
     make = load()
+    redone = None if files.overwrite else outputs.REDONE.get(state)
     try:
-        where = sys.stdout.buffer if dest == "-" else dest
-        made = make(photo)
-        lost = made.write(where, keep_gps=files.keep_gps, source=status)
+        if not isinstance(found, images.Photo):
+            yield _copy_book(found, source, dest, make, status, redone)
+            return
+        made = make(found)
+        where, parent = (
+            sys.stdout.buffer if dest == "-" else dest,
+            None if source == "-" else source,
+        )
+        lost = made.write(where, keep_gps=files.keep_gps, source=status, parent=parent)
     except Exception as error:
         yield failure(source, error)
     else:
-        redone = None if files.overwrite else outputs.REDONE.get(state)
         yield Record(source, made.task.done, dest, reason=redone, warnings=lost)
+
+
+def _read(source: str, dest: str, files: FileOptions) -> "images.Photo | Book":
+    """Read a photo, or open a file all of whose pages are wanted."""
+    if files.pages == "first":
+        return files.read(sys.stdin.buffer if source == "-" else source, dest)
+    from pix2pix.colorize.books import open_book
+
+    most = 16 * files.max_pixels + 2**26
+    held = read_bytes(sys.stdin.buffer, max_bytes=most) if source == "-" else source
+    return open_book(held, dest, files) or files.read(held, dest)
+
+
+def _copy_book(
+    book: "Book",
+    source: str,
+    dest: str,
+    make: Maker,
+    status: os.stat_result | None,
+    redone: str | None,
+) -> Record:
+    """Copy a file of several pages -> its record; to stdout once it is whole."""
+    from pix2pix.colorize.books import AlreadyInColor
+
+    with closing(book):
+        try:
+            if dest != "-":
+                lost = book.color(dest, make, status)
+            else:
+                with tempfile.TemporaryFile() as file:
+                    lost = book.write(Sink(file.fileno()), make)
+                    file.seek(0)
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+        except AlreadyInColor:
+            return Record(source, "ignored", reason="already in color")
+        except OSError as error:
+            raise write_error(error) from error
+    return Record(source, book.task.done, dest, reason=redone, warnings=lost)
 
 
 def _stdin_status() -> os.stat_result | None:

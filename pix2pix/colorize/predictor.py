@@ -76,8 +76,14 @@ class Predictor(PictureModel):
         things that they are on (reach.py), and are kept. What is no picture, a mount or the rim of
         film, has no color (borders.py). Raises ValueError for broken weights.
         """
-        L = self._lightness(rgb)
-        hint_map, places, wanted = self._place(wish.hints, rgb.shape[:2], L)
+        return self.predict_small(self._shrink(rgb), rgb.shape[:2], wish)
+
+    def predict_small(
+        self, small: np.ndarray, picture: tuple[int, ...], wish: Wish = AS_PREDICTED
+    ) -> np.ndarray:
+        """`predict` of a picture (H, W) that is shrunk already, to (h, w, 3) uint8."""
+        L = rgb8_to_lab(small)[None, :1] / 50 - 1
+        hint_map, places, wanted = self._place(wish.hints, (picture[0], picture[1]), L)
         known = None if wish.like is None else self._known(wish.like)
         guides, told = np.zeros_like(hint_map), hint_map  # guides: the net need not keep them
         if known is not None:

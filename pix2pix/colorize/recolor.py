@@ -1,9 +1,9 @@
-"""Recolor: the lightness of a large 8-bit picture joined to a small ab, strip by strip.
+"""Recolor: the lightness of a large picture joined to a small ab, strip by strip.
 
 A photo has far more pixels than different colors: 256 grays times the chroma that the net
 predicts, in steps as fine as 8-bit RGB itself. So each of those goes the way through Lab once, into
 a table, and a pixel costs one look-up. Where they are too many for that to pay, every pixel goes
-all the way, which takes ten times as long.
+all the way, which takes ten times as long. Pictures of 16 bits always do.
 """
 
 import math
@@ -15,9 +15,11 @@ from pix2pix.colorize.chroma import BIN, Chroma, Upsampled, quantized
 from pix2pix.colorize.lightness import STRIP, Scratch, as_stored, gray_levels, in_one_plane
 from pix2pix.strips import Strip, parallel, strips
 
-__all__ = ["Upsampled", "gray_levels", "recolor"]
+__all__ = ["Upsampled", "gray_levels", "recolor", "recolor16"]
 
-_FINE, _COARSE = 0.5, 1.0  # steps of a*, b*: off by a quarter to a half, as 8-bit RGB itself
+_FINE = 0.5  # step of a*, b*: off by a quarter, as 8-bit RGB itself
+COARSE = 1.0
+"""A step that is off by a half: a table of coarser ones is not worth it."""
 _ROUGH = 5e-3  # the share of places at which one chroma for 2x2 pixels may be off by more than that
 
 
@@ -32,16 +34,49 @@ def recolor(rgb: np.ndarray, ab: np.ndarray, grays: np.ndarray | None = None) ->
     rgb = as_stored(rgb)
     height, width = rgb.shape[:2]
     result = np.empty((height, width, 4), np.uint8)
-    # with this step, the table has half as many entries as the picture has pixels, at most
-    step = max(_FINE, math.sqrt(2 * 256 * float(np.ptp(ab, (1, 2)).prod()) / (height * width)))
-    if step <= _COARSE:
+    step = step_of(ab, height, width)
+    if step <= COARSE:
         grays = gray_levels(rgb) if grays is None else grays
         chroma = quantized(ab, grays, 2 if is_smooth(ab, height, width) else 1, step)
         if chroma is not None:
             _by_table(grays, chroma, result)
             return result[..., :3]
-    _by_pixel(rgb, ab, result)
+    by_pixel(rgb, Upsampled(ab, height, width), result)
     return result[..., :3]
+
+
+def step_of(ab: np.ndarray, height: int, width: int) -> float:
+    """The step of a*, b* with which a table has half as many entries as a picture has pixels."""
+    return max(_FINE, math.sqrt(2 * 256 * float(np.ptp(ab, (1, 2)).prod()) / (height * width)))
+
+
+def recolor16(grays: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    """Grays (H, W) uint16 and ab (2, h, w) float32 -> (H, W, 3) uint16 sRGB, as `recolor`.
+
+    Every pixel goes through Lab: a table of 65,536 grays would be too large, one of fewer, or of
+    chroma in steps, would show where a 16-bit copy is edited. In float32, a gray of no chroma comes
+    back within 2 of its 65,536 levels.
+    """
+    result = np.empty((*grays.shape, 3), np.uint16)
+    by_pixel16(grays, Upsampled(ab, *grays.shape), result)
+    return result
+
+
+def by_pixel16(grays: np.ndarray, upsampled: Upsampled, result: np.ndarray, top: int = 0) -> None:
+    """Fill result (H, W, 3) with the colors of grays (H, W) uint16, which have `top` rows above."""
+    levels = (np.arange(65536) / 65535).astype(np.float32).reshape(1, 256, 256)
+    ramp = color.rgb_to_lab(levels.repeat(3, 0))[0].ravel()
+
+    def work(strip: Strip) -> None:
+        pixels = grays[strip]
+        lab = np.empty((3, *pixels.shape), np.float32)
+        ramp.take(pixels, out=lab[0], mode="wrap")
+        lab[1:] = upsampled[slice(top + strip[0].start, top + strip[0].stop), strip[1]]
+        rgb = color.lab_to_rgb(lab)
+        rgb *= 65535
+        result[strip] = np.rint(np.moveaxis(rgb, 0, -1))
+
+    parallel(work, strips(*grays.shape, pixels=STRIP // 4))
 
 
 def is_smooth(ab: np.ndarray, height: int, width: int) -> bool:
@@ -58,15 +93,15 @@ def is_smooth(ab: np.ndarray, height: int, width: int) -> bool:
     return True
 
 
-def _by_pixel(rgb: np.ndarray, ab: np.ndarray, result: np.ndarray) -> None:
-    upsampled = Upsampled(ab, *rgb.shape[:2])
+def by_pixel(rgb: np.ndarray, upsampled: Upsampled, result: np.ndarray, top: int = 0) -> None:
+    """Fill result (H, W, 4) with the colors of rgb (H, W, 3), which has `top` rows above it."""
     ramp = _lightness_of_grays()
 
     def work(strip: Strip) -> None:
         pixels = rgb[strip]
         lab = np.empty((3, *pixels.shape[:2]), np.float32)
         lab[0] = ramp[pixels[..., 1]] if in_one_plane(pixels) else color.rgb8_to_lab(pixels)[0]
-        lab[1:] = upsampled[strip]
+        lab[1:] = upsampled[slice(top + strip[0].start, top + strip[0].stop), strip[1]]
         result[strip][..., :3] = color.lab_to_rgb8(lab)
         result[strip][..., 3] = 255
 

@@ -13,9 +13,13 @@ A photo passes these files, in this order:
 4. decoder.py: Pillow, and tiff/ for layouts that Pillow lacks; pnm.py decodes its own. endings.py
    where the end marker is missing.
 5. modes.py: pixels to 8-bit sRGB, by icc.py (profiles), coding.py and hdr.py (without one), in
-   the memory that Pillow and numpy share (memory.py); arrays.py for arrays. metadata/: what the
-   file says besides; sidecars.py: what stands beside it.
-6. writing.py, with metadata/statement.py: the colored copy.
+   the memory that Pillow and numpy share (memory.py); arrays.py for arrays. depth.py keeps what
+   files of 16 bits have besides, by grays.py and icc_deep.py. metadata/: what the file says;
+   sidecars.py: what stands beside it.
+6. writing.py, with metadata/statement.py: the colored copy; deep_files.py one of 16 bits.
+   credentials.py signs it.
+
+large.py reads pages of a TIFF that are too large for the memory, rows.py writes their copies.
 
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
 `containers._INSPECTORS`, and in decoder.py what Pillow needs for it; metadata/reader.py reads what
@@ -34,6 +38,8 @@ __all__ = [
     "Photo",
     "encode",
     "from_array",
+    "grays16",
+    "holds_16_bits",
     "output_format",
     "read",
     "to_array",
@@ -43,8 +49,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from pix2pix.images.arrays import from_array, to_array
-    from pix2pix.images.formats import EXTENSIONS, READABLE, Container, output_format
+    from pix2pix.images.arrays import from_array, grays16, to_array
+    from pix2pix.images.formats import (
+        EXTENSIONS,
+        READABLE,
+        Container,
+        holds_16_bits,
+        output_format,
+    )
     from pix2pix.images.memory import to_image
     from pix2pix.images.modes import to_rgb
     from pix2pix.images.reading import Photo, read
@@ -53,9 +65,10 @@ if TYPE_CHECKING:
 # none of these modules is called as one of the names: it would stand in its place once imported
 __getattr__ = on_first_use(
     __name__,
-    dict.fromkeys(["from_array", "to_array"], "pix2pix.images.arrays")
+    dict.fromkeys(["from_array", "grays16", "to_array"], "pix2pix.images.arrays")
     | dict.fromkeys(
-        ["EXTENSIONS", "READABLE", "Container", "output_format"], "pix2pix.images.formats"
+        ["EXTENSIONS", "READABLE", "Container", "holds_16_bits", "output_format"],
+        "pix2pix.images.formats",
     )
     | {"to_image": "pix2pix.images.memory", "to_rgb": "pix2pix.images.modes"}
     | dict.fromkeys(["Photo", "read"], "pix2pix.images.reading")

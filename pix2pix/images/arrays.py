@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from pix2pix.images import grays
+from pix2pix.strips import Strip, parallel, strips
+
 # the largest value of a dtype
 WHITE = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 
@@ -29,9 +32,36 @@ def from_array(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return np.broadcast_to(colors, (*image.shape[:2], 3)), alpha
 
 
+def to_uint8(rgb: np.ndarray) -> np.ndarray:
+    """Round uint16 of any shape to uint8; what is uint8 stays as it is."""
+    if rgb.dtype == np.uint8:
+        return rgb
+    result = np.empty(rgb.shape, np.uint8)
+    for row, out in zip(rgb, result, strict=True):  # or it would take the picture twice
+        out[:] = (row.astype(np.uint32) + 128) // 257
+    return result
+
+
+def grays16(image: np.ndarray) -> np.ndarray:
+    """The lightness of a uint16 array that `from_array` takes, as sRGB grays (H, W) uint16."""
+    if image.ndim == 2 or image.shape[2] == 1:
+        return image.reshape(image.shape[:2])
+    height, width = image.shape[:2]
+    result, to_grays = np.empty((height, width), np.uint16), grays.of_color(None, None)
+
+    def work(strip: Strip) -> None:
+        result[strip] = to_grays(image[strip][..., :3])
+
+    parallel(work, strips(height, width))
+    return result
+
+
 def to_array(rgb: np.ndarray, alpha: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
-    """Convert rgb (H, W, 3) uint8, with the input's alpha, back to the input's dtype."""
+    """Convert rgb (H, W, 3) uint8, with the input's alpha, back to the input's dtype.
+
+    What has that dtype already stays as it is.
+    """
     white = WHITE[dtype.name]
-    if white != 255:
+    if rgb.dtype != dtype:
         rgb = (rgb * np.float32(white / 255)).round(0 if white > 1 else 7).astype(dtype)
     return np.ascontiguousarray(rgb if alpha is None else np.dstack((rgb, alpha)))

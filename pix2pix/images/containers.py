@@ -6,10 +6,11 @@ the function of each format; WebP and BMP, the simplest, are here.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sized
+from contextlib import contextmanager
 from functools import partial
 
-from pix2pix.errors import Corrupt, TooLarge, one_line
+from pix2pix.errors import Corrupt, PhotoError, TooLarge, one_line
 from pix2pix.images import gif, jpeg, jpeg2000, png, pnm
 from pix2pix.images.bits import little
 from pix2pix.images.formats import Container
@@ -30,19 +31,28 @@ def inspect(name: str, data: bytes) -> Container:
     Raises Corrupt for damage that a decoder would pass over, UnsupportedFormat and UnsupportedMode
     for kinds that are not decoded here, TookTooLong for files built to take minutes.
     """
-    try:
+    with sound(name):
         container = _INSPECTORS[name](data)
         if name in ("AVIF", "HEIF"):
             container.coding = iso_color.coding(data)
-    except (ValueError, LookupError, ArithmeticError, struct.error) as error:
-        # numbers that point past the end, in whichever of a hundred places
-        raise Corrupt(f"the structure of the {name} cannot be read: {one_line(error)}") from error
     if container.size is not None and 0 in container.size and not container.cut:
         raise Corrupt("width or height is zero")
     return container
 
 
-def check_density(size: tuple[int, int], data: bytes) -> None:
+@contextmanager
+def sound(name: str) -> Iterator[None]:
+    """Reading the structure of a file of format `name` raises Corrupt within, whatever it meets."""
+    try:
+        yield
+    except PhotoError:
+        raise
+    except (ValueError, LookupError, ArithmeticError, struct.error) as error:
+        # numbers that point past the end, in whichever of a hundred places
+        raise Corrupt(f"the structure of the {name} cannot be read: {one_line(error)}") from error
+
+
+def check_density(size: tuple[int, int], data: Sized) -> None:
     """Raise TooLarge for a decompression bomb: millions of pixels in hardly any bytes."""
     width, height = size
     if len(data) < _SMALL and width * height > _MAX_PIXELS_OF_SMALL:

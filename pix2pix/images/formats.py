@@ -1,5 +1,6 @@
 """The allowlist: picture formats that are read, detected by magic numbers, and those written."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,6 +33,8 @@ _WRITABLE = {
     "BMP": ".bmp",
     "AVIF": ".avif",
 }
+
+DEEP = {"PNG", "TIFF"}  # written with 16 bits, too
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAGIC = (
@@ -141,16 +144,23 @@ def _brands(data: bytes, start: int) -> set[bytes]:
     return {data[start + 8 : start + 12], *(data[i : i + 4] for i in range(start + 16, end, 4))}
 
 
-def output_format(photo: HasFormat) -> tuple[str, str]:
+def output_format(photo: HasFormat, *, lossless: bool = False) -> tuple[str, str]:
     """Choose the (format, extension with dot) that a colored copy of `photo` is written in.
 
     The photo's own format where it can hold full color and is written here; HEIF becomes JPEG,
-    the others (GIF, JPEG 2000, PNM) PNG.
+    the others (GIF, JPEG 2000, PNM) PNG. `lossless` ones are PNG and TIFF.
     """
     name = photo.format
+    if lossless and name not in DEEP:
+        name = "PNG"
     if name not in _WRITABLE:
         name = "JPEG" if name == "HEIF" else "PNG"
     return name, _WRITABLE[name]
+
+
+def holds_16_bits(path: str) -> bool:
+    """Whether a file is written in a format that has 16 bits here, by its name."""
+    return EXTENSIONS.get(os.path.splitext(path)[1].lower()) in DEEP
 
 
 def writable_format(name: str) -> str:

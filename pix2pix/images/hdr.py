@@ -7,9 +7,12 @@ of R, G and B and scales all three, which keeps hues. HLG is shown on its nomina
 1,000 cd/m2 (BT.2100). Colors outside of sRGB are clipped.
 """
 
+from functools import cached_property
+
 import numpy as np
 from PIL import Image
 
+from pix2pix.color import LINEAR_TO_XYZ
 from pix2pix.images.coding import SRGB, Chromaticities, Coding
 
 WHITE = 203.0
@@ -41,7 +44,21 @@ class ToSRGB:
 
     def gray(self, values: np.ndarray) -> np.ndarray:
         """Convert gray values in [0, 1] to uint8 sRGB."""
-        return encode(_roll_off(self._gray_light(values), self.peak))
+        return encode(self.gray_light(values))
+
+    def gray_light(self, values: np.ndarray) -> np.ndarray:
+        """Convert gray values in [0, 1] to light, 1 is white."""
+        return _roll_off(self._gray_light(values), self.peak)
+
+    def luminance(self, values: np.ndarray) -> np.ndarray:
+        """Convert RGB (..., 3) uint16 to the luminance (...) of sRGB, 1 is white."""
+        return self._shown(self._deep_light[values]).clip(0, 1) @ np.array(
+            LINEAR_TO_XYZ[1], np.float32
+        )
+
+    @cached_property
+    def _deep_light(self) -> np.ndarray:
+        return self._linear(np.arange(65536) / 65535).astype(np.float32)
 
     def convert(self, image: Image.Image) -> Image.Image:
         """Convert a PIL image of mode L or RGB to sRGB, in the same mode."""
@@ -49,11 +66,15 @@ class ToSRGB:
         if image.mode == "L":
             return image.point(self.gray(levels).tolist())
         light = self._linear(levels).astype(np.float32)[np.asarray(image)]  # (H, W, 3)
+        return Image.fromarray(encode(self._shown(light)))
+
+    def _shown(self, light: np.ndarray) -> np.ndarray:
+        """Linear RGB (..., 3) of the picture's coding, overwritten -> linear sRGB."""
         if self.coding.transfer == "hlg":
             light *= _ootf(light @ _luminance(self.coding.primaries))[..., None]
         if self.coding.hdr and self.peak > 1:
             light *= self._scale(light.max(axis=-1))[..., None]
-        return Image.fromarray(encode(light @ self.matrix.T))
+        return light @ self.matrix.T
 
     def _linear(self, values: np.ndarray) -> np.ndarray:
         """Values in [0, 1] -> light, 1 is white; HLG's is that of the scene, 1 its brightest."""

@@ -18,7 +18,7 @@ from pix2pix.images.coding import Coding, from_code_points
 
 # Real profiles end near 2.7 MB (CMYK printing conditions with fine tables); above is no profile.
 MAX_PROFILE_BYTES = 3 * 2**20
-_INTENT = ImageCms.Intent.PERCEPTUAL
+INTENT = ImageCms.Intent.PERCEPTUAL
 _SPACES = {"L": (b"GRAY", b"RGB "), "RGB": (b"RGB ",), "CMYK": (b"CMYK",)}
 
 ToSRGB = Callable[[Image.Image], Image.Image]
@@ -92,7 +92,7 @@ def _transform(icc: bytes, mode: str) -> ToSRGB | None:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     if mode == "L":
         return _gray_table(profile, "L" if space == b"GRAY" else "RGB")
-    transform = ImageCms.buildTransform(profile, srgb_profile(), mode, "RGB", _INTENT)
+    transform = ImageCms.buildTransform(profile, srgb_profile(), mode, "RGB", INTENT)
     if mode == "RGB" and _is_identity(transform):
         return None
     return transform.apply
@@ -116,7 +116,7 @@ def _gray_table(profile: ImageCms.ImageCmsProfile, mode: str) -> ToSRGB | None:
     An RGB profile on a gray picture acts through its neutral axis.
     """
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    transform = ImageCms.buildTransform(profile, srgb_profile(), mode, "RGB", _INTENT)
+    transform = ImageCms.buildTransform(profile, srgb_profile(), mode, "RGB", INTENT)
     rgb = np.asarray(transform.apply(ramp.convert(mode)), dtype=np.float32)[0]  # (256, 3)
     table = np.rint(rgb.mean(axis=1)).astype(np.uint8)
     if np.abs(table.astype(int) - np.arange(256)).max() <= 1:
@@ -136,4 +136,4 @@ def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
 @functools.cache
 def _lab_to_rgb() -> ToSRGB:
     lab = ImageCms.createProfile("LAB")
-    return ImageCms.buildTransform(lab, srgb_profile(), "LAB", "RGB", _INTENT).apply
+    return ImageCms.buildTransform(lab, srgb_profile(), "LAB", "RGB", INTENT).apply

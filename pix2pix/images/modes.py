@@ -4,8 +4,9 @@ Gray deeper than 8 bits is scaled, never clipped. White is what the file states 
 to 15, MaxSampleValue); else 4,095 where no value is above it, as cameras and scanners put 12 bits
 into 16-bit words; else 65,535. In float files white is 1, 255 or 65,535, the least of them that no
 value exceeds, or the highest value; negative values are black. Both are taken as gamma-coded.
-16-bit color keeps its upper 8 bits. CIELab is relative to D50. CMYK without a profile is converted
-plainly. A sepia or toned scan stays as it is: its lightness is what gets colored.
+16-bit color keeps its upper 8 bits; depth.py keeps what is lost here. CIELab is relative to D50.
+CMYK without a profile is converted plainly. A sepia or toned scan stays as it is: its lightness is
+what gets colored.
 
 Strips keep the memory at one decoded picture plus one 8-bit result, whatever the layout costs on
 the way.
@@ -22,7 +23,9 @@ from pix2pix.images import icc as profiles
 from pix2pix.images.formats import Container
 
 _STRIP_PIXELS = 2**18  # a strip in all its forms stays in the cache
-_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+EIGHT_BIT = ("16-bit channels become 8 bit", "16-bit gray becomes 8 bit")
+"""How the warnings begin that do not hold where 16 bits are kept (depth.py)."""
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 # What each layout is converted to before its profile acts; RGB where not named.
 _COLOR = {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK", "LAB": "LAB"}
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -41,10 +44,10 @@ def to_rgb(
     icc = image.info.get("icc_profile")
     coding = container.coding or profiles.coding(icc)
     coded = hdr.ToSRGB(coding, hdr.brightest(image), warnings) if coding else None
-    if image.mode in _DEEP:
+    if image.mode in DEEP:
         return _from_deep(image, container, icc=icc, coded=coded, warnings=warnings)
     if container.deep:
-        warnings.append("16-bit channels become 8 bit")
+        warnings.append(EIGHT_BIT[0])
     transparent = image.mode in _ALPHA or "transparency" in image.info
     color = _COLOR.get(image.mode, "RGB")
     if coded is not None and color in ("L", "RGB"):
@@ -61,7 +64,7 @@ def to_rgb(
         if target is not image:
             target.paste(image)
         return memory.as_rgb(pixels), None
-    for rows, strip in _strips(image):
+    for rows, strip in strips(image):
         if alpha is not None:
             strip = _with_alpha(strip, image)
             alpha[rows] = np.asarray(strip.getchannel("A"))
@@ -85,7 +88,8 @@ def _with_alpha(strip: Image.Image, image: Image.Image) -> Image.Image:
     return strip.convert("LA" if strip.mode in ("1", "L", "La") else "RGBA")
 
 
-def _strips(image: Image.Image) -> Iterator[Strip]:
+def strips(image: Image.Image) -> Iterator[Strip]:
+    """Cut an image into strips: which rows, and their pixels."""
     width, height = image.size
     step = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, step):
@@ -102,7 +106,7 @@ def _from_deep(
     warnings: list[str],
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """16-bit, 32-bit integer and float gray through one table of 65,536 levels."""
-    low, high = extremes(np.asarray(strip) for _, strip in _strips(image))
+    low, high = extremes(np.asarray(strip) for _, strip in strips(image))
     white = white_of(low, high, container, floats=image.mode == "F", warnings=warnings)
     if coded is not None:
         table = coded.gray(np.arange(65536) / 65535)
@@ -113,7 +117,7 @@ def _from_deep(
     key = image.info.get("transparency")
     gray = np.empty((image.height, image.width), np.uint8)
     alpha = np.empty((image.height, image.width), np.uint8) if isinstance(key, int) else None
-    for rows, strip in _strips(image):
+    for rows, strip in strips(image):
         values = np.asarray(strip)
         if alpha is not None:
             alpha[rows] = np.where(values == key, 0, 255)
@@ -137,7 +141,7 @@ def white_of(
     else:
         # Cameras and scanners store 12 bits in 16-bit words; such a file looks black otherwise.
         white = 4095 if 255 < high < 4096 else 65535
-    warnings.append(f"16-bit gray becomes 8 bit (white is {white:,})")
+    warnings.append(f"{EIGHT_BIT[1]} (white is {white:,})")
     return float(white)
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 
 from pix2pix import images
-from pix2pix.images.task import COLOR, TASKS, Task
+from pix2pix.images.task import COLOR, LAYER, TASKS, Task
 
 MARK = COLOR.mark
-_MARKS = tuple(task.mark for task in TASKS.values())
+_MARKS = tuple(task.mark for task in (*TASKS.values(), LAYER))
 _LONGEST = 255  # bytes of a name, on every common file system
 # What the systems that store photos keep beside them, in lower case; hidden names (.@__thumb of
 # QNAP, .Trash-1000 of Linux, ._a.jpg of a Mac) are left aside anyway.
@@ -42,7 +42,9 @@ def output_name(name: str, *, format: str | None = None, task: Task = COLOR) -> 
     """
     stem, extension = os.path.splitext(name)
     known = images.EXTENSIONS.get(extension.lower())
-    written, new = images.output_format(SimpleNamespace(format=format or known or "PNG"))
+    written, new = images.output_format(
+        SimpleNamespace(format=format or known or "PNG"), lossless=task.lossless
+    )
     if written != known:
         stem, extension = name, new
     end = task.mark + extension
@@ -60,7 +62,7 @@ def _cut(text: str, size: int) -> str:
 
 
 def is_output(name: str) -> bool:
-    """Whether a file's name marks an output of ours: `*.color.EXT`, `*.translated.EXT`."""
+    """Whether a file's name marks an output of ours, by the mark of a task: `*.color.EXT`."""
     stem, extension = os.path.splitext(name)
     return extension.lower() in images.EXTENSIONS and stem.lower().endswith(_MARKS)
 

@@ -24,7 +24,7 @@ def inspect(data: bytes) -> Container:
     container = Container(cut=True, lossless=True)
     extras, frames, first_is_frame, pixels = 0, 1, False, False
     colors: dict[bytes, bytes] = {}
-    for number, (kind, start, end) in enumerate(_chunks(data)):
+    for number, (kind, start, end) in enumerate(chunks(data)):
         if number > _MAX_CHUNKS:
             raise Corrupt(f"more than {_MAX_CHUNKS:,} PNG chunks")
         if kind == b"CgBI":
@@ -81,26 +81,26 @@ def _coding(chunks: dict[bytes, bytes]) -> Coding | None:
 def closed(data: bytes) -> bytes | None:
     """Append the missing IEND behind the last whole chunk; None without pixels."""
     end, pixels = 0, False
-    for kind, _, stop in _chunks(data):
+    for kind, _, stop in chunks(data):
         end, pixels = stop + 4, pixels or kind == b"IDAT"
     return data[:end] + b"\0\0\0\0IEND\xaeB`\x82" if pixels else None
 
 
 def essential(data: bytes) -> bytes:
     """Strip text, profile, animation and private chunks."""
-    kept = [data[start - 8 : end + 4] for kind, start, end in _chunks(data) if kind in _ESSENTIAL]
+    kept = [data[start - 8 : end + 4] for kind, start, end in chunks(data) if kind in _ESSENTIAL]
     return data[:8] + b"".join(kept)
 
 
 def text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Iterate over the text chunks as (type, content)."""
-    for kind, start, end in _chunks(data):
+    for kind, start, end in chunks(data):
         if kind in _TEXT:
             yield kind, data[start:end]
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(type, start, end of its content) of each whole chunk, up to IEND."""
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Iterate over the whole chunks, up to IEND, as (type, start, end of the content)."""
     position = 8
     while position + 12 <= len(data):
         end = position + 8 + big(data, position, 4)

@@ -16,6 +16,7 @@ from pix2pix.errors import Corrupt, PhotoError, Truncated
 from pix2pix.images import (
     containers,
     decoder,
+    depth,
     endings,
     formats,
     guard,
@@ -25,20 +26,12 @@ from pix2pix.images import (
     modes,
     pnm,
 )
+from pix2pix.images.depth import Deep
 from pix2pix.images.formats import Container
 from pix2pix.images.metadata import reader
 from pix2pix.images.metadata.texts import Text
 
 _CLOSED = {"PNG", "GIF", "BMP"}  # which state where they end, and are decoded without it
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class Encoding(TypedDict, total=False):
@@ -66,6 +59,7 @@ class Photo:
     profiled: bool = False  # whether the file came with a color profile
     encoding: Encoding = field(default_factory=Encoding)
     warnings: list[str] = field(default_factory=list)
+    deep: Deep | None = None  # 16 bits of it, where they were asked for and are there
 
 
 def read(
@@ -74,12 +68,13 @@ def read(
     max_pixels: int = 100_000_000,
     max_bytes: int | None = None,
     allow_truncated: bool = False,
+    deep: bool = False,
 ) -> Photo:
     """Read a path, bytes or a binary stream -> Photo with rgb (H, W, 3) uint8 sRGB, upright.
 
     `max_bytes` defaults to what `max_pixels` of the deepest layout take. `allow_truncated` accepts
-    a file that ends early, with a warning; the missing part is gray. Raises the errors of
-    pix2pix.errors.
+    a file that ends early, with a warning; the missing part is gray. `deep` keeps, in Photo.deep,
+    what whole files have of 16 bits. Raises the errors of pix2pix.errors.
     """
     path = str(source) if isinstance(source, (str, Path)) else None
     if max_bytes is None:
@@ -87,7 +82,7 @@ def read(
     try:
         data = files.read_bytes(source, max_bytes=max_bytes)
         with guard.reading(max_pixels):  # also what Pillow says of metadata later on
-            return _decode(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            return _decode(data, max_pixels=max_pixels, allow_truncated=allow_truncated, deep=deep)
     except PhotoError as error:
         error.path = error.path or path
         raise
@@ -98,14 +93,14 @@ def most_bytes(max_pixels: int) -> int:
     return 16 * max_pixels + 2**26
 
 
-def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
+def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool, deep: bool) -> Photo:
     name = formats.sniff(data)
     container = containers.inspect(name, data)
     if container.size is not None:
         decoder.check_pixels(container.size, max_pixels)
         containers.check_density(container.size, data)
     try:
-        return _whole(data, name, container, max_pixels=max_pixels)
+        return _whole(data, name, container, max_pixels=max_pixels, deep=deep)
     except Truncated:
         if not allow_truncated:
             raise
@@ -120,7 +115,7 @@ def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool) -> Photo:
     return _photo(image, name, container, data, warnings)
 
 
-def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> Photo:
+def _whole(data: bytes, name: str, container: Container, *, max_pixels: int, deep: bool) -> Photo:
     """The photo of a file that is all there, or lacks nothing but its end."""
     failed: PhotoError = Truncated(f"the {name} ends early")
     if name != "JPEG" or not container.cut:  # zeros behind a cut JPEG would pass for its pixels
@@ -128,7 +123,12 @@ def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> 
         try:
             # Not named here: the undecoded picture must be gone once it is turned or converted.
             photo = _photo(
-                _image(data, name, container, max_pixels, warnings), name, container, data, warnings
+                _image(data, name, container, max_pixels, warnings),
+                name,
+                container,
+                data,
+                warnings,
+                deep_from=data if deep else None,
             )
         except (Truncated, Corrupt) as error:
             if isinstance(error, Corrupt) and name != "JPEG":
@@ -144,7 +144,12 @@ def _whole(data: bytes, name: str, container: Container, *, max_pixels: int) -> 
     container.cut = False
     warnings = [*container.warnings, endings.MISSING]
     return _photo(
-        _image(completed, name, container, max_pixels, warnings), name, container, data, warnings
+        _image(completed, name, container, max_pixels, warnings),
+        name,
+        container,
+        data,
+        warnings,
+        deep_from=completed if deep else None,
     )
 
 
@@ -159,7 +164,13 @@ def _image(
 
 
 def _photo(
-    image: Image.Image, name: str, container: Container, data: bytes, warnings: list[str]
+    image: Image.Image,
+    name: str,
+    container: Container,
+    data: bytes,
+    warnings: list[str],
+    *,
+    deep_from: bytes | None = None,
 ) -> Photo:
     exif = image.getexif()
     said = reader.gather(image.info, name, data, page=container.page, warnings=warnings)
@@ -178,12 +189,16 @@ def _photo(
         warnings=warnings,
     )
     _warn_of_frames(image, container, warnings)
-    turn = _TRANSPOSE.get(photo.turned)
+    turn = reader.TRANSPOSE.get(photo.turned)
     if turn is not None:
         info = image.info
         image = memory.turned(image, turn)
         image.info = info
+    if deep_from is not None:  # first: converting overwrites the picture
+        photo.deep = depth.of(image, name, container, deep_from, turn)
     photo.rgb, photo.alpha = modes.to_rgb(image, container, warnings=warnings)
+    if photo.deep is not None:
+        photo.deep.settle(warnings)
     return photo
 
 

@@ -59,7 +59,7 @@ _PLACE_WORDS = ("LATITUDE", "LONGITUDE", "LONGTITUDE", "ALTITUDE")  # the third 
 
 def stamp(packet: Packet, *, model: str, task: Task = COLOR, name: str, keep_gps: bool) -> None:
     """Remove what does not hold in a copy of format `name` from a packet; name the model."""
-    system = _system(model, task)
+    made_by = system(model, task)
     _derive(packet)
     for element in packet.elements():
         _drop_stale(element, keep_gps=keep_gps)
@@ -68,9 +68,9 @@ def stamp(packet: Packet, *, model: str, task: Task = COLOR, name: str, keep_gps
         if name in MIME:
             packet.set((DC, "format"), "dc", MIME[name])
     packet.set((_IPTC, "DigitalSourceType"), "Iptc4xmpExt", task.source_type)
-    packet.set((_IPTC, "AISystemUsed"), "Iptc4xmpExt", system)
+    packet.set((_IPTC, "AISystemUsed"), "Iptc4xmpExt", made_by)
     if not packet.values((XMP, "CreatorTool")):
-        packet.set((XMP, "CreatorTool"), "xmp", system)
+        packet.set((XMP, "CreatorTool"), "xmp", made_by)
 
 
 def is_place(uri: str | None, name: str) -> bool:
@@ -83,7 +83,8 @@ def is_place(uri: str | None, name: str) -> bool:
     )
 
 
-def _system(model: str, task: Task) -> str:
+def system(model: str, task: Task) -> str:
+    """What made a copy: the package and the model, its name without what cannot be printed."""
     printable = "".join(filter(str.isprintable, model))
     if len(printable) > _MAX_NAME:
         printable = printable[:_MAX_NAME] + "..."

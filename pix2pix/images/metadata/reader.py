@@ -15,6 +15,16 @@ from pix2pix.images.metadata.texts import Text
 
 DIRECTORIES = (EXIF_IFD, GPS_IFD)
 _ORIENTATION, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x0112, 700, 33723, 34377
+TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Orientation -> what turns a picture upright."""
 _WIDE_TAGS = (_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG)
 _RAW_EXIF = ("raw profile type exif", "raw profile type app1")
 _RAW_IPTC = ("raw profile type iptc", "raw profile type 8bim")

@@ -5,15 +5,17 @@ file. Numbers of 64 bits become 32; the pixels stay where they are.
 """
 
 import io
+from collections.abc import Set
 
 import numpy as np
 
 from pix2pix.errors import Corrupt, UnsupportedMode
 from pix2pix.images.tiff import structure
-from pix2pix.images.tiff.structure import TiffHeader
+from pix2pix.images.tiff.structure import Data, TiffHeader
 
 _NARROW = {16: 4, 17: 9, 18: 4}  # types of BigTIFF alone -> classic ones
-_POINTERS = {34665, 34853, 40965}  # Exif, GPS, Interoperability
+POINTERS = {34665, 34853, 40965}
+"""Fields that are directories: Exif, GPS, Interoperability."""
 _MAX_DEPTH, _MAX_BYTES = 2, 2**26
 # What stands in the first directory for the whole file: descriptions, dates, names, rights, maker
 # and model, XMP, IPTC, Exif, GPS. Color profile and resolution are the page's own.
@@ -39,11 +41,11 @@ def alone(data: bytes, offset: int) -> bytes:
     first = tail.add(page_fields(data, head, offset))
     buffer.write(tail.written)
     buffer.seek(0)
-    buffer.write(_magic(head, first))
+    buffer.write(magic(head, first))
     return buffer.getvalue()
 
 
-def sketch(data: bytes, offset: int, layout: Fields) -> bytes:
+def sketch(data: Data, offset: int, layout: Fields) -> bytes:
     """A file with what the page at `offset` says besides its pixels, which have another layout."""
     head = structure.header(data)
     fields = page_fields(data, head, offset)
@@ -51,27 +53,42 @@ def sketch(data: bytes, offset: int, layout: Fields) -> bytes:
         fields.pop(tag, None)
     tail = _Tail(data, head, 8)
     first = tail.add(fields | layout)
-    return _magic(head, first) + tail.written
+    return magic(head, first) + tail.written
 
 
-def assembled(head: TiffHeader, fields: Fields, pixels: bytes) -> bytes:
-    """A file of `pixels`, from its 8th byte on, and one directory."""
-    tail = _Tail(b"", head, 8 + len(pixels) + len(pixels) % 2)
-    first = tail.add(fields)
-    return b"".join((_magic(head, first), pixels, bytes(len(pixels) & 1), tail.written))
+def assembled(head: TiffHeader, fields: Fields, pixels: bytes, data: Data = b"") -> bytes:
+    """A file of `pixels`, from its 8th byte on, and one directory; `data` is what EXIF lies in."""
+    first, written = directory(head, fields, 8 + len(pixels) + len(pixels) % 2, data)
+    return b"".join((magic(head, first), pixels, bytes(len(pixels) & 1), written))
 
 
-def page_fields(data: bytes, head: TiffHeader, offset: int) -> Fields:
-    """All fields of a page, and what it lacks of those that the first one has for the file."""
-    fields = _fields(data, head, offset)
-    if offset != head.first:
+def directory(head: TiffHeader, fields: Fields, base: int, data: Data = b"") -> tuple[int, bytes]:
+    """Where a directory begins, and the bytes from `base` on: what it points to, and itself."""
+    tail = _Tail(data, head, base)
+    return tail.add(fields), tail.written
+
+
+def page_fields(
+    data: Data, head: TiffHeader, offset: int, *, own: bool = False, skip: Set[int] = frozenset()
+) -> Fields:
+    """All fields of a page, and what it lacks of those that the first one has for the file.
+
+    Without the latter where all that it has is its `own`; and without those to `skip`.
+    """
+    skip = skip | {SUB_DIRECTORIES}
+    fields = _fields(data, head, offset, skip)
+    if offset != head.first and not own:
         tags = {SUB_DIRECTORIES}
         below = structure.directory(data, head, head.first, tags).get(SUB_DIRECTORIES, ())
         shared = _SHARED | {_ORIENTATION} if offset in below else _SHARED
-        first = _fields(data, head, head.first)
+        first = _fields(data, head, head.first, skip)
         fields = {tag: first[tag] for tag in shared & first.keys()} | fields
-    fields.pop(SUB_DIRECTORIES, None)
     return fields
+
+
+def sub_fields(data: Data, head: TiffHeader, field: Field) -> Fields:
+    """The fields of the directory that one of `POINTERS` points at."""
+    return _fields(data, head, head.number(field[2][: 8 if field[0] in _NARROW else 4]))
 
 
 def shorts(head: TiffHeader, *values: int) -> Field:
@@ -89,22 +106,29 @@ def numbers(head: TiffHeader, code: str, *values: int) -> bytes:
     return np.array(values, head.order + code).tobytes()
 
 
-def _magic(head: TiffHeader, first: int) -> bytes:
+def magic(head: TiffHeader, first: int) -> bytes:
+    """The first 8 bytes of a file whose first directory is at `first`."""
     return (b"II*\0" if head.order == "<" else b"MM\0*") + numbers(head, "u4", first)
 
 
-def _fields(data: bytes, head: TiffHeader, offset: int) -> Fields:
+def _fields(data: Data, head: TiffHeader, offset: int, skip: Set[int] = frozenset()) -> Fields:
     fields: Fields = {}
     total = 0
     for position in structure.positions(data, head, offset):
         entry = structure.entry(data, head, position)
         stop = entry.place + entry.length
-        if not entry.length or stop > len(data) or entry.tag in fields:
+        if not entry.length or stop > len(data) or entry.tag in fields or entry.tag in skip:
             continue
         total += entry.length
         if total > _MAX_BYTES:
             raise Corrupt(f"more than {_MAX_BYTES:,} bytes in a TIFF directory")
-        fields[entry.tag] = _narrow(head, entry.kind, entry.count, data[entry.place : stop])
+        values = data[entry.place : stop]
+        wide = entry.tag in POINTERS  # which may lie beyond 4 GB
+        fields[entry.tag] = (
+            (entry.kind, entry.count, values)
+            if wide
+            else _narrow(head, entry.kind, entry.count, values)
+        )
     return fields
 
 
@@ -120,7 +144,7 @@ def _narrow(head: TiffHeader, kind: int, count: int, values: bytes) -> Field:
 class _Tail:
     """Directories and their values, as they will stand from `base` on."""
 
-    def __init__(self, data: bytes, head: TiffHeader, base: int):
+    def __init__(self, data: Data, head: TiffHeader, base: int):
         self.data, self.head, self.base = data, head, base
         self.written = b""
 
@@ -128,8 +152,8 @@ class _Tail:
         """Appends a directory and those below it; returns its offset."""
         head = self.head
         fields = dict(fields)
-        for tag in _POINTERS & fields.keys():
-            inner = _fields(self.data, head, head.number(fields.pop(tag)[2][:4]))
+        for tag in POINTERS & fields.keys():
+            inner = sub_fields(self.data, head, fields.pop(tag))
             if inner and depth < _MAX_DEPTH:
                 fields[tag] = longs(head, self.add(inner, depth + 1))
         entries = []

@@ -89,10 +89,11 @@ class SampleLayout:
         return -(-self.size[1] // self.segment[1])
 
 
-def of_page(data: bytes, container: Container) -> SampleLayout | None:
+def of_page(data: bytes, container: Container, *, deep: bool = False) -> SampleLayout | None:
     """The layout of the picture's page, or None where Pillow reads it itself.
 
-    Raises Corrupt where the strips are not those of its size.
+    `deep` asks for that of 16-bit RGB, too, of which Pillow keeps 8 bits. Raises Corrupt where the
+    strips are not those of its size.
     """
     head = structure.header(data)
     entries = structure.directory(data, head, container.page or head.first, _TAGS)
@@ -105,7 +106,8 @@ def of_page(data: bytes, container: Container) -> SampleLayout | None:
     extra = tuple(int(meaning) for meaning in entries.get(338, ())[:samples])
     extra = (extra + (0,) * samples)[: max(0, samples - _COLORS.get(photometric, samples))]
     planar = first(284, 1) == 2
-    if not _is_ours(photometric, dtype, samples, extra, planar=planar):
+    cut = deep and photometric == 2 and dtype == "u2" and samples >= 3
+    if not (cut or _is_ours(photometric, dtype, samples, extra, planar=planar)):
         return None
     tiled = 322 in entries
     offsets, counts = entries.get(324 if tiled else 273), entries.get(325 if tiled else 279)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pix2pix.errors import Corrupt, TooLarge, UnsupportedFormat, UnsupportedMode
+from pix2pix.errors import Corrupt, TooLarge, Truncated, UnsupportedFormat, UnsupportedMode
 from pix2pix.images import guard
 from pix2pix.images.formats import Container
 from pix2pix.images.tiff import extract, structure
-from pix2pix.images.tiff.structure import Entries, TiffHeader
+from pix2pix.images.tiff.structure import Data, Entries, TiffHeader
 
 _KIND, _OLD_KIND = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -89,7 +89,7 @@ class Page:
         return self.first(_WIDTH, 0) * self.first(_HEIGHT, 0)
 
 
-def inspect(data: bytes) -> Container:
+def inspect(data: Data) -> Container:
     """The picture's layout and the number of full pages.
 
     Raises UnsupportedFormat for camera raw files, UnsupportedMode for a compression that is not
@@ -118,7 +118,46 @@ def inspect(data: bytes) -> Container:
     return container
 
 
-def _visited(data: bytes, head: TiffHeader) -> Iterator[Page]:
+def full(data: Data, *, partly: bool = False) -> tuple[list[int], int]:
+    """Where the directories of all full pages are, and how many others there are.
+
+    Previews, masks and steps of pyramids are others; where there is nothing else, the picture is
+    what `inspect` takes for it. Raises TooLarge for more than
+    structure.MAX_PAGES, and, unless `partly`, Truncated and Corrupt where the chain of pages leads
+    past the end or back.
+    """
+    head = structure.header(data)
+    chain = list(structure.chain(data, head))
+    if not chain:
+        raise Truncated("the TIFF ends early")
+    every = list(_visited(data, head, most=structure.MAX_PAGES))
+    if len(chain) == structure.MAX_PAGES or chain[-1] not in {page.offset for page in every}:
+        raise TooLarge(f"{structure.MAX_PAGES:,} pages or more")
+    _, stop, _ = structure.extent(data, head, chain[-1])
+    following = head.number(data[stop : stop + head.word])
+    if not partly and (stop + head.word > len(data) or following >= len(data)):
+        raise Truncated("the TIFF ends before its last page")
+    if not partly and following:
+        raise Corrupt("the chain of TIFF pages leads back to an earlier one")
+    chained = set(chain)
+    found = [
+        page.offset
+        for page in every
+        if not (page.is_reduced or page.is_mask) and (page.pixels or page.offset in chained)
+    ]
+    found = found or [_main(every).offset]
+    return found, len(every) - len(found)
+
+
+def layout_at(data: Data, offset: int) -> Container:
+    """What the page whose directory is at `offset` says of itself. Raises as `inspect`."""
+    page = Page(offset, structure.directory(data, structure.header(data), offset, _TAGS))
+    _check_counts(data, structure.header(data), offset)
+    _check_decodable(page)
+    return _layout(page, len(data))
+
+
+def _visited(data: Data, head: TiffHeader, most: int = _MAX_VISITED) -> Iterator[Page]:
     """The pages in the order of the file, each before those below it."""
     budget = _MAX_ENTRIES_VISITED
     for number, offset in enumerate(structure.chain(data, head)):
@@ -129,7 +168,7 @@ def _visited(data: bytes, head: TiffHeader) -> Iterator[Page]:
             yield Page(place, structure.directory(data, head, place, _TAGS))
             budget -= len(structure.positions(data, head, place))
         budget -= len(structure.positions(data, head, offset))
-        if number + 1 == _MAX_VISITED or budget < 0:
+        if number + 1 == most or budget < 0:
             return
 
 
@@ -144,7 +183,7 @@ def _main(pages: list[Page]) -> Page:
 
 def _check_decodable(page: Page) -> None:
     compression = page.first(_COMPRESSION, 1)
-    if compression not in _COMPRESSIONS or not _has_codec(compression):
+    if compression not in _COMPRESSIONS or not has_codec(compression):
         name = f" ({_NAMES[compression]})" if compression in _NAMES else ""
         raise UnsupportedMode(f"TIFF compression {compression}{name}")
     if page.first(_TILE_WIDTH, 0) * page.first(_TILE_HEIGHT, 0) > _MAX_TILE:
@@ -152,7 +191,7 @@ def _check_decodable(page: Page) -> None:
 
 
 @functools.cache
-def _has_codec(compression: int) -> bool:
+def has_codec(compression: int) -> bool:
     """Whether this libtiff has it, tried with one pixel: its own error would name no reason.
 
     Tried by reading: libtiff may crash when it is to write with a codec that it lacks.
@@ -204,7 +243,7 @@ def _layout(page: Page, size: int) -> Container:
     return container
 
 
-def _check_counts(data: bytes, head: TiffHeader, offset: int) -> None:
+def _check_counts(data: Data, head: TiffHeader, offset: int) -> None:
     """Pillow turns each number of a directory into an object, however many there are."""
     start, stop, size = structure.extent(data, head, offset)
     if stop - start > _MAX_ENTRIES * size:

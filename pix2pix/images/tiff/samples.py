@@ -96,7 +96,7 @@ def _white(data: bytes, page: SampleLayout, container: Container, warnings: list
         return 0.0
     container.deep = False  # said here
     if page.colors > 1 and not floats:
-        warnings.append("16-bit channels become 8 bit")
+        warnings.append(modes.EIGHT_BIT[0])
         return 65535.0
     return modes.white_of(low, high, container, floats=floats, warnings=warnings)
 

@@ -6,6 +6,7 @@ Source: TIFF 6.0; BigTIFF as libtiff defines it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,16 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 SIZES |= {13: 4, 16: 8, 17: 8, 18: 8, 129: 1}
 """Type -> bytes of a value."""
 Entries = dict[int, np.ndarray]
+_MOST_READ = 2**26  # [bytes] of the values of an entry, where they are not in memory already
+
+
+class Data(Protocol):
+    """A TIFF: its bytes, or what reads them from a file where they are asked for (source.py)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        """The bytes of a slice with step 1."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class TiffHeader:
         return int.from_bytes(data, "little" if self.order == "<" else "big")
 
 
-def header(data: bytes | memoryview) -> TiffHeader:
+def header(data: Data | memoryview) -> TiffHeader:
     """The first 8 (BigTIFF: 16) bytes. Raises ValueError if they are not those of a TIFF."""
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None or len(data) < 8:
@@ -47,11 +58,11 @@ def header(data: bytes | memoryview) -> TiffHeader:
     return TiffHeader(order, False, plain.number(data[4:8]))
 
 
-def directory(data: bytes, head: TiffHeader, offset: int, tags: set[int]) -> Entries:
+def directory(data: Data, head: TiffHeader, offset: int, tags: set[int]) -> Entries:
     """The integers of `tags` in the directory at `offset`; those past the file's end are absent."""
     places = positions(data, head, offset)
     count, size = len(places), places.step
-    fields = np.frombuffer(data, np.uint8, count * size, min(places.start, len(data)))
+    fields = np.frombuffer(_view(data, places.start, count * size), np.uint8, count * size)
     stated = fields.reshape(count, size)[:, :2].copy().view(head.order + "u2")[:, 0]
     entries: Entries = {}
     for index in np.flatnonzero(np.isin(stated, list(tags))):
@@ -68,7 +79,7 @@ def first(entries: Entries, tag: int, default: int) -> int:
     return int(entries[tag][0]) if tag in entries else default
 
 
-def chain(data: bytes, head: TiffHeader) -> Iterator[int]:
+def chain(data: Data, head: TiffHeader) -> Iterator[int]:
     """Where each page's directory is, a loop cut, at most MAX_PAGES."""
     seen: set[int] = set()
     offset = head.first
@@ -79,14 +90,14 @@ def chain(data: bytes, head: TiffHeader) -> Iterator[int]:
         offset = head.number(data[stop : stop + head.word])
 
 
-def extent(data: bytes | memoryview, head: TiffHeader, offset: int) -> tuple[int, int, int]:
+def extent(data: Data | memoryview, head: TiffHeader, offset: int) -> tuple[int, int, int]:
     """(start, stop, size) of a directory's entries."""
     field, size = (8, 20) if head.big else (2, 12)
     start = offset + field
     return start, start + size * head.number(data[offset:start]), size
 
 
-def positions(data: bytes | memoryview, head: TiffHeader, offset: int) -> range:
+def positions(data: Data | memoryview, head: TiffHeader, offset: int) -> range:
     """Where those entries of a directory begin that lie within the file."""
     start, stop, size = extent(data, head, offset)
     return range(start, start + max(0, min(stop, len(data)) - start) // size * size, size)
@@ -107,7 +118,7 @@ class Entry:
         return self.count * SIZES.get(self.kind, 0)
 
 
-def entry(data: bytes, head: TiffHeader, position: int) -> Entry:
+def entry(data: Data, head: TiffHeader, position: int) -> Entry:
     """The entry that begins at `position`."""
     tag, kind = (head.number(data[position + at : position + at + 2]) for at in (0, 2))
     place = position + 4 + head.word
@@ -117,9 +128,18 @@ def entry(data: bytes, head: TiffHeader, position: int) -> Entry:
     return Entry(tag, kind, count, place)
 
 
-def _values(data: bytes, head: TiffHeader, position: int) -> np.ndarray | None:
+def _values(data: Data, head: TiffHeader, position: int) -> np.ndarray | None:
     found = entry(data, head, position)
     dtype = _DTYPES.get(found.kind)
     if dtype is None or not 0 < found.length <= len(data) - found.place:
         return None
-    return np.frombuffer(data, head.order + dtype, found.count, found.place)
+    if found.length > _MOST_READ and not isinstance(data, bytes):
+        return None
+    values = _view(data, found.place, found.length)
+    return np.frombuffer(values, head.order + dtype, found.count)
+
+
+def _view(data: Data, start: int, length: int) -> bytes | memoryview:
+    """Some bytes, without a copy where they are in memory."""
+    stop = start + length
+    return memoryview(data)[start:stop] if isinstance(data, bytes) else data[start:stop]
