@@ -22,7 +22,7 @@ Engine = Annotated[
 
 Photos = Annotated[
     list[str],
-    Argument(metavar="PHOTO|FOLDER|GLOB|- ...", help="`-` reads one photo from a pipe."),
+    Argument(metavar="PHOTO|FOLDER|FILM|GLOB|- ...", help="`-` reads one photo from a pipe."),
 ]
 Out = Annotated[
     str | None, Option("-o", "--out", help="A folder, a file for one photo, or - for a pipe.")
@@ -33,7 +33,10 @@ Temperature = Annotated[
 ]
 Hints = Annotated[
     list[str] | None,
-    Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),
+    Option(
+        metavar="X,Y,#RRGGBB[@S]",
+        help="The color at a pixel of one photo, or of one film at S seconds; repeat it.",
+    ),
 ]
 Take = Annotated[
     int | None,

@@ -5,9 +5,10 @@ Only typer is imported up here, so that `pix2pix --help` stays quick.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from typer import BadParameter, Exit
@@ -18,6 +19,7 @@ from pix2pix.errors import BadHint
 if TYPE_CHECKING:
     from pix2pix.colorize.copies import Maker
     from pix2pix.colorize.folders import FileOptions
+    from pix2pix.colorize.jobs import Record
     from pix2pix.colorize.wish import Wish
     from pix2pix.images.task import Task
 
@@ -46,18 +48,21 @@ def colorize(
     skip_color: options.SkipColor = False,
     watch: options.Watch = False,
 ) -> None:
-    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT.
+    """Color photos: `scan.tif` -> `scan.color.tif` beside it, or under OUT; films likewise.
 
     Put -- before names that begin with a dash.
     """
     from pix2pix.colorize.copies import color_photo
     from pix2pix.colorize.folders import FileOptions
+    from pix2pix.film import names
     from pix2pix.images.task import COLOR
 
-    wish = _wish(saturation, hint, take, temperature)
-    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch)
-    if wish.hints and run.several:
-        raise BadParameter("--hint is for one photo")
+    inputs = photos
+    films, photos = names.parted(inputs)
+    wish = _wish(saturation, None if films else hint, take, temperature)
+    run = _Run(photos, out, _part(shard), as_json, every_file, follow, watch, films)
+    if hint and run.several:
+        raise BadParameter("--hint is for one photo, or one film")
     files = FileOptions(
         overwrite=overwrite,
         skip_color=skip_color,
@@ -69,10 +74,22 @@ def colorize(
     if like is not None:
         wish = _with_like(wish, like, files)
 
-    def load() -> "Maker":
-        return partial(color_photo, model=console.load_model(weights, device, engine), wish=wish)
+    model = cache(partial(console.load_model, weights, device, engine))
 
-    raise Exit(run(COLOR, load, files))
+    def load() -> "Maker":
+        return partial(color_photo, model=model(), wish=wish)
+
+    if not films:
+        raise Exit(run(COLOR, load, files))
+    from pix2pix.cli.films import color_films
+
+    if watch:
+        raise BadParameter("--watch is for photos")
+    alone = len(inputs) == 1
+    colored = color_films(
+        films, wish, hint or [], files, model, out=out, alone=alone, shard=run.part
+    )
+    raise Exit(run(COLOR, load, files, colored))
 
 
 def translate(
@@ -128,18 +145,26 @@ class _Run:
     every_file: bool
     follow: bool
     watch: bool
+    films: Sequence[str] = ()
 
     @property
     def several(self) -> bool:
-        return len(self.photos) > 1 or os.path.isdir(self.photos[0]) or self.watch
+        inputs = [*self.photos, *self.films]
+        return len(inputs) > 1 or os.path.isdir(inputs[0]) or self.watch
 
-    def __call__(self, task: "Task", load: "Callable[[], Maker]", files: "FileOptions") -> int:
-        """Copy the photos and print the records -> the exit status."""
+    def __call__(
+        self,
+        task: "Task",
+        load: "Callable[[], Maker]",
+        files: "FileOptions",
+        films: "Iterable[Record]" = (),
+    ) -> int:
+        """Copy the photos and print the records, then those of `films` -> the exit status."""
         from pix2pix.colorize import folders, jobs, pipe, tally
         from pix2pix.colorize.watch import watch as watch_for
 
-        tallies = dict[str, tally.Tally]()
-        say = partial(console.print_records, task=task, tallies=tallies, inputs=self.photos)
+        tallies, inputs = dict[str, tally.Tally](), [*self.photos, *self.films]
+        say = partial(console.print_records, task=task, tallies=tallies, inputs=inputs)
         if "-" in self.photos or self.out == "-":
             if self.several or self.as_json:
                 raise BadParameter("- takes one photo, without --json or --watch")
@@ -152,7 +177,8 @@ class _Run:
         count = sys.stderr.isatty() and not self.watch
         total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
         records = folders.make_copies(watch_for(scan) if self.watch else scan(), load, files)
-        return say(records, as_json=self.as_json, total=total)
+        bar = bool(self.photos)
+        return say(chain(records, films), as_json=self.as_json, total=total, bar=bar)
 
 
 def _wish(

@@ -100,7 +100,7 @@ def find(
         for item in finder.find(path):
             tally.photos += isinstance(item, Job)
             tally.records += isinstance(item, Record)
-            if isinstance(item, Record) or _in_shard(item, shard):
+            if isinstance(item, Record) or in_shard(item, shard):
                 yield from finder.claim(item)
         if tallies is not None and (tally.passed_over() or tally.empty):
             tallies[path] = tally
@@ -142,7 +142,7 @@ class _Finder:
         folder, name = os.path.split(path)
         if is_output(name) and not self.alone:
             return Record(path, "ignored", reason="the output of an earlier run")
-        if self.out is None or not self.alone or _is_folder(self.out):
+        if self.out is None or not self.alone or is_folder(self.out):
             dest = output_name(name, format=_format(path), task=self.task)
             return Job(path, os.path.join(self.out or folder, dest), self.out or folder or ".")
         try:
@@ -269,7 +269,7 @@ def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(os.path.join(folder, ""))
 
 
-def _is_folder(out: str) -> bool:
+def is_folder(out: str) -> bool:
     """Whether OUT is a folder: `scans`, `scans/`, `scans.1912` and `St. Ives` are; `a.xyz` not."""
     extension = os.path.splitext(out)[1]
     return os.path.isdir(out) or out.endswith(os.sep) or not re.fullmatch(_EXTENSION, extension)
@@ -292,7 +292,8 @@ def _check_file(out: str, source: str) -> None:
         raise UnsupportedFormat(f"{error.reason}; a folder of this name is {out}/") from error
 
 
-def _in_shard(job: Job, shard: tuple[int, int]) -> bool:
+def in_shard(job: Job, shard: tuple[int, int]) -> bool:
+    """Whether a job is of the part (i, n), by a hash of its name below the root."""
     part, parts = shard
     name = os.fsencode(os.path.relpath(job.dest, job.root))
     return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") % parts == part - 1
