@@ -18,10 +18,10 @@ from pix2pix.film.picture import Picture
 
 # What each codec is asked for, and the pixel formats that it takes here
 _OPTIONS: dict[str, dict[str, str]] = {
-    "libx264": {"crf": "17", "preset": "fast", "bf": "0"},
+    "libx264": {"crf": "17", "preset": "veryfast", "bf": "0"},
     "libx265": {
         "crf": "17",
-        "preset": "fast",
+        "preset": "veryfast",
         "bf": "0",
         "x265-params": "log-level=none:bframes=0:repeat-headers=0",
     },
