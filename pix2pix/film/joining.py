@@ -4,10 +4,12 @@ Sound, subtitles, attachments, chapters and what the film says of itself are cop
 far as the container can hold them; what it cannot is named.
 """
 
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
@@ -19,6 +21,7 @@ from pix2pix.film.parts import Part
 from pix2pix.film.reading import is_cover, open_film
 
 _PLACES = ("location", "gps", "xyz", "coordinates", "geo")  # in names of metadata
+_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}  # for sound that does not say
 _WRITE = 2**18  # [bytes]
 
 
@@ -53,7 +56,7 @@ class Joined:
                     buffer_size=_WRITE,
                 ) as output:
                     video = self._add_pictures(output, part.streams.video[0], pictures)
-                    copies = _add_copies(output, source, pictures, warnings)
+                    copies = _add_copies(output, source, pictures, self.source, warnings)
                     self._describe(output, source)
                     output.start_encoding()
                     self._mux(output, source, video, copies)
@@ -133,17 +136,18 @@ class Joined:
 
 
 def _add_copies(
-    output: OutputContainer, source: InputContainer, pictures: Stream, warnings: list[str]
+    output: OutputContainer,
+    source: InputContainer,
+    pictures: Stream,
+    path: str,
+    warnings: list[str],
 ) -> dict[int, Any]:
-    """Add the other streams, as they are -> by their numbers in the source."""
+    """Add the other streams, as they are -> by their numbers in the source, a film at `path`."""
     copies: dict[int, Any] = {}
     for stream in source.streams:
         if stream is pictures:
             continue
-        try:
-            copy = _copy(output, stream)
-        except (ValueError, TypeError, av.error.FFmpegError, av.codec.codec.UnknownCodecError):
-            copy = None
+        copy = _copy(output, stream) if _fits(output.format.name, stream, path) else None
         if copy is None:
             kind = "cover" if stream.type == "video" and is_cover(stream) else stream.type
             name = f" ({stream.name})" if getattr(stream, "name", None) else ""
@@ -154,6 +158,24 @@ def _add_copies(
         if stream.type == "video" and not is_cover(stream):
             warnings.append(f"stream {stream.index}, a second picture, is copied without color")
     return copies
+
+
+def _fits(container: str, stream: Stream, path: str) -> bool:
+    """Whether a container takes a stream: some say so only when its first sound is written."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            copy = _copy(trial, stream)
+            if copy is None:
+                return False
+            trial.start_encoding()
+            if stream.type == "audio":
+                with open_film(path) as (film, _):
+                    for packet in islice(_packets(film, {stream.index: copy}), 2):
+                        packet.stream = copy
+                        trial.mux_one(packet)
+        return True
+    except (ValueError, TypeError, av.error.FFmpegError, av.codec.codec.UnknownCodecError):
+        return False
 
 
 def _copy(output: OutputContainer, stream: Stream) -> Any:
@@ -168,6 +190,10 @@ def _copy(output: OutputContainer, stream: Stream) -> Any:
     if stream.type not in ("audio", "subtitle", "video") or stream.codec_context is None:
         return None
     copy = output.add_stream_from_template(stream, opaque=True)
+    if stream.type == "audio":
+        layout = stream.codec_context.layout.name
+        if layout in _LAYOUTS:
+            copy.codec_context.layout = _LAYOUTS[layout]
     copy.disposition = stream.disposition
     _copy_words(stream, copy, keep_gps=True)
     return copy

@@ -80,7 +80,7 @@ def look_at(path: str, survey: Survey, container: str, max_pixels: int) -> Sourc
         )
     said = coding.remarks() + remarks(shown)
     if survey.cut is not None:
-        said.append(f"the file is cut: {survey.cut}")
+        said.append(f"the film is cut: {survey.cut}")
     return Source(path, survey, coding, round(rotation / 90) % 4, in_color(shown), said)
 
 

@@ -13,6 +13,7 @@ from pix2pix.errors import Corrupt, Truncated
 from pix2pix.film.reading import demux_error, is_cover, open_film
 
 _MISSING = 0.5, 0.01  # [s] and share of the length, by which a whole film may end early
+_SILENT = 2.0, 0.05  # the same for its pictures alone, which is said and nothing more
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Survey:
     seconds: float
     """When the last packet of any stream ends, from the film's start."""
     cut: str | None
-    """Why the file must have been cut, or None."""
+    """What is missing at its end, or None."""
 
 
 def survey(path: str, *, allow_truncated: bool = False) -> Survey:
@@ -34,25 +35,29 @@ def survey(path: str, *, allow_truncated: bool = False) -> Survey:
     and Corrupt for one without a picture.
     """
     with open_film(path) as (container, stream):
-        frames, end, why = 0, Fraction(0), None
+        frames, end, seen, why = 0, Fraction(0), Fraction(0), None
         try:
             for packet in container.demux():
                 if packet.size and packet.stream is stream:
                     frames += not packet.is_discard
+                    seen = max(seen, _end(packet))
                 if packet.size and not is_cover(packet.stream):
                     end = max(end, _end(packet))
         except av.error.FFmpegError as error:
             why = demux_error(error).reason
         start = Fraction(max(container.start_time or 0, 0), av.time_base)
-        stated = Fraction(container.duration or 0, av.time_base)
-    seconds = float(end - start)
-    least = float(stated) - max(_MISSING[0], _MISSING[1] * float(stated))
-    if seconds < least:
-        why = f"it ends after {seconds:.1f} of {float(stated):.1f} s"
+        stated = float(Fraction(container.duration or 0, av.time_base))
+        if container.format.name == "avi":  # whose length is what was found of it
+            stated = max(stated, float(stream.frames / (stream.average_rate or 1)))
+    seconds, shown = float(end - start), float(seen - start)
+    if seconds < stated - max(_MISSING[0], _MISSING[1] * stated):
+        why = f"it ends after {seconds:.1f} of {stated:.1f} s"
     if why and not allow_truncated:
         raise Truncated(f"{why}; --allow-truncated takes what is there")
     if not frames:
         raise Corrupt("it holds no frame")
+    if why is None and shown < stated - max(_SILENT[0], _SILENT[1] * stated):
+        why = f"its pictures end after {shown:.1f} of {stated:.1f} s"
     return Survey(frames, seconds, why)
 
 
