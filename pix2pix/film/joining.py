@@ -148,6 +148,8 @@ def _add_copies(
         if stream is pictures:
             continue
         copy = _copy(output, stream) if _fits(output.format.name, stream, path) else None
+        if copy is None and stream.type == "data" and source.chapters():
+            continue  # an .mp4 has its chapters in such a stream, too
         if copy is None:
             kind = "cover" if stream.type == "video" and is_cover(stream) else stream.type
             name = f" ({stream.name})" if getattr(stream, "name", None) else ""
