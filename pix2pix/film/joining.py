@@ -126,12 +126,14 @@ class Joined:
     def _of_parts(self) -> Iterator[av.Packet]:
         clock = self.coding.clock
         for part in self.parts:
+            shift = None
             with open(part.path, "rb") as file, av.open(file, "r", format="nut") as container:
                 for packet in container.demux(container.streams.video[0]):
                     if packet.size:
-                        ticks = packet.pts * packet.time_base / clock
+                        ticks = round(packet.pts * packet.time_base / clock)
+                        shift = part.start - ticks if shift is None else shift
                         packet.time_base = clock
-                        packet.pts = packet.dts = round(ticks)
+                        packet.pts = packet.dts = ticks + shift
                         yield packet
 
 

@@ -137,7 +137,7 @@ def _encode(
     """Encode frames into parts, appended to those `done` -> the duration of the last frame."""
     duration = 0
     while (first := next(painted, None)) is not None:
-        number, count = len(done), 0
+        number, count, start = len(done), 0, first.pts
         with open(place.part(number), "wb") as file:
             with encoding.open_part(file) as container:
                 video = encoding.add_stream(container, coding)
@@ -150,7 +150,7 @@ def _encode(
                 container.mux(video.encode(None))
             file.flush()
             os.fsync(file.fileno())
-        done.append(place.finish(number, count, steady.state()))
+        done.append(place.finish(number, count, start, steady.state()))
     return duration
 
 

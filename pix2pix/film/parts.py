@@ -36,6 +36,8 @@ class Part:
 
     path: str
     frames: int
+    start: int
+    """The time of its first frame, in ticks of the film's clock: NUT has none below 0."""
 
 
 class Workplace:
@@ -65,16 +67,17 @@ class Workplace:
         """The path of a part's frames."""
         return self._at(f"{number:06}.nut")
 
-    def finish(self, number: int, frames: int, state: dict[str, np.ndarray]) -> Part:
+    def finish(self, number: int, frames: int, start: int, state: dict[str, np.ndarray]) -> Part:
         """Declare a part as done, whose file is on the disk."""
         with open(self._at(f"{number:06}.npz"), "wb") as file:
             np.savez(file, **state)
             file.flush()
             os.fsync(file.fileno())
-        write_bytes(json.dumps({"frames": frames}).encode(), self._at(f"{number:06}.json"))
+        said = json.dumps({"frames": frames, "start": start})
+        write_bytes(said.encode(), self._at(f"{number:06}.json"))
         with contextlib.suppress(OSError):
             os.unlink(self._at(f"{number - 1:06}.npz"))
-        return Part(self.part(number), frames)
+        return Part(self.part(number), frames, start)
 
     def remove(self) -> None:
         """Remove the folder with all in it."""
@@ -84,7 +87,7 @@ class Workplace:
         """The parts that are done, and the state of the last."""
         found: list[Part] = []
         while (said := self._read(f"{len(found):06}.json")) is not None:
-            found.append(Part(self.part(len(found)), said["frames"]))
+            found.append(Part(self.part(len(found)), said["frames"], said["start"]))
         if found:
             try:
                 with np.load(self._at(f"{len(found) - 1:06}.npz")) as saved:
