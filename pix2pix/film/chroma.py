@@ -8,6 +8,7 @@ table over luma, a* and b*, through which Pillow sends a frame at the size of it
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import av
 import numpy as np
@@ -75,7 +76,7 @@ def _luma_at_chroma(luma: np.ndarray, picture: Picture) -> np.ndarray:
     """The mean luma (H', W') uint8 where the samples of chroma lie: on every other column."""
     across, down = picture.ratio
     dtype = np.uint16 if picture.bits <= 10 else np.uint32
-    planes = np.asarray(luma, dtype)
+    planes: Any = np.asarray(luma, dtype)
     count = 1
     if down == 2:
         planes = np.pad(planes, ((0, planes.shape[0] % 2), (0, 0)), mode="edge")

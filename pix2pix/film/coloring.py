@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any
 
 import av
 import numpy as np
@@ -56,7 +57,9 @@ class Painter:
     def __init__(self, look: Look, picture: Picture, turns: int, steady: Steady):
         """`turns`: quarters counterclockwise by which players turn the picture upright."""
         self.look, self.picture, self.turns, self.steady = look, picture, turns, steady
-        shape = (picture.height, picture.width)[:: -1 if turns % 2 else 1]
+        shape = picture.height, picture.width
+        if turns % 2:
+            shape = picture.width, picture.height
         model = look.model
         self._size = net_size(*shape, area=model.header.area, multiple=model.engine.multiple)
         self._grays = to_gray(picture)
@@ -70,9 +73,7 @@ class Painter:
         """A line for each hint that was lost."""
         return self._follower.lost
 
-    def paint(
-        self, frames: Iterable[av.VideoFrame], *, skip: int
-    ) -> Generator[av.VideoFrame, None, None]:
+    def paint(self, frames: Iterable[Any], *, skip: int) -> Generator[Any, None, None]:
         """Color frames, but for the first `skip`, which are only looked at -> the colored ones."""
         with strips.thread_pool() as pool:
             waiting: deque[_Frame] = deque()
@@ -100,7 +101,7 @@ class Painter:
                 for one in waiting:
                     one.ab.cancel()
 
-    def _look(self, frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray, Small, bool, list[Hint]]:
+    def _look(self, frame: Any) -> tuple[np.ndarray, np.ndarray, Small, bool, list[Hint]]:
         """What is seen of a frame before it is colored: luma, upright gray, small, cut, hints."""
         values = luma(frame, self.picture)
         gray = self._grays.take(values, mode="clip")

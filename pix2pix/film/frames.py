@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -19,7 +20,7 @@ class Frames:
     mistimed: int = field(default=0, init=False)
     """Frames without a time, or with one that does not rise."""
 
-    def __iter__(self) -> Generator[av.VideoFrame, None, None]:
+    def __iter__(self) -> Generator[Any, None, None]:
         """Decode the film -> its frames, their `pts` rising, in ticks of the stream's time base.
 
         A packet that cannot be decoded is counted, and the frame before it stays longer: all

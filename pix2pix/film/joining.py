@@ -49,7 +49,7 @@ class Joined:
             ):
                 options = {"movflags": "use_metadata_tags"} if self.container == "mov" else {}
                 with av.open(
-                    file,  # type: ignore[call-overload]
+                    file,
                     "w",
                     format=self.container,
                     container_options=options,
@@ -111,9 +111,9 @@ class Joined:
             output.mux_one(pending)
             pending = next(colored, None)
 
-    def _colored(self) -> Iterator[av.Packet]:
+    def _colored(self) -> Iterator[Any]:
         """The packets of all parts, in the coding's clock, each as long as until the next."""
-        before: av.Packet | None = None
+        before: Any = None
         for packet in self._of_parts():
             if before is not None:
                 before.duration = packet.pts - before.pts
@@ -123,12 +123,13 @@ class Joined:
             before.duration = self.last_duration
             yield before
 
-    def _of_parts(self) -> Iterator[av.Packet]:
+    def _of_parts(self) -> Iterator[Any]:
         clock = self.coding.clock
         for part in self.parts:
             shift = None
             with open(part.path, "rb") as file, av.open(file, "r", format="nut") as container:
-                for packet in container.demux(container.streams.video[0]):
+                packets: Iterator[Any] = container.demux(container.streams.video[0])
+                for packet in packets:
                     if packet.size:
                         ticks = round(packet.pts * packet.time_base / clock)
                         shift = part.start - ticks if shift is None else shift
@@ -195,9 +196,9 @@ def _copy(output: OutputContainer, stream: Stream) -> Any:
         return None
     copy = output.add_stream_from_template(stream, opaque=True)
     if stream.type == "audio":
-        layout = stream.codec_context.layout.name
+        layout = stream.codec_context.layout.name  # type: ignore[attr-defined]
         if layout in _LAYOUTS:
-            copy.codec_context.layout = _LAYOUTS[layout]
+            copy.codec_context.layout = _LAYOUTS[layout]  # type: ignore[attr-defined]
     copy.disposition = stream.disposition
     _copy_words(stream, copy, keep_gps=True)
     return copy

@@ -127,7 +127,7 @@ def publish(whole: str, dest: str, source: os.stat_result | None) -> None:
 
 
 def _encode(
-    painted: Iterator[av.VideoFrame],
+    painted: Iterator[Any],
     coding: Coding,
     done: list[Part],
     place: Workplace,
@@ -154,7 +154,7 @@ def _encode(
     return duration
 
 
-def _and(first: av.VideoFrame, others: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+def _and(first: Any, others: Iterable[Any]) -> Iterator[Any]:
     yield first
     yield from others
 
@@ -184,7 +184,7 @@ def _answer(look: Look) -> str:
     """A digest of what the net makes of a ramp: other weights, or another engine, say other."""
     ramp = np.linspace(0, 255, 96 * 128).reshape(96, 128).astype(np.uint8)
     ab = look.model.predict(np.broadcast_to(ramp[..., None], (96, 128, 3)))
-    return hashlib.sha256(np.ascontiguousarray(ab)).hexdigest()
+    return hashlib.sha256(ab.tobytes()).hexdigest()
 
 
 def _usual(coding: Coding) -> int:
@@ -206,7 +206,7 @@ def _as_rgb(frame: av.VideoFrame) -> np.ndarray:
 
 def _matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The display matrix of a film, by which players turn it, or None."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return None
     values = tuple(np.frombuffer(data, np.int32).tolist())

@@ -70,7 +70,7 @@ class Workplace:
     def finish(self, number: int, frames: int, start: int, state: dict[str, np.ndarray]) -> Part:
         """Declare a part as done, whose file is on the disk."""
         with open(self._at(f"{number:06}.npz"), "wb") as file:
-            np.savez(file, **state)
+            np.savez(file, **state)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         said = json.dumps({"frames": frames, "start": start})

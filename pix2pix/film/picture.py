@@ -5,6 +5,7 @@ converted before.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import numpy as np
@@ -158,7 +159,8 @@ def plane_view(frame: av.VideoFrame, number: int, bits: int, shape: tuple[int, i
     """A plane of a frame as an array (H, W), without its padding; writable where the frame is."""
     plane = frame.planes[number]
     dtype = np.dtype(np.uint8 if bits == 8 else "<u2")
-    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    data: Any = plane  # a buffer, which PyAV's types do not say
+    lines = np.frombuffer(data, np.uint8).reshape(-1, plane.line_size)
     return lines.view(dtype)[: shape[0], : shape[1]]
 
 

@@ -97,7 +97,7 @@ def _open_regular(path: str) -> Iterator[BinaryIO]:
     except OSError as error:
         raise read_error(error) from error
     with file:
-        yield file  # type: ignore[misc]
+        yield file
 
 
 def _open_error(error: av.error.FFmpegError, start: bytes) -> PhotoError:
