@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import warm
 from clips import RATE, SOUND, Clip, Painted, decoded, packets, plane
+from PIL import Image
 from places import ROOT
 
 from pix2pix.cli.__main__ import main
@@ -481,6 +482,20 @@ def test_films_are_given_by_name_or_glob_and_counted_in_folders(tmp_path, capsys
     assert len(parted) + len(others) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb.mp4", "-o.mp4", "n" * 251 + ".mp4", "[x]*.mp4", os.fsdecode(b"a\xff.mp4"), "A.B.MP4"],
+    ids=["newline", "dash", "long", "glob", "not UTF-8", "upper case"],
+)
+def test_odd_names(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
+    os.rename("a.mp4", name)
+    (record,) = color(name)
+    assert record.status == "colored" and len(decoded(tmp_path / record.output)) == 2
+    assert len(left(tmp_path)) == 2
+
+
 @pytest.mark.slow
 def test_the_command_colors_a_film_with_the_bundled_net(tmp_path, capfd):
     source = Clip(frames=4).write(tmp_path / "a.mp4")
@@ -491,6 +506,12 @@ def test_the_command_colors_a_film_with_the_bundled_net(tmp_path, capfd):
     assert said.err == "1 colored, 0 skipped (already there), 0 failed\n"
     assert main(["colorize", source]) == 0
     assert "1 skipped" in capfd.readouterr().err
+    Image.fromarray(np.full((40, 60), 128, np.uint8)).save(tmp_path / "b.png")
+    (tmp_path / "c.mp4").write_bytes(b"none")
+    inputs = [str(tmp_path / name) for name in ("a.mp4", "b.png", "c.mp4")]
+    assert main(["colorize", *inputs, "-o", str(tmp_path / "out")]) == 2
+    assert left(tmp_path / "out") == ["a.color.mp4", "b.color.png"]
+    assert "2 colored, 0 skipped (already there), 1 failed" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

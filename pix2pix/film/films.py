@@ -82,7 +82,7 @@ class Run:
                 making.publish(whole, job.dest, status)
             except (PhotoError, av.error.FFmpegError, OSError, ValueError) as error:
                 typed = _typed(error)
-                if isinstance(typed, NoSpace):
+                if isinstance(typed, NoSpace) and place.begun:
                     kept = f"what is done stays in {place.folder} for the next run"
                     raise NoSpace(f"{typed.reason}; {kept}") from error
                 place.remove()

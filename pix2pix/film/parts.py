@@ -48,6 +48,11 @@ class Workplace:
         self.state: dict[str, np.ndarray] = {}
         """What was saved with the last part."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether a part is done."""
+        return os.path.exists(self._at(f"{0:06}.json"))
+
     def plan(self, plan: dict[str, Any]) -> list[Part]:
         """Go on where an earlier run with the same plan was stopped -> the parts that are done.
 
