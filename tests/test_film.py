@@ -220,6 +220,20 @@ def test_what_is_special_is_said(tmp_path, clip, name, said):
     assert len(record.warnings) == 1 and said in record.warnings[0]
 
 
+@pytest.mark.parametrize(("first", "number"), [("tff", 2), ("bff", 3)])
+def test_interlaced_film_keeps_its_fields_in_their_order(tmp_path, first, number):
+    import av
+
+    options = {"preset": "ultrafast", "x264-params": f"{first}=1"}
+    source = Clip(options=options, size=(64, 64), sound=None).write(tmp_path / "a.mp4")
+    (record,) = color(source)
+    for path in (source, record.output):
+        with av.open(path) as film:
+            stream = film.streams.video[0]
+            assert next(film.decode(stream)).interlaced_frame
+            assert stream.codec_context.field_order == number
+
+
 @pytest.mark.parametrize(
     ("make", "code"),
     [

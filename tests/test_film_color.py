@@ -16,7 +16,7 @@ from pix2pix.film.scenes import Small, is_cut
 from pix2pix.film.steady import Steady
 
 SMALL = 80, 128  # of what a net sees (h, w)
-PICTURE = Picture(64, 48, "yuv420p", 8, 8, (2, 2), 6, False, 6, 6, False, False)
+PICTURE = Picture(64, 48, "yuv420p", 8, 8, (2, 2), 6, False, 6, 6, False, False, False)
 WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}  # Kr, Kb: H.273
 
 

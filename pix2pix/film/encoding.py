@@ -83,6 +83,8 @@ def choose(container: str, picture: Picture, **known: Any) -> Coding:
 def add_stream(container: av.container.OutputContainer, coding: Coding) -> VideoStream:
     """Add the stream of the colored frames to an open part, ready to encode."""
     options = dict(_OPTIONS[coding.codec])
+    if coding.picture.interlaced and coding.codec == "libx264":
+        options["x264-params"] = "bff=1" if coding.picture.bottom_first else "tff=1"
     stream: Any = container.add_stream(coding.codec, rate=coding.rate, options=options)
     stream.width, stream.height = coding.picture.width, coding.picture.height
     stream.pix_fmt = coding.picture.format

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import av
 
@@ -17,6 +19,7 @@ from pix2pix.film.coloring import Look
 from pix2pix.film.survey import survey
 from pix2pix.images.task import COLOR
 
+Done = TypeVar("Done")
 Bar = Callable[[str, int], AbstractContextManager[making.Progress]]
 """A film's path and number of frames -> what shows how far it is."""
 
@@ -36,19 +39,12 @@ class Run:
             if isinstance(job, Record):
                 yield job
                 continue
-            try:
-                source = self._begun(job)
-                if isinstance(source, Record):
-                    yield source
-                    continue
-                look = look or self.load()
-                yield self._made(job, source, look)
-            except PhotoError as error:
-                yield failure(job.source, error)
-            except (av.error.FFmpegError, OSError) as error:
-                yield failure(job.source, _typed(error))
-            except ValueError as error:  # of weights, say
-                yield failure(job.source, error)
+            source = _recorded(job, partial(self._begun, job))
+            if isinstance(source, Record):
+                yield source
+                continue
+            look = look or self.load()
+            yield _recorded(job, partial(self._made, job, source, look))
 
     def _begun(self, job: Job) -> "making.Source | Record":
         """Look at a film, or record why nothing is to be done."""
@@ -80,15 +76,23 @@ class Run:
                         source, job.dest, look, place, keep_gps=self.files.keep_gps, tick=tick
                     )
                 making.publish(whole, job.dest, status)
-            except (PhotoError, av.error.FFmpegError, OSError, ValueError) as error:
+            except Exception as error:
                 typed = _typed(error)
                 if isinstance(typed, NoSpace) and place.begun:
                     kept = f"what is done stays in {place.folder} for the next run"
                     raise NoSpace(f"{typed.reason}; {kept}") from error
                 place.remove()
-                raise typed from error
+                raise typed from (None if typed is error else error)
             place.remove()
         return Record(job.source, COLOR.done, job.dest, reason=redone, warnings=warnings)
+
+
+def _recorded(job: Job, work: Callable[[], Done]) -> Done | Record:
+    """What a step for a film comes to, or the record of why it failed; the other films go on."""
+    try:
+        return work()
+    except Exception as error:
+        return failure(job.source, _typed(error))
 
 
 def _check_folder(job: Job) -> None:

@@ -29,6 +29,7 @@ _HD = 720  # lines from which on BT.709 is meant where nothing is said
 _FULL_RANGE_GRAY = {"mjpeg", "ffv1", "rawvideo", "png", "huffyuv", "ffvhuff", "utvideo", "jpeg2000"}
 _SIDES = {(1, 1): "444", (2, 1): "422", (2, 2): "420"}
 _TRANSFERS = {4: 4, 5: 6, 6: 6, 7: 7}  # that goes with a matrix; primaries have its own number
+_BOTTOM_FIRST = {3, 4}  # AVFieldOrder
 _HDR = {16: "PQ", 18: "HLG"}  # AVColorTransferCharacteristic
 
 
@@ -51,6 +52,8 @@ class Picture:
     primaries: int
     transfer: int
     interlaced: bool
+    bottom_first: bool
+    """Of interlaced film: whether the lower of its two fields is shown first."""
     centered: bool
     """Whether a column of chroma lies between two of luma, as in JPEG and MPEG-1, not on one."""
 
@@ -128,6 +131,7 @@ def describe(frame: av.VideoFrame, stream: VideoStream) -> Picture:
         frame.color_primaries if frame.color_primaries not in _UNSAID else matrix,
         frame.color_trc if frame.color_trc not in _UNSAID else _TRANSFERS.get(matrix, 1),
         frame.interlaced_frame,
+        frame.interlaced_frame and stream.codec_context.field_order in _BOTTOM_FIRST,
         codec in ("mjpeg", "mpeg1video"),
     )
 
