@@ -45,6 +45,7 @@ def left(folder):
     return sorted(os.listdir(folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "clip",
     [
@@ -114,6 +115,7 @@ def test_what_a_container_cannot_hold_is_named(tmp_path):
     assert packets(source, "audio")[5][1] == packets(record.output, "audio")[5][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "clip",
     [
@@ -133,6 +135,7 @@ def test_every_frame_keeps_its_time(tmp_path, clip, end):
     assert times(decoded(record.output)) == times(decoded(source))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_frames_before_zero_stay_before_the_sound(tmp_path, monkeypatch, end):
     """As after an edit list; what a container cannot begin below 0, it moves as a whole."""
@@ -274,6 +277,7 @@ def test_sound_alone_is_no_film(tmp_path):
     assert (record.code, record.reason) == ("unsupported_format", "it holds no pictures but sound")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
 def test_a_cut_film_is_an_error_unless_what_is_there_is_wanted(tmp_path, name):
     early = {"movflags": "faststart"} if name.endswith("mp4") else {}
@@ -299,6 +303,7 @@ def test_an_index_that_is_missing_is_said(tmp_path):
     assert record.code == "truncated" and "moov" in record.reason
 
 
+@pytest.mark.slow
 def test_damaged_packets_are_counted_and_the_others_keep_their_times(tmp_path):
     path = tmp_path / "a.mp4"
     clip = Clip(frames=60, options={"crf": "12", "preset": "ultrafast", "g": "10"})
@@ -413,6 +418,7 @@ class Stopped(Painted):
         return super().predict(rgb, wish)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["source", "wish", "weights", "nothing"])
 def test_what_is_left_of_another_film_or_another_wish_is_not_used(tmp_path, monkeypatch, change):
     monkeypatch.setattr(making, "FRAMES", 8)
@@ -441,6 +447,7 @@ def test_two_runs_at_one_film_do_not_meet(tmp_path):
     assert record.code == "permission" and "another run" in record.reason
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_what_is_done_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(making, "FRAMES", 8)
     source = Clip(frames=30, sound=None).write(tmp_path / "a.mp4")
@@ -475,6 +482,7 @@ def test_other_failures_leave_nothing(tmp_path):
 # The command
 
 
+@pytest.mark.slow
 def test_films_are_given_by_name_or_glob_and_counted_in_folders(tmp_path, capsys):
     for name in ("a.mp4", "b.mp4", "c.avi"):
         clip = Clip(frames=2, sound=None)

@@ -196,6 +196,7 @@ def textured(center, rng):
     return grainy(np.where(np.hypot(rows, columns) < 14, pattern, ground), rng)
 
 
+@pytest.mark.slow
 def test_a_hint_follows_what_it_is_on_and_ends_with_its_scene():
     rng = np.random.default_rng(4)
     follower = Follower([TimedHint((90.0, 120.0, (200, 40, 40)), 0.2)], (240, 384))
