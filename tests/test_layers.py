@@ -23,7 +23,7 @@ LAYERS = """
     data download weights
     recipes
     train colorize
-    evaluate app archives
+    evaluate app archives film
     report
     cli
 """

@@ -8,6 +8,7 @@ import mypy.api
 import numpy as np
 import pytest
 import skimage.data
+from clips import Clip
 from PIL import Image
 from places import ROOT
 from shell import run
@@ -31,6 +32,7 @@ def folder(tmp_path: Path) -> Path:
     gray = Image.fromarray(skimage.data.camera()).resize((96, 64))
     gray.save(tmp_path / "old.jpg")
     gray.save(tmp_path / "photo.jpg")
+    Clip(frames=3).write(tmp_path / "film.mp4")
     (tmp_path / "scans").mkdir()
     gray.save(tmp_path / "scans" / "a.png")
     (tmp_path / "maps").mkdir()

@@ -40,17 +40,18 @@ def print_records(
     as_json: bool = False,
     total: int | None = None,
     summary: bool = True,
+    bar: bool = True,
     tallies: Mapping[str, "Tally"],
     inputs: Sequence[str],
 ) -> int:
     """Print records as they come and, with `summary`, their counts -> the exit status.
 
     `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
-    a bar shows how many of the `total` are done.
+    a bar shows how many of the `total` are done, unless `bar` is false.
     """
     from tqdm import tqdm
 
-    bar = summary and sys.stderr.isatty()
+    bar = bar and summary and sys.stderr.isatty()
     counts: Counter[str] = Counter()
     ignored: dict[str, list[str]] = {}  # reason: the first names
     stopped = False

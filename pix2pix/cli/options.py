@@ -34,7 +34,7 @@ Address = Annotated[
 Photos = Annotated[
     list[str],
     Argument(
-        metavar="PHOTO|FOLDER|GLOB|URL|- ...",
+        metavar="PHOTO|FOLDER|FILM|GLOB|URL|- ...",
         help="URLs such as s3://bucket/scans/, too; `-` reads one photo from a pipe.",
     ),
 ]
@@ -48,7 +48,10 @@ Temperature = Annotated[
 ]
 Hints = Annotated[
     list[str] | None,
-    Option(metavar="X,Y,#RRGGBB", help="The color at a pixel of one photo; repeat it."),
+    Option(
+        metavar="X,Y,#RRGGBB[@S]",
+        help="The color at a pixel of one photo, or of one film at S seconds; repeat it.",
+    ),
 ]
 Take = Annotated[
     int | None,

@@ -100,7 +100,7 @@ def find(
         for item in finder.find(path):
             tally.photos += isinstance(item, Job)
             tally.records += isinstance(item, Record)
-            if isinstance(item, Record) or in_shard(_name(item), shard):
+            if isinstance(item, Record) or in_shard(name_below(item), shard):
                 yield from finder.claim(item)
         if tallies is not None and (tally.passed_over() or tally.empty):
             tallies[path] = tally
@@ -309,7 +309,8 @@ def check_format(out: str) -> None:
         raise UnsupportedFormat(f"{error.reason}; a folder of this name is {out}/") from error
 
 
-def _name(job: Job) -> bytes:
+def name_below(job: Job) -> bytes:
+    """The name of a job's output below its root, as `in_shard` takes it."""
     return os.fsencode(os.path.relpath(job.dest, job.root))
 
 

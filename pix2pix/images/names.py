@@ -47,7 +47,11 @@ def output_name(name: str, *, format: str | None = None, task: Task = COLOR) -> 
     )
     if written != known:
         stem, extension = name, new
-    end = task.mark + extension
+    return fitted(stem, task.mark + extension, name)
+
+
+def fitted(stem: str, end: str, name: str) -> str:
+    """The name stem + end; one too long is cut, and made unique by a hash of `name`."""
     if len(os.fsencode(stem + end)) <= _LONGEST:
         return stem + end
     end = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}{end}"

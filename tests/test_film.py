@@ -1,0 +1,570 @@
+"""Films, whole: what goes in, what comes out, and what never does."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import nullcontext, suppress
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import warm
+from clips import RATE, SOUND, Clip, Painted, decoded, packets, plane
+from PIL import Image
+from places import ROOT
+
+from pix2pix.cli.__main__ import main
+from pix2pix.colorize.folders import FileOptions
+from pix2pix.colorize.wish import Wish
+from pix2pix.film import encoding, jobs, making, parts
+from pix2pix.film.coloring import Look
+from pix2pix.film.films import Run
+
+LOSSLESS = {"qp": "0", "preset": "ultrafast", "bf": "0"}
+
+
+def color(*films, out=None, net=None, hints=(), wish=None, **files):
+    """Color films by a net that needs no time -> their records."""
+    net = net or Painted()
+    run = Run(
+        lambda: Look(net, wish or Wish(), hints), FileOptions(**files), lambda *_: nullcontext(int)
+    )
+    films = [str(film) for film in films]
+    return list(run(jobs.find(films, out=out and str(out), alone=len(films) == 1)))
+
+
+def times(frames):
+    return [frame.pts * frame.time_base for frame in frames]
+
+
+def left(folder):
+    """What is in a folder, hidden or not."""
+    return sorted(os.listdir(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "clip",
+    [
+        pytest.param(Clip(), id="plain"),
+        pytest.param(Clip(format="yuv420p10le"), id="10 bits"),
+        pytest.param(Clip(format="yuv422p"), id="4:2:2"),
+        pytest.param(Clip(format="gray"), id="gray"),
+        pytest.param(Clip(format="yuvj420p", codec="mjpeg", options={}), id="full range"),
+        pytest.param(Clip(format="gray10le", codec="ffv1", options={}), id="gray of 10 bits"),
+        pytest.param(Clip(size=(63, 47), format="yuv444p"), id="odd"),
+        pytest.param(Clip(format="yuv411p", codec="ffv1", options={}), id="4:1:1"),
+    ],
+)
+def test_every_pixel_of_luma_stays_as_it_is(tmp_path, monkeypatch, clip):
+    """Seen through an encoder that loses nothing."""
+    monkeypatch.setitem(encoding._OPTIONS, "libx264", LOSSLESS)
+    source, out = clip.write(tmp_path / "a.mkv"), tmp_path / "b.mkv"
+    (record,) = color(source, out=out)
+    assert record.status == "colored", record
+    before, after = decoded(source), decoded(out)
+    assert len(before) == len(after) == clip.frames
+    for one, other in zip(before, after, strict=True):
+        assert np.array_equal(plane(one), plane(other))
+    assert plane(after[5], 1).std() > 1, "no color"
+
+
+def test_a_flash_and_its_beep_stay_together(tmp_path):
+    clip = Clip(frames=50, beep=30)
+    (record,) = color(clip.write(tmp_path / "a.mp4"))
+    frames = decoded(record.output)
+    flash = times(frames)[int(np.argmax([plane(frame).mean() for frame in frames]))]
+    sound = np.concatenate([f.to_ndarray()[0] for f in decoded(record.output, "audio")])
+    loud = np.abs(sound) > 0.4
+    beep = np.flatnonzero(loud).mean() / SOUND - 0.5 / RATE  # the middle, back to the beginning
+    assert abs(float(flash) - 30 / RATE) < 1e-3
+    assert abs(beep - float(flash)) < 1 / RATE
+
+
+def test_sound_subtitles_chapters_and_words_are_copied_and_places_are_not(tmp_path):
+    chapter = {"id": 1, "start": 0, "end": 400, "time_base": Fraction(1, 1000), "metadata": {}}
+    words = {"title": "Harvest", "comment": "reel 3", "location": "+48.1+011.5/"}
+    clip = Clip(subtitles=True, chapters=[chapter], metadata=words)
+    source = clip.write(tmp_path / "a.mkv")
+    (record,) = color(source)
+    assert record.warnings == []
+    for kind in ("audio", "subtitles"):
+        assert packets(source, kind) == packets(record.output, kind)
+    import av
+
+    with av.open(record.output) as film:
+        said = {key.lower(): value for key, value in film.metadata.items()}
+        assert len(film.chapters()) == 1
+    assert said["title"] == "Harvest"
+    assert said["comment"] == "reel 3; colorized by Pix2PixColor, painted"
+    assert "location" not in said
+    (record,) = color(source, out=tmp_path / "gps.mkv", keep_gps=True)
+    with av.open(record.output) as film:
+        assert film.metadata["LOCATION"] == "+48.1+011.5/"
+
+
+def test_what_a_container_cannot_hold_is_named(tmp_path):
+    source = Clip(subtitles=True).write(tmp_path / "a.mkv")
+    (record,) = color(source, out=tmp_path / "b.mp4")
+    assert record.warnings == [
+        "stream 2, subtitle (srt), is left out: mp4 does not take it from here"
+    ]
+    assert packets(source, "audio")[5][1] == packets(record.output, "audio")[5][1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "clip",
+    [
+        pytest.param(Clip(frames=40, options={"bf": "3", "crf": "12"}), id="B-frames"),
+        pytest.param(
+            Clip(frames=6, times=[0, 1, 2, 9, 10, 30], clock=Fraction(1, 90)), id="varying rate"
+        ),
+        pytest.param(
+            Clip(frames=6, times=[50, 51, 52, 53, 54, 55], sound=None), id="begins after 2 s"
+        ),
+    ],
+)
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_every_frame_keeps_its_time(tmp_path, clip, end):
+    source = clip.write(tmp_path / f"a.{end}")
+    (record,) = color(source)
+    assert times(decoded(record.output)) == times(decoded(source))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_frames_before_zero_stay_before_the_sound(tmp_path, monkeypatch, end):
+    """As after an edit list; what a container cannot begin below 0, it moves as a whole."""
+    clip = Clip(frames=30)
+    source = clip.write(tmp_path / f"a.{end}")
+    (usual,) = color(source, out=tmp_path / f"usual.{end}")
+    frames = making.Frames.__iter__
+
+    def earlier(self):
+        for frame in frames(self):
+            frame.pts -= round(Fraction(3, RATE) / frame.time_base)
+            yield frame
+
+    monkeypatch.setattr(making.Frames, "__iter__", earlier)
+    (early,) = color(source, out=tmp_path / f"early.{end}")
+    apart = []
+    for record in (usual, early):
+        flash = np.argmax([plane(frame).mean() for frame in decoded(record.output)])
+        sound = packets(record.output, "audio")
+        shown = times(decoded(record.output))[flash]
+        apart.append(float(shown - sound[0][0]))
+    assert abs(apart[0] - apart[1] - 3 / RATE) < 0.002
+
+
+def test_tags_rotation_and_the_shape_of_pixels_are_kept(tmp_path):
+    tags = {"color_range": 1, "colorspace": 9, "color_primaries": 9, "color_trc": 14}
+    shape = {"sample_aspect_ratio": Fraction(16, 15)}
+    clip = Clip(rotation=90, tags=tags | shape, format="yuv420p10le")
+    (record,) = color(clip.write(tmp_path / "a.mp4"))
+    import av
+
+    with av.open(record.output) as film:
+        stream = film.streams.video[0]
+        frame = next(film.decode(stream))
+        assert stream.sample_aspect_ratio == Fraction(16, 15)
+        assert frame.rotation == 90
+        assert frame.format.name == "yuv420p10le"
+        assert {name: getattr(frame, name) for name in tags} == tags
+
+
+def test_what_a_film_does_not_say_of_its_colors_its_copy_does(tmp_path):
+    (record,) = color(Clip(sound=None, frames=3).write(tmp_path / "a.mp4"))
+    frame = decoded(record.output)[0]
+    found = frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc
+    assert found == (1, 6, 6, 6)  # limited range, BT.601 for 525 lines
+
+
+def test_a_net_sees_a_turned_film_upright_and_its_colors_are_turned_back(tmp_path):
+    seen = []
+
+    class Tall(Painted):
+        def predict(self, rgb, wish=None):
+            seen.append(rgb.shape)
+            return super().predict(rgb, wish)
+
+    source = Clip(rotation=90, sound=None).write(tmp_path / "a.mp4")
+    (turned,) = color(source, net=Tall())
+    assert set(seen[1:]) == {(64, 48, 3)}  # the first is the plan's
+    (plain,) = color(Clip(sound=None).write(tmp_path / "b.mp4"))
+    one, other = (decoded(record.output)[8] for record in (turned, plain))
+    assert np.abs(plane(one, 1).astype(int) - plane(other, 1)).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("clip", "name", "said"),
+    [
+        pytest.param(
+            Clip(codec="mpeg2video", options={"flags": "+ilme+ildct"}, size=(64, 64)),
+            "a.mkv",
+            "interlaced",
+            id="interlaced",
+        ),
+        pytest.param(Clip(tags={"color_trc": 16}), "a.mkv", "HDR (PQ)", id="HDR"),
+        pytest.param(
+            Clip(format="yuva420p", codec="ffv1", options={}), "a.mkv", "transparency", id="alpha"
+        ),
+        pytest.param(
+            Clip(format="gray16le", codec="ffv1", options={}), "a.mkv", "16 bits", id="16 bits"
+        ),
+    ],
+)
+def test_what_is_special_is_said(tmp_path, clip, name, said):
+    (record,) = color(clip.write(tmp_path / name))
+    assert record.status == "colored"
+    assert len(record.warnings) == 1 and said in record.warnings[0]
+
+
+@pytest.mark.parametrize(("first", "number"), [("tff", 2), ("bff", 3)])
+def test_interlaced_film_keeps_its_fields_in_their_order(tmp_path, first, number):
+    import av
+
+    options = {"preset": "ultrafast", "x264-params": f"{first}=1"}
+    source = Clip(options=options, size=(64, 64), sound=None).write(tmp_path / "a.mp4")
+    (record,) = color(source)
+    for path in (source, record.output):
+        with av.open(path) as film:
+            stream = film.streams.video[0]
+            assert next(film.decode(stream)).interlaced_frame
+            assert stream.codec_context.field_order == number
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        pytest.param(lambda path: path.write_bytes(b""), "unreadable", id="empty"),
+        pytest.param(lambda path: path.mkdir(), "unreadable", id="folder"),
+        pytest.param(lambda path: os.mkfifo(path), "unreadable", id="pipe"),
+        pytest.param(lambda path: None, "unreadable", id="missing"),
+        pytest.param(lambda path: path.write_bytes(bytes(5000)), "unsupported_format", id="zeros"),
+        pytest.param(
+            lambda path: path.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n"),
+            "unsupported_format",
+            id="playlist",
+        ),
+        pytest.param(
+            lambda path: path.write_bytes(b"\x1aE\xdf\xa3" + b"no header" * 99), "corrupt", id="mkv"
+        ),
+    ],
+)
+def test_what_is_no_film_is_one_typed_error(tmp_path, make, code):
+    path = tmp_path / "a.mp4"
+    make(path)
+    before = left(tmp_path)
+    (record,) = color(path)
+    assert (record.status, record.code) == ("failed", code)
+    assert left(tmp_path) == before
+
+
+def test_sound_alone_is_no_film(tmp_path):
+    import av
+
+    clip = Clip()
+    with av.open(str(tmp_path / "a.mp4"), "w") as film:
+        audio = film.add_stream("aac", rate=SOUND)
+        for start in range(0, 9 * 1024, 1024):
+            film.mux(audio.encode(clip._sound(start, audio)))
+        film.mux(audio.encode(None))
+    (record,) = color(tmp_path / "a.mp4")
+    assert (record.code, record.reason) == ("unsupported_format", "it holds no pictures but sound")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_a_cut_film_is_an_error_unless_what_is_there_is_wanted(tmp_path, name):
+    early = {"movflags": "faststart"} if name.endswith("mp4") else {}
+    clip = Clip(frames=100, container=early, sound="mp2" if name.endswith("avi") else "aac")
+    if name.endswith("avi"):
+        clip.codec, clip.options = "mpeg4", {}
+    path = tmp_path / name
+    whole = open(clip.write(path), "rb").read()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    (record,) = color(path)
+    assert record.code == "truncated" and "--allow-truncated" in record.reason
+    assert left(tmp_path) == [name]
+    (record,) = color(path, allow_truncated=True)
+    assert record.status == "colored" and "the film is cut" in record.warnings[0]
+    assert 20 < len(decoded(record.output)) < 90
+
+
+def test_an_index_that_is_missing_is_said(tmp_path):
+    path = tmp_path / "a.mp4"
+    whole = open(Clip().write(path), "rb").read()
+    path.write_bytes(whole[: len(whole) // 2])
+    (record,) = color(path, allow_truncated=True)
+    assert record.code == "truncated" and "moov" in record.reason
+
+
+@pytest.mark.slow
+def test_damaged_packets_are_counted_and_the_others_keep_their_times(tmp_path):
+    path = tmp_path / "a.mp4"
+    clip = Clip(frames=60, options={"crf": "12", "preset": "ultrafast", "g": "10"})
+    times_before = times(decoded(clip.write(path)))
+    data = bytearray(path.read_bytes())
+    for _, packet in packets(path, "video")[22:26]:
+        at = data.index(packet)
+        data[at : at + len(packet)] = b"\xff" * len(packet)
+    path.write_bytes(data)
+    (record,) = color(path)
+    assert record.status == "colored"
+    assert any("damaged frames" in line for line in record.warnings)
+    after = times(decoded(record.output))
+    assert len(after) >= 55 and set(after) <= set(times_before)
+    assert packets(path, "audio")[20][1] == packets(record.output, "audio")[20][1]
+
+
+def test_outputs_that_are_there_are_skipped_unless_overwrite(tmp_path):
+    source = Clip(frames=3, sound=None).write(tmp_path / "a.mp4")
+    os.utime(source, (10**9, 10**9))
+    os.chmod(source, 0o640)
+    (record,) = color(source)
+    status = os.stat(record.output)
+    assert (status.st_mtime, status.st_mode & 0o777) == (10**9, 0o640 & ~making._umask())
+    assert [r.status for r in color(source)] == ["skipped"]
+    assert [r.status for r in color(source, overwrite=True)] == ["colored"]
+    os.utime(source, (2 * 10**9, 2 * 10**9))
+    (record,) = color(source)
+    assert record.reason is not None and "made anew" in record.reason
+
+
+def test_films_already_in_color_are_said_or_left_alone(tmp_path):
+    colored = color(Clip(sound=None).write(tmp_path / "a.mp4"))[0].output
+    vivid = Clip(frames=4, sound=None, format="yuv444p")
+
+    def paint(number, frame=vivid.frame):
+        made = frame(number)
+        for index, value in ((1, 60), (2, 200)):
+            lines = np.frombuffer(made.planes[index], np.uint8)
+            lines[: len(lines) // 2] = value
+        return made
+
+    vivid.frame = paint
+    source = vivid.write(tmp_path / "c.mp4")
+    (record,) = color(source, skip_color=True)
+    assert (record.status, record.reason) == ("ignored", "already in color")
+    (record,) = color(source)
+    assert "in color already" in record.warnings[0]
+    assert os.path.exists(colored)
+
+
+def test_too_many_pixels_are_refused(tmp_path):
+    (record,) = color(Clip(frames=2).write(tmp_path / "a.mp4"), max_pixels=64 * 48 - 1)
+    assert record.code == "too_large" and "--max-pixels" in record.reason
+
+
+# Runs that are stopped
+
+
+def same_frames(one, other):
+    frames, others = decoded(one), decoded(other)
+    assert times(frames) == times(others)
+    for a, b in zip(frames, others, strict=True):
+        assert all(np.array_equal(plane(a, i), plane(b, i)) for i in range(3))
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+from clips import Painted
+from pix2pix.film import making
+making.FRAMES = 8
+class Doomed(Painted):
+    def predict(self, rgb, wish=None):
+        if self.asked == {after}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(rgb, wish)
+from test_film import color
+color({source!r}, net=Doomed())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [3, 21])
+def test_a_killed_run_goes_on_and_makes_the_same_film(tmp_path, monkeypatch, after):
+    monkeypatch.setattr(making, "FRAMES", 8)
+    source = Clip(frames=40).write(tmp_path / "a.mp4")
+    (whole,) = color(source, out=tmp_path / "whole.mp4")
+    code = KILLED.format(tests=str(ROOT / "tests"), after=after, source=source)
+    done = subprocess.run([warm.python(), "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (tmp_path / "a.color.mp4").exists()
+    assert any(name.startswith(".pix2pix-film-") for name in left(tmp_path))
+    net = Painted()
+    (record,) = color(source, net=net)
+    assert record.status == "colored"
+    assert net.asked <= (41 if after == 3 else 40 - 8 + 1)  # one is the plan's
+    same_frames(whole.output, record.output)
+    assert left(tmp_path) == ["a.color.mp4", "a.mp4", "whole.mp4"]
+
+
+class Stopped(Painted):
+    """Is interrupted after some frames."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def predict(self, rgb, wish=None):
+        if self.asked > self.after:
+            raise KeyboardInterrupt
+        return super().predict(rgb, wish)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["source", "wish", "weights", "nothing"])
+def test_what_is_left_of_another_film_or_another_wish_is_not_used(tmp_path, monkeypatch, change):
+    monkeypatch.setattr(making, "FRAMES", 8)
+    source = Clip(frames=30, sound=None).write(tmp_path / "a.mp4")
+    with suppress(KeyboardInterrupt):
+        color(source, net=Stopped(20))
+    net, wish = Painted(), Wish()
+    if change == "source":
+        Clip(frames=30, sound=None, options={"crf": "30"}).write(source)
+    elif change == "wish":
+        wish = Wish(saturation=0.5)
+    elif change == "weights":
+        predict = net.predict
+        net.predict = lambda *a: -predict(*a)
+    (record,) = color(source, net=net, wish=wish)
+    assert record.status == "colored"
+    assert net.asked == 31 - (0 if change != "nothing" else 16)
+    (fresh,) = color(source, out=tmp_path / "b.mp4", net=net, wish=wish)
+    same_frames(record.output, fresh.output)
+
+
+def test_two_runs_at_one_film_do_not_meet(tmp_path):
+    source = Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
+    with parts.opened(str(tmp_path / "a.color.mp4")):
+        (record,) = color(source)
+    assert record.code == "permission" and "another run" in record.reason
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_what_is_done_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(making, "FRAMES", 8)
+    source = Clip(frames=30, sound=None).write(tmp_path / "a.mp4")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(making.Joined, "write", full)
+        (record,) = color(source)
+    assert record.code == "no_space" and "stays in" in record.reason
+    assert not (tmp_path / "a.color.mp4").exists()
+    net = Painted()
+    (record,) = color(source, net=net)
+    assert record.status == "colored" and net.asked == 1
+    assert left(tmp_path) == ["a.color.mp4", "a.mp4"]
+
+
+def test_other_failures_leave_nothing(tmp_path):
+    class Broken(Painted):
+        def predict(self, rgb, wish=None):
+            if self.asked > 5:
+                raise ValueError("its weights are broken")
+            return super().predict(rgb, wish)
+
+    source = Clip(frames=30, sound=None).write(tmp_path / "a.mp4")
+    (record,) = color(source, net=Broken())
+    assert record.status == "failed" and "broken" in record.reason
+    assert left(tmp_path) == ["a.mp4"]
+
+
+# The command
+
+
+@pytest.mark.slow
+def test_films_are_given_by_name_or_glob_and_counted_in_folders(tmp_path, capsys):
+    for name in ("a.mp4", "b.mp4", "c.avi"):
+        clip = Clip(frames=2, sound=None)
+        if name.endswith("avi"):
+            clip.codec, clip.options = "mpeg4", {}
+        clip.write(tmp_path / name)
+    found = [job.dest for job in jobs.find([str(tmp_path / "*.mp4")], alone=True)]
+    assert sorted(map(os.path.basename, found)) == ["a.color.mp4", "b.color.mp4"]
+    (job,) = jobs.find([str(tmp_path / "c.avi")], alone=True)
+    assert os.path.basename(job.dest) == "c.avi.color.mkv"
+    assert main(["colorize", str(tmp_path)]) == 1
+    assert "3 files of other kinds: .mp4 2, .avi 1" in capsys.readouterr().err
+    (record,) = jobs.find([str(tmp_path / "a.mp4")], out="b.avi", alone=True)
+    assert record.code == "unsupported_format" and ".mkv" in record.reason
+    (record,) = jobs.find([str(tmp_path / "a.mp4")], out=str(tmp_path / "a.mp4"), alone=True)
+    assert record.code == "permission"
+    parted = list(jobs.find([str(tmp_path / "*.mp4")], alone=True, shard=(1, 2)))
+    others = list(jobs.find([str(tmp_path / "*.mp4")], alone=True, shard=(2, 2)))
+    assert len(parted) + len(others) == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb.mp4", "-o.mp4", "n" * 251 + ".mp4", "[x]*.mp4", os.fsdecode(b"a\xff.mp4"), "A.B.MP4"],
+    ids=["newline", "dash", "long", "glob", "not UTF-8", "upper case"],
+)
+def test_odd_names(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
+    os.rename("a.mp4", name)
+    (record,) = color(name)
+    assert record.status == "colored" and len(decoded(tmp_path / record.output)) == 2
+    assert len(left(tmp_path)) == 2
+
+
+@pytest.mark.slow
+def test_the_command_colors_a_film_with_the_bundled_net(tmp_path, capfd):
+    source = Clip(frames=4).write(tmp_path / "a.mp4")
+    options = ["--hint", "20,20,#a03020@0.04", "--saturation", "1.2", "--json"]
+    assert main(["colorize", source, *options]) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)["output"] == str(tmp_path / "a.color.mp4")
+    assert said.err == "1 colored, 0 skipped (already there), 0 failed\n"
+    assert main(["colorize", source]) == 0
+    assert "1 skipped" in capfd.readouterr().err
+    Image.fromarray(np.full((40, 60), 128, np.uint8)).save(tmp_path / "b.png")
+    (tmp_path / "c.mp4").write_bytes(b"none")
+    inputs = [str(tmp_path / name) for name in ("a.mp4", "b.png", "c.mp4")]
+    assert main(["colorize", *inputs, "-o", str(tmp_path / "out")]) == 2
+    assert left(tmp_path / "out") == ["a.color.mp4", "b.color.png"]
+    assert "2 colored, 0 skipped (already there), 1 failed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--hint", "1,1,#zzzzzz"], "it must be X,Y,#RRGGBB"),
+        (["--hint", "1,1,#aabbcc@soon"], "after @ are seconds"),
+        (["-o", "-"], "not for a pipe"),
+        (["--watch"], "--watch is for photos"),
+        (["b.mp4", "--hint", "1,1,#aabbcc"], "--hint is for one photo, or one film"),
+    ],
+)
+def test_options_that_a_film_cannot_have(tmp_path, capsys, options, said):
+    source = Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
+    assert main(["colorize", source, *options]) == 1
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_hint_outside_of_the_film_is_one_line(tmp_path, capfd):
+    from pix2pix.film.hints import parse
+
+    source = Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
+    (record,) = color(source, hints=(parse("99,1,#aabbcc"),))
+    assert record.code == "hint"
+    assert left(tmp_path) == ["a.mp4"]
+
+
+def test_without_pyav_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setattr("pix2pix.cli.packages.find_spec", lambda name: None)
+    source = tmp_path / "a.mp4"
+    source.write_bytes(b"any")
+    assert main(["colorize", str(source)]) == 1
+    assert "pip install 'pix2pix-color[video]'" in capsys.readouterr().err
