@@ -17,7 +17,7 @@ _SHORT = [
 ]
 
 
-def run(line: str, folder: Path) -> None:
+def run(line: str, folder: Path, **environment: str) -> None:
     """Run a line in `folder`, training cut short; it fails the test where the line fails."""
     if line.startswith("pix2pix train"):
         drawn = "data=marbles" in line or "data=quilt" in line  # of these no share is held back
@@ -29,7 +29,7 @@ def run(line: str, folder: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", line],
         cwd=folder,
-        env={"PATH": path, "HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        env={"PATH": path, "HOME": str(folder), "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,
         text=True,
         timeout=300,

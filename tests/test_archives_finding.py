@@ -5,7 +5,7 @@ import random
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from pix2pix.archives import finding
+from pix2pix.archives import finding, listings
 from pix2pix.archives.done import Listed
 from pix2pix.archives.store import Entry
 from pix2pix.archives.stores import open_store
@@ -149,7 +149,7 @@ def test_keys_with_the_same_start_come_together_in_whatever_order_they_are_liste
         "b.jpg",
     ]
     entries = [Entry(name, 1, None) for name in sorted(names)]
-    for group in finding.groups(entries):
+    for group in listings.groups(entries):
         if "a.jpg" in group:
             assert {"a.XMP", "a.jpg.xmp", "a.b.tif", "a.b.xmp"} <= group.keys()
         assert not {"a-b.jpg", "a.jpg"} <= group.keys()

@@ -29,7 +29,6 @@ def read(folder):
 
 @pytest.mark.slow
 def test_ray_makes_the_very_files_of_a_folder_run(tmp_path):
-    pytest.importorskip("ray")
     fill(tmp_path / "in" / "box 1", 5, gray, ".jpg")
     (tmp_path / "in" / "bad.jpg").write_bytes(b"no photo")
     weights = ["--weights", str(write_graph(tmp_path / "tiny.onnx"))]

@@ -13,6 +13,7 @@ from PIL import Image
 from places import ROOT
 from shell import run
 from test_colorize_translator import make_weights
+from torture.bucket import serving
 
 README = (ROOT / "README.md").read_text()
 
@@ -52,6 +53,11 @@ def folder(tmp_path: Path) -> Path:
 def test_command(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "weights=download" in command:  # no network in tests: the same net, from random features
         command = command.replace("weights=download", "weights=null")
+    if "s3://" in command:
+        with serving("scans", "colored") as bucket:
+            bucket.client().upload_file(str(folder / "old.jpg"), "scans", "old.jpg")
+            run(command, folder, **bucket.environment)
+        return
     run(command, folder)
     if "-o -" in command:
         assert Image.open(folder / "new.jpg").size == (96, 64)

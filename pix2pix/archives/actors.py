@@ -11,7 +11,7 @@ from pix2pix import __version__, strips
 from pix2pix.archives.blocks import unpack
 from pix2pix.archives.measured import MeasuredEnds
 from pix2pix.colorize import folders
-from pix2pix.colorize.copies import Maker, color_photo
+from pix2pix.colorize.copies import Maker, maker
 from pix2pix.colorize.ends import FileOptions
 from pix2pix.colorize.engines.batching import BatchingEngine
 from pix2pix.colorize.jobs import Job, Record
@@ -30,6 +30,8 @@ class Coloring:
     device: str = "auto"
     wish: Wish = AS_PREDICTED
     files: FileOptions = FileOptions()
+    layer: bool = False
+    mark: bool = False
     folder: str | None
     """Where the command was given: relative paths start there. None: all paths are URLs."""
     version: str = __version__
@@ -56,7 +58,7 @@ class Coloring:
         model = Colorizer.from_pretrained(self.weights, device=self.device)
         if model.device != "cpu":
             model.engine = BatchingEngine(model.engine)
-        return partial(color_photo, model=model, wish=self.wish)
+        return maker(model, self.wish, layer=self.layer, mark=self.mark)
 
     def _copy(self, make: Maker, jobs: Iterable[Job]) -> Iterator[Record]:
         ends = MeasuredEnds(self.files, checked=True)

@@ -93,7 +93,7 @@ def status(error: Exception) -> int | None:
 
 def read_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
     """The typed error for a read or a listing that a store refused."""
-    reason = scrubbed(one_line(error), secrets)
+    reason = scrubbed(one_line(error, lines=2), secrets)
     if _is_denied(error):
         return NotPermitted(f"reading is not permitted: {reason}")
     if isinstance(error, FileNotFoundError) or status(error) == 404:
@@ -105,7 +105,7 @@ def read_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
 
 def write_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
     """The typed error for a write that a store refused."""
-    reason = scrubbed(one_line(error), secrets)
+    reason = scrubbed(one_line(error, lines=2), secrets)
     if any(isinstance(cause, OSError) and cause.errno in _FULL for cause in _causes(error)):
         return NoSpace(reason)
     if status(error) == 507 or "quota" in reason.lower():

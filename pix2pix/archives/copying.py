@@ -1,11 +1,13 @@
 """Copying from and to stores: read ahead and written behind, while the cores color.
 
-Nothing lies on this machine's disk. The same photo gets the same bytes as from a folder.
+Nothing lies on this machine's disk but a TIFF of many pages or pixels while it is written. The same
+photo gets the same bytes as from a folder.
 """
 
 import io
 import os
 import posixpath
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -21,11 +23,13 @@ from pix2pix.archives.finding import StoreJob
 from pix2pix.archives.folders import FolderStore
 from pix2pix.archives.store import status
 from pix2pix.archives.urls import UrlStore
-from pix2pix.colorize import outputs
-from pix2pix.colorize.copies import PhotoCopy
+from pix2pix.colorize import books, outputs
+from pix2pix.colorize.books import Book
+from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.ends import AS_USUAL, Ends, FileOptions, folder_refusal
 from pix2pix.colorize.jobs import Job, Record, failure
 from pix2pix.errors import NotPermitted, PhotoError, TooLarge, Unreadable
+from pix2pix.files import Sink
 from pix2pix.images import EXTENSIONS, sidecars
 from pix2pix.images.sidecars import Sidecar
 from pix2pix.images.task import Task
@@ -112,18 +116,43 @@ class StoreEnds(Ends):
 
     def read(self, job: Job) -> images.Photo:
         """See Ends."""
+        if refusal := self.refusals.get(job.root):
+            self._fetched.pop(job.source, None)
+            raise NotPermitted(refusal.reason or "")
         if not isinstance(job, StoreJob) or job.origin is None:
             return super().read(job)
-        ahead = self._fetched.pop(job.source, None)
+        fetched = self._arrived(job)
+        del self._fetched[job.source]
+        if self.files.copy_sidecars:
+            self._beside[job.source] = fetched.sidecars
+        return fetched.beside(self.files.read(io.BytesIO(fetched.photo), job.key))
+
+    def open_book(self, job: Job, make: Maker) -> Book | None:
+        """See Ends; the whole file is in memory."""
+        if not isinstance(job, StoreJob):
+            return super().open_book(job, make)
         if refusal := self.refusals.get(job.root):
             raise NotPermitted(refusal.reason or "")
-        fetched = _fetch(job, self.files) if ahead is None else ahead.result()
-        photo, found = self.files.read(io.BytesIO(fetched.photo)), fetched.sidecars
-        if self.files.copy_sidecars:
-            self._beside[job.source] = found
-        if fetched.warnings:
-            photo = replace(photo, warnings=photo.warnings + fetched.warnings)
-        return sidecars.merge(photo, found) if found else photo
+        if job.origin is None:
+            return books.open_book(job.source, job.key, self.files, make)
+        fetched = self._arrived(job)
+        arrived = self._fetched.pop(job.source)
+        book = books.open_book(fetched.photo, job.key, self.files, make, fetched.beside)
+        if book is None:
+            self._fetched[job.source] = arrived  # for `read`
+        elif self.files.copy_sidecars:
+            self._beside[job.source] = fetched.sidecars
+        return book
+
+    def _arrived(self, job: StoreJob) -> "_Fetched":
+        """What was read of a photo, ahead or now. Raises PhotoError."""
+        if job.source not in self._fetched:
+            self._fetched[job.source] = self._readers.submit(_fetch, job, self.files)
+        try:
+            return self._fetched[job.source].result()
+        except PhotoError:
+            del self._fetched[job.source]
+            raise
 
     def write(self, job: Job, made: PhotoCopy) -> Record | Future[Record]:
         """See Ends; the record comes when the copy is in the store."""
@@ -131,17 +160,32 @@ class StoreEnds(Ends):
             return super().write(job, made)
         format = EXTENSIONS.get(posixpath.splitext(job.key)[1].lower())
         data, lost = made.encode(format, keep_gps=self.files.keep_gps)
+        return self._written(job, data, lost, made.model, made.task)
+
+    def write_book(self, job: Job, book: Book, make: Maker) -> Record | Future[Record]:
+        """See Ends; it is put when it is whole."""
+        if not isinstance(job, StoreJob):
+            return super().write_book(job, book, make)
+        with tempfile.TemporaryFile() as file:
+            lost = book.write(Sink(file.fileno()), make)
+            file.seek(0)
+            data = file.read()
+        return self._written(job, data, lost, book.model, book.task)
+
+    def _written(
+        self, job: StoreJob, data: bytes, lost: list[str], model: str, task: Task
+    ) -> Record | Future[Record]:
         self._room.take(len(data))
-        coming = self._writers.submit(self._put, job, data, lost, made.model, made.task)
+        coming = self._writers.submit(self._put, job, data, lost, model, task)
         return coming if job.root in self._proved else coming.result()
 
     def _put(self, job: StoreJob, data: bytes, lost: list[str], model: str, task: Task) -> Record:
         try:
             new = job.redone is None and not self.files.overwrite
+            if self.files.copy_sidecars:  # first: a run that is killed then comes back here
+                lost = lost + self._put_sidecars(job, model, task)
             put = job.target.put(job.key, data, new=new, source=job.status)
             self._proved.add(job.root)
-            if put and self.files.copy_sidecars:
-                lost = lost + self._put_sidecars(job, model, task)
         except Exception as error:
             record = failure(job.source, error)
             if job.root not in self._proved and isinstance(error, NotPermitted):
@@ -173,6 +217,12 @@ class _Fetched(NamedTuple):
     photo: bytes
     sidecars: list[Sidecar]
     warnings: list[str]
+
+    def beside(self, photo: images.Photo) -> images.Photo:
+        """Add what stands beside it."""
+        if self.warnings:
+            photo = replace(photo, warnings=photo.warnings + self.warnings)
+        return sidecars.merge(photo, self.sidecars) if self.sidecars else photo
 
 
 def _fetch(job: StoreJob, files: FileOptions) -> _Fetched:

@@ -7,12 +7,13 @@ no more memory than one of ten.
 import os
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pix2pix.archives.addresses import is_url, local_path, shown, split
 from pix2pix.archives.inputs import Input, resolve
+from pix2pix.archives.listings import groups
 from pix2pix.archives.store import Entry, Store, status
+from pix2pix.archives.store_jobs import Search, StoreJob
 from pix2pix.archives.stores import open_store
 from pix2pix.colorize import jobs
 from pix2pix.colorize.jobs import Claims, Job, Record, failure
@@ -21,35 +22,11 @@ from pix2pix.errors import NotPermitted, PhotoError, Unreadable
 from pix2pix.images import EXTENSIONS
 from pix2pix.images.formats import sniff
 from pix2pix.images.names import is_clutter, is_output, output_name
-from pix2pix.images.task import COLOR, Task
+
+__all__ = ["Search", "StoreJob", "find"]
 
 _ELSEWHERE = os.path.join(os.sep, ".pix2pix-elsewhere", "")  # no folder; stands for a store
 _SIDECARS = (".xmp", ".XMP")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreJob(Job):
-    """A photo of a store to copy, or one to copy into a store; its paths are for people."""
-
-    origin: Store | None = None
-    """Where the photo is; None: `source` is a file of this machine."""
-    photo: Entry | None = None
-    sidecars: tuple[Entry, ...] = ()
-    target: Store
-    key: str
-    """Of the copy, in `target`."""
-    single: bool = False
-    """Named by itself, so that whether its copy is there is asked, not listed."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """How a run finds its photos; see `jobs.find`."""
-
-    task: Task = COLOR
-    every_file: bool = False
-    follow: bool = False
-    shard: tuple[int, int] = (1, 1)
 
 
 def find(
@@ -249,21 +226,6 @@ class _Finder:
             yield job
         else:
             yield from self.claims.claim(job, dest, job.source)
-
-
-def groups(entries: Iterable[Entry]) -> Iterator[dict[str, Entry]]:
-    """Objects in the order of their keys, those together that may belong to one photo: `a.*`."""
-    group: dict[str, Entry] = {}
-    start = ""
-    for entry in entries:
-        if group and not entry.key.startswith(start):
-            yield group
-            group = {}
-        if not group:
-            start = posixpath.splitext(entry.key)[0] + "."
-        group[entry.key] = entry
-    if group:
-        yield group
 
 
 def _fits(parts: list[str], pattern: list[str]) -> bool:

@@ -1,7 +1,8 @@
 """Listings: what a store holds, streamed: a page at a time of S3, elsewhere folder by folder."""
 
+import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -111,3 +112,18 @@ def _seconds(moment: object) -> float | None:
     if isinstance(moment, datetime):
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     return float(moment) if isinstance(moment, (int, float)) else None
+
+
+def groups(entries: Iterable[Entry]) -> Iterator[dict[str, Entry]]:
+    """Objects in the order of their keys, those together that may belong to one photo: `a.*`."""
+    group: dict[str, Entry] = {}
+    start = ""
+    for entry in entries:
+        if group and not entry.key.startswith(start):
+            yield group
+            group = {}
+        if not group:
+            start = posixpath.splitext(entry.key)[0] + "."
+        group[entry.key] = entry
+    if group:
+        yield group

@@ -13,7 +13,8 @@ from pix2pix import images
 from pix2pix.archives.copying import StoreEnds
 from pix2pix.archives.finding import StoreJob
 from pix2pix.archives.store import Entry, Store
-from pix2pix.colorize.copies import PhotoCopy
+from pix2pix.colorize.books import Book
+from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.ends import AS_USUAL, Ends, FileOptions
 from pix2pix.colorize.jobs import Job, Record
 from pix2pix.errors import PhotoError
@@ -103,14 +104,26 @@ class MeasuredEnds(StoreEnds):
             for waiting in ahead:
                 yield _result(waiting)
 
-    def read(self, job: Job) -> images.Photo:
+    def open_book(self, job: Job, make: Maker) -> "Book | None":
         """See Ends."""
         self._notes[job.source].begun = time.monotonic()
+        return super().open_book(job, make)
+
+    def read(self, job: Job) -> images.Photo:
+        """See Ends."""
+        notes = self._notes[job.source]
+        notes.begun = notes.begun or time.monotonic()
         return super().read(job)
 
     def write(self, job: Job, made: PhotoCopy) -> Record | Future[Record]:
         """See Ends."""
-        written = super().write(job, made)
+        return self._ended(job, super().write(job, made))
+
+    def write_book(self, job: Job, book: Book, make: Maker) -> Record | Future[Record]:
+        """See Ends."""
+        return self._ended(job, super().write_book(job, book, make))
+
+    def _ended(self, job: Job, written: Record | Future[Record]) -> Record | Future[Record]:
         if isinstance(written, Future):
             written.add_done_callback(lambda _: self._end(job))
         else:

@@ -73,6 +73,7 @@ def automatic(environment: Mapping[str, str], count: int | None = None) -> tuple
 
     Raises SettingError: no array, several that differ, no count, or an index beyond it.
     """
+    environment = dict(environment)  # os.environ cannot be asked for a name that is None
     found = {array.scheduler: _place(array, environment, count) for array in _here(environment)}
     if not found:
         names = ", ".join(array.index for array in ARRAYS)

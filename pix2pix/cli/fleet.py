@@ -19,6 +19,8 @@ def fleet(
     address: str | None,
     *,
     local: bool = True,
+    layer: bool = False,
+    mark: bool = False,
 ) -> "Fleet":
     """Colors jobs by actors on Ray; `device` "auto" takes GPUs where the cluster has some.
 
@@ -38,6 +40,8 @@ def fleet(
         device=device,
         wish=wish,
         files=files,
+        layer=layer,
+        mark=mark,
         folder=os.getcwd() if local else None,
     )
     gpu = None if device == "auto" else device != "cpu"

@@ -5,8 +5,9 @@ cannot be colored fails the whole file, which is then not written.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal, Protocol
 
 from pix2pix import files, images
@@ -59,6 +60,13 @@ class Options(Protocol):
         """Whether pages in color already are left as they are."""
 
 
+Beside = Callable[[images.Photo], images.Photo]
+
+
+def _nothing(photo: images.Photo) -> images.Photo:
+    return photo
+
+
 class AlreadyInColor(Exception):
     """All of it is in color, and was to be left alone then."""
 
@@ -68,10 +76,11 @@ class Book:
     """A TIFF whose pages are colored one by one, or row by row; `open_book` makes it."""
 
     source: Data
-    path: str | None
     options: Options
     offsets: list[int]  # of the directories of its pages
     left_out: list[str]  # what else there is, in words
+    beside: Beside = _nothing
+    """Adds what stands beside the file: sidecars."""
     taken: float = 0  # bytes of the pages so far
     model: str = ""
     task: Task = COLOR
@@ -166,7 +175,6 @@ class _Page:
         looked = gigapixel.look(page, make)
         if self.options.skip_color and looked.in_color and self._stay():
             return []
-        path = self.book.path if self.first else None
         self.book.model = make.model.name
         gps = self.options.keep_gps
         return gigapixel.color(
@@ -174,7 +182,7 @@ class _Page:
             looked,
             make,
             self.writer,
-            source=path,
+            beside=self.book.beside if self.first else None,
             more=self.more,
             deep=self.options.depth == 16,
             keep_gps=gps,
@@ -189,8 +197,8 @@ class _Page:
         )
         if self.options.skip_color and in_color(photo.rgb) and self._stay():
             return []
-        if self.first and self.book.path is not None:
-            photo = sidecars.add(photo, self.book.path)
+        if self.first:
+            photo = self.book.beside(photo)
         made = make(photo)
         del photo  # its pixels take memory
         self.book.model, self.book.task = made.model, made.task
@@ -223,33 +231,37 @@ class _Page:
 
 
 def open_book(
-    source: str | bytes, dest: str, options: Options, make: Maker | None = None
+    source: str | bytes,
+    dest: str,
+    options: Options,
+    make: Maker | None = None,
+    beside: Beside = _nothing,
 ) -> Book | None:
     """Open a TIFF that is to be colored page by page or row by row; None for any other file.
 
     It is one with several pages, of which all are wanted, or one too large for the memory, at a
     path or in memory; its copy will be called `dest`, "-" for a pipe. A `Coloring` makes those
-    that are large, others only several pages. Raises PhotoError for one that cannot be colored so.
-    Close it.
+    that are large, others only several pages. `beside` adds the sidecars of one in memory. Raises
+    PhotoError for one that cannot be colored so. Close it.
     """
     if options.pages == "first" and not isinstance(make, Coloring):
         return None
     if isinstance(source, bytes):
-        return _book(source, None, dest, options)
+        return _book(source, beside, dest, options)
     try:
         data = Source(source)
     except PhotoError:  # said where the file is read as any other
         return None
     book = None
     try:
-        book = _book(data, source, dest, options)
+        book = _book(data, partial(sidecars.add, path=source), dest, options)
         return book
     finally:
         if book is None:
             data.close()
 
 
-def _book(source: Data, path: str | None, dest: str, options: Options) -> Book | None:
+def _book(source: Data, beside: Beside, dest: str, options: Options) -> Book | None:
     if source[:4] not in _TIFFS or len(source) < _HEADER:
         return None
     with containers.sound("TIFF"):
@@ -264,7 +276,7 @@ def _book(source: Data, path: str | None, dest: str, options: Options) -> Book |
         main = container.page or structure.header(source).first
         further = container.frames - 1
         words = f"{further:,} further frame{'' if further == 1 else 's'} ignored"
-        return Book(source, path, options, [main], [words] if further else [])
+        return Book(source, options, [main], [words] if further else [], beside)
     with containers.sound("TIFF"):
         offsets, others = pages.full(source, partly=options.allow_truncated)
     if len(offsets) == 1 and not is_large:
@@ -272,4 +284,4 @@ def _book(source: Data, path: str | None, dest: str, options: Options) -> Book |
     if not is_tiff:
         raise UnsupportedFormat(f"{len(offsets):,} pages go into a TIFF only: name the output .tif")
     words = f"{others:,} preview{'' if others == 1 else 's'}, mask or pyramid level left out"
-    return Book(source, path, options, offsets, [words] if others else [])
+    return Book(source, options, offsets, [words] if others else [], beside)

@@ -158,6 +158,15 @@ class Coloring:
         return color_photo(photo, self.model, self.wish)
 
 
+def maker(model: "Colorizer", wish: Wish, *, layer: bool = False, mark: bool = False) -> Maker:
+    """Choose the `Maker` of photos in color, with a sign in a corner, or of layers of color."""
+    if layer:
+        return partial(layer_photo, model=model, wish=wish)
+    if mark:
+        return partial(color_photo, model=model, wish=wish, signed=True)
+    return Coloring(model, wish)
+
+
 def signed_copy(photo: images.Photo, make: Maker, credentials: "Credentials") -> PhotoCopy:
     """Make the copy of a photo, to be written with content credentials."""
     return replace(make(photo), credentials=credentials)

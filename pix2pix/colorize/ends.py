@@ -6,16 +6,22 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from pix2pix import images
 from pix2pix.colorize import outputs
-from pix2pix.colorize.copies import PhotoCopy
+from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.jobs import Job, Record, failure
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
 from pix2pix.images import sidecars
 from pix2pix.images.reading import most_bytes
+from pix2pix.images.task import Task
+
+if TYPE_CHECKING:
+    from pix2pix.colorize.books import Book
+
+_USUAL_PIXELS = 100_000_000  # larger ones need a raised limit; TIFF is then read row by row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,20 +30,35 @@ class FileOptions:
 
     overwrite: bool = False  # what has a good output, too (outputs.py)
     skip_color: bool = False  # leave photos alone that are in color already
-    max_pixels: int = 100_000_000
+    max_pixels: int = _USUAL_PIXELS
     allow_truncated: bool = False
     keep_gps: bool = False
     copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
+    depth: int = 8  # 16 keeps the 16 bits of a photo, where its output has a place for them
+    pages: Literal["first", "all"] = "first"  # of a TIFF
+
+    @property
+    def asks_for_books(self) -> bool:
+        """Whether a TIFF may have to be read page by page or row by row (books.py)."""
+        return self.pages == "all" or self.max_pixels > _USUAL_PIXELS
 
     @property
     def max_bytes(self) -> int:
         """The most that a photo's file may have."""
         return most_bytes(self.max_pixels)
 
-    def read(self, source: str | BinaryIO) -> images.Photo:
-        """Read a photo. Raises PhotoError."""
-        pixels, truncated = self.max_pixels, self.allow_truncated
-        return images.read(source, max_pixels=pixels, allow_truncated=truncated)
+    def read(self, source: str | bytes | BinaryIO, dest: str = "-") -> images.Photo:
+        """Read a photo whose copy will be called `dest`, "-" for a pipe. Raises PhotoError."""
+        deep = self.depth == 16 and (dest == "-" or images.holds_16_bits(dest))
+        photo = images.read(
+            source,
+            max_pixels=self.max_pixels,
+            allow_truncated=self.allow_truncated,
+            deep=deep,
+        )
+        if self.pages == "all" and any("further frame" in said for said in photo.warnings):
+            photo.warnings.append("--pages all is for TIFF files")
+        return photo
 
 
 AS_USUAL = FileOptions()
@@ -94,23 +115,45 @@ class Ends:
 
     def read(self, job: Job) -> images.Photo:
         """Read the photo of a job. Raises PhotoError."""
-        return sidecars.add(self.files.read(job.source), job.source)
+        return sidecars.add(self.files.read(job.source, job.dest), job.source)
 
     def write(self, job: Job, made: PhotoCopy) -> Record | Future[Record]:
         """Write the copy -> its record, or that to come. Raises PhotoError and OSError."""
-        gps, overwrite = self.files.keep_gps, self.files.overwrite
         os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
-        lost = made.write(job.dest, keep_gps=gps, source=job.status)
+        gps = self.files.keep_gps
+        lost = made.write(job.dest, keep_gps=gps, source=job.status, parent=job.source)
+        return self._record(job, lost, made.model, made.task)
+
+    def open_book(self, job: Job, make: Maker) -> "Book | None":
+        """Open a TIFF that is to be colored page by page or row by row; None for any other file.
+
+        Raises PhotoError for one that cannot be. To be called before `read`. Close it.
+        """
+        from pix2pix.colorize import books
+
+        return books.open_book(job.source, job.dest, self.files, make)
+
+    def write_book(self, job: Job, book: "Book", make: Maker) -> Record | Future[Record]:
+        """Color its pages, and write them -> the record, or that to come.
+
+        Raises PhotoError, OSError, and AlreadyInColor.
+        """
+        os.makedirs(os.path.dirname(job.dest) or ".", exist_ok=True)
+        lost = book.color(job.dest, make, job.status)
+        return self._record(job, lost, book.model, book.task)
+
+    def _record(self, job: Job, lost: list[str], model: str, task: Task) -> Record:
+        """Copy sidecars, if they are wanted -> the record of a copy that is written."""
         if self.files.copy_sidecars:
-            lost += sidecars.copy(
+            lost = lost + sidecars.copy(
                 job.source,
                 job.dest,
-                model=made.model,
-                task=made.task,
-                keep_gps=gps,
-                overwrite=overwrite,
+                model=model,
+                task=task,
+                keep_gps=self.files.keep_gps,
+                overwrite=self.files.overwrite,
             )
-        return Record(job.source, made.task.done, job.dest, reason=job.redone, warnings=lost)
+        return Record(job.source, task.done, job.dest, reason=job.redone, warnings=lost)
 
 
 def _with_status(job: Job, overwrite: bool) -> Job | Record:

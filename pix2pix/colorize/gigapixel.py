@@ -5,6 +5,7 @@ First for the small copy that the net sees, then to lay its colors over each row
 stays, and only what the net sees is turned.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,9 @@ from pix2pix.colorize.incolor import in_color, remarks
 from pix2pix.colorize.model import net_size
 from pix2pix.colorize.painter import Painter
 from pix2pix.colorize.workers import check
-from pix2pix.images import rows, sidecars
+from pix2pix.images import rows
 from pix2pix.images.large import LargePage
+from pix2pix.images.reading import Photo
 from pix2pix.images.task import COLOR
 from pix2pix.images.tiff.extract import Fields
 from pix2pix.images.tiff.output import TiffWriter
@@ -64,21 +66,21 @@ def color(
     coloring: Coloring,
     file: TiffWriter,
     *,
-    source: str | None,
+    beside: Callable[[Photo], Photo] | None,
     more: Fields,
     deep: bool = False,
     keep_gps: bool = False,
 ) -> list[str]:
     """Color a page into a TIFF -> what was lost, and what it was. Raises PhotoError.
 
-    `source` is the path beside which sidecars lie; `more` are fields that are kept. `deep` keeps
-    16 bits where there are any.
+    `beside` adds what stands beside the file, sidecars; `more` are fields that are kept. `deep`
+    keeps 16 bits where there are any.
     """
     width, height = page.size
     photo = page.photo(deep=deep)
     deep = photo.deep is not None
-    if source is not None:
-        photo = sidecars.add(photo, source)
+    if beside is not None:
+        photo = beside(photo)
     aside = page.turned > 4
     upright = (width, height) if aside else (height, width)
     small = np.ascontiguousarray(turned(looked.small, page.turned))

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from pix2pix.colorize.jobs import Job, Record, failure, in_shard, is_folder
+from pix2pix.colorize.jobs import Job, Record, failure, in_shard, is_folder, name_below
 from pix2pix.errors import NotPermitted, PhotoError, Unreadable
 from pix2pix.files import kind, read_error
 from pix2pix.film import names
@@ -27,7 +27,7 @@ def find(
         for item in _jobs(path, out, alone):
             if isinstance(item, Record):
                 yield item
-            elif in_shard(item, shard):
+            elif in_shard(name_below(item), shard):
                 dest, source = os.path.abspath(item.dest), os.path.realpath(item.source)
                 if claimed.setdefault(dest, source) != source:
                     reason = f"its output {item.dest} is that of another input too"
