@@ -9,7 +9,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from pix2pix.archives import copying, finding
+from pix2pix.archives import copying, finding, manifest
 from pix2pix.archives.store import Store
 from pix2pix.archives.stores import open_store
 from pix2pix.cli import main
@@ -245,3 +245,19 @@ def test_an_archive_without_photos_is_said(scans, capsys):
     open_store("memory://texts").put("a.txt", b"1")
     assert main(["colorize", "memory://texts/", "-o", "memory://out"]) == 1
     assert "memory://texts/: nothing to color, no photo in it" in capsys.readouterr().err
+
+
+def test_a_file_url_is_the_path_that_it_means(scans, tmp_path, capsys):
+    (tmp_path / "none").mkdir()
+    assert main(["colorize", f"file://{tmp_path}/none", "-o", f"file://{tmp_path}/out"]) == 1
+    (tmp_path / "out").mkdir()
+    for name in NAMES[:2]:
+        (tmp_path / "out" / name.replace(".", ".color.")).write_bytes(b"done")
+    ours = [f"file://{scans}/{name}" for name in NAMES[:2]]
+    note = ["--manifest", str(tmp_path / "note"), "-o", f"file://{tmp_path}/out"]
+    assert main(["colorize", *ours, *note]) == 0
+    found = manifest.read(str(tmp_path / "note"), ["key", "output", "status"]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        ("a.jpg", "a.color.jpg", "skipped"),
+        ("b.png", "b.color.png", "skipped"),
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from typer import BadParameter, Exit
 
-from pix2pix.archives.addresses import is_url, shown
+from pix2pix.archives.addresses import is_url, local_path, shown
 from pix2pix.cli import console, options
 from pix2pix.cli.runs import Run
 from pix2pix.errors import BadHint, SettingError
@@ -62,7 +62,7 @@ def colorize(
     from pix2pix.film import names
     from pix2pix.images.task import COLOR, LAYER
 
-    inputs = photos
+    inputs, out = _here(photos), out and _here([out])[0]
     films, photos = names.parted(inputs)
     wish = _wish(saturation, None if films else hint, take, temperature)
     run = Run(photos, out, _part(shard), as_json, every_file, follow, watch, manifest, films)
@@ -156,8 +156,14 @@ def translate(
         model = console.load_translator(weights, device, engine)
         return partial(translate_photo, model=model, seed=seed)
 
+    photos, out = _here(photos), out and _here([out])[0]
     run = Run(photos, out, _part(shard), as_json, every_file, follow, watch)
     raise Exit(run(TRANSLATE, load, files))
+
+
+def _here(paths: list[str]) -> list[str]:
+    """The same, with plain paths in the place of file:// URLs."""
+    return [local_path(path) or path for path in paths]
 
 
 def _wish(
