@@ -140,6 +140,28 @@ def test_inputs_as_they_are_typed(tmp_path):
         assert manifest.read(str(tmp_path))["key"].to_pylist() == ["a.jpg"]
 
 
+@pytest.mark.parametrize(
+    "inputs, keys",
+    [
+        (["in/a", "in/b/"], ["a/x.jpg", "b/x.jpg"]),
+        (["in/a/x.jpg", "in/b/x.jpg"], ["a/x.jpg", "b/x.jpg"]),
+        (["in/a/x.jpg", "in/a/y.jpg"], ["x.jpg", "y.jpg"]),
+        (["a", "b"], ["a/x.jpg", "b/x.jpg"]),
+        (["a", "/b"], ["/b/x.jpg", "a/x.jpg"]),
+        (["/a", "/b"], ["/a/x.jpg", "/b/x.jpg"]),
+        (["s3://a/in", "s3://a/on"], ["in/x.jpg", "on/x.jpg"]),
+        (["s3://a", "s3://b"], ["s3://a/x.jpg", "s3://b/x.jpg"]),
+        (["in", "in/a"], ["a/x.jpg", "x.jpg"]),
+    ],
+)
+def test_photos_of_several_inputs_have_keys_of_their_own(tmp_path, inputs, keys):
+    with manifest.Manifest(str(tmp_path), inputs=inputs) as book:
+        for path in inputs:
+            name = path if path.endswith(".jpg") else f"{path.rstrip('/')}/x.jpg"
+            book.add(Record(name, "colored"))
+    assert manifest.read(str(tmp_path))["key"].to_pylist() == keys
+
+
 def test_nothing_yet_is_an_empty_table(tmp_path):
     table = manifest.read(str(tmp_path / "none"))
     assert table.num_rows == 0 and table.column_names[0] == "key"
