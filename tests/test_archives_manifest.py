@@ -1,15 +1,17 @@
 """The manifest: rows in parquet parts, the last of each key, and true numbers in them."""
 
 import hashlib
+import threading
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import pytest
 from photo_sets import fill, gray
 
-from pix2pix.archives import finding, manifest, runs
+from pix2pix.archives import finding, manifest, measured, runs
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.ends import FileOptions
-from pix2pix.colorize.jobs import Record
+from pix2pix.colorize.jobs import Job, Record
 from pix2pix.errors import Corrupt, NotPermitted
 
 
@@ -180,3 +182,33 @@ def test_a_manifest_that_cannot_be_written_ends_the_run(tmp_path):
     *_, last = run(tmp_path)
     assert last.status == "failed" and last.path == str(tmp_path / "manifest")
     assert last.code == NotPermitted.code
+
+
+def test_a_put_that_ends_late_may_be_measured_before(monkeypatch, caplog):
+    coming = Future()
+    monkeypatch.setattr(measured.StoreEnds, "write", lambda *args: coming)
+    ends = measured.MeasuredEnds(checked=True)
+    job = Job("in/a.jpg", "out/a.jpg", "out")
+    assert list(ends.check(job)) == [job]
+    assert ends.write(job, None) is coming
+    assert ends.measure(Record("in/a.jpg", "colored")).seconds is None
+    coming.set_result(None)  # which logs what its callbacks raise
+    assert not caplog.records
+
+
+def test_photos_do_not_wait_for_what_is_hashed(monkeypatch):
+    done, job = threading.Event(), Job("b.jpg", "b.color.jpg", ".")
+
+    def slowly(record, job):
+        assert done.wait(10)
+        return record
+
+    monkeypatch.setattr(measured, "_hash_both", slowly)
+    monkeypatch.setattr(measured.StoreEnds, "pending", lambda self, jobs: jobs)
+    ends = measured.MeasuredEnds()
+    skipped = Record("a.jpg", "skipped")
+    ends._notes["a.jpg"] = measured._Notes(job)
+    found = ends.pending([skipped, job])
+    assert next(found) is job
+    done.set()
+    assert list(found) == [skipped]
