@@ -1,5 +1,7 @@
 """Copying from and to stores: the bytes of a folder run, and what is done, refused or gone."""
 
+import gc
+import io
 import json
 import time
 from functools import partial
@@ -17,6 +19,7 @@ from pix2pix.colorize import folders, jobs
 from pix2pix.colorize.copies import Maker, color_photo
 from pix2pix.colorize.ends import FileOptions
 from pix2pix.errors import NotPermitted
+from pix2pix.images.sidecars import Sidecar
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (1, 32))
 NAMES = ["a.jpg", "b.png", "c.gif", "sub/d.tif", "sub/e.webp", "f.bmp"]
@@ -261,3 +264,22 @@ def test_a_file_url_is_the_path_that_it_means(scans, tmp_path, capsys):
         ("a.jpg", "a.color.jpg", "skipped"),
         ("b.png", "b.color.png", "skipped"),
     ]
+
+
+def test_sidecars_of_photos_that_are_left_alone_are_not_kept():
+    colors = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(colors).save(file, "PNG")
+    store = open_store("memory://colors")
+    for i in range(3):
+        store.put(f"{i}.png", file.getvalue())
+        store.put(f"{i}.xmp", XMP)
+    files = FileOptions(skip_color=True, copy_sidecars=True)
+    ends = copying.StoreEnds(files)
+    found = finding.find(["memory://colors"], finding.Search(), out="memory://colored")
+    records = folders.make_copies(found, partial(partial, color_photo, model=Tint()), files, ends)
+    assert [record.status for record in records] == ["ignored"] * 3
+    gc.collect()
+    held = [one.path for one in gc.get_objects() if isinstance(one, Sidecar)]
+    assert not {"0.xmp", "1.xmp", "2.xmp"} & set(held)
+    MemoryFileSystem.store.clear()
