@@ -70,6 +70,8 @@ class Run:
         if "-" in self.photos or self.out == "-":
             if self.several or self.as_json:
                 raise BadParameter("- takes one photo, without --json or --watch")
+            if files.skip_color or files.copy_sidecars or self.part != (1, 1):
+                raise BadParameter("--skip-color, --sidecars and --shard are not for pipes")
             if self.out in ("-", "", None) and sys.stdout.isatty():
                 raise BadParameter("a picture is not for the terminal: give -o, or redirect")
             records = pipe.make_copy(self.photos[0], self.out or "-", load, files)
