@@ -543,6 +543,8 @@ def test_the_command_colors_a_film_with_the_bundled_net(tmp_path, capfd):
         (["--hint", "1,1,#aabbcc@soon"], "after @ are seconds"),
         (["-o", "-"], "not for a pipe"),
         (["--watch"], "--watch is for photos"),
+        (["--sidecars"], "--sidecars is for photos"),
+        (["--pages", "all"], "--pages is for photos"),
         (["b.mp4", "--hint", "1,1,#aabbcc"], "--hint is for one photo, or one film"),
     ],
 )

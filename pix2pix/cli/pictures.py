@@ -109,6 +109,7 @@ def colorize(
     from pix2pix.cli.films import color_films
 
     given = {"--watch": watch, "--layer": layer, "--mark": mark, "--c2pa": c2pa is not None}
+    given |= {"--sidecars": sidecars, "--pages": pages == "all"}
     for option in (option for option, is_given in given.items() if is_given):
         raise BadParameter(f"{option} is for photos")
     alone = len(inputs) == 1
