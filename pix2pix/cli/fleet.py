@@ -32,8 +32,9 @@ def fleet(
     from pix2pix.archives import fleet as fleets
     from pix2pix.archives.blocks import Blocks
     from pix2pix.colorize.jobs import Record
+    from pix2pix.weights.header import bundled
 
-    if os.path.exists(weights):
+    if os.path.isfile(weights) and weights not in bundled():  # as header.py has it
         weights = os.path.abspath(weights)
     coloring = actors.Coloring(
         weights=weights,
