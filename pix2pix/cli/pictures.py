@@ -93,7 +93,7 @@ def colorize(
         from pix2pix.cli.fleet import fleet
 
         colors = fleet(
-            weights, device, wish, files, address, local=run.local, layer=layer, mark=mark
+            weights, device, wish, files, address, relative=run.relative, layer=layer, mark=mark
         )
         raise Exit(run.in_archives(task, files, fleet=colors))
     if address is not None:

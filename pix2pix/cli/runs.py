@@ -48,9 +48,10 @@ class Run:
         return any(is_url(path) for path in [*self.photos, *self.films, self.out or ""])
 
     @property
-    def local(self) -> bool:
-        """Whether a path of this machine is among them."""
-        return not all(is_url(path) for path in [*self.photos, self.out or self.photos[0]])
+    def relative(self) -> bool:
+        """Whether a path that starts at the working folder is among them: `a`, `zip://::a.zip`."""
+        paths = [path.rpartition("::")[2] for path in [*self.photos, self.out or self.photos[0]]]
+        return not all(is_url(path) or os.path.isabs(path) for path in paths)
 
     def __call__(
         self,
