@@ -440,6 +440,17 @@ def test_what_is_left_of_another_film_or_another_wish_is_not_used(tmp_path, monk
     same_frames(record.output, fresh.output)
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no more"])
+def test_what_is_left_in_pieces_is_not_used(tmp_path, damage):
+    (tmp_path / "0").mkdir()
+    place = parts.Workplace(str(tmp_path / "0"))
+    assert place.plan({"threads": 1}) == []
+    place.finish(0, 8, 0, {"mean": np.zeros(3)})
+    assert len(place.plan({"threads": 1})) == 1
+    (tmp_path / "0" / "000000.npz").write_bytes(damage)
+    assert place.plan({"threads": 1}) == [] and left(place.folder) == []
+
+
 def test_two_runs_at_one_film_do_not_meet(tmp_path):
     source = Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
     with parts.opened(str(tmp_path / "a.color.mp4")):
