@@ -547,6 +547,14 @@ def test_the_command_colors_a_film_with_the_bundled_net(tmp_path, capfd):
     assert "2 colored, 0 skipped (already there), 1 failed" in capfd.readouterr().err
 
 
+def test_beside_a_film_a_photo_is_not_alone(tmp_path, capsys):
+    Image.fromarray(np.full((40, 60), 128, np.uint8)).save(tmp_path / "b.png")
+    (tmp_path / "c.mp4").write_bytes(b"none")
+    inputs = [str(tmp_path / name) for name in ("b.png", "c.mp4")]
+    assert main(["colorize", *inputs, "-o", str(tmp_path / "out.png")]) == 2
+    assert left(tmp_path / "out.png") == ["b.color.png"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -77,7 +77,9 @@ class Run:
                 raise BadParameter("a picture is not for the terminal: give -o, or redirect")
             records = pipe.make_copy(self.photos[0], self.out or "-", load, files)
             return say(records, summary=False)
-        find = partial(jobs.find, self.photos, task=task, out=self.out, shard=self.part)
+        # of several inputs, OUT is the folder
+        out = os.path.join(self.out, "") if self.out and self.films else self.out
+        find = partial(jobs.find, self.photos, task=task, out=out, shard=self.part)
         scan = partial(find, every_file=self.every_file, follow=self.follow, tallies=tallies)
         count = sys.stderr.isatty() and not self.watch
         total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None
