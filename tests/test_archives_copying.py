@@ -1,5 +1,7 @@
 """Copying from and to stores: the bytes of a folder run, and what is done, refused or gone."""
 
+import gc
+import io
 import json
 import time
 from functools import partial
@@ -9,7 +11,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from pix2pix.archives import copying, finding
+from pix2pix.archives import copying, finding, manifest
 from pix2pix.archives.store import Store
 from pix2pix.archives.stores import open_store
 from pix2pix.cli import main
@@ -17,6 +19,7 @@ from pix2pix.colorize import folders, jobs
 from pix2pix.colorize.copies import Maker, color_photo
 from pix2pix.colorize.ends import FileOptions
 from pix2pix.errors import NotPermitted
+from pix2pix.images.sidecars import Sidecar
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (1, 32))
 NAMES = ["a.jpg", "b.png", "c.gif", "sub/d.tif", "sub/e.webp", "f.bmp"]
@@ -245,3 +248,38 @@ def test_an_archive_without_photos_is_said(scans, capsys):
     open_store("memory://texts").put("a.txt", b"1")
     assert main(["colorize", "memory://texts/", "-o", "memory://out"]) == 1
     assert "memory://texts/: nothing to color, no photo in it" in capsys.readouterr().err
+
+
+def test_a_file_url_is_the_path_that_it_means(scans, tmp_path, capsys):
+    (tmp_path / "none").mkdir()
+    assert main(["colorize", f"file://{tmp_path}/none", "-o", f"file://{tmp_path}/out"]) == 1
+    (tmp_path / "out").mkdir()
+    for name in NAMES[:2]:
+        (tmp_path / "out" / name.replace(".", ".color.")).write_bytes(b"done")
+    ours = [f"file://{scans}/{name}" for name in NAMES[:2]]
+    note = ["--manifest", str(tmp_path / "note"), "-o", f"file://{tmp_path}/out"]
+    assert main(["colorize", *ours, *note]) == 0
+    found = manifest.read(str(tmp_path / "note"), ["key", "output", "status"]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        ("a.jpg", "a.color.jpg", "skipped"),
+        ("b.png", "b.color.png", "skipped"),
+    ]
+
+
+def test_sidecars_of_photos_that_are_left_alone_are_not_kept():
+    colors = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(colors).save(file, "PNG")
+    store = open_store("memory://colors")
+    for i in range(3):
+        store.put(f"{i}.png", file.getvalue())
+        store.put(f"{i}.xmp", XMP)
+    files = FileOptions(skip_color=True, copy_sidecars=True)
+    ends = copying.StoreEnds(files)
+    found = finding.find(["memory://colors"], finding.Search(), out="memory://colored")
+    records = folders.make_copies(found, partial(partial, color_photo, model=Tint()), files, ends)
+    assert [record.status for record in records] == ["ignored"] * 3
+    gc.collect()
+    held = [one.path for one in gc.get_objects() if isinstance(one, Sidecar)]
+    assert not {"0.xmp", "1.xmp", "2.xmp"} & set(held)
+    MemoryFileSystem.store.clear()

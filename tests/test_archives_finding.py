@@ -36,8 +36,8 @@ KEYS = [
 ]
 
 
-@pytest.fixture(params=["memory", "tree"])
-def both(request, tmp_path):
+@pytest.fixture
+def both(tmp_path):
     """The same keys in a memory and in a folder."""
     store = open_store("memory://archive/in")
     for key in random.Random(0).sample(KEYS, len(KEYS)):

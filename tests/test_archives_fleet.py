@@ -17,8 +17,11 @@ from tiny_graphs import write_graph
 from pix2pix.archives import actors, cluster, finding, fleet, manifest, runs
 from pix2pix.archives.blocks import Blocks, unpack
 from pix2pix.archives.cluster import NotEnough, plan
+from pix2pix.cli.fleet import fleet as of_command
+from pix2pix.cli.runs import Run
 from pix2pix.colorize.ends import FileOptions
 from pix2pix.colorize.jobs import Job, Record
+from pix2pix.colorize.wish import Wish
 from pix2pix.errors import WeightsError
 
 GB = 2**30
@@ -170,6 +173,33 @@ def test_an_actor_works_where_the_command_was_given(tmp_path, coloring, monkeypa
     elsewhere = actors.Coloring(weights=coloring.weights, folder=str(tmp_path))
     (record,) = elsewhere()([Job("in/gray000.jpg", "out/gray000.color.jpg", "out")])
     assert record.status == "colored" and (tmp_path / "out/gray000.color.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    "inputs, out, relative",
+    [
+        (["in"], None, True),
+        (["/in", "s3://scans"], "/out", False),
+        (["s3://scans", "in"], "s3://out", True),
+        (["s3://scans"], "out", True),
+        (["zip://::scans.zip"], "s3://out", True),
+        (["zip://::/archive/scans.zip", "simplecache::s3://scans"], "s3://out", False),
+    ],
+)
+def test_a_cluster_needs_the_working_folder_for_relative_paths_alone(inputs, out, relative):
+    run = Run(inputs, out, (1, 1), as_json=False, every_file=False, follow=False, watch=False)
+    assert run.relative == relative
+
+
+def test_weights_of_ones_own_have_a_whole_path_and_bundled_ones_their_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    (tmp_path / "mine.onnx").write_bytes(b"")
+    found = []
+    monkeypatch.setattr(actors, "Coloring", lambda weights, **_: found.append(weights))
+    for weights in ("default", "mine.onnx", "you/yours"):
+        of_command(weights, "cpu", Wish(), FileOptions(), None)
+    assert found == ["default", str(tmp_path / "mine.onnx"), "you/yours"]
 
 
 def test_a_machine_with_another_version_does_not_work(coloring):

@@ -1,15 +1,17 @@
 """The manifest: rows in parquet parts, the last of each key, and true numbers in them."""
 
 import hashlib
+import threading
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import pytest
 from photo_sets import fill, gray
 
-from pix2pix.archives import finding, manifest, runs
+from pix2pix.archives import finding, manifest, measured, runs
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.ends import FileOptions
-from pix2pix.colorize.jobs import Record
+from pix2pix.colorize.jobs import Job, Record
 from pix2pix.errors import Corrupt, NotPermitted
 
 
@@ -140,6 +142,28 @@ def test_inputs_as_they_are_typed(tmp_path):
         assert manifest.read(str(tmp_path))["key"].to_pylist() == ["a.jpg"]
 
 
+@pytest.mark.parametrize(
+    "inputs, keys",
+    [
+        (["in/a", "in/b/"], ["a/x.jpg", "b/x.jpg"]),
+        (["in/a/x.jpg", "in/b/x.jpg"], ["a/x.jpg", "b/x.jpg"]),
+        (["in/a/x.jpg", "in/a/y.jpg"], ["x.jpg", "y.jpg"]),
+        (["a", "b"], ["a/x.jpg", "b/x.jpg"]),
+        (["a", "/b"], ["/b/x.jpg", "a/x.jpg"]),
+        (["/a", "/b"], ["/a/x.jpg", "/b/x.jpg"]),
+        (["s3://a/in", "s3://a/on"], ["in/x.jpg", "on/x.jpg"]),
+        (["s3://a", "s3://b"], ["s3://a/x.jpg", "s3://b/x.jpg"]),
+        (["in", "in/a"], ["a/x.jpg", "x.jpg"]),
+    ],
+)
+def test_photos_of_several_inputs_have_keys_of_their_own(tmp_path, inputs, keys):
+    with manifest.Manifest(str(tmp_path), inputs=inputs) as book:
+        for path in inputs:
+            name = path if path.endswith(".jpg") else f"{path.rstrip('/')}/x.jpg"
+            book.add(Record(name, "colored"))
+    assert manifest.read(str(tmp_path))["key"].to_pylist() == keys
+
+
 def test_nothing_yet_is_an_empty_table(tmp_path):
     table = manifest.read(str(tmp_path / "none"))
     assert table.num_rows == 0 and table.column_names[0] == "key"
@@ -158,3 +182,33 @@ def test_a_manifest_that_cannot_be_written_ends_the_run(tmp_path):
     *_, last = run(tmp_path)
     assert last.status == "failed" and last.path == str(tmp_path / "manifest")
     assert last.code == NotPermitted.code
+
+
+def test_a_put_that_ends_late_may_be_measured_before(monkeypatch, caplog):
+    coming = Future()
+    monkeypatch.setattr(measured.StoreEnds, "write", lambda *args: coming)
+    ends = measured.MeasuredEnds(checked=True)
+    job = Job("in/a.jpg", "out/a.jpg", "out")
+    assert list(ends.check(job)) == [job]
+    assert ends.write(job, None) is coming
+    assert ends.measure(Record("in/a.jpg", "colored")).seconds is None
+    coming.set_result(None)  # which logs what its callbacks raise
+    assert not caplog.records
+
+
+def test_photos_do_not_wait_for_what_is_hashed(monkeypatch):
+    done, job = threading.Event(), Job("b.jpg", "b.color.jpg", ".")
+
+    def slowly(record, job):
+        assert done.wait(10)
+        return record
+
+    monkeypatch.setattr(measured, "_hash_both", slowly)
+    monkeypatch.setattr(measured.StoreEnds, "pending", lambda self, jobs: jobs)
+    ends = measured.MeasuredEnds()
+    skipped = Record("a.jpg", "skipped")
+    ends._notes["a.jpg"] = measured._Notes(job)
+    found = ends.pending([skipped, job])
+    assert next(found) is job
+    done.set()
+    assert list(found) == [skipped]

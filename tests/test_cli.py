@@ -552,6 +552,21 @@ def test_pipes(weights, tmp_path, capsysbinary, monkeypatch):
         assert err.startswith(b"-: " + code + b": ")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.png", "-o", "-", "--skip-color"],
+        ["-", "--sidecars"],
+        ["-", "-o", "b.png", "--shard", "1/2"],
+    ],
+)
+def test_what_a_pipe_has_no_place_for_is_said(arguments, capsys):
+    assert cli.main(["colorize", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--skip-color, --sidecars and --shard are not for pipes" in err
+
+
 def test_a_picture_is_not_written_to_a_terminal(weights, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert colorize(weights, photo(tmp_path / "a.png"), "-o", "-") == 1

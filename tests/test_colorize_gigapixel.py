@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO
 
 import numpy as np
@@ -19,7 +20,7 @@ from tiny_graphs import write_graph
 from warm import python
 
 from pix2pix import images
-from pix2pix.colorize import Colorizer, Wish, books, folders, gigapixel, incolor, jobs
+from pix2pix.colorize import Colorizer, Wish, books, folders, gigapixel, incolor, jobs, pipe
 from pix2pix.colorize.copies import Coloring
 from pix2pix.colorize.glance import Glance
 from pix2pix.colorize.model import net_size
@@ -303,6 +304,24 @@ def test_color_is_left_alone_where_that_is_asked(tmp_path, colorizer, in_rows):
 
 
 # Memory, disks and ends --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["-", "scan.tif"])
+def test_a_pipe_takes_the_same_way(given, tmp_path, colorizer, in_rows, monkeypatch):
+    source = tmp_path / "scan.tif"
+    source.write_bytes(tiled(RGB, 64, "lzw"))
+    assert color(source, colorizer).status == "colored"
+    streams = {name: SimpleNamespace(buffer=io.BytesIO()) for name in ("stdin", "stdout")}
+    streams["stdin"].buffer.write(source.read_bytes())
+    streams["stdin"].buffer.seek(0)
+    for name, stream in streams.items():
+        stream.fileno = stream.buffer.fileno
+        monkeypatch.setattr(f"sys.{name}", stream)
+    files = folders.FileOptions(max_pixels=200_000_000, depth=16)
+    given = given if given == "-" else str(source)
+    [record] = pipe.make_copy(given, "-", lambda: Coloring(colorizer), files)
+    assert record.status == "colored", record
+    assert streams["stdout"].buffer.getvalue() == (tmp_path / "out.tif").read_bytes()
 
 
 @pytest.mark.slow

@@ -440,6 +440,17 @@ def test_what_is_left_of_another_film_or_another_wish_is_not_used(tmp_path, monk
     same_frames(record.output, fresh.output)
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no more"])
+def test_what_is_left_in_pieces_is_not_used(tmp_path, damage):
+    (tmp_path / "0").mkdir()
+    place = parts.Workplace(str(tmp_path / "0"))
+    assert place.plan({"threads": 1}) == []
+    place.finish(0, 8, 0, {"mean": np.zeros(3)})
+    assert len(place.plan({"threads": 1})) == 1
+    (tmp_path / "0" / "000000.npz").write_bytes(damage)
+    assert place.plan({"threads": 1}) == [] and left(place.folder) == []
+
+
 def test_two_runs_at_one_film_do_not_meet(tmp_path):
     source = Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
     with parts.opened(str(tmp_path / "a.color.mp4")):
@@ -536,6 +547,14 @@ def test_the_command_colors_a_film_with_the_bundled_net(tmp_path, capfd):
     assert "2 colored, 0 skipped (already there), 1 failed" in capfd.readouterr().err
 
 
+def test_beside_a_film_a_photo_is_not_alone(tmp_path, capsys):
+    Image.fromarray(np.full((40, 60), 128, np.uint8)).save(tmp_path / "b.png")
+    (tmp_path / "c.mp4").write_bytes(b"none")
+    inputs = [str(tmp_path / name) for name in ("b.png", "c.mp4")]
+    assert main(["colorize", *inputs, "-o", str(tmp_path / "out.png")]) == 2
+    assert left(tmp_path / "out.png") == ["b.color.png"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -543,6 +562,8 @@ def test_the_command_colors_a_film_with_the_bundled_net(tmp_path, capfd):
         (["--hint", "1,1,#aabbcc@soon"], "after @ are seconds"),
         (["-o", "-"], "not for a pipe"),
         (["--watch"], "--watch is for photos"),
+        (["--sidecars"], "--sidecars is for photos"),
+        (["--pages", "all"], "--pages is for photos"),
         (["b.mp4", "--hint", "1,1,#aabbcc"], "--hint is for one photo, or one film"),
     ],
 )

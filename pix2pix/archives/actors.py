@@ -33,7 +33,7 @@ class Coloring:
     layer: bool = False
     mark: bool = False
     folder: str | None
-    """Where the command was given: relative paths start there. None: all paths are URLs."""
+    """Where the command was given: relative paths start there. None: there are none."""
     version: str = __version__
 
     def __call__(self) -> Copier:

@@ -51,7 +51,7 @@ class StoreEnds(Ends):
         self.shard = shard
         self._listed: dict[str, Listed] = {}
         self._fetched: dict[str, Future[_Fetched]] = {}
-        self._beside: dict[str, list[Sidecar]] = {}
+        self._here = threading.local()  # .sidecars: beside the photo that the thread is at
         self._readers = ThreadPoolExecutor(_THREADS, "reader")
         self._writers = ThreadPoolExecutor(_THREADS, "writer")
         self._room = Room(_BYTES)
@@ -123,8 +123,7 @@ class StoreEnds(Ends):
             return super().read(job)
         fetched = self._arrived(job)
         del self._fetched[job.source]
-        if self.files.copy_sidecars:
-            self._beside[job.source] = fetched.sidecars
+        self._here.sidecars = fetched.sidecars
         return fetched.beside(self.files.read(io.BytesIO(fetched.photo), job.key))
 
     def open_book(self, job: Job, make: Maker) -> Book | None:
@@ -132,6 +131,7 @@ class StoreEnds(Ends):
         if not isinstance(job, StoreJob):
             return super().open_book(job, make)
         if refusal := self.refusals.get(job.root):
+            self._fetched.pop(job.source, None)
             raise NotPermitted(refusal.reason or "")
         if job.origin is None:
             return books.open_book(job.source, job.key, self.files, make)
@@ -140,8 +140,7 @@ class StoreEnds(Ends):
         book = books.open_book(fetched.photo, job.key, self.files, make, fetched.beside)
         if book is None:
             self._fetched[job.source] = arrived  # for `read`
-        elif self.files.copy_sidecars:
-            self._beside[job.source] = fetched.sidecars
+        self._here.sidecars = fetched.sidecars
         return book
 
     def _arrived(self, job: StoreJob) -> "_Fetched":
@@ -176,14 +175,23 @@ class StoreEnds(Ends):
         self, job: StoreJob, data: bytes, lost: list[str], model: str, task: Task
     ) -> Record | Future[Record]:
         self._room.take(len(data))
-        coming = self._writers.submit(self._put, job, data, lost, model, task)
+        found = [] if job.origin is None else self._here.sidecars
+        coming = self._writers.submit(self._put, job, data, lost, found, model, task)
         return coming if job.root in self._proved else coming.result()
 
-    def _put(self, job: StoreJob, data: bytes, lost: list[str], model: str, task: Task) -> Record:
+    def _put(
+        self,
+        job: StoreJob,
+        data: bytes,
+        lost: list[str],
+        found: list[Sidecar],
+        model: str,
+        task: Task,
+    ) -> Record:
         try:
             new = job.redone is None and not self.files.overwrite
             if self.files.copy_sidecars:  # first: a run that is killed then comes back here
-                lost = lost + self._put_sidecars(job, model, task)
+                lost = lost + self._put_sidecars(job, found, model, task)
             put = job.target.put(job.key, data, new=new, source=job.status)
             self._proved.add(job.root)
         except Exception as error:
@@ -197,8 +205,9 @@ class StoreEnds(Ends):
             return Record(job.source, "skipped", output=job.dest)
         return Record(job.source, task.done, job.dest, reason=job.redone, warnings=lost)
 
-    def _put_sidecars(self, job: StoreJob, model: str, task: Task) -> list[str]:
-        found = self._beside.pop(job.source, [])
+    def _put_sidecars(
+        self, job: StoreJob, found: list[Sidecar], model: str, task: Task
+    ) -> list[str]:
         if job.origin is None:
             found = sidecars.find(job.source, warnings=[])
 

@@ -37,7 +37,7 @@ class Row:
     """What became of one photo."""
 
     key: str
-    """Its path below the input."""
+    """Its path below the input, or below the folder that several inputs have in common."""
     status: str
     """As of a Record: colored, skipped, failed or ignored."""
     output: str | None = None
@@ -72,7 +72,7 @@ class Manifest:
     ):
         self.store = open_store(path)
         self.rows, self.seconds = rows, seconds
-        self._inputs = [root for root in map(_root, inputs) if root]
+        self._inputs = _roots(inputs)
         self._outs = [_root(out)] if out else self._inputs
         self._known = _keys(self.store)
         self._waiting: list[Row] = []
@@ -182,6 +182,15 @@ def below(path: str, roots: Iterable[str]) -> str:
 def printable(text: str) -> str:
     """The text with bytes of names that are no UTF-8 as `\\xff`, which a table can hold."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _roots(inputs: Iterable[str]) -> list[str]:
+    """What keys are named below, if anything: two photos of a run never have one key."""
+    roots = [_root(address) for address in inputs]
+    if len(roots) > 1:
+        parts = os.path.commonprefix([root.split("/") for root in roots])
+        roots = [] if parts[1:] == [""] else ["/".join(parts)]  # s3://
+    return [root for root in roots if root]
 
 
 def _root(address: str) -> str:

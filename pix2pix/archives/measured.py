@@ -89,12 +89,17 @@ class MeasuredEnds(StoreEnds):
                 yield item
 
     def pending(self, jobs: Iterable[Job | Record | None]) -> Iterator[Job | Record | None]:
-        """See Ends; outputs of earlier runs that have no row yet are hashed."""
-        ahead: deque[Job | None | Future[Record] | Record] = deque()
+        """See Ends; outputs of earlier runs that have no row yet are hashed.
+
+        Jobs wait for none of them: they were read ahead, and their bytes fill the memory.
+        """
+        ahead: deque[Record | Future[Record] | None] = deque()
         found = super().pending(jobs) if self.fetch else Ends.pending(self, jobs)
         with ThreadPoolExecutor(_AHEAD // 4, "hasher") as hashers:
             for item in found:
-                if isinstance(item, Record) and item.path in self._notes:
+                if isinstance(item, Job):
+                    yield item
+                elif isinstance(item, Record) and item.path in self._notes:
                     notes = self._notes.pop(item.path)
                     ahead.append(hashers.submit(_hash_both, item, notes.job))
                 else:
@@ -117,17 +122,20 @@ class MeasuredEnds(StoreEnds):
 
     def write(self, job: Job, made: PhotoCopy) -> Record | Future[Record]:
         """See Ends."""
-        return self._ended(job, super().write(job, made))
+        return self._ended(self._notes[job.source], super().write(job, made))
 
     def write_book(self, job: Job, book: Book, make: Maker) -> Record | Future[Record]:
         """See Ends."""
-        return self._ended(job, super().write_book(job, book, make))
+        return self._ended(self._notes[job.source], super().write_book(job, book, make))
 
-    def _ended(self, job: Job, written: Record | Future[Record]) -> Record | Future[Record]:
+    def _ended(self, notes: _Notes, written: Record | Future[Record]) -> Record | Future[Record]:
+        def end(_: object) -> None:
+            notes.ended = time.monotonic()
+
         if isinstance(written, Future):
-            written.add_done_callback(lambda _: self._end(job))
+            written.add_done_callback(end)  # perhaps after `measure`, which forgets the notes
         else:
-            self._end(job)
+            end(written)
         return written
 
     def measure(self, record: Record) -> Record:
@@ -142,9 +150,6 @@ class MeasuredEnds(StoreEnds):
             output = of_file(record.output)
         begun, ended = notes.begun, notes.ended or time.monotonic()
         return _measured(record, source, output, None if begun is None else ended - begun)
-
-    def _end(self, job: Job) -> None:
-        self._notes[job.source].ended = time.monotonic()
 
     def _tapped(self, job: StoreJob, notes: _Notes) -> StoreJob:
         def was_read(data: bytes) -> None:
@@ -254,5 +259,5 @@ def _is_file(job: Job) -> bool:
     return not isinstance(job, StoreJob) or job.origin is None
 
 
-def _result(item: Job | Record | Future[Record] | None) -> Job | Record | None:
+def _result(item: Record | Future[Record] | None) -> Record | None:
     return item.result() if isinstance(item, Future) else item

@@ -18,13 +18,13 @@ def fleet(
     files: "FileOptions",
     address: str | None,
     *,
-    local: bool = True,
+    relative: bool = True,
     layer: bool = False,
     mark: bool = False,
 ) -> "Fleet":
     """Colors jobs by actors on Ray; `device` "auto" takes GPUs where the cluster has some.
 
-    `local`: paths of this folder are among the inputs or outputs.
+    `relative`: paths that start at the working folder are among the inputs or outputs.
     """
     from collections.abc import Iterator
 
@@ -32,8 +32,9 @@ def fleet(
     from pix2pix.archives import fleet as fleets
     from pix2pix.archives.blocks import Blocks
     from pix2pix.colorize.jobs import Record
+    from pix2pix.weights.header import bundled
 
-    if os.path.exists(weights):
+    if os.path.isfile(weights) and weights not in bundled():  # as header.py has it
         weights = os.path.abspath(weights)
     coloring = actors.Coloring(
         weights=weights,
@@ -42,7 +43,7 @@ def fleet(
         files=files,
         layer=layer,
         mark=mark,
-        folder=os.getcwd() if local else None,
+        folder=os.getcwd() if relative else None,
     )
     gpu = None if device == "auto" else device != "cpu"
 

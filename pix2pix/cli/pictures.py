@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from typer import BadParameter, Exit
 
-from pix2pix.archives.addresses import is_url, shown
+from pix2pix.archives.addresses import is_url, local_path, shown
 from pix2pix.cli import console, options
 from pix2pix.cli.runs import Run
 from pix2pix.errors import BadHint, SettingError
@@ -62,7 +62,7 @@ def colorize(
     from pix2pix.film import names
     from pix2pix.images.task import COLOR, LAYER
 
-    inputs = photos
+    inputs, out = _here(photos), out and _here([out])[0]
     films, photos = names.parted(inputs)
     wish = _wish(saturation, None if films else hint, take, temperature)
     run = Run(photos, out, _part(shard), as_json, every_file, follow, watch, manifest, films)
@@ -93,7 +93,7 @@ def colorize(
         from pix2pix.cli.fleet import fleet
 
         colors = fleet(
-            weights, device, wish, files, address, local=run.local, layer=layer, mark=mark
+            weights, device, wish, files, address, relative=run.relative, layer=layer, mark=mark
         )
         raise Exit(run.in_archives(task, files, fleet=colors))
     if address is not None:
@@ -109,6 +109,7 @@ def colorize(
     from pix2pix.cli.films import color_films
 
     given = {"--watch": watch, "--layer": layer, "--mark": mark, "--c2pa": c2pa is not None}
+    given |= {"--sidecars": sidecars, "--pages": pages == "all"}
     for option in (option for option, is_given in given.items() if is_given):
         raise BadParameter(f"{option} is for photos")
     alone = len(inputs) == 1
@@ -156,8 +157,14 @@ def translate(
         model = console.load_translator(weights, device, engine)
         return partial(translate_photo, model=model, seed=seed)
 
+    photos, out = _here(photos), out and _here([out])[0]
     run = Run(photos, out, _part(shard), as_json, every_file, follow, watch)
     raise Exit(run(TRANSLATE, load, files))
+
+
+def _here(paths: list[str]) -> list[str]:
+    """The same, with plain paths in the place of file:// URLs."""
+    return [local_path(path) or path for path in paths]
 
 
 def _wish(

@@ -48,9 +48,10 @@ class Run:
         return any(is_url(path) for path in [*self.photos, *self.films, self.out or ""])
 
     @property
-    def local(self) -> bool:
-        """Whether a path of this machine is among them."""
-        return not all(is_url(path) for path in [*self.photos, self.out or self.photos[0]])
+    def relative(self) -> bool:
+        """Whether a path that starts at the working folder is among them: `a`, `zip://::a.zip`."""
+        paths = [path.rpartition("::")[2] for path in [*self.photos, self.out or self.photos[0]]]
+        return not all(is_url(path) or os.path.isabs(path) for path in paths)
 
     def __call__(
         self,
@@ -70,11 +71,15 @@ class Run:
         if "-" in self.photos or self.out == "-":
             if self.several or self.as_json:
                 raise BadParameter("- takes one photo, without --json or --watch")
+            if files.skip_color or files.copy_sidecars or self.part != (1, 1):
+                raise BadParameter("--skip-color, --sidecars and --shard are not for pipes")
             if self.out in ("-", "", None) and sys.stdout.isatty():
                 raise BadParameter("a picture is not for the terminal: give -o, or redirect")
             records = pipe.make_copy(self.photos[0], self.out or "-", load, files)
             return say(records, summary=False)
-        find = partial(jobs.find, self.photos, task=task, out=self.out, shard=self.part)
+        # of several inputs, OUT is the folder
+        out = os.path.join(self.out, "") if self.out and self.films else self.out
+        find = partial(jobs.find, self.photos, task=task, out=out, shard=self.part)
         scan = partial(find, every_file=self.every_file, follow=self.follow, tallies=tallies)
         count = sys.stderr.isatty() and not self.watch
         total = sum(isinstance(job, jobs.Job) for job in scan()) if count else None

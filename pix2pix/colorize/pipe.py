@@ -30,12 +30,13 @@ def make_copy(
     if state == "good" and not files.overwrite:
         yield Record(source, "skipped", output=dest)
         return
+    make = load() if files.asks_for_books else None
     try:
-        found = _read(source, dest, files)
+        found = _open(source, dest, files, make)
     except Exception as error:  # whatever it is, it is one line
         yield failure(source, error)
         return
-    make = load()
+    make = make or load()
     redone = None if files.overwrite else outputs.REDONE.get(state)
     try:
         if not isinstance(found, images.Photo):
@@ -53,15 +54,15 @@ def make_copy(
         yield Record(source, made.task.done, dest, reason=redone, warnings=lost)
 
 
-def _read(source: str, dest: str, files: FileOptions) -> "images.Photo | Book":
-    """Read a photo, or open a file all of whose pages are wanted."""
-    if files.pages == "first":
-        return files.read(sys.stdin.buffer if source == "-" else source, dest)
+def _open(source: str, dest: str, files: FileOptions, make: Maker | None) -> "images.Photo | Book":
+    """Read a photo, or with `make` open a TIFF that is colored page by page or row by row."""
+    held = sys.stdin.buffer if source == "-" else source
+    if make is None:
+        return files.read(held, dest)
     from pix2pix.colorize.books import open_book
 
-    most = 16 * files.max_pixels + 2**26
-    held = read_bytes(sys.stdin.buffer, max_bytes=most) if source == "-" else source
-    return open_book(held, dest, files) or files.read(held, dest)
+    data = held if isinstance(held, str) else read_bytes(held, max_bytes=files.max_bytes)
+    return open_book(data, dest, files, make) or files.read(data, dest)
 
 
 def _copy_book(
@@ -72,7 +73,7 @@ def _copy_book(
     status: os.stat_result | None,
     redone: str | None,
 ) -> Record:
-    """Copy a file of several pages -> its record; to stdout once it is whole."""
+    """Copy a TIFF page by page or row by row -> its record; to stdout once it is whole."""
     from pix2pix.colorize.books import AlreadyInColor
 
     with closing(book):

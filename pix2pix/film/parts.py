@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -97,7 +98,7 @@ class Workplace:
             try:
                 with np.load(self._at(f"{len(found) - 1:06}.npz")) as saved:
                     self.state = dict(saved)
-            except (OSError, ValueError):
+            except (OSError, ValueError, EOFError, BadZipFile):
                 self._clear()
                 return []
         return found
