@@ -66,8 +66,8 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 
 def _read_path(path: str, max_bytes: int) -> bytes:
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    file, size = open_regular(path)
+    with file:
         _check_size(size, max_bytes)
         try:
             data = file.read(size)
@@ -78,8 +78,11 @@ def _read_path(path: str, max_bytes: int) -> bytes:
     return data
 
 
-def open_regular(path: str) -> BinaryIO:
-    """Open a regular file to read parts of it. Raises Unreadable and NotPermitted."""
+def open_regular(path: str) -> tuple[BinaryIO, int]:
+    """Open a regular file to read -> the file, and its size [bytes] by then.
+
+    Raises Unreadable and NotPermitted.
+    """
     try:
         _check_regular(os.stat(path).st_mode)  # before open: opening a device can have effects
         file = open(os.open(path, _READ_FLAGS), "rb")
@@ -88,11 +91,12 @@ def open_regular(path: str) -> BinaryIO:
     except OSError as error:
         raise read_error(error) from error
     try:
-        _check_regular(os.fstat(file.fileno()).st_mode)
+        status = os.fstat(file.fileno())
+        _check_regular(status.st_mode)
     except BaseException:
         file.close()
         raise
-    return file
+    return file, status.st_size
 
 
 def _check_regular(mode: int) -> None:

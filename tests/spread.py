@@ -13,7 +13,8 @@ APART = {"test_course_run"}
 # What takes more than 20 s of one processor, the longest first.
 LONGEST = (
     *("test_course_run", "test_page_touch", "test_service_strangers", "test_service_load"),
-    *("test_page", "test_docs", "test_train_bundled", "test_train_loop", "test_train_config"),
+    *("test_page", "test_docs", "test_train_bundled", "test_colorize_export", "test_train_loop"),
+    *("test_train_config", "test_archives_page", "test_archives_ray", "test_train_gpu"),
     *("test_base_install", "test_images_bombs", "test_terminal_streams", "test_readme"),
     "test_cli",
     *("test_train_processes", "test_train_slurm", "test_images_archives", "test_nets_backbones"),

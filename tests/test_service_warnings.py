@@ -26,7 +26,7 @@ def color(data: bytes, format: str | None = None) -> tuple[bytes, str, list[str]
 
 
 def test_what_writing_loses_is_told():
-    source = pictures.encoded(pictures.rgb(), "JPEG", comment="Großmutter".encode())
+    source = pictures.encoded(pictures.gray(), "JPEG", comment="Großmutter".encode())
     copy, _, warnings = color(source)
     assert "Großmutter".encode() in copy and warnings == []
     copy, _, warnings = color(source, "bmp")
@@ -34,7 +34,7 @@ def test_what_writing_loses_is_told():
 
 
 def test_what_reading_loses_is_told():
-    source = jpegs.with_segment(pictures.encoded(pictures.rgb(), "JPEG"), 0xFE, b"\x01\x02\x03")
+    source = jpegs.with_segment(pictures.encoded(pictures.gray(), "JPEG"), 0xFE, b"\x01\x02\x03")
     assert color(source)[2] == ["a comment not kept: it is no text, or too long a one"]
 
 

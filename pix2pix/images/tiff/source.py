@@ -4,7 +4,6 @@ In the place of `bytes` for what reads a TIFF's structure: it has a length and g
 file is not mapped: one that shrinks while it is read would end the process.
 """
 
-import os
 import threading
 from contextlib import suppress
 from typing import BinaryIO
@@ -22,8 +21,8 @@ class Source:
     """
 
     def __init__(self, path: str):
-        self._file: BinaryIO = files.open_regular(path)
-        self._size = os.fstat(self._file.fileno()).st_size
+        self._file: BinaryIO
+        self._file, self._size = files.open_regular(path)
         self._lock = threading.Lock()
         self._start, self._near = 0, b""
         if not self._size:
