@@ -24,6 +24,7 @@ from torture.report import Line
 
 WEIGHTS = os.environ.get("WEIGHTS", "default")
 _PATIENCE = 600  # seconds after which a run counts as hanging
+_LEAVING = 90  # seconds in which Ray's agents must have noticed that what they serve is gone
 
 
 def run(quick: bool) -> Iterator[Line]:
@@ -124,7 +125,7 @@ def _interrupted(
     if driver.poll() is None:
         os.kill(kind(processes), signal.SIGKILL)
     ended = driver.wait(_PATIENCE)
-    due = time.monotonic() + 30
+    due = time.monotonic() + _LEAVING
     while (left := _living(processes)) and time.monotonic() < due:
         time.sleep(0.1)  # an actor may finish its photo
     return copies, ended, left
