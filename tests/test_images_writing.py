@@ -19,6 +19,7 @@ from PIL import Image, ImageFile
 
 from pix2pix.errors import NoSpace, NotPermitted, PhotoError, TooLarge, UnsupportedFormat
 from pix2pix.images import Photo, encode, output_format, read, write
+from pix2pix.images.tiff import padding, structure
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -107,6 +108,55 @@ def test_tiff_compression_is_the_inputs(compression: str):
     photo = read(pictures.encoded(RGB, "TIFF", compression=compression))
     copy = read(encode(photo.rgb, like=photo, model="test"))
     assert copy.encoding["compression"] == compression and (copy.rgb == RGB).all()
+
+
+_ENCODE = """
+import hashlib, numpy as np
+from pix2pix.images import Photo, encode
+
+grain = np.random.default_rng(0).normal(128, 20, (203, 301, 4)).clip(0, 255).astype(np.uint8)
+rgb, alpha = grain[..., :3].copy(), grain[..., 3].copy()
+for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+    for rows in range(195, 203):
+        for mask in (None, alpha[:rows]):
+            encoding = {"compression": compression}
+            like = Photo(rgb[:rows], mask, "TIFF", profiled=True, dpi=(300, 300), encoding=encoding)
+            data = encode(like.rgb, like=like, model="test")
+            print(compression, rows, mask is None, len(data), hashlib.sha256(data).hexdigest())
+for format in ("PNG", "JPEG", "WEBP", "AVIF", "BMP"):
+    data = encode(rgb, like=Photo(rgb, None, format, profiled=True), model="test")
+    print(format, len(data), hashlib.sha256(data).hexdigest())
+"""
+
+
+def test_the_bytes_are_the_same_whatever_was_in_memory():
+    # glibc fills memory with this number: what is zero is not so by chance.
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", _ENCODE],
+            env=os.environ | {"MALLOC_PERTURB_": number},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for number in ("85", "170")
+    ]
+    assert len(runs[0]) == 85 and runs[0] == runs[1]
+
+
+def test_padding_is_cleared_and_nothing_else():
+    pads = 0
+    for width in range(60, 68):
+        whole = pictures.encoded(pictures.rgb(width), "TIFF", compression="tiff_lzw")
+        head = structure.header(whole)
+        places = structure.directory(whole, head, head.first, {273, 279})
+        end = int(places[273][-1] + places[279][-1])
+        pad = head.first - end
+        file = io.BytesIO(whole[:end] + b"\xff" * pad + whole[head.first :])
+        padding.clear(file)
+        assert file.getvalue() == whole  # of a small file, whose memory Pillow has cleared
+        pads += pad
+    assert pads
 
 
 def test_jpeg_in_tiff_stays_so():

@@ -16,7 +16,7 @@ from pix2pix.images import arrays, deep_files, formats, icc, memory
 from pix2pix.images.metadata import statement, writer
 from pix2pix.images.reading import Encoding, Photo
 from pix2pix.images.task import COLOR, TRANSLATE, Task
-from pix2pix.images.tiff import packing
+from pix2pix.images.tiff import packing, padding
 
 Seal = Callable[[io.BytesIO, str], io.BytesIO]
 """A finished file and its format -> the file with more in it."""
@@ -157,6 +157,8 @@ def _save(
 ) -> io.BytesIO:
     buffer = io.BytesIO()
     image.save(buffer, format=name, **options, **(writer.options(said, name) if said else {}))
+    if name == "TIFF":
+        padding.clear(buffer)
     return buffer
 
 
