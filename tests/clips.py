@@ -30,6 +30,7 @@ class Clip:
     sound: str | None = "aac"
     beep: int = 10  # frame at which it is loud
     rotation: int = 0
+    matrix: tuple[int, ...] | None = None  # by which players turn and mirror it
     tags: dict = field(default_factory=dict)  # of the codec's context
     metadata: dict = field(default_factory=dict)
     chapters: list = field(default_factory=list)
@@ -74,6 +75,8 @@ class Clip:
                 setattr(video.codec_context, name, value)
             if self.rotation:
                 video.set_display_rotation(self.rotation)
+            if self.matrix:
+                video.set_display_matrix(self.matrix)
             audio = film.add_stream(self.sound, rate=SOUND) if self.sound else None
             text = film.add_mux_stream("subrip") if self.subtitles else None
             for number in range(self.frames):

@@ -17,6 +17,7 @@ from PIL import Image
 from places import ROOT
 
 from pix2pix.cli.__main__ import main
+from pix2pix.colorize import gigapixel
 from pix2pix.colorize.folders import FileOptions
 from pix2pix.colorize.wish import Wish
 from pix2pix.film import encoding, jobs, making, parts
@@ -197,6 +198,54 @@ def test_a_net_sees_a_turned_film_upright_and_its_colors_are_turned_back(tmp_pat
     (plain,) = color(Clip(sound=None).write(tmp_path / "b.mp4"))
     one, other = (decoded(record.output)[8] for record in (turned, plain))
     assert np.abs(plane(one, 1).astype(int) - plane(other, 1)).mean() < 2
+
+
+ONE = 65536  # of a display matrix
+
+
+def shown(gray, matrix):
+    """A picture (H, W) as players show it: column p, row q go to a p + c q and b p + d q."""
+    a, b, _, c, d = (number // ONE for number in matrix[:5])
+    q, p = np.mgrid[: gray.shape[0], : gray.shape[1]]
+    rows, columns = b * p + d * q, a * p + c * q
+    rows, columns = rows - rows.min(), columns - columns.min()
+    result = np.empty((rows.max() + 1, columns.max() + 1), gray.dtype)
+    result[rows, columns] = gray
+    return result
+
+
+@pytest.mark.parametrize("b", [0, 1, -1])
+@pytest.mark.parametrize("first", [1, -1])
+@pytest.mark.parametrize("second", [1, -1])
+def test_a_picture_is_upright_as_players_show_it(first, second, b):
+    a, c, d = (0, first, 0) if b else (first, 0, second)
+    matrix = (a * ONE, b * ONE, 0, c * ONE, d * ONE, 0, 0, 0, 1 << 30)
+    gray = np.arange(12).reshape(3, 4)
+    number = making._turned(matrix)
+    assert np.array_equal(gigapixel.turned(gray, number), shown(gray, matrix))
+    assert np.array_equal(gigapixel.turned_back(shown(gray, matrix), number), gray)
+
+
+def test_a_net_sees_a_mirrored_film_as_players_show_it(tmp_path):
+    seen = []
+
+    class Watching(Painted):
+        def predict(self, rgb, wish=None):
+            seen.append(rgb[..., 0].astype(int))
+            return super().predict(rgb, wish)
+
+    plain = Clip(sound=None).write(tmp_path / "a.mp4")
+    mirror = (-ONE, 0, 0, 0, ONE, 0, 64 * ONE, 0, 1 << 30)
+    source = Clip(sound=None, matrix=mirror).write(tmp_path / "b.mp4")
+    (expected,), (record,) = color(plain, net=Watching()), color(source, net=Watching())
+    half = len(seen) // 2
+    for one, other in zip(seen[1:half], seen[half + 1 :], strict=True):  # each first: the plan's
+        assert np.array_equal(other, one[:, ::-1])
+    frame = decoded(record.output)[8]
+    assert making._matrix(frame) == mirror
+    for index in (1, 2):
+        off = np.abs(plane(frame, index).astype(int) - plane(decoded(expected.output)[8], index))
+        assert off.mean() < 2
 
 
 @pytest.mark.parametrize(

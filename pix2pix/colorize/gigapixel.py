@@ -113,15 +113,20 @@ def color(
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W, C) as it lies -> upright, by EXIF's orientation, 1 to 8."""
+    """(H, W) or (H, W, C) as it lies -> upright, by EXIF's orientation, 1 to 8."""
     if orientation > 4:
         pixels = pixels.swapaxes(0, 1)
     upside, mirrored = _FLIPS[orientation]
     return pixels[:: -1 if upside else 1, :: -1 if mirrored else 1]
 
 
+def orientation(*, aside: bool, upside: bool, mirrored: bool) -> int:
+    """EXIF's orientation, 1 to 8: columns become rows, then those are turned about."""
+    return next(n for n, f in _FLIPS.items() if f == (upside, mirrored) and (n > 4) == aside)
+
+
 def turned_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W, C) upright -> as it lies."""
+    """(H, W) or (H, W, C) upright -> as it lies."""
     upside, mirrored = _FLIPS[orientation]
     pixels = pixels[:: -1 if upside else 1, :: -1 if mirrored else 1]
     return pixels.swapaxes(0, 1) if orientation > 4 else pixels

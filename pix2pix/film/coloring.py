@@ -15,6 +15,7 @@ import av
 import numpy as np
 
 from pix2pix import strips
+from pix2pix.colorize import gigapixel
 from pix2pix.colorize.colorizer import Colorizer
 from pix2pix.colorize.hints import Hint
 from pix2pix.colorize.model import net_size
@@ -54,11 +55,11 @@ class _Frame:
 class Painter:
     """Colors the frames of one film, from the first, or from a later one that it was brought to."""
 
-    def __init__(self, look: Look, picture: Picture, turns: int, steady: Steady):
-        """`turns`: quarters counterclockwise by which players turn the picture upright."""
-        self.look, self.picture, self.turns, self.steady = look, picture, turns, steady
+    def __init__(self, look: Look, picture: Picture, turned: int, steady: Steady):
+        """`turned`: how players turn and mirror the picture, by EXIF's orientation, 1 to 8."""
+        self.look, self.picture, self.turned, self.steady = look, picture, turned, steady
         shape = picture.height, picture.width
-        if turns % 2:
+        if turned > 4:
             shape = picture.width, picture.height
         model = look.model
         self._size = net_size(*shape, area=model.header.area, multiple=model.engine.multiple)
@@ -105,8 +106,8 @@ class Painter:
         """What is seen of a frame before it is colored: luma, upright gray, small, cut, hints."""
         values = luma(frame, self.picture)
         gray = self._grays.take(values, mode="clip")
-        if self.turns:
-            gray = np.ascontiguousarray(np.rot90(gray, self.turns))
+        if self.turned != 1:
+            gray = np.ascontiguousarray(gigapixel.turned(gray, self.turned))
         small = Small.of(gray, self._size)
         cut = self._seen is not None and is_cut(self._seen, small)
         self._seen = small
@@ -125,8 +126,8 @@ class Painter:
 
     def _finished(self, frame: _Frame) -> av.VideoFrame:
         ab = self.steady.next(frame.ab.result(), frame.small, cut=frame.cut)
-        if self.turns:
-            ab = np.rot90(ab, -self.turns, (1, 2))
+        if self.turned != 1:
+            ab = np.stack([gigapixel.turned_back(plane, self.turned) for plane in ab])
         colored = chroma.colored(frame.luma, ab * np.float32(self.look.scale), self.picture)
         colored.pts, colored.duration = frame.pts, frame.duration
         return colored

@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from pix2pix import __version__, strips
+from pix2pix.colorize import gigapixel
 from pix2pix.colorize.incolor import in_color, remarks
 from pix2pix.errors import Corrupt, TooLarge
 from pix2pix.film import encoding, names
@@ -45,8 +46,8 @@ class Source:
     path: str
     survey: Survey
     coding: Coding
-    turns: int
-    """Quarters counterclockwise to the upright picture."""
+    turned: int
+    """How players turn and mirror the picture, by EXIF's orientation, 1 to 8."""
     in_color: bool
     remarks: list[str]
 
@@ -61,8 +62,7 @@ def look_at(path: str, survey: Survey, container: str, max_pixels: int) -> Sourc
                 if first is None:
                     first = frame
                     _check_size(frame, max_pixels)
-                    picture, rotation = describe(frame, stream), frame.rotation
-                    matrix = _matrix(frame)
+                    picture, matrix = describe(frame, stream), _matrix(frame)
                 shown = _as_rgb(frame)
                 if shown.std() > 8:  # not the black before the film
                     break
@@ -81,7 +81,7 @@ def look_at(path: str, survey: Survey, container: str, max_pixels: int) -> Sourc
     said = coding.remarks() + remarks(shown)
     if survey.cut is not None:
         said.append(f"the film is cut: {survey.cut}")
-    return Source(path, survey, coding, round(rotation / 90) % 4, in_color(shown), said)
+    return Source(path, survey, coding, _turned(matrix), in_color(shown), said)
 
 
 def make(
@@ -95,7 +95,7 @@ def make(
     tick(finished)
     with open_film(source.path) as (film, stream):
         frames = Frames(film, stream)
-        painter = Painter(look, coding.picture, source.turns, Steady.resumed(place.state))
+        painter = Painter(look, coding.picture, source.turned, Steady.resumed(place.state))
         painted = painter.paint(frames, skip=finished)
         with closing(painted):
             last_duration = _encode(painted, coding, done, place, painter.steady, tick)
@@ -211,6 +211,20 @@ def _matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
         return None
     values = tuple(np.frombuffer(data, np.int32).tolist())
     return values if len(values) == 9 else None
+
+
+def _turned(matrix: tuple[int, ...] | None) -> int:
+    """EXIF's orientation, 1 to 8, that is next to a display matrix.
+
+    Its rows a b u, c d v, x y w put column p and row q of the picture to the column a p + c q + x
+    and the row b p + d q + y. Source: ISO/IEC 14496-12, 6.2.2
+    """
+    if matrix is None:
+        return 1
+    a, b, _, c, d = matrix[:5]
+    aside = abs(b) + abs(c) > abs(a) + abs(d)
+    mirrored, upside = (c < 0, b < 0) if aside else (a < 0, d < 0)
+    return gigapixel.orientation(aside=aside, upside=upside, mirrored=mirrored)
 
 
 def _umask() -> int:
