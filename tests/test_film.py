@@ -248,6 +248,35 @@ def test_a_net_sees_a_mirrored_film_as_players_show_it(tmp_path):
         assert off.mean() < 2
 
 
+def test_a_size_that_changes_is_said_and_its_frames_keep_their_times(tmp_path):
+    import av
+
+    path = tmp_path / "a.ts"
+    with av.open(str(path), "w") as film:
+        stream = None
+        for part, size in enumerate([(64, 48), (96, 64), (64, 48)]):
+            clip = Clip(size=size, sound=None, times=list(range(10 * part, 10 * part + 10)))
+            writer = av.Codec("libx264", "w").create()
+            writer.width, writer.height, writer.pix_fmt = *size, "yuv420p"
+            writer.time_base, writer.options = clip.clock, clip.options
+            if stream is None:
+                stream = film.add_stream("libx264", rate=RATE)
+                stream.width, stream.height = size
+            for frame in [*map(clip.frame, range(10)), None]:
+                for packet in writer.encode(frame):
+                    packet.stream, packet.time_base = stream, clip.clock
+                    film.mux(packet)
+    before = decoded(path)
+    assert {(frame.width, frame.height) for frame in before} == {(64, 48), (96, 64)}
+    (record,) = color(path)
+    assert "10 frames of another size are scaled to that of the first" in record.warnings
+    after = decoded(record.output)
+    assert {(frame.width, frame.height) for frame in after} == {(64, 48)}
+    assert np.ptp([float(a - b) for a, b in zip(times(after), times(before), strict=True)]) < 0.002
+    for one, other in zip(before[:10] + before[-10:], after[:10] + after[-10:], strict=True):
+        assert np.abs(plane(one).astype(int) - plane(other)).mean() < 3
+
+
 @pytest.mark.parametrize(
     ("clip", "name", "said"),
     [

@@ -19,6 +19,8 @@ class Frames:
     """Packets that could not be decoded, and frames that the decoder mended."""
     mistimed: int = field(default=0, init=False)
     """Frames without a time, or with one that does not rise."""
+    resized: int = field(default=0, init=False)
+    """Frames of another size than the first."""
 
     def __iter__(self) -> Generator[Any, None, None]:
         """Decode the film -> its frames, their `pts` rising, in ticks of the stream's time base.
@@ -26,7 +28,7 @@ class Frames:
         A packet that cannot be decoded is counted, and the frame before it stays longer: all
         others keep their times. At a place that cannot be read, the film ends.
         """
-        last, step = None, 1
+        last, step, size = None, 1, None
         self.stream.thread_type = "AUTO"
         for frame in self._decoded():
             time = frame.pts if frame.pts is not None else frame.dts
@@ -35,6 +37,8 @@ class Frames:
                 time = 0 if last is None else last + (step if time is None else 1)
             elif last is not None:
                 step = time - last
+            size = size or (frame.width, frame.height)
+            self.resized += size != (frame.width, frame.height)
             last = frame.pts = time
             frame.time_base = self.stream.time_base
             yield frame
@@ -68,4 +72,6 @@ class Frames:
             said.append(f"{self.damaged:,} damaged frames: some are missing or show what was left")
         if self.mistimed:
             said.append(f"{self.mistimed:,} frames had no time of their own, or a wrong one")
+        if self.resized:
+            said.append(f"{self.resized:,} frames of another size are scaled to that of the first")
         return said
