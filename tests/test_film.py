@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import nullcontext, suppress
 from fractions import Fraction
 
@@ -534,6 +535,30 @@ def test_two_runs_at_one_film_do_not_meet(tmp_path):
     with parts.opened(str(tmp_path / "a.color.mp4")):
         (record,) = color(source)
     assert record.code == "permission" and "another run" in record.reason
+
+
+def test_what_nobody_has_gone_on_with_for_long_is_removed(tmp_path):
+    def abandoned(name, days):
+        folder = tmp_path / name
+        folder.mkdir()
+        for inside in ("plan.json", "lock", "000000.nut"):
+            (folder / inside).write_bytes(b"{}")
+            os.utime(folder / inside, (time.time() - days * 86400,) * 2)
+
+    mark = ".pix2pix-film-"
+    abandoned(mark + "0123456789abcdef", 31)
+    abandoned(mark + "fedcba9876543210", 29)
+    abandoned(mark + "of-a-user", 31)
+    busy = parts.folder_of(str(tmp_path / "b.mp4"))
+    abandoned(os.path.basename(busy), 31)
+    source = Clip(frames=2, sound=None).write(tmp_path / "a.mp4")
+    with parts.opened(str(tmp_path / "b.mp4")):
+        (record,) = color(source)
+    assert record.status == "colored"
+    kept = {mark + "fedcba9876543210", mark + "of-a-user", os.path.basename(busy)}
+    assert set(left(tmp_path)) == kept | {"a.mp4", "a.color.mp4"}
+    assert [record.status for record in color(source)] == ["skipped"]
+    assert os.path.basename(busy) not in left(tmp_path)
 
 
 @pytest.mark.slow

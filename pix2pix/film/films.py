@@ -33,18 +33,25 @@ class Run:
     bar: Bar
 
     def __call__(self, jobs: Iterable[Job | Record]) -> Iterator[Record]:
-        """Color every film -> its Record, as `folders.make_copies` does for photos."""
+        """Color every film -> its Record, as `folders.make_copies` does for photos.
+
+        At last what earlier runs left in the folders of the outputs, and nobody wants, is removed.
+        """
         look: Look | None = None
+        folders: set[str] = set()
         for job in jobs:
             if isinstance(job, Record):
                 yield job
                 continue
+            folders.add(os.path.dirname(job.dest) or ".")
             source = _recorded(job, partial(self._begun, job))
             if isinstance(source, Record):
                 yield source
                 continue
             look = look or self.load()
             yield _recorded(job, partial(self._made, job, source, look))
+        for folder in folders:
+            parts.sweep(folder)
 
     def _begun(self, job: Job) -> "making.Source | Record":
         """Look at a film, or record why nothing is to be done."""

@@ -9,7 +9,9 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +30,9 @@ except ModuleNotFoundError:  # Windows
 
 FRAMES = 240
 """Frames of a part: 10 s of film, and what a kill costs at most."""
-_PLAN = "plan.json"
+_PLAN, _LOCK = "plan.json", "lock"
+_NAME = re.compile(r"\.pix2pix-film-[0-9a-f]{16}")
+_ABANDONED = 30 * 24 * 3600  # [s] after which nobody goes on with what a killed run left
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Workplace:
 
     def _clear(self) -> None:
         for entry in os.scandir(self.folder):
-            if entry.name != "lock":
+            if entry.name != _LOCK:
                 os.unlink(entry.path)
 
     def _at(self, name: str) -> str:
@@ -127,15 +131,46 @@ def opened(dest: str) -> Iterator[Workplace]:
     """
     place = Workplace(folder_of(dest))
     os.makedirs(place.folder, mode=0o700, exist_ok=True)
-    with open(os.path.join(place.folder, "lock"), "ab") as lock:
+    with _locked(place.folder) as free:
+        if not free:
+            raise NotPermitted("another run is making its output")
+        yield place
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[bool]:
+    """Lock a workplace, unless another run has -> whether it is free."""
+    with open(os.path.join(folder, _LOCK), "ab") as lock:
+        free = True
         if fcntl is not None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise NotPermitted("another run is making its output") from None
+                free = False
             except OSError:  # a drive without locks
                 pass
-        yield place
+        yield free
+
+
+def sweep(folder: str) -> None:
+    """Remove from a folder what killed runs left there and nobody has gone on with for 30 days.
+
+    What cannot be looked at or removed stays.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    _sweep(entry.path)
+
+
+def _sweep(folder: str) -> None:
+    with os.scandir(folder) as entries:
+        last = max((entry.stat(follow_symlinks=False).st_mtime for entry in entries), default=0.0)
+    if time.time() - last > _ABANDONED:
+        with _locked(folder) as free:
+            if free:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def folder_of(dest: str) -> str:
