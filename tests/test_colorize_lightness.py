@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pix2pix import color
-from pix2pix.colorize.lightness import gray_levels, is_gray
+from pix2pix.colorize.lightness import gray_levels, is_gray, lightness
 
 
 def test_gray_levels_have_the_lightness_of_the_color():
@@ -27,6 +27,14 @@ def test_one_plane_is_its_own_levels():
     rgb = np.broadcast_to(plane[..., None], (20, 30, 3))
     assert np.shares_memory(gray_levels(rgb), plane)
     assert np.array_equal(gray_levels(rgb), plane)
+
+
+def test_the_lightness_of_one_plane_is_that_of_its_colors_to_the_last_bit():
+    plane = np.random.default_rng(0).integers(0, 256, (33, 77), dtype=np.uint8)
+    rgb = np.broadcast_to(plane[..., None], (33, 77, 3))
+    assert np.array_equal(lightness(rgb), color.rgb8_to_lab(plane[..., None].repeat(3, 2))[0])
+    rgb = np.random.default_rng(1).integers(0, 256, (33, 77, 3), dtype=np.uint8)
+    assert np.array_equal(lightness(rgb), color.rgb8_to_lab(rgb)[0])
 
 
 @pytest.mark.parametrize("at", [None, (0, 0), (0, 8), (5, 3), (6, 8)])

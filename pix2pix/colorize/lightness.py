@@ -36,6 +36,17 @@ def gray_levels(rgb: np.ndarray) -> np.ndarray:
     return result
 
 
+def lightness(rgb: np.ndarray) -> np.ndarray:
+    """L* (H, W) float32 of rgb (H, W, 3) uint8; of one in one plane it is looked up."""
+    return of_grays()[rgb[..., 1]] if in_one_plane(rgb) else color.rgb8_to_lab(rgb)[0]
+
+
+@cache
+def of_grays() -> np.ndarray:
+    """L* (256,) float32 of the grays."""
+    return color.rgb8_to_lab(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, 2))[0, :, 0]
+
+
 class Scratch(threading.local):
     """Each thread's memory for strips: fresh pages would cost as much as look-ups."""
 

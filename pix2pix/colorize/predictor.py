@@ -15,6 +15,7 @@ from pix2pix.colorize import sampling, temperature
 from pix2pix.colorize.borders import leave_border_gray
 from pix2pix.colorize.engines.base import Outputs
 from pix2pix.colorize.hints import Hint, hold, place
+from pix2pix.colorize.lightness import lightness
 from pix2pix.colorize.likeness import Known, Seen, over
 from pix2pix.colorize.model import PictureModel
 from pix2pix.colorize.reach import localize
@@ -82,7 +83,7 @@ class Predictor(PictureModel):
         self, small: np.ndarray, picture: tuple[int, ...], wish: Wish = AS_PREDICTED
     ) -> np.ndarray:
         """`predict` of a picture (H, W) that is shrunk already, to (h, w, 3) uint8."""
-        L = rgb8_to_lab(small)[None, :1] / 50 - 1
+        L = lightness(small)[None, None] / 50 - 1
         hint_map, places, wanted = self._place(wish.hints, (picture[0], picture[1]), L)
         known = None if wish.like is None else self._known(wish.like)
         guides, told = np.zeros_like(hint_map), hint_map  # guides: the net need not keep them
@@ -171,7 +172,7 @@ class Predictor(PictureModel):
 
     def _lightness(self, rgb: np.ndarray) -> np.ndarray:
         """sRGB (H, W, 3) uint8 -> the net's L (1, 1, h, w) float32 in [-1, 1], small."""
-        return rgb8_to_lab(self._shrink(rgb))[None, :1] / 50 - 1
+        return lightness(self._shrink(rgb))[None, None] / 50 - 1
 
     def _place(
         self, hints: Sequence[Hint], picture: tuple[int, int], L: np.ndarray

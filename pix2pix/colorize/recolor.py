@@ -12,7 +12,7 @@ import numpy as np
 
 from pix2pix import color
 from pix2pix.colorize.chroma import BIN, Chroma, Upsampled, quantized
-from pix2pix.colorize.lightness import STRIP, Scratch, as_stored, gray_levels, in_one_plane
+from pix2pix.colorize.lightness import STRIP, Scratch, as_stored, gray_levels, lightness, of_grays
 from pix2pix.strips import Strip, parallel, strips
 
 __all__ = ["Upsampled", "gray_levels", "recolor", "recolor16"]
@@ -95,12 +95,11 @@ def is_smooth(ab: np.ndarray, height: int, width: int) -> bool:
 
 def by_pixel(rgb: np.ndarray, upsampled: Upsampled, result: np.ndarray, top: int = 0) -> None:
     """Fill result (H, W, 4) with the colors of rgb (H, W, 3), which has `top` rows above it."""
-    ramp = _lightness_of_grays()
 
     def work(strip: Strip) -> None:
         pixels = rgb[strip]
         lab = np.empty((3, *pixels.shape[:2]), np.float32)
-        lab[0] = ramp[pixels[..., 1]] if in_one_plane(pixels) else color.rgb8_to_lab(pixels)[0]
+        lab[0] = lightness(pixels)
         lab[1:] = upsampled[slice(top + strip[0].start, top + strip[0].stop), strip[1]]
         result[strip][..., :3] = color.lab_to_rgb8(lab)
         result[strip][..., 3] = 255
@@ -137,7 +136,7 @@ def color_table(chroma: Chroma) -> tuple[np.ndarray, np.ndarray]:
     starts = (occur.cumsum() - 1) * 256
     table = np.zeros((np.count_nonzero(occur) * 256 // BIN, BIN, 4), np.uint8)
     cells, bins = np.nonzero(chroma.units)
-    places, ramp = starts[cells] // BIN + bins, _lightness_of_grays().reshape(-1, BIN)
+    places, ramp = starts[cells] // BIN + bins, of_grays().reshape(-1, BIN)
 
     def work(strip: Strip) -> None:
         some = strip[0]
@@ -149,8 +148,3 @@ def color_table(chroma: Chroma) -> tuple[np.ndarray, np.ndarray]:
 
     parallel(work, strips(len(cells), BIN, pixels=STRIP // 2))
     return table.view(np.uint32).reshape(-1), starts
-
-
-def _lightness_of_grays() -> np.ndarray:
-    """L* (256,) of the grays."""
-    return color.rgb8_to_lab(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, 2))[0, :, 0]
