@@ -37,12 +37,23 @@ class Plan:
     steps: int = 10  # of a block
     batch: int = 32
     peers: tuple[int, ...] = (256, 512)  # [px]
+    film: float = 30  # [s]
+    still: int = 60  # frames whose colors are followed
     weights: str | None = None  # None: every bundled net, and `default` to color with
 
 
 FULL = Plan()
 QUICK = Plan(
-    rounds=3, sizes=(1, 12), large=16, small=60, requests=60, blocks=2, steps=4, peers=(256,)
+    rounds=3,
+    sizes=(1, 12),
+    large=16,
+    small=60,
+    requests=60,
+    blocks=2,
+    steps=4,
+    peers=(256,),
+    film=5,
+    still=24,
 )
 SMALLEST = Plan(
     rounds=1,
@@ -55,6 +66,8 @@ SMALLEST = Plan(
     steps=2,
     batch=4,
     peers=(64,),
+    film=0.75,
+    still=12,
     weights="pix2pix",
 )
 PLANS = {"full": FULL, "quick": QUICK, "smallest": SMALLEST}
@@ -146,14 +159,20 @@ class Process:
     peak: float  # [MB] of resident memory
 
 
-def process(command: Sequence[str | Path], **popen: object) -> Process:
-    """Run a command to its end. Raises RuntimeError when it fails.
+def process(
+    command: Sequence[str | Path],
+    *,
+    started: Callable[[int], object] = lambda pid: None,
+    **popen: object,
+) -> Process:
+    """Run a command to its end; `started` is given its number. Raises RuntimeError when it fails.
 
     The peak is never below what the calling process holds at the start.
     """
     popen = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE} | popen
     start = time.perf_counter()
     with subprocess.Popen([str(part) for part in command], **popen) as child:  # type: ignore[call-overload]
+        started(child.pid)
         said = child.stderr.read() if child.stderr else b""
         _, status, used = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start
@@ -164,10 +183,13 @@ def process(command: Sequence[str | Path], **popen: object) -> Process:
     return Process(wall, used.ru_utime + used.ru_stime, kilobytes)
 
 
-def memory(name: str) -> int:
-    """VmRSS (now) or VmHWM (peak) of this process, in bytes. Linux."""
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith(name))
+def memory(name: str, pid: int | str = "self") -> int:
+    """VmRSS (now) or VmHWM (peak) of a process, in bytes; 0 of one that has ended. Linux."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            line = next((line for line in status if line.startswith(name)), "x 0")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
     return int(line.split()[1]) * 1024
 
 

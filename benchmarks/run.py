@@ -2,8 +2,9 @@
 
     python benchmarks/run.py [--plan quick] [--only SECTION ...] [--json build/bench.json]
 
-Sections, each in a process of its own: floor, nets, file, cold, folder, bucket, service, training,
-peers; what each measures: docs/performance.md. `--plan quick` is a sample of each in two minutes.
+Sections, each in a process of its own: floor, nets, file, cold, folder, bucket, film, service,
+training, peers; what each measures: docs/performance.md. `--plan quick` is a sample of each in two
+minutes.
 Exit status 1 when a section fails; a missed bar is marked, as only a quiet machine can say. Linux.
 """
 
@@ -18,7 +19,18 @@ from pathlib import Path
 
 from harness import PLANS, Figure, as_json, machine, table
 
-SECTIONS = ("floor", "nets", "file", "cold", "folder", "bucket", "service", "training", "peers")
+SECTIONS = (
+    "floor",
+    "nets",
+    "file",
+    "cold",
+    "folder",
+    "bucket",
+    "film",
+    "service",
+    "training",
+    "peers",
+)
 
 
 def measure(section: str, plan: str) -> list[Figure]:

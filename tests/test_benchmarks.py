@@ -13,12 +13,15 @@ import harness
 import numpy as np
 import peers
 import pytest
+import reel
+import still
 import torch
 import warm
+from clips import Painted
 from harness import SMALLEST, Figure, Process, Times
 from pictures import make_jpeg, sides
 from places import BENCHMARKS, ROOT
-from sections import bucket, cold, file, floor, folder, nets, training
+from sections import bucket, cold, file, film, floor, folder, nets, training
 from sections import peers as beside
 
 from pix2pix.nets import UNet
@@ -211,6 +214,58 @@ def test_a_bucket_is_set_beside_a_folder(tmp_path: Path, monkeypatch: pytest.Mon
     assert found["5 photos, S3 to S3"].ratio == 0.5 and not found["5 photos, S3 to S3"].met
     assert found["5 photos, processor time"].ratio == 1.5
     assert found["5 photos, the server's"].value == 100
+
+
+def test_a_film_is_set_beside_its_net() -> None:
+    start, whole = Process(2.0, 3.0, 100), Process(12.0, 21.0, 300)
+    found = named(film.of_frames("4 s", 101, start, whole, 0.09))
+    assert found["4 s, after start-up"].value == 10 and found["4 s, after start-up"].met
+    assert found["4 s, processor time"].value == 180
+    assert found["4 s, processor time"].ratio == pytest.approx(2)
+    assert found["4 s, beside the net"].ratio == pytest.approx(0.9 / harness.cores())
+    growing = [*range(100, 400)]
+    assert named(film.of_memory(growing))["peak of the last third"].met is False
+    assert named(film.of_memory([100] * 300))["peak of the last third"].met is True
+    (moved,) = film.of_sound([3.0, 4.0], [3.0, 46.0])
+    assert moved.value == 42 and moved.met is False
+    colors = {"by_frame": 0.9, "kept": 0.45, "left": 0.2}
+    assert [figure.met for figure in film.of_colors(colors)] == [None, False, False]
+
+
+def test_a_reel_flashes_when_it_beeps(tmp_path: Path) -> None:
+    reel.make(tmp_path / "a.mp4", 24)
+    said = reel.look(tmp_path / "a.mp4")
+    assert said["frames"] == 24
+    assert len(said["apart"]) == 1 and abs(said["apart"][0]) < film.FRAME  # type: ignore[arg-type]
+
+
+class Fixed(still.Watched):
+    """Keeps its first colors, whatever moves."""
+
+    def next(self, ab: np.ndarray, small: object, *, cut: bool) -> np.ndarray:
+        self.by_frame.append(ab)
+        self.kept.append(self.by_frame[0])
+        return self.by_frame[0]
+
+
+class Unsteady(still.Watched):
+    """Keeps nothing."""
+
+    def next(self, ab: np.ndarray, small: object, *, cut: bool) -> np.ndarray:
+        self.by_frame.append(ab)
+        self.kept.append(ab)
+        return ab
+
+
+def test_stillness_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = still.measured(Painted(), 10)  # type: ignore[arg-type]
+    assert 0 < found["kept"] < found["by_frame"] / 3 and abs(found["left"]) < 0.1
+    monkeypatch.setattr(still, "Watched", Fixed)
+    found = still.measured(Painted(), 10)  # type: ignore[arg-type]
+    assert found["kept"] == 0 and found["left"] > 0.5
+    monkeypatch.setattr(still, "Watched", Unsteady)
+    found = still.measured(Painted(), 10)  # type: ignore[arg-type]
+    assert found["kept"] == found["by_frame"] and found["left"] == 0
 
 
 @pytest.mark.slow
