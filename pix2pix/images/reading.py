@@ -117,19 +117,23 @@ def _decode(data: bytes, *, max_pixels: int, allow_truncated: bool, deep: bool) 
 
 def _whole(data: bytes, name: str, container: Container, *, max_pixels: int, deep: bool) -> Photo:
     """The photo of a file that is all there, or lacks nothing but its end."""
+
+    def photo(pixels: bytes, warnings: list[str]) -> Photo:
+        # Not named here: the undecoded picture must be gone once it is turned or converted.
+        return _photo(
+            _image(pixels, name, container, max_pixels, warnings),
+            name,
+            container,
+            data,
+            warnings,
+            deep_from=pixels if deep else None,
+        )
+
     failed: PhotoError = Truncated(f"the {name} ends early")
     if name != "JPEG" or not container.cut:  # zeros behind a cut JPEG would pass for its pixels
         warnings = list(container.warnings)
         try:
-            # Not named here: the undecoded picture must be gone once it is turned or converted.
-            photo = _photo(
-                _image(data, name, container, max_pixels, warnings),
-                name,
-                container,
-                data,
-                warnings,
-                deep_from=data if deep else None,
-            )
+            found = photo(data, warnings)
         except (Truncated, Corrupt) as error:
             if isinstance(error, Corrupt) and name != "JPEG":
                 raise
@@ -137,20 +141,12 @@ def _whole(data: bytes, name: str, container: Container, *, max_pixels: int, dee
         else:
             if container.cut and name in _CLOSED:
                 warnings.append(endings.MISSING)
-            return photo
+            return found
     completed = endings.completed(name, data, container, max_pixels=max_pixels)
     if completed is None:
         raise failed
     container.cut = False
-    warnings = [*container.warnings, endings.MISSING]
-    return _photo(
-        _image(completed, name, container, max_pixels, warnings),
-        name,
-        container,
-        data,
-        warnings,
-        deep_from=completed if deep else None,
-    )
+    return photo(completed, [*container.warnings, endings.MISSING])
 
 
 def _image(
