@@ -552,6 +552,20 @@ def test_pipes(weights, tmp_path, capsysbinary, monkeypatch):
         assert err.startswith(b"-: " + code + b": ")
 
 
+def test_what_stands_beside_a_photo_goes_through_a_pipe_too(weights, tmp_path, capsysbinary):
+    source = photo(tmp_path / "a.jpg")
+    rights = b'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="box 3"/>'
+    space = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    (tmp_path / "a.jpg.xmp").write_bytes(space + rights + b"</rdf:RDF>")
+    assert colorize(weights, source) == 0
+    expected = (tmp_path / "a.color.jpg").read_bytes()
+    assert b"box 3" in expected
+    capsysbinary.readouterr()
+    for more in ((), ("--pages", "all")):
+        assert colorize(weights, source, "-o", "-", *more) == 0
+        assert capsysbinary.readouterr().out == expected
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

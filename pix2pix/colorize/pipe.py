@@ -16,6 +16,7 @@ from pix2pix.colorize.copies import Maker
 from pix2pix.colorize.folders import FileOptions
 from pix2pix.colorize.jobs import Record, failure
 from pix2pix.files import Sink, read_bytes, write_error
+from pix2pix.images import sidecars
 
 if TYPE_CHECKING:
     from pix2pix.colorize.books import Book
@@ -58,11 +59,17 @@ def _open(source: str, dest: str, files: FileOptions, make: Maker | None) -> "im
     """Read a photo, or with `make` open a TIFF that is colored page by page or row by row."""
     held = sys.stdin.buffer if source == "-" else source
     if make is None:
-        return files.read(held, dest)
+        return _with_sidecars(files.read(held, dest), source)
     from pix2pix.colorize.books import open_book
 
     data = held if isinstance(held, str) else read_bytes(held, max_bytes=files.max_bytes)
-    return open_book(data, dest, files, make) or files.read(data, dest)
+    book = open_book(data, dest, files, make)
+    return book or _with_sidecars(files.read(data, dest), source)
+
+
+def _with_sidecars(photo: images.Photo, source: str) -> images.Photo:
+    """What stands beside the photo's file; nothing does beside stdin."""
+    return photo if source == "-" else sidecars.add(photo, source)
 
 
 def _copy_book(
