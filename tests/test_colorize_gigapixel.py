@@ -20,8 +20,8 @@ from tiny_graphs import write_graph
 from warm import python
 
 from pix2pix import images
-from pix2pix.colorize import Colorizer, Wish, books, folders, gigapixel, incolor, jobs, pipe
-from pix2pix.colorize.copies import Coloring
+from pix2pix.colorize import Colorizer, Wish, books, ends, folders, gigapixel, incolor, jobs, pipe
+from pix2pix.colorize.copies import AS_A_WHOLE, Coloring, maker
 from pix2pix.colorize.glance import Glance
 from pix2pix.colorize.model import net_size
 from pix2pix.colorize.painter import Painter
@@ -284,6 +284,19 @@ def test_long_strips_are_read_as_a_whole(tmp_path, colorizer, in_rows, monkeypat
     record = color(source, colorizer)
     assert record.status == "colored"
     assert record.warnings == ["read as a whole: its strips have 389 rows of 517 pixels"]
+
+
+@pytest.mark.parametrize("pages", ["first", "all"])
+def test_what_takes_all_of_it_at_once_says_so(pages, tmp_path, colorizer, in_rows, monkeypatch):
+    monkeypatch.setattr(ends, "_USUAL_PIXELS", 10_000)
+    source = tmp_path / "scan.tif"
+    source.write_bytes(tiled(GRAY, 64, "lzw"))
+    job = jobs.Job(str(source), str(tmp_path / "layer.tif"), str(tmp_path))
+    options = folders.FileOptions(max_pixels=200_000_000, pages=pages)
+    make = maker(colorizer, Wish(), layer=True)
+    [record] = folders.make_copies([job], lambda: make, options)
+    assert record.status == "colored" and record.warnings == [AS_A_WHOLE]
+    assert color(source, colorizer, pages=pages).warnings == []
 
 
 def test_other_formats_and_smaller_limits_go_the_usual_way(tmp_path, colorizer, in_rows):

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from pix2pix import files, images
 from pix2pix.colorize import gigapixel
-from pix2pix.colorize.copies import Coloring, Maker
+from pix2pix.colorize.copies import AS_A_WHOLE, Coloring, Maker
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.workers import check
 from pix2pix.errors import Corrupt, PhotoError, TooLarge, UnsupportedFormat, UnsupportedMode
@@ -162,14 +162,18 @@ class _Page:
 
     def color(self, make: Maker) -> list[str]:
         """Write it in color -> what was lost. Raises PhotoError."""
-        partly = self.options.allow_truncated
-        if self.grid and self.size[0] * self.size[1] > LARGE and isinstance(make, Coloring):
-            try:
-                page = large.plan(self.source, self.grid, self.fields, partly=partly)
-            except (UnsupportedMode, TooLarge) as error:
-                return self._as_a_whole(make) + [f"read as a whole: {error.reason}"]
-            return self._by_rows(page, make)
-        return self._as_a_whole(make)
+        if self.size[0] * self.size[1] <= LARGE:
+            return self._as_a_whole(make)
+        if not isinstance(make, Coloring):
+            return [*self._as_a_whole(make), AS_A_WHOLE]
+        if self.grid is None:
+            return [*self._as_a_whole(make), "read as a whole: its strips or tiles are not listed"]
+        try:
+            partly = self.options.allow_truncated
+            page = large.plan(self.source, self.grid, self.fields, partly=partly)
+        except (UnsupportedMode, TooLarge) as error:
+            return [*self._as_a_whole(make), f"read as a whole: {error.reason}"]
+        return self._by_rows(page, make)
 
     def _by_rows(self, page: large.LargePage, make: Coloring) -> list[str]:
         looked = gigapixel.look(page, make)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
     from pix2pix.images.credentials import Credentials
 
+AS_A_WHOLE = (
+    "read as a whole: row by row goes only color into a TIFF, without --layer, --mark and --c2pa"
+)
+"""Is said of a large TIFF that takes as much memory as any other format."""
+
 
 class ColorModel(Protocol):
     """Anything that colors photos, such as a `Colorizer`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from pix2pix import images
 from pix2pix.colorize import outputs
-from pix2pix.colorize.copies import Maker, PhotoCopy
+from pix2pix.colorize.copies import AS_A_WHOLE, Maker, PhotoCopy
 from pix2pix.colorize.jobs import Job, Record, failure
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
@@ -58,6 +58,8 @@ class FileOptions:
         )
         if self.pages == "all" and any("further frame" in said for said in photo.warnings):
             photo.warnings.append("--pages all is for TIFF files")
+        if photo.format == "TIFF" and photo.rgb.shape[0] * photo.rgb.shape[1] > _USUAL_PIXELS:
+            photo.warnings.append(AS_A_WHOLE)
         return photo
 
 
