@@ -3,5 +3,5 @@
 structure (header, directories) -> pages (which is the picture) -> layout (how its samples lie) ->
 bands (their values) -> samples (a picture Pillow knows); extract makes a page a file of its own,
 grid some of its strips or tiles. source reads a large file in parts; output writes one in parts, of
-pieces that packing compresses.
+pieces that packing compresses. padding clears what libtiff leaves between the parts.
 """
