@@ -103,9 +103,10 @@ def main() -> None:
     start = time.perf_counter()
     subprocess.run([*command, "--max-pixels", str(args.side**2)], check=True)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    made = dest.stat().st_size
-    print(f"{args.side**2 / 1e6:,.0f} MP: {seconds:.0f} s, {peak:.2f} GiB at most, {made:,} bytes")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu, peak, made = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20, dest.stat().st_size
+    took = f"{seconds:.0f} s ({cpu:.0f} s of processors)"
+    print(f"{args.side**2 / 1e6:,.0f} MP: {took}, {peak:.2f} GiB at most, {made:,} bytes")
     if not args.keep:
         source.unlink()
         dest.unlink()
