@@ -25,6 +25,8 @@ class Failure(Exception):
     """
 
     code = "error"
+    again = False
+    """Whether the same may work another time: it was no fault of what it is about."""
 
     def __init__(self, reason: str, path: str | Path | None = None):
         super().__init__(reason)
@@ -102,6 +104,7 @@ class NoSpace(PhotoError):
     """The disk is full."""
 
     code = "no_space"
+    again = True
 
 
 class NotEncoded(PhotoError):

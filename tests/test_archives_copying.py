@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
+from tiny_graphs import write_graph
 
 from pix2pix.archives import copying, finding, manifest
+from pix2pix.archives.attempts import NoAnswer
 from pix2pix.archives.store import Store
 from pix2pix.archives.stores import open_store
+from pix2pix.archives.urls import UrlStore
 from pix2pix.cli import main
 from pix2pix.colorize import folders, jobs
 from pix2pix.colorize.copies import Maker, color_photo
 from pix2pix.colorize.ends import FileOptions
-from pix2pix.errors import NotPermitted
+from pix2pix.errors import NoSpace, NotPermitted, Unreadable
 from pix2pix.images.sidecars import Sidecar
 
 GRAY = np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None], (1, 32))
@@ -242,6 +245,60 @@ def test_the_command_shows_no_password(scans, capsys):
 def test_what_does_not_go_with_urls_is_said(arguments, said, capsys):
     assert main(["colorize", *arguments]) == 1
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return ["--weights", str(write_graph(tmp_path / "tiny.onnx"))]
+
+
+@pytest.mark.parametrize("out", ["memory://out", "here"])
+def test_a_part_whose_photos_are_all_broken_is_done(tmp_path, monkeypatch, weights, capsys, out):
+    """A job array repeats what ends with 1, and these would be broken again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for i in range(4):
+        (tmp_path / "in" / f"{i}.jpg").write_bytes(b"no photo")
+    command = ["colorize", "in", "-o", out, *weights]
+    assert main(command) == 1
+    assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [2, 2]
+    assert capsys.readouterr().err.count("0 colored, 0 skipped (already there), 2 failed") == 2
+
+
+def test_a_part_that_could_not_try_all_its_photos_is_to_be_repeated(
+    scans, monkeypatch, weights, capsys
+):
+    listed = UrlStore.entries
+
+    def breaks_off(store):
+        for i, entry in enumerate(listed(store)):
+            if i == 3 and "scans" in store.root:
+                raise NoAnswer("no answer after 5 tries: 503")
+            yield entry
+
+    monkeypatch.setattr(UrlStore, "entries", breaks_off)
+    command = ["colorize", "memory://scans/in", "-o", "memory://out", *weights, "--json"]
+    assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [1, 1]
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["path"] for record in records if record.get("again")] == [
+        "memory://scans/in"
+    ] * 2
+    assert any(record["status"] == "colored" for record in records)
+    assert main(command) == 2  # some failed, as of any run
+
+
+@pytest.mark.parametrize(
+    "error, status", [(NoAnswer("503"), 1), (NoSpace("full"), 1), (Unreadable("torn"), 2)]
+)
+def test_a_photo_that_may_do_another_time_has_its_part_repeated(
+    scans, monkeypatch, weights, error, status
+):
+    def read(store, key, *, max_bytes):
+        raise error
+
+    monkeypatch.setattr(UrlStore, "read", read)
+    command = ["colorize", "memory://scans/in", "-o", "memory://out", *weights]
+    assert main([*command, "--shard", "1/2"]) == status
 
 
 def test_an_archive_without_photos_is_said(scans, capsys):

@@ -2,10 +2,13 @@
 
 import os
 import pickle
+import signal
 import socket
+import socketserver
 import subprocess
 import sys
-from contextlib import nullcontext, suppress
+import threading
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -220,27 +223,42 @@ def test_logs_of_killed_runs_are_deleted(tmp_path, monkeypatch):
     assert dead not in left and {alive, "pix2pix-ray-other", "mine"} < left
 
 
-def test_ray_is_started_again_on_a_busy_machine():
-    class Busy:
-        tries = 0
+class Busy:
+    """Ray that does not start before so many tries, and leaves a process of each."""
 
-        def init(self, **options):
-            self.tries += 1
-            if self.tries < self.works_at:
-                raise Exception("The current node timed out during startup. This could ...")
+    def __init__(self, works_at):
+        self.tries, self.works_at, self.left = 0, works_at, []
 
-        def shutdown(self):
-            pass
+    def init(self, **options):
+        self.tries += 1
+        if "_temp_dir" in options:
+            waits = [sys.executable, "-c", "import time; time.sleep(600)", options["_temp_dir"]]
+            self.left.append(subprocess.Popen(waits))
+        if self.tries < self.works_at:
+            raise Exception("The current node timed out during startup. This could ...")
 
-    ray = Busy()
-    ray.works_at = 3
-    cluster._start(ray, None, "/tmp/x")
-    assert ray.tries == 3
-    for address, tries in ((None, 3), ("10.0.0.1:1", 1)):
-        ray.tries, ray.works_at = 0, 9
-        with pytest.raises(cluster.ClusterError, match="timed out"):
-            cluster._start(ray, address, None)
-        assert ray.tries == tries
+    def shutdown(self):
+        pass
+
+
+def test_ray_is_started_again_on_a_busy_machine(tmp_path):
+    ray = Busy(works_at=3)
+    cluster._start(ray, str(tmp_path / "ray"))
+    *failed, working = ray.left
+    assert [process.wait(9) for process in failed] == [-signal.SIGKILL] * 2  # which Ray leaves
+    assert working.poll() is None
+    working.kill()
+    working.wait()
+    with pytest.raises(cluster.ClusterError, match="timed out"):
+        cluster._start(ray := Busy(works_at=9), str(tmp_path / "ray"))
+    assert ray.tries == 3 and [process.wait(9) for process in ray.left] == [-signal.SIGKILL] * 3
+
+
+def test_a_cluster_that_does_not_let_in_is_asked_once(monkeypatch):
+    monkeypatch.setattr(cluster, "_check", lambda address: False)
+    with pytest.raises(cluster.ClusterError, match=r"10.0.0.1:1: .*timed out"):
+        cluster._join(ray := Busy(works_at=9), "10.0.0.1:1")
+    assert ray.tries == 1
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
@@ -250,7 +268,85 @@ def test_an_address_where_nobody_listens_is_said_at_once(address):
         with pytest.raises(cluster.ClusterError) as error:
             cluster._check(address.format(held.getsockname()[1]))
     assert error.value.code == "cluster" and "no Ray cluster answers" in error.value.reason
-    cluster._check("auto")
+    assert not cluster._check("nonsense")
+
+
+@contextmanager
+def answering(data):
+    """A server that answers one request with these bytes -> its address."""
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(9)
+            self.request.sendall(data)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.handle_request).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+
+
+def test_a_server_of_another_kind_is_said_at_once():
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
+        with pytest.raises(cluster.ClusterError) as error:
+            cluster._check(address)
+    assert str(error.value) == f"{address}: no Ray cluster answers: another server listens there"
+
+
+def test_a_token_is_for_clusters_at_addresses_of_this_machine(monkeypatch):
+    monkeypatch.delenv("RAY_USE_TLS", raising=False)
+    settings = bytes([0, 0, 24, 4, 0, 0, 0, 0, 0])  # how a gRPC server begins
+    with answering(settings) as address:
+        assert cluster._check(address)
+    far = SimpleNamespace(getsockname=lambda: ("10.0.0.1", 1), getpeername=lambda: ("10.0.0.2", 2))
+    monkeypatch.setattr(cluster.socket, "create_connection", lambda *_: nullcontext(far))
+    monkeypatch.setattr(cluster, "_speaks_grpc", lambda connection: True)
+    assert not cluster._check("10.0.0.2:6379")
+
+    class Ray(Busy):
+        exceptions = SimpleNamespace(AuthenticationError=PermissionError)
+
+        def __init__(self, asks):
+            super().__init__(works_at=0)
+            self._raylet = SimpleNamespace(GcsClient=self.ask)
+            self.asks = asks
+
+        def ask(self, address):
+            if self.asks:
+                raise PermissionError(address)
+
+    taken = []
+    setup = SimpleNamespace(maybe_enable_token_auth_if_token_available=lambda **_: taken.append(1))
+    package = SimpleNamespace(authentication_token_setup=setup)
+    monkeypatch.setitem(sys.modules, "ray._private.authentication", package)
+    for asks, here, count in ((True, True, 1), (False, True, 0), (True, False, 0)):
+        taken.clear()
+        monkeypatch.setattr(cluster, "_check", lambda address, here=here: here)
+        cluster._join(Ray(asks), "10.0.0.1:1")
+        assert len(taken) == count
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (RuntimeError("No node info found matching attributes: ''"), "none of its nodes"),
+        (RuntimeError("Version mismatch: It was started with:\n    Ray: 1.0\n"), "with: Ray: 1.0"),
+        (None, "Failed to connect to Ray cluster at 10.0.0.1:1"),
+    ],
+)
+def test_a_cluster_that_is_not_joined_says_why_and_where(error, words, monkeypatch):
+    monkeypatch.setattr(cluster, "_check", lambda address: False)
+
+    class Closed:
+        def init(self, **options):
+            raise ConnectionError("Failed to connect to Ray cluster at 10.0.0.1:1") from error
+
+        def shutdown(self):
+            pass
+
+    with pytest.raises(cluster.ClusterError) as caught:
+        cluster._join(Closed(), "10.0.0.1:1")
+    assert words in caught.value.reason and caught.value.path == "10.0.0.1:1"
+    assert "\n" not in str(caught.value)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
@@ -276,8 +372,12 @@ class FakeRay:
         self.data = SimpleNamespace(
             DataContext=SimpleNamespace(get_current=lambda: context),
             ActorPoolStrategy=SimpleNamespace,
-            from_arrow=lambda rows: SimpleNamespace(map_batches=partial(self._map, rows)),
+            from_items=self._given,
         )
+
+    def _given(self, rows, *, override_num_blocks):
+        assert override_num_blocks == len(rows)
+        return SimpleNamespace(map_batches=partial(self._map, rows))
 
     def _map(self, rows, actor, *, fn_constructor_kwargs, **options):
         def batches(**_):
@@ -287,7 +387,7 @@ class FakeRay:
             self.blocks.append(len(rows))
             for row in rows:
                 with suppress(Died):
-                    done = pyarrow.Table.from_pydict(made(row))
+                    done = pyarrow.Table.from_pydict(made(pyarrow.Table.from_pylist([row])))
                     yield from [done] * (2 if self.doubled else 1)
 
         return SimpleNamespace(iter_batches=batches)

@@ -103,6 +103,43 @@ def test_what_failed_and_was_mended_has_its_last_row(tmp_path):
     assert row["status"] == "colored" and row["code"] is None
 
 
+def test_what_fails_again_in_the_same_way_has_no_further_row(tmp_path):
+    fill(tmp_path / "in", 1, gray, ".jpg")
+    (tmp_path / "in/bad.jpg").write_bytes(b"no photo")
+    run(tmp_path)
+    parts = sorted((tmp_path / "manifest").iterdir())
+    assert [record.status for record in run(tmp_path)].count("failed") == 1
+    assert sorted((tmp_path / "manifest").iterdir()) == parts
+    (tmp_path / "in/bad.jpg").write_bytes(b"no photo either")
+    run(tmp_path)
+    assert rows(tmp_path)["bad.jpg"]["bytes_in"] == 15 and len(rows(tmp_path)) == 2
+
+
+def test_what_failed_and_was_colored_unnoted_is_no_failure_any_more(tmp_path):
+    """As by a run that was killed before it wrote its rows, or had no manifest."""
+    fill(tmp_path / "in", 1, gray, ".jpg")
+    good = (tmp_path / "in/gray000.jpg").read_bytes()
+    (tmp_path / "in/gray000.jpg").write_bytes(good[:300])
+    run(tmp_path)
+    (tmp_path / "in/gray000.jpg").write_bytes(good)
+    run(tmp_path, note="another")
+    assert [record.status for record in run(tmp_path)] == ["skipped"]
+    (row,) = rows(tmp_path).values()
+    assert row["status"] == "skipped" and row["code"] is None
+    assert row["sha256_out"] == digest(tmp_path / "out/gray000.color.jpg")
+
+
+def test_what_is_no_photo_has_no_row(tmp_path):
+    fill(tmp_path / "in", 2, gray, ".jpg")
+    (tmp_path / "out").write_text("a file")
+    (record,) = run(tmp_path)
+    assert record.status == "failed" and record.path == str(tmp_path / "out")
+    assert not rows(tmp_path)
+    (tmp_path / "out").unlink()
+    run(tmp_path)
+    assert {row["status"] for row in rows(tmp_path).values()} == {"colored"}
+
+
 def test_parts_come_with_many_rows_or_after_a_while(tmp_path):
     def parts():
         return len(list(tmp_path.iterdir()))

@@ -24,7 +24,7 @@ LINES = [
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.split("\n")
 ]
-COLORING = [line for line in LINES if " colorize " in line]
+COLORING = [line for line in LINES if " colorize " in line and "--address" not in line]
 PART = (1, 32)  # of the two lines of a job array
 OF_PART = next(i for i in range(4, 999) if in_shard(f"{i}.color.png".encode(), PART))
 NUMBERS = [0, 1, 2, 3, OF_PART]

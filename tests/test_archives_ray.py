@@ -1,30 +1,124 @@
-"""A real, small run by Ray: the same files, quiet, nothing left."""
+"""Real, small runs by Ray, alone and on a cluster: the same files, quiet, nothing left."""
 
 import json
 import os
+import re
+import secrets
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from photo_sets import fill, gray
+from places import DOCS
 from tiny_graphs import write_graph
+from torture.fleet import descendants
 
 from pix2pix.archives import manifest
 from pix2pix.archives.fleet import _reason
 
+PAGE = (DOCS / "archives.md").read_text()
 SECONDS = 300  # starting Ray takes some 20 of them on two idle cores
+OF_RAY = ("ActorLocationTracker", "_AutoscalingCoordinatorActor", "_StatsActor")
+"""What Ray Data leaves on a cluster, for its next run."""
+PORTS = (
+    *("port", "ray-client-server-port", "dashboard-agent-grpc-port", "metrics-export-port"),
+    *("dashboard-agent-listen-port", "runtime-env-agent-port"),
+)
+"""Those that Ray chooses itself have to be told to others within 15 seconds, or it gives up."""
+JOIN = """
+import sys
+from pix2pix.archives.cluster import running
+for address in sys.argv[1:]:
+    with running(address) as ray:
+        print(address, sum(node["Alive"] for node in ray.nodes()))
+"""
 
 
-def colorize(folder, *options):
-    command = [sys.executable, "-m", "pix2pix.cli", "colorize", "in", *options]
+def colorize(folder, *options, source="in", env=None):
+    command = [sys.executable, "-m", "pix2pix.cli", "colorize", source, *options]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
     )
 
 
 def read(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@dataclass
+class Cluster:
+    """A cluster of this machine, which asks for the token in a home of its own."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    environment: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def work(self) -> list[str]:
+        """The processes that runs have on it, and Ray keeps none of for itself."""
+        names = [name for name in descendants(self.process.pid).values() if "ray::" in name]
+        own = (*OF_RAY, "IDLE", "DashboardAgent", "RuntimeEnvAgent")
+        return [name for name in names if not any(f"ray::{kind}" in name for kind in own)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # as paths of sockets are short
+    (folder / ".ray").mkdir()
+    (folder / ".ray" / "auth_token").write_text(secrets.token_hex(32))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        for _ in range(3):  # a busy machine misses Ray's 30 seconds
+            found = _started(folder)
+            stack.callback(_end, found.process)
+            if found.process.poll() is None:
+                yield found
+                return
+        pytest.fail((folder / "said").read_text())
+
+
+def _started(folder: Path) -> Cluster:
+    """A cluster that works, or whose process has ended."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in PORTS]
+        for port in held:
+            port.bind(("127.0.0.1", 0))
+        ports = [port.getsockname()[1] for port in held]
+    command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2"]
+    command += [f"--{name}={port}" for name, port in zip(PORTS, ports, strict=True)]
+    command += ["--include-dashboard=false", "--object-store-memory=100000000"]
+    command += [f"--temp-dir={folder}"]
+    environment = os.environ | {"HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    quick = environment | {"RAY_worker_niceness": "0"}
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(
+            command, env=quick, stdout=said, stderr=said, start_new_session=True
+        )
+    while process.poll() is None and "Ray runtime started" not in (folder / "said").read_text():
+        time.sleep(0.2)
+    return Cluster(process, ports[0], environment)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a cluster with all that it has started."""
+    for pid in [*descendants(process.pid)] if process.poll() is None else []:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # what one that failed has left
+    process.wait()
 
 
 @pytest.mark.slow
@@ -33,8 +127,11 @@ def test_ray_makes_the_very_files_of_a_folder_run(tmp_path):
     (tmp_path / "in" / "bad.jpg").write_bytes(b"no photo")
     weights = ["--weights", str(write_graph(tmp_path / "tiny.onnx"))]
     here = colorize(tmp_path, "-o", "here", *weights)
+    (tmp_path / "home").mkdir()
     ray = colorize(
-        tmp_path, "-o", "ray", *weights, "--engine", "ray", "--json", "--manifest", "notes"
+        *(tmp_path, "-o", "ray", *weights, "--engine", "ray", "--json", "--manifest", "notes"),
+        env={k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+        | {"HOME": str(tmp_path / "home")},
     )
     assert (here.returncode, ray.returncode) == (2, 2)
     assert read(tmp_path / "here") == read(tmp_path / "ray") and len(read(tmp_path / "ray")) == 5
@@ -46,6 +143,85 @@ def test_ray_makes_the_very_files_of_a_folder_run(tmp_path):
         for name in ("status", "code", "sha256_in", "sha256_out"):
             assert record.get(name) == rows[path][name]
     assert not [p for p in Path("/tmp").glob("pix2pix-ray-*") if not _runs(p)]
+    assert not (tmp_path / "home" / ".ray").exists()
+
+
+@pytest.mark.slow
+def test_a_cluster_is_joined_at_every_address_it_has(cluster):
+    addresses = [f"{host}:{cluster.port}" for host in ("127.0.0.1", "localhost", _own_address())]
+    addresses += ["auto"]
+    joined = subprocess.run(
+        [sys.executable, "-c", JOIN, *addresses],
+        env=cluster.environment | {"RAY_ADDRESS": cluster.address},  # which "auto" means then
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    assert joined.stdout.splitlines() == [f"{address} 1" for address in addresses]
+
+
+@pytest.mark.slow
+def test_a_run_on_a_cluster_makes_the_very_files_and_leaves_it_as_it_was(tmp_path, cluster):
+    fill(tmp_path / "scans", 5, gray, ".jpg")
+    (line,) = re.findall(r"^pix2pix colorize (.* --address .*)$", PAGE, re.MULTILINE)
+    source, *options = line.replace("127.0.0.1:6379", cluster.address).split()
+    weights = ["--weights", str(write_graph(tmp_path / "tiny.onnx"))]
+    there = colorize(tmp_path, *options, *weights, source=source, env=cluster.environment)
+    here = colorize(tmp_path, "-o", "here", *weights, source=source)
+    assert there.returncode == here.returncode == 0, there.stderr
+    assert there.stderr == here.stderr
+    colored = read(tmp_path / "color")
+    assert colored == read(tmp_path / "here") and len(colored) == 5
+    _wait_until(lambda: not cluster.work())
+    assert cluster.process.poll() is None
+
+
+@pytest.mark.slow
+def test_a_run_whose_driver_is_killed_ends_on_the_cluster_and_goes_on_when_repeated(
+    tmp_path, cluster
+):
+    fill(tmp_path / "in", 400, gray, ".jpg")
+    weights = ["--weights", str(write_graph(tmp_path / "tiny.onnx"))]
+    by_ray = ["--engine", "ray", "--address", cluster.address, "--manifest", "notes"]
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "pix2pix.cli", "colorize", "in", "-o", "out", *weights, *by_ray],
+        cwd=tmp_path,
+        env=cluster.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    out = tmp_path / "out"
+    _wait_until(lambda: any(out.glob("*.color.jpg")) or driver.poll() is not None)
+    assert any("MapWorker" in name for name in cluster.work())
+    driver.kill()
+    driver.wait()
+    _wait_until(lambda: not cluster.work())
+    assert 0 < len(list(out.iterdir())) < 400
+    again = colorize(tmp_path, "-o", "out", *weights, *by_ray, env=cluster.environment)
+    assert again.returncode == 0, again.stderr
+    assert colorize(tmp_path, "-o", "here", *weights).returncode == 0
+    assert read(out) == read(tmp_path / "here") and len(read(out)) == 400
+    rows = manifest.read(str(tmp_path / "notes")).to_pylist()
+    assert {row["output"] for row in rows} == {str(name) for name in read(out)}
+    assert len(rows) == 400 and {row["status"] for row in rows} <= {"colored", "skipped"}
+
+
+def _own_address() -> str:
+    """This machine's in the network, or 127.0.0.1 where it is in none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))  # which sends nothing
+        except OSError:
+            return "127.0.0.1"
+        return asked.getsockname()[0]
+
+
+def _wait_until(condition, seconds=SECONDS):
+    due = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < due
+        time.sleep(0.1)
 
 
 def _runs(folder):

@@ -33,6 +33,18 @@ _DENIED_NAMES = {
 }
 
 
+class NoAnswer(Unreadable):
+    """A store was busy, or out of reach, each time that it was asked."""
+
+    again = True
+
+
+class Refused(NotPermitted):
+    """A store was busy, or out of reach, each time that it was given an output."""
+
+    again = True
+
+
 class Missing(Unreadable):
     """There is no such bucket, folder or object."""
 
@@ -99,7 +111,7 @@ def read_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
     if isinstance(error, FileNotFoundError) or status(error) == 404:
         return Missing(f"it is not there: {reason}")
     if is_busy(error):
-        return Unreadable(f"no answer after {TRIES} tries: {reason}")
+        return NoAnswer(f"no answer after {TRIES} tries: {reason}")
     return Unreadable(reason)
 
 
@@ -113,7 +125,7 @@ def write_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
     if _is_denied(error):
         return NotPermitted(f"writing is not permitted: {reason}")
     if is_busy(error):
-        return NotPermitted(f"the store refused the output {TRIES} times: {reason}")
+        return Refused(f"the store refused the output {TRIES} times: {reason}")
     return NotPermitted(f"the store refused the output: {reason}")
 
 

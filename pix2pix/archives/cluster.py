@@ -6,6 +6,7 @@ node has, so that a run that nothing can run on ends at once instead of waiting 
 
 import logging
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -26,15 +27,23 @@ _OBJECTS = 100 * 2**20  # bytes of the local object store, where rows lie, and n
 _STARTS = 3  # that are tried
 _ANSWER = 10  # seconds that a cluster may take to accept a connection
 _FOLDER = "pix2pix-ray-"
+_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, section 3.4
+_SETTINGS_FRAME = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # without one: length, type, flags, stream
 _SETTINGS = {  # before Ray is imported; nothing leaves this machine, no server is seen outside it
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_TQDM_PATCH_PRINT": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # else 127.0.0.1, as an address that is given or one to listen on, becomes that of the network
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
 _ALONE = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # so that servers listen on 127.0.0.1 only
     "RAY_worker_niceness": "0",  # as the command's own; Ray's is 15, the last in turn
+    # other users of this machine have no way in; without a token in here Ray puts one into the
+    # home, and clusters that are started later ask for that
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
 
 
@@ -132,13 +141,15 @@ def running(address: str | None = None) -> Iterator[Any]:
     except ModuleNotFoundError as error:
         needs = "--engine ray needs: pip install 'pix2pix-color[ray]'"
         raise ModuleNotFoundError(needs) from error
-    if address:
-        _check(address)
-    folder = None if address else _folder()
+    folder = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _start(ray, address, folder)
+            if address:
+                _join(ray, address)
+            else:
+                folder = _folder()
+                _start(ray, folder)
             _hush(ray)
             yield ray
     finally:
@@ -147,36 +158,100 @@ def running(address: str | None = None) -> Iterator[Any]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check(address: str) -> None:
-    """Raise ClusterError where nobody listens: Ray itself would try for minutes."""
+def _check(address: str) -> bool:
+    """Ask for a server of Ray's kind -> whether the address is one of this machine's.
+
+    Raises ClusterError where there is none: Ray would try for minutes.
+    """
     host, _, port = address.rpartition("://")[2].rpartition(":")
-    if not port.isdecimal():  # such as "auto"
-        return
+    if not port.isdecimal():  # what it is then, Ray says
+        return False
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER).close()
+        with socket.create_connection((host.strip("[]"), int(port)), _ANSWER) as connection:
+            here = connection.getsockname()[0] == connection.getpeername()[0]
+            answers = os.environ.get("RAY_USE_TLS", "0") != "0" or _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise ClusterError(f"no Ray cluster answers: {one_line(error)}", address) from error
+    if not answers:
+        raise ClusterError("no Ray cluster answers: another server listens there", address)
+    return bool(here)
 
 
-def _start(ray: Any, address: str | None, folder: str | None) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-    here = {
-        "num_cpus": strips.share(),
-        "object_store_memory": _OBJECTS,
-        "include_dashboard": False,
-        "_temp_dir": folder,
-    }
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether a server takes HTTP/2, of which gRPC is made, without being asked for it before."""
+    connection.sendall(_PREFACE + _SETTINGS_FRAME)
+    with connection.makefile("rb") as answer:
+        return answer.read(4)[3:] == _SETTINGS_FRAME[3:4]
+
+
+def _join(ray: Any, address: str) -> None:
+    try:
+        with _mute():
+            if address == "auto":
+                address = ray._private.services.get_ray_address_from_environment(address, None)
+            if _check(address) and "://" not in address:  # a token goes to no other machine unasked
+                _take_token(ray, address)
+            ray.init(address=address, **_QUIET)
+    except ClusterError:
+        raise
+    except Exception as error:  # of many kinds
+        ray.shutdown()
+        raise ClusterError(_refusal(error), address) from error
+
+
+def _take_token(ray: Any, address: str) -> None:
+    """Use this user's token where the cluster asks for one.
+
+    Ray does so for "auto" alone, and there for every cluster, of which others then do not work.
+    """
+    from ray._private.authentication import authentication_token_setup as tokens
+
+    try:
+        ray._raylet.GcsClient(address=address)
+    except ray.exceptions.AuthenticationError:
+        tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
+def _refusal(error: Exception) -> str:
+    """Why a cluster was not joined."""
+    why = one_line(error.__cause__ or error, lines=9)
+    if "No node info" in why:
+        why = "this machine is none of its nodes; give the command on one of them"
+    if type(error).__name__ == "AuthenticationError":
+        why = "it asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN where it is not in "
+        why += "~/.ray/auth_token"
+    return f"no way into this Ray cluster: {why}"
+
+
+def _start(ray: Any, folder: str) -> None:
     for tries in range(_STARTS):
         try:
             with _mute():  # what Ray says of its log level
-                ray.init(address=address or "local", **quiet, **({} if address else here))
+                ray.init(
+                    address="local",
+                    num_cpus=strips.share(),
+                    object_store_memory=_OBJECTS,
+                    include_dashboard=False,
+                    _temp_dir=folder,
+                    **_QUIET,
+                )
             return
-        except Exception as error:  # of many kinds
+        except Exception as error:  # such as of a busy machine, which missed Ray's 30 seconds
             ray.shutdown()
-            if address is None and tries < _STARTS - 1:  # a busy machine missed Ray's 30 seconds
-                continue
-            what = f"no Ray cluster at {address}" if address else "Ray does not start"
-            raise ClusterError(f"{what}: {one_line(error)}") from error
+            _end_all(folder)
+            if tries == _STARTS - 1:
+                raise ClusterError(f"Ray does not start: {one_line(error)}") from error
+
+
+def _end_all(folder: str) -> None:
+    """End what works in a folder: Ray ends the processes of a failed start when it exits itself."""
+    import psutil  # which Ray brings
+
+    for process in psutil.process_iter(["cmdline"]):
+        with suppress(psutil.Error):
+            words = process.info["cmdline"] or []
+            if process.pid != os.getpid() and any(folder in word for word in words):
+                process.kill()
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from pix2pix.colorize import books, outputs
 from pix2pix.colorize.books import Book
 from pix2pix.colorize.copies import Maker, PhotoCopy
 from pix2pix.colorize.ends import AS_USUAL, Ends, FileOptions, folder_refusal
-from pix2pix.colorize.jobs import Job, Record, failure
+from pix2pix.colorize.jobs import Job, Record, failure, run_failure
 from pix2pix.errors import NotPermitted, PhotoError, TooLarge, Unreadable
 from pix2pix.files import Sink
 from pix2pix.images import EXTENSIONS, sidecars
@@ -101,7 +101,7 @@ class StoreEnds(Ends):
             try:  # elsewhere a folder is made
                 self._listed[job.root] = Listed(job.target, self.shard, may_miss=not bucket)
             except PhotoError as error:
-                return failure(job.root, error)
+                return run_failure(job.root, error)
         return None
 
     def _state(self, job: StoreJob, source: os.stat_result | None) -> outputs.State:
@@ -195,10 +195,10 @@ class StoreEnds(Ends):
             put = job.target.put(job.key, data, new=new, source=job.status)
             self._proved.add(job.root)
         except Exception as error:
-            record = failure(job.source, error)
-            if job.root not in self._proved and isinstance(error, NotPermitted):
-                self.refusals[job.root] = record  # so will it be with the others
-            return record
+            if job.root in self._proved or not isinstance(error, NotPermitted):
+                return failure(job.source, error)
+            refusal = self.refusals[job.root] = run_failure(job.source, error)
+            return refusal  # as it will be with the others
         finally:
             self._room.give(len(data))
         if not put:  # meanwhile, by another run

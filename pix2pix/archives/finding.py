@@ -16,7 +16,7 @@ from pix2pix.archives.store import Entry, Store, status
 from pix2pix.archives.store_jobs import Search, StoreJob
 from pix2pix.archives.stores import open_store
 from pix2pix.colorize import jobs
-from pix2pix.colorize.jobs import Claims, Job, Record, failure
+from pix2pix.colorize.jobs import Claims, Job, Record, failure, run_failure
 from pix2pix.colorize.tally import Tally
 from pix2pix.errors import NotPermitted, PhotoError, Unreadable
 from pix2pix.images import EXTENSIONS
@@ -48,7 +48,7 @@ def find(
         out = (local_path(out) or out) if out else None
         finder = _Finder(search, out, alone=len(paths) == 1)
     except PhotoError as error:
-        yield failure(error.path or shown(out or ""), error)
+        yield run_failure(error.path or shown(out or ""), error)
         return
     if local:
         yield from finder.files(local, tallies)
@@ -109,7 +109,7 @@ class _Finder:
                     raise Unreadable("nothing is there")
         except PhotoError as error:
             tally.records += 1
-            yield failure(error.path or shown(address), error)
+            yield run_failure(error.path or shown(address), error)
 
     def _single(self, given: Input, tally: Tally) -> Iterator[Job | Record]:
         store, name = given.store, given.name

@@ -63,14 +63,14 @@ def _run(
 
     `ahead` blocks wait at an actor, and are lost with the one that it died of.
     """
-    import pyarrow
-
     context = ray.data.DataContext.get_current()
     context.max_errored_blocks = -1  # what is lost is counted here
     context.wait_for_min_actors_s = _PATIENCE
     pool = {"min_size": 1, "max_size": size.actors, "initial_size": size.actors}
-    rows = [pyarrow.table({"block": [i], "jobs": [b]}) for i, b in blocks.packed().items()]
-    done = ray.data.from_arrow(rows).map_batches(
+    rows = [{"block": number, "jobs": jobs} for number, jobs in blocks.packed().items()]
+    # not from_arrow, which starts workers to look at each table
+    given = ray.data.from_items(rows, override_num_blocks=len(rows))
+    done = given.map_batches(
         Actor,
         fn_constructor_kwargs={"open": open, "cores": size.cores},
         batch_size=None,

@@ -1,8 +1,8 @@
 """Manifest: what became of each photo of an archive, as a folder of parquet files.
 
 A run adds parts, `part-TIME-RANDOM.parquet`, each put whole; none is ever changed, so that many
-machines write into one manifest and a killed run loses the rows of a minute at most. A photo that
-was tried again has several rows: `read` gives the last of each.
+machines write into one manifest and a killed run loses the rows of a minute at most. A photo has a
+new row where another thing became of it than its last row says: `read` gives the last of each.
 """
 
 import glob
@@ -10,16 +10,16 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pix2pix.archives.addresses import shown
 from pix2pix.archives.attempts import Missing
 from pix2pix.archives.store import Store
 from pix2pix.archives.stores import open_store
-from pix2pix.colorize.jobs import Record
+from pix2pix.colorize.jobs import Record, RunFailure
 from pix2pix.errors import Corrupt, NotPermitted, PhotoError, one_line
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ROWS = 1000  # of a part, and
 SECONDS = 60.0  # after which one is written, however few rows there are
 _NUMBERS = ("seconds", "bytes_in", "bytes_out", "sha256_in", "sha256_out")
+_WHAT = ("status", "output", "code", "reason", "sha256_in")  # became of a photo
 _PREFIX, _ENDING = "part-", ".parquet"
 _MOST = 2**30  # bytes of a part; ours have less than one thousandth of it
 
@@ -74,31 +75,35 @@ class Manifest:
         self.rows, self.seconds = rows, seconds
         self._inputs = _roots(inputs)
         self._outs = [_root(out)] if out else self._inputs
-        self._known = _keys(self.store)
+        self._good, self._others = _known(self.store)
         self._waiting: list[Row] = []
         self._written = -math.inf  # the first row at once: whether it can be is known early
 
     def knows(self, path: str) -> bool:
-        """Whether the photo at a path or URL had a row when the run began."""
-        return below(path, self._inputs) in self._known
+        """Whether the last row of the photo at a path or URL names its output, before this run."""
+        return below(path, self._inputs) in self._good
 
     def add(self, record: Record) -> None:
-        """Note a record; a part is written when there are many or the oldest has waited."""
-        if record.status == "skipped" and self.knows(record.path):
+        """Note a record; a part is written when there are many or the oldest has waited.
+
+        One that says what the last row does, and one of no photo, are none.
+        """
+        if isinstance(record, RunFailure) or record.status == "skipped" and self.knows(record.path):
             return
         output = None if record.output is None else below(record.output, self._outs)
         numbers = {name: getattr(record, name, None) for name in _NUMBERS}
-        self._waiting.append(
-            Row(
-                key=below(record.path, self._inputs),
-                status=record.status,
-                output=output,
-                code=record.code,
-                reason=record.reason and printable(record.reason),
-                warnings=[printable(line) for line in record.warnings],
-                **numbers,  # type: ignore[arg-type]
-            )
+        row = Row(
+            key=below(record.path, self._inputs),
+            status=record.status,
+            output=output,
+            code=record.code,
+            reason=record.reason and printable(record.reason),
+            warnings=[printable(line) for line in record.warnings],
+            **numbers,  # type: ignore[arg-type]
         )
+        if self._others.get(row.key) == _what(asdict(row)):
+            return
+        self._waiting.append(row)
         if len(self._waiting) >= self.rows or time.monotonic() >= self._written + self.seconds:
             self.flush()
 
@@ -200,8 +205,23 @@ def _root(address: str) -> str:
     return printable(shown(address).replace(os.sep, "/")).rstrip("/")
 
 
-def _keys(store: Store) -> set[str]:
-    return {key for part in _parts(store) for key in part["key"].to_pylist()}
+def _known(store: Store) -> tuple[set[str], dict[str, tuple[Any, ...]]]:
+    """The keys whose last row names an output, and what that of each other key says."""
+    good: set[str] = set()
+    others: dict[str, tuple[Any, ...]] = {}
+    for part in _parts(store):
+        for row in part.select(["key", *_WHAT]).to_pylist():
+            if row["output"] is not None:
+                good.add(row["key"])
+                others.pop(row["key"], None)
+            else:
+                good.discard(row["key"])
+                others[row["key"]] = _what(row)
+    return good, others
+
+
+def _what(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _WHAT)
 
 
 def _parts(store: Store) -> Iterator["pyarrow.Table"]:

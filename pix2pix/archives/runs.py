@@ -11,7 +11,7 @@ from pix2pix.archives.measured import MeasuredEnds
 from pix2pix.colorize import folders
 from pix2pix.colorize.copies import Maker
 from pix2pix.colorize.ends import FileOptions
-from pix2pix.colorize.jobs import Job, Record, failure
+from pix2pix.colorize.jobs import Job, Record, run_failure
 from pix2pix.errors import Failure
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(
     try:
         yield from _run(found, paths, files, load, fleet)
     except Failure as error:
-        yield failure(error.path or paths.inputs[0], error)
+        yield run_failure(error.path or paths.inputs[0], error)
 
 
 def _run(

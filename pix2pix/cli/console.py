@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="PictureModel")
 _SHOWN = 3  # names of a kind in the summary
+_AGAIN = "again"  # beside the statuses of records: failures that another run may not meet
 
 
 def print_records(
@@ -41,13 +42,16 @@ def print_records(
     total: int | None = None,
     summary: bool = True,
     bar: bool = True,
+    part: bool = False,
     tallies: Mapping[str, "Tally"],
     inputs: Sequence[str],
 ) -> int:
     """Print records as they come and, with `summary`, their counts -> the exit status.
 
     `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
-    a bar shows how many of the `total` are done, unless `bar` is false.
+    a bar shows how many of the `total` are done, unless `bar` is false. Of a `part` of a run the
+    status is 2 where all its photos were tried, even if none could be colored, and 1 only where it
+    may do more another time, so that a job array repeats that alone.
     """
     from tqdm import tqdm
 
@@ -59,6 +63,7 @@ def print_records(
         with tqdm(total=total, unit="photo", disable=not bar, file=sys.stderr) as progress:
             for record in records:
                 counts[record.status] += 1
+                counts[_AGAIN] += bool(record.again)
                 if record.reason and record.status in ("ignored", task.done):
                     counts[f"{record.status}: {record.reason}"] += 1
                 if record.status == "ignored" and len(ignored) < _SHOWN:
@@ -70,7 +75,7 @@ def print_records(
                 print_lines(record)
     except KeyboardInterrupt:
         stopped = True
-    nothing = not counts and all(path in tallies and tallies[path].empty for path in inputs)
+    nothing = not counts.total() and all(path in tallies and tallies[path].empty for path in inputs)
     if summary:
         _print_passed_over(tallies, task, as_json=as_json)
         if not nothing or stopped:
@@ -81,6 +86,8 @@ def print_records(
         return 1
     if not counts["failed"]:
         return 0
+    if part:
+        return 1 if counts[_AGAIN] else 2
     return 2 if counts[task.done] or counts["skipped"] else 1
 
 

@@ -28,7 +28,11 @@ Manifest = Annotated[
     Option(metavar="PATH", help="Note what became of each photo: a folder or URL of parquet."),
 ]
 Address = Annotated[
-    str | None, Option(metavar="ADDR", help="Of the Ray cluster to use; without, one of its own.")
+    str | None,
+    Option(
+        metavar="ADDR",
+        help="The Ray cluster to use, auto or HOST:PORT; without, one of the run's own.",
+    ),
 ]
 
 Photos = Annotated[

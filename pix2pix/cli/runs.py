@@ -68,6 +68,7 @@ class Run:
             return self.in_archives(task, files, load=load)
         tallies, inputs = dict[str, tally.Tally](), [*self.photos, *self.films]
         say = partial(console.print_records, task=task, tallies=tallies, inputs=inputs)
+        say = partial(say, part=self.part != (1, 1))
         if "-" in self.photos or self.out == "-":
             if self.several or self.as_json:
                 raise BadParameter("- takes one photo, without --json or --watch")
@@ -115,6 +116,7 @@ class Run:
             task=task,
             as_json=self.as_json,
             total=total,
+            part=self.part != (1, 1),
             tallies=tallies,
             inputs=[shown(path) for path in self.photos],
         )

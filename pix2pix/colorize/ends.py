@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 from pix2pix import images
 from pix2pix.colorize import outputs
 from pix2pix.colorize.copies import AS_A_WHOLE, Maker, PhotoCopy
-from pix2pix.colorize.jobs import Job, Record, failure
+from pix2pix.colorize.jobs import Job, Record, run_failure
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
 from pix2pix.images import sidecars
@@ -173,11 +173,11 @@ def folder_refusal(folder: str) -> Record | None:
         if os.path.lexists(folder) and not os.path.isdir(folder):
             what = kind(os.lstat(folder).st_mode)
             reason = f"{what} is there, not a folder; -o - writes into a pipe"
-            return failure(folder, NotPermitted(reason))
+            return run_failure(folder, NotPermitted(reason))
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # without a name, where the system can
             return None
     except OSError as error:
-        return failure(folder, write_error(error))
+        return run_failure(folder, write_error(error))
     except ValueError as error:  # a NUL in the name
-        return failure(folder, NotPermitted(str(error)))
+        return run_failure(folder, NotPermitted(str(error)))

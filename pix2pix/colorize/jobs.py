@@ -58,6 +58,12 @@ class Record:
     code: str | None = None
     reason: str | None = None
     warnings: list[str] = field(default_factory=list)
+    again: bool | None = None
+    """True of a failure that another run may not meet: a full disk, a store that did not answer."""
+
+
+class RunFailure(Record):
+    """The failure of a folder, a store or a cluster: photos behind it were not tried."""
 
 
 def failure(path: str | None, error: Exception, *, code: str | None = None) -> Record:
@@ -68,10 +74,17 @@ def failure(path: str | None, error: Exception, *, code: str | None = None) -> R
     if isinstance(error, Failure):
         known = isinstance(error, PhotoError) or path is None or error.path == path
         reason = error.reason if known else str(error)
-        return Record(path or error.path or "", "failed", code=code or error.code, reason=reason)
+        place, again = path or error.path or "", error.again or None
+        return Record(place, "failed", code=code or error.code, reason=reason, again=again)
     kind = type(error).__name__
     reason = one_line(error) if code else f"{kind}: {str(error) or kind}"
     return Record(path or "", "failed", code=code or "error", reason=reason)
+
+
+def run_failure(path: str, error: Exception) -> RunFailure:
+    """Record an error that kept photos from being tried, at `path`."""
+    found = failure(path, error)
+    return RunFailure(path, "failed", code=found.code, reason=found.reason, again=True)
 
 
 def find(
@@ -140,7 +153,7 @@ class _Finder:
             return iter([self._single(path)])
         if glob.escape(path) != path:
             return self._matches(path)
-        return iter([failure(path, Unreadable("no such file or folder"))])
+        return iter([run_failure(path, Unreadable("no such file or folder"))])
 
     def claim(self, job: Job | Record) -> Iterator[Job | Record]:
         """Pass a job on unless an earlier input claimed its output; the same photo comes once."""
@@ -181,7 +194,7 @@ class _Finder:
                 walk = os.path.isdir(path)
                 yield from self._walk(path, base) if walk else self._photo(path, base, inside)
         if not found:
-            yield failure(pattern, Unreadable("no file matches"))
+            yield run_failure(pattern, Unreadable("no file matches"))
 
     def _walk(self, top: str, base: str) -> Iterator[Job | Record]:
         inside, own = os.path.realpath(top), os.path.realpath(self.out) if self.out else None
@@ -235,7 +248,7 @@ def _entries(folder: str) -> Iterator["os.DirEntry[str] | Record"]:
         with os.scandir(folder) as entries:
             yield from entries
     except OSError as error:
-        yield failure(folder, read_error(error))
+        yield run_failure(folder, read_error(error))
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:

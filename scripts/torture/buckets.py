@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from fuzz.drawings import saved
@@ -58,6 +59,7 @@ class Place:
     folder: Path
     environment: dict[str, str]
     name: str = "folder"
+    kills: int = 0
 
     def command(self, shard: str) -> list[str]:
         return command(str(self.folder / "in"), str(self.out), shard)
@@ -83,6 +85,7 @@ class InBucket:
     bucket: Bucket
     name: str = "bucket"
     puts: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -141,27 +144,36 @@ def the_same_shard_twice(place: Place | InBucket, rng: random.Random) -> None:
     finish([second, third])
 
 
-def start(place: Place | InBucket, shard: str) -> subprocess.Popen[bytes]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(place.command(shard), env=place.environment, **quiet)  # type: ignore[call-overload]
+class Run(NamedTuple):
+    """A run and the file that has its stderr."""
+
+    process: subprocess.Popen[bytes]
+    said: IO[bytes]
 
 
-def kill_after(
-    processes: list[subprocess.Popen[bytes]], place: Place | InBucket, rng: random.Random
-) -> None:
-    """Kill processes a moment after something new came, or let them end."""
+def start(place: Place | InBucket, shard: str) -> Run:
+    said = tempfile.TemporaryFile()
+    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": said}
+    return Run(subprocess.Popen(place.command(shard), env=place.environment, **quiet), said)
+
+
+def kill_after(runs: list[Run], place: Place | InBucket, rng: random.Random) -> None:
+    """Kill runs a moment after something new came, or let them end."""
     before = place.count()
-    while place.count() == before and any(process.poll() is None for process in processes):
+    while place.count() == before and any(run.process.poll() is None for run in runs):
         time.sleep(0.02)
     time.sleep(rng.uniform(0, 1))
-    for process in processes:
+    for process, _ in runs:
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        place.kills += process.wait() == -signal.SIGKILL
 
 
-def finish(processes: list[subprocess.Popen[bytes]]) -> None:
-    statuses = [process.wait() for process in processes]
-    assert statuses == [0] * len(processes), statuses
+def finish(runs: list[Run]) -> None:
+    statuses = [run.process.wait() for run in runs]
+    if any(statuses):
+        for run in runs:
+            run.said.seek(0)
+        raise AssertionError(f"{statuses}: {[run.said.read()[-2000:] for run in runs]}")
 
 
 def command(source: str, out: str, shard: str) -> list[str]:
@@ -192,7 +204,7 @@ def _judged(
     title = f"{way.__name__.replace('_', ' ')}, {place.name}"
     number = f"{len(lost)} lost, {len(doubled)} doubled, {len(differ)} differing, {len(more)} more"
     met = not (lost or doubled or differ or more)
-    number += f" of {len(truth)}, in {seconds:.0f} s"
+    number += f" of {len(truth)}; {place.kills} kills, in {seconds:.0f} s"
     yield Line(title, number, "0", met, (lost + list(doubled) + differ + more)[:5])
 
 

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from torture.bucket import serving
 from torture.buckets import InBucket, Place, draw, read_folder, upload
@@ -84,11 +85,15 @@ def _judged(
     place.clear()
     where = str(folder / f"manifest {kind.__name__} {place.name}")
     begin = time.monotonic()
-    killed, ended, left = _interrupted(kind, place, where, len(truth))
-    there = place.count()
-    again = subprocess.run(
-        command(place, where), env=place.environment, timeout=_PATIENCE, **QUIET
-    ).returncode
+    with tempfile.TemporaryFile() as said:
+        heard: Any = {"stdout": subprocess.DEVNULL, "stderr": said}
+        killed, ended, left = _interrupted(kind, place, where, len(truth), heard)
+        there = place.count()
+        again = subprocess.run(
+            command(place, where), env=place.environment, timeout=_PATIENCE, **heard
+        ).returncode
+        said.seek(0)
+        lines = said.read().decode(errors="replace").splitlines()
     seconds = time.monotonic() - begin
     found, doubled = place.copies(), place.doubled()
     wrong = (
@@ -103,19 +108,25 @@ def _judged(
     wrong += [f"a process is left: {name}" for name in left]
     shutil.rmtree(where, ignore_errors=True)
     kinds = Counter(line.partition(":")[0] for line in wrong)
-    said = ", ".join(f"{number} {what}" for what, number in kinds.items()) or "nothing"
-    number = f"{said} wrong of {len(truth)}; killed at {killed}, {there} there when it ended"
+    found_wrong = ", ".join(f"{number} {what}" for what, number in kinds.items()) or "nothing"
+    number = f"{found_wrong} wrong of {len(truth)}; killed at {killed}, {there} there when it ended"
     number += f" with {ended}, in {seconds:.0f} s"
     title = f"{kind.__name__.replace('_', ' ')}, {place.name}"
-    return Line(title, number, "nothing", not wrong, wrong[:5])
+    return Line(
+        title, number, "nothing", not wrong, wrong[:5] + [f"stderr: {x}" for x in lines[-9:]]
+    )
 
 
 def _interrupted(
-    kind: Callable[[dict[int, str]], int], place: Place | InBucket, manifest: str, count: int
+    kind: Callable[[dict[int, str]], int],
+    place: Place | InBucket,
+    manifest: str,
+    count: int,
+    heard: Any,
 ) -> tuple[int, int, list[str]]:
     """Kill a part of a run in its middle -> the copies by then, the exit status, what is left."""
     rng = random.Random(f"{kind.__name__} {place.name}")
-    driver = subprocess.Popen(command(place, manifest), env=place.environment, **QUIET)
+    driver = subprocess.Popen(command(place, manifest), env=place.environment, **heard)
     enough = rng.uniform(0.1, 0.7) * count
     due = time.monotonic() + _PATIENCE
     while (copies := place.count()) < enough and driver.poll() is None:
