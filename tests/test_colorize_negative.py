@@ -12,7 +12,7 @@ from test_colorize_incolor import CURVES, GRAY, jpeg, noisy, toned, whole
 from pix2pix import images
 from pix2pix.colorize import incolor
 from pix2pix.colorize.copies import color_photo
-from pix2pix.colorize.incolor import NEGATIVE, REMARKS, is_negative, kind, remarks
+from pix2pix.colorize.incolor import NEGATIVE, REMARKS, is_negative, kind, name, remarks
 from pix2pix.colorize.model import in_kind
 
 NAMES = ("astronaut", "camera", "chelsea", "rocket")  # the rocket's is a night
@@ -102,10 +102,19 @@ def test_color_negatives_are_named():
         assert remarks(color_film(rgb)) == [NEGATIVE]
 
 
+def test_the_name_of_a_photo_is_its_kind_or_that_it_is_a_negative():
+    looks = [look(gray("astronaut")) for look in GRAY.values()]
+    photos = [*looks, hand_colored(), data.astronaut(), data.rocket(), gray("camera").astype("u1")]
+    assert [name(rgb) for rgb in photos] == [kind(rgb) for rgb in photos]
+    assert {name(rgb) for rgb in photos} == {"gray", "toned", "color"}
+    for rgb in (muted(data.astronaut()), data.rocket()):
+        assert name(color_film(rgb)) == "negative"
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (63, 500), (64, 64), (64, 5000)])
 def test_every_shape_is_judged(shape):
     rgb = np.full((*shape, 3), 90, np.uint8)
-    assert not is_negative(rgb) and remarks(rgb) == []
+    assert not is_negative(rgb) and remarks(rgb) == [] and name(rgb) == "gray"
 
 
 class Tint:

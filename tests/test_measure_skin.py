@@ -1,5 +1,9 @@
 """Skin: how boxes are read off the finder's maps, what counts as skin, and what the table says."""
 
+import sys
+from functools import partial
+from types import ModuleType, SimpleNamespace
+
 import measure_skin as skin
 import numpy as np
 import pytest
@@ -20,6 +24,21 @@ def portrait(color=LIGHT, *, ears=True) -> np.ndarray:
     lab[:, face] = np.array(color)[:, None]
     if ears:
         lab[:, 30:38, 16:20] = lab[:, 30:38, 44:48] = np.array(color)[:, None, None]
+    return lab
+
+
+def landmarks() -> np.ndarray:
+    """An open hand's 21 points: wrist (32, 60), knuckles in a row at 36, fingers up, thumb left."""
+    fingers = [[(x, y) for y in (36, 26, 20, 14)] for x in (22, 29, 36, 43)]
+    thumb = [(22, 54), (15, 48), (11, 42), (8, 36)]
+    return np.array([(32, 60), *thumb, *(at for finger in fingers for at in finger)], float)
+
+
+def raised_hand(color=LIGHT) -> np.ndarray:
+    """A hand of those landmarks on blue: L*a*b* (3, 64, 64)."""
+    lab = np.empty((3, 64, 64), np.float32)
+    lab[:] = np.array((40.0, 5.0, -30.0))[:, None, None]
+    lab[:, skin.hand_shape(landmarks(), 64, 64)] = np.array(color)[:, None]
     return lab
 
 
@@ -63,6 +82,91 @@ def test_what_differs_from_the_face_is_no_ear():
     assert beside[34, 17] and not beside[34, 46]
 
 
+def test_a_hand_is_its_palm_and_fingers():
+    shape = skin.hand_shape(landmarks(), 64, 64)
+    assert shape[48, 30]  # palm
+    assert all(shape[y, x] for x in (22, 29, 36, 43) for y in (32, 23, 16))
+    assert shape[45, 13]  # thumb
+    assert not any(shape[23, x] for x in (18, 26, 33, 40, 47))  # between fingers
+    assert not shape[:11].any() and not shape[62:].any() and not shape[40, 50:].any()
+    assert 2 <= shape[23].sum() / 4 <= 5
+
+
+def test_a_hand_at_the_edge_is_what_is_in_the_photo():
+    shape = skin.hand_shape(landmarks() + (40, 0), 64, 64)
+    assert shape.shape == (64, 64) and shape[34, 62] and not shape[:, :40].any()
+
+
+def test_skin_of_a_hand_is_where_its_color_is():
+    lab = raised_hand()
+    lab[:, 20:26, 20:26] = np.array((70.0, 2.0, 3.0))[:, None, None]  # a ring of silver
+    hand = skin.hand_skin(lab, landmarks())
+    assert hand[48, 30] and hand[23, 29] and not hand[23, 22]
+    assert not (hand & ~skin.hand_shape(landmarks(), 64, 64)).any()
+
+
+@pytest.mark.parametrize("glove", [(90.0, 0.0, 2.0), (40.0, 5.0, -30.0), (10.0, 4.0, 5.0)])
+def test_gloves_are_no_hands(glove):
+    assert not skin.hand_skin(raised_hand(glove), landmarks()).any()
+
+
+def test_a_hand_mostly_of_another_color_is_none():
+    lab = raised_hand()
+    lab[:, 30:] = np.array((40.0, 5.0, -30.0))[:, None, None]  # fingers alone
+    assert not skin.hand_skin(lab, landmarks()).any()
+    assert (skin.is_skin(lab) & skin.hand_shape(landmarks(), 64, 64)).sum() >= skin.LEAST_SKIN
+
+
+def test_small_hands_are_left_out():
+    lab = raised_hand()
+    finder = {1.0: lambda rgb: [landmarks()], 0.5: lambda rgb: [landmarks() / 2]}
+    found = {by: skin.hands_of(None, lab, finder=f) for by, f in finder.items()}
+    assert len(found[1.0]) == 1 and not found[0.5]
+
+
+def test_hands_are_measured_as_faces_are(tmp_path):
+    for i, color in enumerate([LIGHT, DARK, (90.0, 0.0, 2.0)]):
+        Image.fromarray(lab_to_rgb8(raised_hand(color))).save(tmp_path / f"{i}.png")
+    hands_of = partial(skin.hands_of, finder=lambda rgb: [landmarks()])
+    found = [hand for (hand,) in skin.find(tmp_path, hands_of, Half(), 0)]
+    assert [hand.group for hand in found] == ["light", "dark"]
+    chromas = np.array([hand.chroma for hand in found])
+    expected = [np.hypot(*color[1:]) for color in (LIGHT, DARK)]
+    np.testing.assert_allclose(chromas[:, 0], expected, atol=0.5)
+    np.testing.assert_allclose(chromas[:, 1] / chromas[:, 0], [0.5, 0], atol=0.03)
+
+
+@pytest.mark.parametrize("hands", [0, 2])
+def test_landmarks_are_pixels_of_the_photo(monkeypatch, hands):
+    """MediaPipe gives x and y as shares of width and height, and None where there is no hand."""
+    hand = SimpleNamespace(landmark=[SimpleNamespace(x=0.25, y=0.5, z=0.1)] * 21)
+    found = SimpleNamespace(multi_hand_landmarks=[hand] * hands or None)
+    module = ModuleType("hands")
+    module.Hands = lambda **options: SimpleNamespace(process=lambda rgb: found)
+    for name in ("mediapipe", "mediapipe.python", "mediapipe.python.solutions"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, "mediapipe.python.solutions.hands", module)
+    points = skin.HandFinder()(np.zeros((100, 200, 3), np.uint8))
+    assert len(points) == hands
+    for at in points:
+        np.testing.assert_allclose(at, [(50, 50)] * 21)
+
+
+def test_without_mediapipe_it_is_said_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "mediapipe.python.solutions.hands", None)
+    monkeypatch.setattr(sys, "argv", ["measure_skin.py", str(tmp_path), "--hands"])
+    with pytest.raises(SystemExit, match="2"):
+        skin.main()
+    assert "pip install mediapipe==" in capsys.readouterr().err
+
+
+def test_something_must_be_looked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["measure_skin.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        skin.main()
+    assert "--faces" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("L", "b", "group"), [(62, 12.0, "light"), (55, 12.0, "middle"), (50, 12.0, "dark")]
 )
@@ -83,7 +187,8 @@ def test_the_table_is_that_of_known_faces(tmp_path):
     for i, color in enumerate([LIGHT, LIGHT, DARK, DARK]):
         Image.fromarray(lab_to_rgb8(portrait(color))).save(tmp_path / f"{i}.png")
     Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(tmp_path / "none.png")
-    found = list(skin.find(tmp_path, lambda rgb: [BOX, (0.0, 0.0, 9.0, 9.0)], Half(), 0))
+    faces_of = partial(skin.faces_of, finder=lambda rgb: [BOX, (0.0, 0.0, 9.0, 9.0)])
+    found = list(skin.find(tmp_path, faces_of, Half(), 0))
     faces = [face for face, _ in found]
     assert [face.group for face in faces] == ["light", "light", "dark", "dark"]
     assert all(beside is not None for _, beside in found)
@@ -107,7 +212,8 @@ def test_the_table_is_that_of_known_faces(tmp_path):
 def test_photos_of_training_are_left_out(tmp_path):
     for i in range(30):
         Image.fromarray(lab_to_rgb8(portrait())).save(tmp_path / f"{i}.png")
-    kept = len(list(skin.find(tmp_path, lambda rgb: [BOX], Half(), 0.3)))
+    faces_of = partial(skin.faces_of, finder=lambda rgb: [BOX])
+    kept = len(list(skin.find(tmp_path, faces_of, Half(), 0.3)))
     expected = sum(skin.in_validation(f"{i}.png", 0.3) for i in range(30))
     assert 0 < kept == expected < 30
 

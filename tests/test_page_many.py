@@ -20,8 +20,8 @@ from pix2pix.app.page.coloring import DEADLINE, Coloring
 from pix2pix.app.page.handlers import Handlers
 from pix2pix.app.page.many import ManyHandler
 from pix2pix.app.page.more import More
-from pix2pix.app.page.words import BUSY
-from pix2pix.colorize import Colorizer
+from pix2pix.app.page.words import BUSY, NOTICES
+from pix2pix.colorize import Colorizer, incolor
 from pix2pix.colorize.wish import Wish
 from pix2pix.colorize.workers import Busy, Late, Workers
 
@@ -224,3 +224,13 @@ def test_colors_of_another_photo_until_the_next_or_without(photo: str, tmp_path:
     list(more.like(str(tmp_path / "color.png"), opened, None, None, 1.0))
     following, *_ = last(do.open(photo, opened, 1.0))
     assert following.like is None and alike.likes[-1] is False
+
+
+def test_a_new_photo_is_named_at_one_look(
+    colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, small = [], incolor._small
+    monkeypatch.setattr(incolor, "_small", lambda rgb: looks.append(rgb.shape) or small(rgb))
+    Image.fromarray(data.astronaut()).save(tmp_path / "color.png")
+    opened = Coloring(colorizer, tmp_path / "cache", 10**6).open(str(tmp_path / "color.png"))
+    assert opened.notice == NOTICES["color"] and len(looks) == 1

@@ -63,7 +63,11 @@ Take = Annotated[
 ]
 Like = Annotated[
     str | None,
-    Option(metavar="PHOTO", help="A photo in color: its colors are taken where both look alike."),
+    Option(
+        metavar="PHOTO",
+        help="A photo in color of the same place, people or roll: its colors are taken where both "
+        "look alike. Any other one may mislead.",
+    ),
 ]
 Seed = Annotated[int | None, Option(min=0, help="Draw a variant, of a net with dropout or noise.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]

@@ -93,7 +93,8 @@ class Colorizer(Predictor):
         other colors where the net is unsure. `temperature` shifts b*, in [-30, 30]: above 0 warmer,
         below 0 cooler. Black, white and hints stay; a saturation below 1 shifts less: 0 is gray.
         `like` is a photo in color, any of these kinds or a `Reference`: its colors are taken where
-        both look alike, and its palette by and large (likeness.py). Lightness is the input's own.
+        both look alike, and its palette by and large (likeness.py). It should be of the same place,
+        people or roll of film; any other one may mislead. Lightness is the input's own.
         What is lost on the way (16 bits, further frames) is issued as a UserWarning, and so is that
         a file or a PIL image is in color already, toned, or a negative (`incolor.remarks`).
 

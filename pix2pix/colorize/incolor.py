@@ -21,6 +21,7 @@ from pix2pix.color import rgb8_to_lab
 from pix2pix.colorize.lightness import in_one_plane
 
 Kind = Literal["gray", "toned", "color"]
+Name = Literal["gray", "toned", "color", "negative"]
 
 REMARKS: dict[Kind, str] = {
     "color": "in color already: its own colors are replaced",
@@ -69,6 +70,15 @@ def is_negative(rgb: np.ndarray) -> bool:
     to three negatives of ten.
     """
     return not in_one_plane(rgb) and _is_negative(_small(rgb))
+
+
+def name(rgb: np.ndarray) -> Name:
+    """Name a photo (H, W, 3) uint8 at one look: a negative where it is one, else its kind."""
+    if in_one_plane(rgb):
+        return "gray"
+    small = _small(rgb)
+    found = _kind(_lab(small))
+    return "negative" if found == "color" and _is_orange(small) else found
 
 
 def remarks(rgb: np.ndarray) -> list[str]:

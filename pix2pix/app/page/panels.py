@@ -89,7 +89,10 @@ def _like_panel(
     """Where another photo is given for its colors -> what shows it, the events that change it."""
     able = more.coloring.colorizer.takes_reference
     with gr.Accordion("Colors from another photo", open=False, visible=able, elem_id="further"):
-        gr.Markdown("Use the colors of a photo of the same place or the same people:")
+        gr.Markdown(
+            "Give a photo in color of the same place, the same people or the same roll of film. "
+            "Any other one may make the colors worse."
+        )
         like = make_upload("like", shelf, label="Photo in color")
         with gr.Row(elem_id="alike", visible=False) as alike:
             seen = gr.HTML(apply_default_css=False)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gradio as gr
-import numpy as np
 
 from pix2pix.colorize import incolor
 from pix2pix.colorize.workers import Busy
@@ -35,18 +34,13 @@ TITLES = {
 """Headings by message; that of the others is "Sorry". The page's script puts them there: Gradio
 writes its own word for the kind of message, whatever title it is given (6.31)."""
 
-NOTICES = {
+NOTICES: dict[incolor.Name, str] = {
     "gray": "",
     "toned": "This print has a tint, as old ones do. Its plain gray is shown beside the colors.",
     "color": "This photo has color already. Here its colors are left out and guessed anew.",
     "negative": "This looks like a negative. Turn it into a positive first, then try again.",
 }
-"""By what kind of photo it is."""
-
-
-def notice(rgb: np.ndarray, kind: incolor.Kind) -> str:
-    """What a visitor should know of a photo (H, W, 3) uint8 of this kind; "" of a gray one."""
-    return NOTICES["negative" if incolor.is_negative(rgb) else kind]
+"""What a visitor should know of a photo, by what it is named."""
 
 
 def message(error: Exception) -> str:

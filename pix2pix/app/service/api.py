@@ -73,8 +73,9 @@ def _photos(workers: Workers | None, limits: Limits) -> APIRouter:
         """Color one photo: the body, or the file of a form. It keeps its size and its format.
 
         The parameters may be fields of the form instead. A name that is none of them is refused.
-        A second file, in the field `like`, is a photo in color whose colors are taken where both
-        look alike, such as another one of the same roll; it has the same limits.
+        A second file, in the field `like`, is a photo in color of the same place, people or roll,
+        whose colors are taken where both look alike; any other one may mislead. It has the same
+        limits.
 
         Its metadata stay, except for the place where it was taken (GPS) and for what is no longer
         true, such as sizes and previews. `X-Warnings` is a JSON list of what was lost on the way,

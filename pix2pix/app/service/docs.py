@@ -18,7 +18,10 @@ TYPES = {
     "AVIF": "image/avif",
 }
 _PHOTO: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_LIKE = {"description": "A photo in color: its colors are taken where both look alike."}
+_LIKE = {
+    "description": "A photo in color of the same place, people or roll: its colors are taken where "
+    "both look alike. Any other one may mislead."
+}
 _FIELDS = {
     "file": _PHOTO["schema"],
     "like": _PHOTO["schema"] | _LIKE,
