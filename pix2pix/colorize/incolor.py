@@ -20,14 +20,13 @@ from pix2pix import images
 from pix2pix.color import rgb8_to_lab
 from pix2pix.colorize.lightness import in_one_plane
 
-Kind = Literal["gray", "toned", "color"]
 Name = Literal["gray", "toned", "color", "negative"]
 
-REMARKS: dict[Kind, str] = {
+REMARKS: dict[Name, str] = {
     "color": "in color already: its own colors are replaced",
     "toned": "toned, as sepia prints are: the tone is replaced",
+    "negative": "looks like a negative: it is colored as it is; invert it first",
 }
-NEGATIVE = "looks like a negative: it is colored as it is; invert it first"
 
 IN_COLOR = 1.2  # of `color_left`: the least that is color
 TONED = 3.0  # mean chroma, from which on a photo without color is toned
@@ -50,57 +49,33 @@ def in_color(rgb: np.ndarray) -> bool:
     return color_left(rgb) >= IN_COLOR
 
 
-def kind(rgb: np.ndarray) -> Kind:
-    """Tell a photo (H, W, 3) uint8 in gray from one in one tone, as sepia, and one in color.
+def name(rgb: np.ndarray) -> Name:
+    """Tell a photo (H, W, 3) uint8 in gray from one in one tone, one in color, and a negative.
 
     A hand-colored print is in color, as soon as its colors are more than IN_COLOR.
+
+    A negative of color film is known by the orange of its base. That lets most light through where
+    nothing was exposed: all of the photo is orange, and its lightest parts are no whiter than the
+    others, as they are by candlelight and in the evening. Negatives go unnoticed rather than photos
+    be taken for one. Those in gray are not known: a logistic regression on 31 measures of lightness
+    (sky above, lights small, shade smooth) was right three times of four, one on what the bundled
+    net's encoder sees (384 numbers a photo, fitted to 534 photos) 17 of 20; where that took 1 photo
+    of 500 for a negative, it found one to three negatives of ten.
     """
-    return "gray" if in_one_plane(rgb) else _kind(_lab(_small(rgb)))
-
-
-def is_negative(rgb: np.ndarray) -> bool:
-    """Whether a photo (H, W, 3) uint8 is a negative of color film, by the orange of its base.
-
-    That lets most light through where nothing was exposed: all of the photo is orange, and its
-    lightest parts are no whiter than the others, as they are by candlelight and in the evening.
-    Negatives go unnoticed rather than photos be taken for one. Those in gray are not known: a
-    logistic regression on 31 measures of lightness (sky above, lights small, shade smooth) was
-    right three times of four, one on what the bundled net's encoder sees (384 numbers a photo,
-    fitted to 534 photos) 17 of 20; where that took 1 photo of 500 for a negative, it found one
-    to three negatives of ten.
-    """
-    return not in_one_plane(rgb) and _is_negative(_small(rgb))
-
-
-def name(rgb: np.ndarray) -> Name:
-    """Name a photo (H, W, 3) uint8 at one look: a negative where it is one, else its kind."""
     if in_one_plane(rgb):
         return "gray"
     small = _small(rgb)
-    found = _kind(_lab(small))
-    return "negative" if found == "color" and _is_orange(small) else found
-
-
-def remarks(rgb: np.ndarray) -> list[str]:
-    """What one should know of a photo (H, W, 3) uint8 that is to be colored: a line, or none."""
-    if in_one_plane(rgb):
-        return []
-    small = _small(rgb)
-    found = _kind(_lab(small))
-    if found == "color" and _is_orange(small):
-        return [NEGATIVE]
-    return [REMARKS[found]] if found in REMARKS else []
-
-
-def _kind(lab: np.ndarray) -> Kind:
+    lab = _lab(small)
     if _color_left(lab) >= IN_COLOR:
-        return "color"
+        return "negative" if _is_orange(small) else "color"
     ab = _inside(lab)[..., 1:]
     return "toned" if float(np.hypot(ab[..., 0], ab[..., 1]).mean()) >= TONED else "gray"
 
 
-def _is_negative(small: np.ndarray) -> bool:
-    return _kind(_lab(small)) == "color" and _is_orange(small)
+def remarks(rgb: np.ndarray) -> list[str]:
+    """What one should know of a photo (H, W, 3) uint8 that is to be colored: a line, or none."""
+    found = name(rgb)
+    return [REMARKS[found]] if found in REMARKS else []
 
 
 def _is_orange(small: np.ndarray) -> bool:
