@@ -18,12 +18,12 @@ from PIL import Image
 from places import ROOT
 
 from pix2pix.cli.__main__ import main
-from pix2pix.colorize import gigapixel
 from pix2pix.colorize.folders import FileOptions
 from pix2pix.colorize.wish import Wish
 from pix2pix.film import encoding, jobs, making, parts
 from pix2pix.film.coloring import Look
 from pix2pix.film.films import Run
+from pix2pix.images import orientation
 
 LOSSLESS = {"qp": "0", "preset": "ultrafast", "bf": "0"}
 
@@ -223,8 +223,8 @@ def test_a_picture_is_upright_as_players_show_it(first, second, b):
     matrix = (a * ONE, b * ONE, 0, c * ONE, d * ONE, 0, 0, 0, 1 << 30)
     gray = np.arange(12).reshape(3, 4)
     number = making._turned(matrix)
-    assert np.array_equal(gigapixel.turned(gray, number), shown(gray, matrix))
-    assert np.array_equal(gigapixel.turned_back(shown(gray, matrix), number), gray)
+    assert np.array_equal(orientation.turned(gray, number), shown(gray, matrix))
+    assert np.array_equal(orientation.turned_back(shown(gray, matrix), number), gray)
 
 
 def test_a_net_sees_a_mirrored_film_as_players_show_it(tmp_path):

@@ -16,7 +16,7 @@ from pix2pix.colorize.incolor import in_color, remarks
 from pix2pix.colorize.model import net_size
 from pix2pix.colorize.painter import Painter
 from pix2pix.colorize.workers import check
-from pix2pix.images import rows
+from pix2pix.images import orientation, rows
 from pix2pix.images.large import LargePage
 from pix2pix.images.reading import Photo
 from pix2pix.images.task import COLOR
@@ -83,9 +83,9 @@ def color(
         photo = beside(photo)
     aside = page.turned > 4
     upright = (width, height) if aside else (height, width)
-    small = np.ascontiguousarray(turned(looked.small, page.turned))
+    small = np.ascontiguousarray(orientation.turned(looked.small, page.turned))
     ab = coloring.model.chroma(small, upright, coloring.wish)
-    ab = np.ascontiguousarray(np.moveaxis(turned_back(np.moveaxis(ab, 0, -1), page.turned), -1, 0))
+    ab = np.stack([orientation.turned_back(plane, page.turned) for plane in ab])
     painter = Painter(ab, height, width, deep=deep)
     writer = rows.RowWriter(file, photo, page.grid, transparent=looked.transparent)
     page.warnings.clear()  # of the first time, of 8 bits
@@ -110,36 +110,3 @@ def color(
     )
     writer.finish(more | fields, data)
     return said
-
-
-def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W) or (H, W, C) as it lies -> upright, by EXIF's orientation, 1 to 8."""
-    if orientation > 4:
-        pixels = pixels.swapaxes(0, 1)
-    upside, mirrored = _FLIPS[orientation]
-    return pixels[:: -1 if upside else 1, :: -1 if mirrored else 1]
-
-
-def orientation(*, aside: bool, upside: bool, mirrored: bool) -> int:
-    """EXIF's orientation, 1 to 8: columns become rows, then those are turned about."""
-    return next(n for n, f in _FLIPS.items() if f == (upside, mirrored) and (n > 4) == aside)
-
-
-def turned_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W) or (H, W, C) upright -> as it lies."""
-    upside, mirrored = _FLIPS[orientation]
-    pixels = pixels[:: -1 if upside else 1, :: -1 if mirrored else 1]
-    return pixels.swapaxes(0, 1) if orientation > 4 else pixels
-
-
-# upside down and mirrored, once columns are rows from 5 on
-_FLIPS = {
-    1: (False, False),
-    2: (False, True),
-    3: (True, True),
-    4: (True, False),
-    5: (False, False),
-    6: (False, True),
-    7: (True, True),
-    8: (True, False),
-}

@@ -15,7 +15,6 @@ import av
 import numpy as np
 
 from pix2pix import strips
-from pix2pix.colorize import gigapixel
 from pix2pix.colorize.colorizer import Colorizer
 from pix2pix.colorize.hints import Hint
 from pix2pix.colorize.model import net_size
@@ -25,6 +24,7 @@ from pix2pix.film.hints import Follower, TimedHint
 from pix2pix.film.picture import Picture, luma, to_gray
 from pix2pix.film.scenes import Small, is_cut
 from pix2pix.film.steady import Steady
+from pix2pix.images import orientation
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Painter:
         values = luma(frame, self.picture)
         gray = self._grays.take(values, mode="clip")
         if self.turned != 1:
-            gray = np.ascontiguousarray(gigapixel.turned(gray, self.turned))
+            gray = np.ascontiguousarray(orientation.turned(gray, self.turned))
         small = Small.of(gray, self._size)
         cut = self._seen is not None and is_cut(self._seen, small)
         self._seen = small
@@ -127,7 +127,7 @@ class Painter:
     def _finished(self, frame: _Frame) -> av.VideoFrame:
         ab = self.steady.next(frame.ab.result(), frame.small, cut=frame.cut)
         if self.turned != 1:
-            ab = np.stack([gigapixel.turned_back(plane, self.turned) for plane in ab])
+            ab = np.stack([orientation.turned_back(plane, self.turned) for plane in ab])
         colored = chroma.colored(frame.luma, ab * np.float32(self.look.scale), self.picture)
         colored.pts, colored.duration = frame.pts, frame.duration
         return colored

@@ -18,7 +18,6 @@ import av
 import numpy as np
 
 from pix2pix import __version__, strips
-from pix2pix.colorize import gigapixel
 from pix2pix.colorize.incolor import in_color, remarks
 from pix2pix.errors import Corrupt, TooLarge
 from pix2pix.film import encoding, names
@@ -31,6 +30,7 @@ from pix2pix.film.picture import describe
 from pix2pix.film.reading import open_film
 from pix2pix.film.steady import Steady
 from pix2pix.film.survey import Survey
+from pix2pix.images import orientation
 
 _LOOKED_AT = 100  # frames at the start, of which one shows whether the film is in color
 _SEEN_SIZE = 256, 192
@@ -224,7 +224,7 @@ def _turned(matrix: tuple[int, ...] | None) -> int:
     a, b, _, c, d = matrix[:5]
     aside = abs(b) + abs(c) > abs(a) + abs(d)
     mirrored, upside = (c < 0, b < 0) if aside else (a < 0, d < 0)
-    return gigapixel.orientation(aside=aside, upside=upside, mirrored=mirrored)
+    return orientation.number(transposed=aside, upside_down=upside, mirrored=mirrored)
 
 
 def _umask() -> int:

@@ -19,7 +19,8 @@ A photo passes these files, in this order:
 6. writing.py, with metadata/statement.py: the colored copy; deep_files.py one of 16 bits.
    credentials.py signs it.
 
-large.py reads pages of a TIFF that are too large for the memory, rows.py writes their copies.
+large.py reads pages of a TIFF that are too large for the memory, rows.py writes their copies;
+orientation.py turns what is not turned when it is read.
 
 A new format is a signature and extensions in formats.py, an `inspect` of its own (-> Container) in
 `containers._INSPECTORS`, and in decoder.py what Pillow needs for it; metadata/reader.py reads what
