@@ -12,7 +12,7 @@ from test_colorize_incolor import CURVES, GRAY, jpeg, noisy, toned, whole
 from pix2pix import images
 from pix2pix.colorize import incolor
 from pix2pix.colorize.copies import color_photo
-from pix2pix.colorize.incolor import REMARKS, name, remarks
+from pix2pix.colorize.incolor import REMARKS, kind, remarks
 from pix2pix.colorize.model import in_kind
 
 NAMES = ("astronaut", "camera", "chelsea", "rocket")  # the rocket's is a night
@@ -57,22 +57,22 @@ def color_film(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("look", GRAY)
 def test_gray_and_toned_are_told_apart(look):
     """A yellowed corner and a mount are not what the photo is like."""
-    found = name(GRAY[look](gray("astronaut")))
+    found = kind(GRAY[look](gray("astronaut")))
     edges = ("yellowed on one side", "on a red mount", "with a color target")
     tones = (*CURVES, "toned and noisy")
     assert found == "toned" if look in tones else found in ("gray", "toned") or look in edges
 
 
 def test_color_and_hand_coloring_are_color():
-    assert name(data.astronaut()) == name(data.coffee()) == "color"
-    assert name(hand_colored()) == "color"
-    assert name(toned(CURVES["sepia"])(gray("astronaut"))) == "toned"
+    assert kind(data.astronaut()) == kind(data.coffee()) == "color"
+    assert kind(hand_colored()) == "color"
+    assert kind(toned(CURVES["sepia"])(gray("astronaut"))) == "toned"
     assert remarks(hand_colored()) == [REMARKS["color"]]
 
 
 def test_gray_in_one_plane_is_gray():
     plane = np.asarray(data.camera())
-    assert name(np.broadcast_to(plane[..., None], (*plane.shape, 3))) == "gray"
+    assert kind(np.broadcast_to(plane[..., None], (*plane.shape, 3))) == "gray"
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ def test_gray_in_one_plane_is_gray():
 )
 def test_photos_are_no_negatives(look):
     for levels in (*map(gray, NAMES), snow()):
-        assert name(look(levels)) != "negative"
+        assert kind(look(levels)) != "negative"
         assert REMARKS["negative"] not in remarks(look(levels))
 
 
 def test_color_photos_are_no_negatives():
     """Also by candlelight: nothing is blue, but the lightest is the palest."""
     for rgb in (data.astronaut(), data.coffee(), data.chelsea(), data.rocket()):
-        assert name(rgb) == "color"
+        assert kind(rgb) == "color"
         candlelight = rgb * [1, 0.8, 0.3] + 60 * (rgb / 255.0) ** 2 * [0, 0, 1]
-        assert name(whole(candlelight)) == "color"
+        assert kind(whole(candlelight)) == "color"
 
 
 def muted(rgb: np.ndarray) -> np.ndarray:
@@ -99,14 +99,14 @@ def muted(rgb: np.ndarray) -> np.ndarray:
 
 def test_color_negatives_are_named():
     for rgb in (muted(data.astronaut()), data.rocket()):
-        assert name(color_film(rgb)) == "negative"
+        assert kind(color_film(rgb)) == "negative"
         assert remarks(color_film(rgb)) == [REMARKS["negative"]]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (63, 500), (64, 64), (64, 5000)])
 def test_every_shape_is_judged(shape):
     rgb = np.full((*shape, 3), 90, np.uint8)
-    assert name(rgb) == "gray" and remarks(rgb) == []
+    assert kind(rgb) == "gray" and remarks(rgb) == []
 
 
 class Tint:
@@ -142,11 +142,11 @@ def test_what_has_no_red_is_no_negative():
     green[40:60] = (10, 40, 200)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert name(green) != "negative"
+        assert kind(green) != "negative"
 
 
 def test_a_narrow_strip_is_looked_at_in_few_pixels():
     strip = np.zeros((90, 60_000, 3), np.uint8)
     strip[..., 0] = np.linspace(0, 255, 60_000)
     assert np.prod(incolor._small(strip).shape[:2]) <= 96 * 960
-    assert name(strip) == "toned"
+    assert kind(strip) == "toned"

@@ -20,9 +20,9 @@ from pix2pix import images
 from pix2pix.color import rgb8_to_lab
 from pix2pix.colorize.lightness import in_one_plane
 
-Name = Literal["gray", "toned", "color", "negative"]
+Kind = Literal["gray", "toned", "color", "negative"]
 
-REMARKS: dict[Name, str] = {
+REMARKS: dict[Kind, str] = {
     "color": "in color already: its own colors are replaced",
     "toned": "toned, as sepia prints are: the tone is replaced",
     "negative": "looks like a negative: it is colored as it is; invert it first",
@@ -49,7 +49,7 @@ def in_color(rgb: np.ndarray) -> bool:
     return color_left(rgb) >= IN_COLOR
 
 
-def name(rgb: np.ndarray) -> Name:
+def kind(rgb: np.ndarray) -> Kind:
     """Tell a photo (H, W, 3) uint8 in gray from one in one tone, one in color, and a negative.
 
     A hand-colored print is in color, as soon as its colors are more than IN_COLOR.
@@ -74,7 +74,7 @@ def name(rgb: np.ndarray) -> Name:
 
 def remarks(rgb: np.ndarray) -> list[str]:
     """What one should know of a photo (H, W, 3) uint8 that is to be colored: a line, or none."""
-    found = name(rgb)
+    found = kind(rgb)
     return [REMARKS[found]] if found in REMARKS else []
 
 

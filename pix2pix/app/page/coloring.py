@@ -95,10 +95,10 @@ class Coloring:
         small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         few = photo.rgb.shape[0] * photo.rgb.shape[1] <= PAGE_HELD_PIXELS
         rgb = np.asarray(small)
-        name = incolor.name(rgb)
-        seen = rgb if name == "gray" else _gray(rgb)
+        kind = incolor.kind(rgb)
+        seen = rgb if kind == "gray" else _gray(rgb)
         before = self.preview(seen, "before")
-        return Opened(path, before, rgb, NOTICES[name], photo if few else None)
+        return Opened(path, before, rgb, NOTICES[kind], photo if few else None)
 
     def preview(self, image: Image.Image | np.ndarray, stem: str) -> str:
         """Write a picture for the page -> its path."""
