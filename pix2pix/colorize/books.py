@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from pix2pix import files, images
 from pix2pix.colorize import gigapixel
-from pix2pix.colorize.copies import AS_A_WHOLE, Coloring, Maker
+from pix2pix.colorize.copies import AS_A_WHOLE, LARGE, Coloring, Maker
 from pix2pix.colorize.incolor import in_color
 from pix2pix.colorize.workers import check
 from pix2pix.errors import Corrupt, PhotoError, TooLarge, UnsupportedFormat, UnsupportedMode
@@ -24,8 +24,6 @@ from pix2pix.images.tiff.extract import Fields
 from pix2pix.images.tiff.source import Source
 from pix2pix.images.tiff.structure import Data
 
-LARGE = 100_000_000
-"""Pixels of a page above which it is colored row by row: the default of --max-pixels."""
 _KEPT = {254, 297}  # kind of page, and its number
 _SLACK = 2**16
 _HEADER = 8  # [bytes] of a TIFF, at least

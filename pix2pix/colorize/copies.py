@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pix2pix.colorize.colorizer import Colorizer
     from pix2pix.images.credentials import Credentials
 
+LARGE = 100_000_000
+"""Pixels of a TIFF's page above which it is read row by row: the default of --max-pixels."""
 AS_A_WHOLE = (
     "read as a whole: row by row goes only color into a TIFF, without --layer, --mark and --c2pa"
 )

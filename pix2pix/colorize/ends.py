@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from pix2pix import images
 from pix2pix.colorize import outputs
-from pix2pix.colorize.copies import AS_A_WHOLE, Maker, PhotoCopy
+from pix2pix.colorize.copies import AS_A_WHOLE, LARGE, Maker, PhotoCopy
 from pix2pix.colorize.jobs import Job, Record, run_failure
 from pix2pix.errors import NotPermitted
 from pix2pix.files import kind, sweep, write_error
@@ -21,8 +21,6 @@ from pix2pix.images.task import Task
 if TYPE_CHECKING:
     from pix2pix.colorize.books import Book
 
-_USUAL_PIXELS = 100_000_000  # larger ones need a raised limit; TIFF is then read row by row
-
 
 @dataclass(frozen=True, kw_only=True)
 class FileOptions:
@@ -30,7 +28,7 @@ class FileOptions:
 
     overwrite: bool = False  # what has a good output, too (outputs.py)
     skip_color: bool = False  # leave photos alone that are in color already
-    max_pixels: int = _USUAL_PIXELS
+    max_pixels: int = LARGE
     allow_truncated: bool = False
     keep_gps: bool = False
     copy_sidecars: bool = False  # beside the output; what a photo lacks, they say in any case
@@ -40,7 +38,7 @@ class FileOptions:
     @property
     def asks_for_books(self) -> bool:
         """Whether a TIFF may have to be read page by page or row by row (books.py)."""
-        return self.pages == "all" or self.max_pixels > _USUAL_PIXELS
+        return self.pages == "all" or self.max_pixels > LARGE
 
     @property
     def max_bytes(self) -> int:
@@ -58,7 +56,7 @@ class FileOptions:
         )
         if self.pages == "all" and any("further frame" in said for said in photo.warnings):
             photo.warnings.append("--pages all is for TIFF files")
-        if photo.format == "TIFF" and photo.rgb.shape[0] * photo.rgb.shape[1] > _USUAL_PIXELS:
+        if photo.format == "TIFF" and photo.rgb.shape[0] * photo.rgb.shape[1] > LARGE:
             photo.warnings.append(AS_A_WHOLE)
         return photo
 
