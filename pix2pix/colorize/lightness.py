@@ -44,7 +44,9 @@ def lightness(rgb: np.ndarray) -> np.ndarray:
 @cache
 def of_grays() -> np.ndarray:
     """L* (256,) float32 of the grays."""
-    return color.rgb8_to_lab(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, 2))[0, :, 0]
+    L = color.rgb8_to_lab(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, 2))[0, :, 0]
+    L.flags.writeable = False  # all callers share it
+    return L
 
 
 class Scratch(threading.local):
