@@ -9,8 +9,9 @@ colors: pixels of hue 20 to 75 degrees and chroma 8 to 60, in an ellipse inside 
 and for ears and neck in the box widened and lengthened around that, if near the face's own color.
 
 Hands are found by MediaPipe Hands (arXiv:2006.10214; `pip install mediapipe==0.10.14`, whose wheel
-holds the nets; it needs protobuf before 5). Skin of the same colors counts within the palm and
-along the fingers, as far as the 21 landmarks say. Small hands are not found, and gloves not meant.
+holds the nets; it needs protobuf before 5, and --faces, by onnx, a later one: two environments).
+Skin of the same colors counts within the palm and along the fingers, as far as the 21 landmarks
+say. Small hands are not found, and gloves not meant.
 
 Skin is light, middle or dark by the individual typology angle, atan((L* - 50) / b*), of the medians
 of a face's or a hand's true skin: 41 degrees or more, 10 or more, or less (Chardon 1991, six
@@ -330,7 +331,7 @@ def main() -> None:
     if given.hands:
         looks[("hands",)] = partial(hands_of, finder=hand_finder(parser))
     if not looks:
-        parser.error("say what to look for: --faces ONNX, --hands, or both")
+        parser.error("say what to look for: --faces ONNX or --hands")
     colorizer = Colorizer.from_pretrained(given.weights)
     for folder in given.data:
         for names, masks_of in looks.items():
