@@ -10,6 +10,7 @@ from pix2pix.images.tiff import structure
 
 _HEADER = 8  # [bytes]
 _PLACES = {273: 279, 324: 325}  # tags of strips' and tiles' offsets: of their byte counts
+_BELOW = {330, 34665, 34853}  # tags of directories below a page: SubIFDs, EXIF, GPS
 
 
 def clear(file: io.BytesIO) -> None:
@@ -33,7 +34,8 @@ def _parts(data: bytes) -> list[tuple[int, int]]:
     for position in structure.positions(data, head, head.first):
         entry = structure.entry(data, head, position)
         parts.append((entry.place, entry.place + entry.length))
-    found = structure.directory(data, head, head.first, {*_PLACES, *_PLACES.values()})
+    found = structure.directory(data, head, head.first, {*_PLACES, *_PLACES.values(), *_BELOW})
+    assert not found.keys() & _BELOW, "what such a directory holds would be cleared"
     for offsets, counts in _PLACES.items():
         if offsets in found:
             places = zip(found[offsets].tolist(), found[counts].tolist(), strict=True)
