@@ -14,7 +14,7 @@ from pix2pix.errors import Corrupt, TooLarge
 from pix2pix.images.formats import Container
 from pix2pix.images.tiff import structure
 
-BAND_BYTES = 2**22
+BAND_BYTES = 2**19  # some eight temporary arrays are as large
 _BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that know no pixels
 _COLORS = {0: 1, 1: 1, 2: 3, 5: 4, 8: 3}  # photometric -> its samples
 _TYPES = {(1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
