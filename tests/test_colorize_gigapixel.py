@@ -288,7 +288,7 @@ def test_long_strips_are_read_as_a_whole(tmp_path, colorizer, in_rows, monkeypat
 
 @pytest.mark.parametrize("pages", ["first", "all"])
 def test_what_takes_all_of_it_at_once_says_so(pages, tmp_path, colorizer, in_rows, monkeypatch):
-    monkeypatch.setattr(ends, "_USUAL_PIXELS", 10_000)
+    monkeypatch.setattr(ends, "LARGE", 10_000)
     source = tmp_path / "scan.tif"
     source.write_bytes(tiled(GRAY, 64, "lzw"))
     job = jobs.Job(str(source), str(tmp_path / "layer.tif"), str(tmp_path))
