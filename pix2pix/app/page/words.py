@@ -34,7 +34,7 @@ TITLES = {
 """Headings by message; that of the others is "Sorry". The page's script puts them there: Gradio
 writes its own word for the kind of message, whatever title it is given (6.31)."""
 
-NOTICES: dict[incolor.Name, str] = {
+NOTICES: dict[incolor.Kind, str] = {
     "gray": "",
     "toned": "This print has a tint, as old ones do. Its plain gray is shown beside the colors.",
     "color": "This photo has color already. Here its colors are left out and guessed anew.",
