@@ -1,5 +1,6 @@
 """Copying from and to stores: the bytes of a folder run, and what is done, refused or gone."""
 
+import errno
 import gc
 import io
 import json
@@ -288,7 +289,15 @@ def test_a_part_that_could_not_try_all_its_photos_is_to_be_repeated(
 
 
 @pytest.mark.parametrize(
-    "error, status", [(NoAnswer("503"), 1), (NoSpace("full"), 1), (Unreadable("torn"), 2)]
+    "error, status",
+    [
+        (NoAnswer("503"), 1),
+        (NoSpace("full"), 1),
+        (RuntimeError("CUDA error: unspecified launch failure"), 1),
+        (OSError(errno.EIO, "Input/output error"), 1),
+        (MemoryError(), 1),
+        (Unreadable("torn"), 2),
+    ],
 )
 def test_a_photo_that_may_do_another_time_has_its_part_repeated(
     scans, monkeypatch, weights, error, status

@@ -59,7 +59,8 @@ class Record:
     reason: str | None = None
     warnings: list[str] = field(default_factory=list)
     again: bool | None = None
-    """True of a failure that another run may not meet: a full disk, a store that did not answer."""
+    """True of a failure that another run may not meet: a full disk, a store that did not answer, a
+    machine that is sick."""
 
 
 class RunFailure(Record):
@@ -69,7 +70,8 @@ class RunFailure(Record):
 def failure(path: str | None, error: Exception, *, code: str | None = None) -> Record:
     """Record an error, typed or not, at `path` or where the error says.
 
-    `code` is for errors that have none of their own, or one that says less.
+    `code` is for errors that have none of their own, or one that says less. What is not typed is
+    no known fault of the photo, such as a GPU's error: another machine may not meet it.
     """
     if isinstance(error, Failure):
         known = isinstance(error, PhotoError) or path is None or error.path == path
@@ -78,7 +80,7 @@ def failure(path: str | None, error: Exception, *, code: str | None = None) -> R
         return Record(place, "failed", code=code or error.code, reason=reason, again=again)
     kind = type(error).__name__
     reason = one_line(error) if code else f"{kind}: {str(error) or kind}"
-    return Record(path or "", "failed", code=code or "error", reason=reason)
+    return Record(path or "", "failed", code=code or "error", reason=reason, again=True)
 
 
 def run_failure(path: str, error: Exception) -> RunFailure:
