@@ -535,6 +535,16 @@ def test_two_runs_at_one_film_do_not_meet(tmp_path):
     with parts.opened(str(tmp_path / "a.color.mp4")):
         (record,) = color(source)
     assert record.code == "permission" and "another run" in record.reason
+    assert record.again  # the other one may be killed
+
+
+def test_a_folder_that_cannot_be_written_is_one_record_as_of_photos(tmp_path):
+    films = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for path in (*films, tmp_path / "out"):
+        path.write_bytes(b"no folder")
+    (record,) = color(*films, out=tmp_path / "out")
+    assert (record.path, record.code) == (str(tmp_path / "out"), "permission")
+    assert record.again
 
 
 def test_what_nobody_has_gone_on_with_for_long_is_removed(tmp_path):
