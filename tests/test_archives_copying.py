@@ -266,24 +266,49 @@ def test_a_part_whose_photos_are_all_broken_is_done(tmp_path, monkeypatch, weigh
     assert capsys.readouterr().err.count("0 colored, 0 skipped (already there), 2 failed") == 2
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("nowhere", "no*.jpg", "memory://nowhere/", "memory://scans/in/no.jpg", "nothing://x"),
+        *("no.mp4", "no*.mp4", "empty"),
+    ],
+)
+def test_what_is_not_there_is_so_the_next_time(scans, tmp_path, monkeypatch, weights, given):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    command = ["colorize", given, "-o", "copies", *weights]
+    assert main(command) == 1
+    assert main([*command, "--shard", "1/2"]) == 2
+
+
+def test_an_output_that_cannot_be_written_is_tried_again(scans, tmp_path, weights):
+    (tmp_path / "out").write_text("a file")
+    for source in ("memory://scans/in", str(scans)):
+        out = str(tmp_path / "out" / "")
+        assert main(["colorize", source, "-o", out, *weights, "--shard", "1/2"]) == 1
+
+
+@pytest.mark.parametrize(
+    "error, status", [(NoAnswer("no answer after 5 tries: 503"), 1), (NotPermitted("403"), 2)]
+)
 def test_a_part_that_could_not_try_all_its_photos_is_to_be_repeated(
-    scans, monkeypatch, weights, capsys
+    scans, monkeypatch, weights, capsys, error, status
 ):
+    """But not where the rest may not be listed."""
     listed = UrlStore.entries
 
     def breaks_off(store):
         for i, entry in enumerate(listed(store)):
             if i == 3 and "scans" in store.root:
-                raise NoAnswer("no answer after 5 tries: 503")
+                raise error
             yield entry
 
     monkeypatch.setattr(UrlStore, "entries", breaks_off)
     command = ["colorize", "memory://scans/in", "-o", "memory://out", *weights, "--json"]
-    assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [1, 1]
+    assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [status] * 2
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [record["path"] for record in records if record.get("again")] == [
-        "memory://scans/in"
-    ] * 2
+    again = [record["path"] for record in records if record.get("again")]
+    assert again == ["memory://scans/in"] * 2 * (status == 1)
     assert any(record["status"] == "colored" for record in records)
     assert main(command) == 2  # some failed, as of any run
 

@@ -83,10 +83,15 @@ def failure(path: str | None, error: Exception, *, code: str | None = None) -> R
     return Record(path or "", "failed", code=code or "error", reason=reason, again=True)
 
 
-def run_failure(path: str, error: Exception) -> RunFailure:
-    """Record an error that kept photos from being tried, at `path`."""
+def run_failure(path: str, error: Exception, *, again: bool = False) -> RunFailure:
+    """Record an error that kept photos from being tried, at `path`.
+
+    Another run may not meet it where the error says so, or `again`, as of an output: without one
+    nothing is tried. An input that is not there or may not be read stays so.
+    """
     found = failure(path, error)
-    return RunFailure(path, "failed", code=found.code, reason=found.reason, again=True)
+    again = again or bool(found.again)
+    return RunFailure(path, "failed", code=found.code, reason=found.reason, again=again or None)
 
 
 def find(
