@@ -264,6 +264,10 @@ def test_a_part_whose_photos_are_all_broken_is_done(tmp_path, monkeypatch, weigh
     assert main(command) == 1
     assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [2, 2]
     assert capsys.readouterr().err.count("0 colored, 0 skipped (already there), 2 failed") == 2
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    monkeypatch.setenv("JOB_COMPLETIONS", "1")
+    for alone in ("1/1", "auto"):  # an array of one task
+        assert main([*command, "--shard", alone]) == 2
 
 
 @pytest.mark.parametrize(
