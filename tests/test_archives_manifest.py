@@ -2,8 +2,10 @@
 
 import hashlib
 import threading
+import tracemalloc
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from photo_sets import fill, gray
@@ -127,6 +129,43 @@ def test_what_failed_and_was_colored_unnoted_is_no_failure_any_more(tmp_path):
     (row,) = rows(tmp_path).values()
     assert row["status"] == "skipped" and row["code"] is None
     assert row["sha256_out"] == digest(tmp_path / "out/gray000.color.jpg")
+
+
+def test_the_last_row_is_that_of_the_latest_time(tmp_path):
+    """Whichever part it is in: rows wait for a while before they are written."""
+    late = manifest.Row("a.jpg", "failed", code="corrupt", reason="late")
+    early = replace(late, reason="early", when=late.when - timedelta(seconds=9))
+    good = [manifest.Row("b.jpg", "colored", output="b.color.jpg")]
+    good.append(replace(good[0], status="failed", output=None, when=early.when))
+    for number, rows in enumerate([[late, good[0]], [early, good[1]]]):
+        (tmp_path / f"part-{number}.parquet").write_bytes(manifest.encode(rows))
+    found = {row["key"]: row for row in manifest.read(str(tmp_path)).to_pylist()}
+    assert found["a.jpg"]["reason"] == "late" and found["b.jpg"]["status"] == "colored"
+    with manifest.Manifest(str(tmp_path)) as book:
+        book.add(Record("a.jpg", "failed", code="corrupt", reason="late"))
+        assert book.knows("b.jpg") and not book.knows("a.jpg")
+    assert len(list(tmp_path.iterdir())) == 2
+    with manifest.Manifest(str(tmp_path)) as book:
+        book.add(Record("a.jpg", "failed", code="corrupt", reason="early"))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_rows_of_others_take_little_memory(tmp_path):
+    count = 3000
+    rows = [manifest.Row(f"{i}.jpg", "ignored", reason=f"{i:0999}") for i in range(count)]
+    for start in range(0, count, 1000):
+        part = manifest.encode(rows[start : start + 1000])
+        (tmp_path / f"part-{start}.parquet").write_bytes(part)
+    del rows, part
+    manifest.Manifest(str(tmp_path))  # imports, once
+    tracemalloc.start()
+    try:
+        book = manifest.Manifest(str(tmp_path))
+        assert tracemalloc.get_traced_memory()[0] < 250 * count
+    finally:
+        tracemalloc.stop()
+    book.add(Record("7.jpg", "ignored", reason=f"{7:0999}"))
+    assert not book._waiting
 
 
 def test_what_is_no_photo_has_no_row(tmp_path):
