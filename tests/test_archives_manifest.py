@@ -11,6 +11,7 @@ import pytest
 from photo_sets import fill, gray
 
 from pix2pix.archives import finding, manifest, measured, runs
+from pix2pix.archives.urls import UrlStore
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.ends import FileOptions
 from pix2pix.colorize.jobs import Job, Record
@@ -177,6 +178,23 @@ def test_what_is_no_photo_has_no_row(tmp_path):
     (tmp_path / "out").unlink()
     run(tmp_path)
     assert {row["status"] for row in rows(tmp_path).values()} == {"colored"}
+
+
+def test_a_photo_whose_copy_was_refused_has_a_row(tmp_path, monkeypatch):
+    """The store is at fault, but the photo was tried."""
+
+    def refuse(store, key, data, **options):
+        raise NotPermitted("403")
+
+    monkeypatch.setattr(UrlStore, "put", refuse)
+    fill(tmp_path / "in", 1, gray, ".jpg")
+    note = str(tmp_path / "manifest")
+    paths = runs.Paths([str(tmp_path / "in")], "memory://refused", manifest=note)
+    found = finding.find(paths.inputs, finding.Search(), out=paths.out)
+    (record,) = runs.run(found, paths, FileOptions(), load=load)
+    assert record.again and record.sha256_in == digest(tmp_path / "in/gray000.jpg")
+    (row,) = rows(tmp_path).values()
+    assert (row["key"], row["status"], row["code"]) == ("gray000.jpg", "failed", "permission")
 
 
 def test_parts_come_with_many_rows_or_after_a_while(tmp_path):
