@@ -4,6 +4,7 @@ import errno
 import gc
 import io
 import json
+import os
 import time
 from functools import partial
 
@@ -274,15 +275,32 @@ def test_a_part_whose_photos_are_all_broken_is_done(tmp_path, monkeypatch, weigh
     "given",
     [
         *("nowhere", "no*.jpg", "memory://nowhere/", "memory://scans/in/no.jpg", "nothing://x"),
-        *("no.mp4", "no*.mp4", "empty"),
+        *("no.mp4", "no*.mp4"),
     ],
 )
 def test_what_is_not_there_is_so_the_next_time(scans, tmp_path, monkeypatch, weights, given):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
     command = ["colorize", given, "-o", "copies", *weights]
     assert main(command) == 1
     assert main([*command, "--shard", "1/2"]) == 2
+
+
+@pytest.mark.parametrize("given", ["sick", "sick/*.jpg", "sick/a.mp4", "sick/*.mp4"])
+def test_what_a_drive_that_fails_does_not_show_is_tried_again(
+    tmp_path, monkeypatch, weights, capsys, given
+):
+    """Neither os.path.exists nor glob tells it from what is not there."""
+    there = os.lstat
+
+    def fail(path, **options):
+        if str(path).startswith("sick"):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return there(path, **options)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "lstat", fail)
+    assert main(["colorize", given, "-o", "copies", *weights, "--shard", "1/2"]) == 1
+    assert os.strerror(errno.ESTALE) in capsys.readouterr().err
 
 
 def test_an_output_that_cannot_be_written_is_tried_again(scans, tmp_path, weights):

@@ -23,7 +23,7 @@ from pix2pix.errors import (
     UnsupportedFormat,
     one_line,
 )
-from pix2pix.files import kind, read_error
+from pix2pix.files import PASSING, kind, read_error
 from pix2pix.images.formats import sniff, writable_format
 from pix2pix.images.names import is_clutter, is_output, output_name
 from pix2pix.images.task import COLOR, Task
@@ -94,6 +94,21 @@ def run_failure(path: str, error: Exception, *, again: bool = False) -> RunFailu
     return RunFailure(path, "failed", code=found.code, reason=found.reason, again=again or None)
 
 
+def nothing_at(path: str, reason: str) -> RunFailure:
+    """Record that a name or a glob means no file, or why a drive that fails cannot say so."""
+    place = path
+    while glob.escape(place) != place:
+        place = os.path.dirname(place)
+    try:
+        os.lstat(place or ".")
+    except ValueError:  # a NUL in the name
+        pass
+    except OSError as error:  # which os.path.exists and glob pass over
+        if error.errno in PASSING:
+            return run_failure(path, read_error(error))
+    return run_failure(path, Unreadable(reason))
+
+
 def find(
     inputs: Iterable[str],
     *,
@@ -160,7 +175,7 @@ class _Finder:
             return iter([self._single(path)])
         if glob.escape(path) != path:
             return self._matches(path)
-        return iter([run_failure(path, Unreadable("no such file or folder"))])
+        return iter([nothing_at(path, "no such file or folder")])
 
     def claim(self, job: Job | Record) -> Iterator[Job | Record]:
         """Pass a job on unless an earlier input claimed its output; the same photo comes once."""
@@ -201,7 +216,7 @@ class _Finder:
                 walk = os.path.isdir(path)
                 yield from self._walk(path, base) if walk else self._photo(path, base, inside)
         if not found:
-            yield run_failure(pattern, Unreadable("no file matches"))
+            yield nothing_at(pattern, "no file matches")
 
     def _walk(self, top: str, base: str) -> Iterator[Job | Record]:
         inside, own = os.path.realpath(top), os.path.realpath(self.out) if self.out else None
