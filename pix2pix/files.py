@@ -255,7 +255,9 @@ def write_error(error: OSError) -> PhotoError:
     if error.errno in _NO_SPACE:
         return NoSpace(reason)
     if error.errno in _DENIED:
-        return NotPermitted(f"writing is not permitted: {reason}")
+        # a folder was writable at the start: Linux makes a drive that fails read-only
+        reason = f"writing is not permitted: {reason}"
+        return NotPermitted(reason, again=error.errno == errno.EROFS)
     reason = f"the file system refused the output: {reason}"
     return NotPermitted(reason, again=error.errno in PASSING)
 

@@ -45,6 +45,10 @@ def test_a_fault_of_the_machine_may_not_be_met_again(number, again):
     assert read_error(error).again is write_error(error).again is again
 
 
+def test_a_drive_that_went_read_only_is_a_fault_of_the_machine():
+    assert write_error(OSError(errno.EROFS, os.strerror(errno.EROFS))).again
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
 def test_a_pipe_is_written_and_stays_one(tmp_path):
     pipe, read = tmp_path / "pipe", []
