@@ -200,6 +200,18 @@ def test_too_little_memory_is_the_machines_fault(monkeypatch, module, step: str)
     assert caught.value.again
 
 
+def test_too_little_memory_for_what_there_is_of_a_photo_is_no_cut(monkeypatch):
+    def fail(image: Image.Image) -> None:
+        raise MemoryError
+
+    data = pictures.encoded(RGB, "JPEG")
+    cut = data[: len(data) // 2]
+    monkeypatch.setattr(decoder.guard, "load_what_there_is", fail)
+    with pytest.raises(TooLarge, match="not enough memory") as caught:
+        read(cut, allow_truncated=True)
+    assert caught.value.again
+
+
 # Atomic writes ---------------------------------------------------------------------------------
 
 
