@@ -28,10 +28,12 @@ class Failure(Exception):
     again = False
     """Whether the same may work another time: it was no fault of what it is about."""
 
-    def __init__(self, reason: str, path: str | Path | None = None):
+    def __init__(self, reason: str, path: str | Path | None = None, *, again: bool | None = None):
         super().__init__(reason)
         self.reason = reason
         self.path = None if path is None else os.fspath(path)
+        if again is not None:  # else as its class says
+            self.again = again
 
     def __str__(self) -> str:
         return self.reason if self.path is None else f"{self.path}: {self.reason}"

@@ -32,6 +32,17 @@ Bytes = bytes | memoryview
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FAULTS = (  # a drive or a network that fails, a machine without memory or files to open
+    *("EIO", "ENXIO", "ENODEV", "EREMOTEIO", "ESTALE", "ENOTCONN", "ESHUTDOWN", "EHOSTDOWN"),
+    *("ENETDOWN", "ENOLINK", "ENOLCK", "ENOMEM", "EMFILE", "ENFILE", "EINTR"),
+)
+BUSY = {
+    *(errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNABORTED),
+    *(errno.ECONNREFUSED, errno.EPIPE, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETRESET),
+}
+"""Of errors that may be gone a little later."""
+PASSING = BUSY | {getattr(errno, name) for name in _FAULTS if hasattr(errno, name)}
+"""Of errors that are the machine's, not the file's: another machine or run may not meet them."""
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # of drives that have none
 _READ_FLAGS = os.O_RDONLY | sum(  # where the system has them
     getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK", "O_BINARY")
@@ -235,7 +246,7 @@ def read_error(error: OSError) -> PhotoError:
     reason = error.strerror or str(error)
     if error.errno in _DENIED:
         return NotPermitted(f"reading is not permitted: {reason}")
-    return Unreadable(reason)
+    return Unreadable(reason, again=error.errno in PASSING)
 
 
 def write_error(error: OSError) -> PhotoError:
@@ -244,8 +255,11 @@ def write_error(error: OSError) -> PhotoError:
     if error.errno in _NO_SPACE:
         return NoSpace(reason)
     if error.errno in _DENIED:
-        return NotPermitted(f"writing is not permitted: {reason}")
-    return NotPermitted(f"the file system refused the output: {reason}")
+        # a folder was writable at the start: Linux makes a drive that fails read-only
+        reason = f"writing is not permitted: {reason}"
+        return NotPermitted(reason, again=error.errno == errno.EROFS)
+    reason = f"the file system refused the output: {reason}"
+    return NotPermitted(reason, again=error.errno in PASSING)
 
 
 def sweep(folder: str) -> None:

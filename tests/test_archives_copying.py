@@ -1,8 +1,10 @@
 """Copying from and to stores: the bytes of a folder run, and what is done, refused or gone."""
 
+import errno
 import gc
 import io
 import json
+import os
 import time
 from functools import partial
 
@@ -263,32 +265,86 @@ def test_a_part_whose_photos_are_all_broken_is_done(tmp_path, monkeypatch, weigh
     assert main(command) == 1
     assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [2, 2]
     assert capsys.readouterr().err.count("0 colored, 0 skipped (already there), 2 failed") == 2
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    monkeypatch.setenv("JOB_COMPLETIONS", "1")
+    for alone in ("1/1", "auto"):  # an array of one task
+        assert main([*command, "--shard", alone]) == 2
 
 
-def test_a_part_that_could_not_try_all_its_photos_is_to_be_repeated(
-    scans, monkeypatch, weights, capsys
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("nowhere", "no*.jpg", "memory://nowhere/", "memory://scans/in/no.jpg", "nothing://x"),
+        *("no.mp4", "no*.mp4"),
+    ],
+)
+def test_what_is_not_there_is_so_the_next_time(scans, tmp_path, monkeypatch, weights, given):
+    monkeypatch.chdir(tmp_path)
+    command = ["colorize", given, "-o", "copies", *weights]
+    assert main(command) == 1
+    assert main([*command, "--shard", "1/2"]) == 2
+
+
+@pytest.mark.parametrize("given", ["sick", "sick/*.jpg", "sick/a.mp4", "sick/*.mp4"])
+def test_what_a_drive_that_fails_does_not_show_is_tried_again(
+    tmp_path, monkeypatch, weights, capsys, given
 ):
+    """Neither os.path.exists nor glob tells it from what is not there."""
+    there = os.lstat
+
+    def fail(path, **options):
+        if str(path).startswith("sick"):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return there(path, **options)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "lstat", fail)
+    assert main(["colorize", given, "-o", "copies", *weights, "--shard", "1/2"]) == 1
+    assert os.strerror(errno.ESTALE) in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_tried_again(scans, tmp_path, weights):
+    (tmp_path / "out").write_text("a file")
+    for source in ("memory://scans/in", str(scans)):
+        out = str(tmp_path / "out" / "")
+        assert main(["colorize", source, "-o", out, *weights, "--shard", "1/2"]) == 1
+
+
+@pytest.mark.parametrize(
+    "error, status", [(NoAnswer("no answer after 5 tries: 503"), 1), (NotPermitted("403"), 2)]
+)
+def test_a_part_that_could_not_try_all_its_photos_is_to_be_repeated(
+    scans, monkeypatch, weights, capsys, error, status
+):
+    """But not where the rest may not be listed."""
     listed = UrlStore.entries
 
     def breaks_off(store):
         for i, entry in enumerate(listed(store)):
             if i == 3 and "scans" in store.root:
-                raise NoAnswer("no answer after 5 tries: 503")
+                raise error
             yield entry
 
     monkeypatch.setattr(UrlStore, "entries", breaks_off)
     command = ["colorize", "memory://scans/in", "-o", "memory://out", *weights, "--json"]
-    assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [1, 1]
+    assert [main([*command, "--shard", f"{i}/2"]) for i in (1, 2)] == [status] * 2
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [record["path"] for record in records if record.get("again")] == [
-        "memory://scans/in"
-    ] * 2
+    again = [record["path"] for record in records if record.get("again")]
+    assert again == ["memory://scans/in"] * 2 * (status == 1)
     assert any(record["status"] == "colored" for record in records)
     assert main(command) == 2  # some failed, as of any run
 
 
 @pytest.mark.parametrize(
-    "error, status", [(NoAnswer("503"), 1), (NoSpace("full"), 1), (Unreadable("torn"), 2)]
+    "error, status",
+    [
+        (NoAnswer("503"), 1),
+        (NoSpace("full"), 1),
+        (RuntimeError("CUDA error: unspecified launch failure"), 1),
+        (OSError(errno.EIO, "Input/output error"), 1),
+        (MemoryError(), 1),
+        (Unreadable("torn"), 2),
+    ],
 )
 def test_a_photo_that_may_do_another_time_has_its_part_repeated(
     scans, monkeypatch, weights, error, status

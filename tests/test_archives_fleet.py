@@ -409,7 +409,8 @@ def test_a_photo_that_kills_its_actors_fails_alone(monkeypatch):
     records = by(ray, monkeypatch, copy)
     assert ray.blocks == [3, 32]  # those of the block that was lost, one by one
     assert sorted(record.path for record in records) == sorted(job.source for job in jobs(70))
-    assert [record.path for record in records if record.status == "failed"] == ["in/40"]
+    (failed,) = (record for record in records if record.status == "failed")
+    assert failed.path == "in/40" and failed.again  # on a machine with more memory
 
 
 def test_a_block_that_comes_back_twice_counts_once(monkeypatch):

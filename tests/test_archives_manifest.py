@@ -2,13 +2,16 @@
 
 import hashlib
 import threading
+import tracemalloc
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from photo_sets import fill, gray
 
 from pix2pix.archives import finding, manifest, measured, runs
+from pix2pix.archives.urls import UrlStore
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.ends import FileOptions
 from pix2pix.colorize.jobs import Job, Record
@@ -129,6 +132,43 @@ def test_what_failed_and_was_colored_unnoted_is_no_failure_any_more(tmp_path):
     assert row["sha256_out"] == digest(tmp_path / "out/gray000.color.jpg")
 
 
+def test_the_last_row_is_that_of_the_latest_time(tmp_path):
+    """Whichever part it is in: rows wait for a while before they are written."""
+    late = manifest.Row("a.jpg", "failed", code="corrupt", reason="late")
+    early = replace(late, reason="early", when=late.when - timedelta(seconds=9))
+    good = [manifest.Row("b.jpg", "colored", output="b.color.jpg")]
+    good.append(replace(good[0], status="failed", output=None, when=early.when))
+    for number, rows in enumerate([[late, good[0]], [early, good[1]]]):
+        (tmp_path / f"part-{number}.parquet").write_bytes(manifest.encode(rows))
+    found = {row["key"]: row for row in manifest.read(str(tmp_path)).to_pylist()}
+    assert found["a.jpg"]["reason"] == "late" and found["b.jpg"]["status"] == "colored"
+    with manifest.Manifest(str(tmp_path)) as book:
+        book.add(Record("a.jpg", "failed", code="corrupt", reason="late"))
+        assert book.knows("b.jpg") and not book.knows("a.jpg")
+    assert len(list(tmp_path.iterdir())) == 2
+    with manifest.Manifest(str(tmp_path)) as book:
+        book.add(Record("a.jpg", "failed", code="corrupt", reason="early"))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_rows_of_others_take_little_memory(tmp_path):
+    count = 3000
+    rows = [manifest.Row(f"{i}.jpg", "ignored", reason=f"{i:0999}") for i in range(count)]
+    for start in range(0, count, 1000):
+        part = manifest.encode(rows[start : start + 1000])
+        (tmp_path / f"part-{start}.parquet").write_bytes(part)
+    del rows, part
+    manifest.Manifest(str(tmp_path))  # imports, once
+    tracemalloc.start()
+    try:
+        book = manifest.Manifest(str(tmp_path))
+        assert tracemalloc.get_traced_memory()[0] < 250 * count
+    finally:
+        tracemalloc.stop()
+    book.add(Record("7.jpg", "ignored", reason=f"{7:0999}"))
+    assert not book._waiting
+
+
 def test_what_is_no_photo_has_no_row(tmp_path):
     fill(tmp_path / "in", 2, gray, ".jpg")
     (tmp_path / "out").write_text("a file")
@@ -138,6 +178,23 @@ def test_what_is_no_photo_has_no_row(tmp_path):
     (tmp_path / "out").unlink()
     run(tmp_path)
     assert {row["status"] for row in rows(tmp_path).values()} == {"colored"}
+
+
+def test_a_photo_whose_copy_was_refused_has_a_row(tmp_path, monkeypatch):
+    """The store is at fault, but the photo was tried."""
+
+    def refuse(store, key, data, **options):
+        raise NotPermitted("403")
+
+    monkeypatch.setattr(UrlStore, "put", refuse)
+    fill(tmp_path / "in", 1, gray, ".jpg")
+    note = str(tmp_path / "manifest")
+    paths = runs.Paths([str(tmp_path / "in")], "memory://refused", manifest=note)
+    found = finding.find(paths.inputs, finding.Search(), out=paths.out)
+    (record,) = runs.run(found, paths, FileOptions(), load=load)
+    assert record.again and record.sha256_in == digest(tmp_path / "in/gray000.jpg")
+    (row,) = rows(tmp_path).values()
+    assert (row["key"], row["status"], row["code"]) == ("gray000.jpg", "failed", "permission")
 
 
 def test_parts_come_with_many_rows_or_after_a_while(tmp_path):

@@ -357,12 +357,30 @@ def test_a_file_that_may_not_be_read_is_permission(unprivileged):
     photo(unprivileged / "b.png")
     photo(unprivileged / "locked/c.png")
     (unprivileged / "locked").chmod(0)
-    assert outcomes(color(unprivileged)) == [
+    records = color(unprivileged)
+    assert outcomes(records) == [
         ("a.png", "permission"),
         ("b.png", "colored"),
         ("locked", "permission"),
     ]
+    assert not any(record.again for record in records)
     (unprivileged / "locked").chmod(0o700)
+
+
+def test_a_folder_on_a_drive_that_fails_is_tried_again(tmp_path, monkeypatch):
+    photo(tmp_path / "a.png")
+    (tmp_path / "sick").mkdir()
+    listed = os.scandir
+
+    def fail(path):
+        if os.path.basename(path) == "sick":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    records = color(tmp_path)
+    assert outcomes(records) == [("a.png", "colored"), ("sick", "unreadable")]
+    assert [record.again for record in records if record.status == "failed"] == [True]
 
 
 def test_a_read_only_output_folder_is_one_error_before_the_model_loads(unprivileged):

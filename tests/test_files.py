@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from pix2pix.errors import NoSpace, NotPermitted
-from pix2pix.files import replacing, write_bytes
+from pix2pix.files import read_error, replacing, write_bytes, write_error
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP])
@@ -33,6 +33,20 @@ def test_a_drive_that_fails_to_sync_keeps_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(NotPermitted, match="refused the output: .*error"):
         write_bytes(b"new", tmp_path / "file")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.parametrize(
+    "number, again",
+    [(n, True) for n in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.EMFILE)]
+    + [(n, False) for n in (errno.ENOENT, errno.ENAMETOOLONG, errno.EACCES)],
+)
+def test_a_fault_of_the_machine_may_not_be_met_again(number, again):
+    error = OSError(number, os.strerror(number))
+    assert read_error(error).again is write_error(error).again is again
+
+
+def test_a_drive_that_went_read_only_is_a_fault_of_the_machine():
+    assert write_error(OSError(errno.EROFS, os.strerror(errno.EROFS))).again
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")

@@ -10,6 +10,7 @@ import time
 from contextlib import nullcontext, suppress
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import warm
@@ -20,7 +21,7 @@ from places import ROOT
 from pix2pix.cli.__main__ import main
 from pix2pix.colorize.folders import FileOptions
 from pix2pix.colorize.wish import Wish
-from pix2pix.film import encoding, jobs, making, parts
+from pix2pix.film import encoding, films, jobs, making, parts
 from pix2pix.film.coloring import Look
 from pix2pix.film.films import Run
 from pix2pix.images import orientation
@@ -535,6 +536,26 @@ def test_two_runs_at_one_film_do_not_meet(tmp_path):
     with parts.opened(str(tmp_path / "a.color.mp4")):
         (record,) = color(source)
     assert record.code == "permission" and "another run" in record.reason
+    assert record.again  # the other one may be killed
+
+
+def test_too_little_memory_for_a_film_is_the_machines_fault(tmp_path, monkeypatch):
+    def fail(*args, **options):
+        raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(films, "survey", fail)
+    (tmp_path / "a.mp4").write_bytes(b"film")
+    (record,) = color(tmp_path / "a.mp4")
+    assert record.status == "failed" and record.again
+
+
+def test_a_folder_that_cannot_be_written_is_one_record_as_of_photos(tmp_path):
+    films = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for path in (*films, tmp_path / "out"):
+        path.write_bytes(b"no folder")
+    (record,) = color(*films, out=tmp_path / "out")
+    assert (record.path, record.code) == (str(tmp_path / "out"), "permission")
+    assert record.again
 
 
 def test_what_nobody_has_gone_on_with_for_long_is_removed(tmp_path):

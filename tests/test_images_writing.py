@@ -19,7 +19,7 @@ from bad_inputs import pictures
 from PIL import Image, ImageFile
 
 from pix2pix.errors import NoSpace, NotPermitted, PhotoError, TooLarge, UnsupportedFormat
-from pix2pix.images import Photo, encode, output_format, read, write
+from pix2pix.images import Photo, decoder, depth, encode, output_format, read, write, writing
 from pix2pix.images.tiff import padding, structure
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -188,6 +188,32 @@ def test_what_cannot_be_written_is_refused():
         encode(RGB.astype(np.float32), like=LIKE, model="test")
     with pytest.raises(ValueError, match="alpha"):
         encode(RGB, like=Photo(RGB, np.zeros((3, 3), np.uint8), "PNG"), model="test")
+
+
+@pytest.mark.parametrize(
+    "module, step", [(decoder, "_open"), (depth, "_of_gray"), (writing, "_save")]
+)
+def test_too_little_memory_is_the_machines_fault(monkeypatch, module, step: str):
+    def fail(*args: object) -> None:
+        raise MemoryError
+
+    data = pictures.encoded(GRAY.astype(np.uint16) * 257, "PNG")
+    monkeypatch.setattr(module, step, fail)
+    with pytest.raises(TooLarge, match="not enough memory") as caught:
+        encode(read(data, deep=True).rgb, like=LIKE, model="test")
+    assert caught.value.again
+
+
+def test_too_little_memory_for_what_there_is_of_a_photo_is_no_cut(monkeypatch):
+    def fail(image: Image.Image) -> None:
+        raise MemoryError
+
+    data = pictures.encoded(RGB, "JPEG")
+    cut = data[: len(data) // 2]
+    monkeypatch.setattr(decoder.guard, "load_what_there_is", fail)
+    with pytest.raises(TooLarge, match="not enough memory") as caught:
+        read(cut, allow_truncated=True)
+    assert caught.value.again
 
 
 # Atomic writes ---------------------------------------------------------------------------------

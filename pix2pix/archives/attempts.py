@@ -3,12 +3,14 @@
 import asyncio
 import errno
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from pix2pix.archives.addresses import scrubbed
 from pix2pix.errors import NoSpace, NotPermitted, PhotoError, Unreadable, one_line
+from pix2pix.files import BUSY, PASSING
 
 T = TypeVar("T")
 TRIES = 5
@@ -16,10 +18,6 @@ _FIRST, _LONGEST = 0.5, 20.0  # [s] that a wait is at most: the first, and any
 _BUSY = {408, 409, 425, 429, 500, 502, 503, 504}  # HTTP; 409: another put of the key is under way
 _DENIED = {401, 403}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_BUSY_ERRNO = {
-    *(errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNABORTED),
-    *(errno.ECONNREFUSED, errno.EPIPE, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETRESET),
-}
 # By name, since their packages are not loaded for it: botocore's, aiohttp's, Azure's, paramiko's.
 _BUSY_NAMES = {
     *("HTTPClientError", "IncompleteReadError", "ResponseStreamingError", "ClientConnectionError"),
@@ -31,6 +29,16 @@ _DENIED_NAMES = {
     *("DefaultCredentialsError", "RefreshError", "ClientAuthenticationError"),
     *("AuthenticationException", "BadHostKeyException", "ProfileNotFound"),
 }
+_LASTING_NAMES = {
+    *("FileNotFoundError", "IsADirectoryError", "NotADirectoryError", "NotImplementedError"),
+    *("ValueError", "BadZipFile", "TarError", "LZMAError", "error"),  # the last is zlib's
+}
+# Of credentials that were good until then, or look old to a machine whose clock is wrong: S3's,
+# botocore's, Google's and Azure's words.
+_EXPIRED = re.compile(
+    r"\b(?:has|is|been|still) expired|ExpiredToken|RequestExpired|CredentialRetrievalError"
+    r"|RequestTimeTooSkewed|request time and the current time|specified time frame"
+)
 
 
 class NoAnswer(Unreadable):
@@ -84,7 +92,7 @@ def is_busy(error: Exception) -> bool:
     for cause in _causes(error):
         if isinstance(cause, (TimeoutError, asyncio.TimeoutError, ConnectionError, EOFError)):
             return True
-        if isinstance(cause, OSError) and cause.errno in _BUSY_ERRNO:
+        if isinstance(cause, OSError) and cause.errno in BUSY:
             return True
     return bool(_kinds(error) & _BUSY_NAMES)
 
@@ -107,12 +115,13 @@ def read_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
     """The typed error for a read or a listing that a store refused."""
     reason = scrubbed(one_line(error, lines=2), secrets)
     if _is_denied(error):
-        return NotPermitted(f"reading is not permitted: {reason}")
+        reason = f"reading is not permitted: {reason}"
+        return NotPermitted(reason, again=_has_expired(error))
     if isinstance(error, FileNotFoundError) or status(error) == 404:
         return Missing(f"it is not there: {reason}")
     if is_busy(error):
         return NoAnswer(f"no answer after {TRIES} tries: {reason}")
-    return Unreadable(reason)
+    return Unreadable(reason, again=_may_pass(error))
 
 
 def write_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
@@ -123,15 +132,32 @@ def write_error(error: Exception, secrets: Iterable[str] = ()) -> PhotoError:
     if status(error) == 507 or "quota" in reason.lower():
         return NoSpace(reason)
     if _is_denied(error):
-        return NotPermitted(f"writing is not permitted: {reason}")
+        reason = f"writing is not permitted: {reason}"
+        return NotPermitted(reason, again=_has_expired(error))
     if is_busy(error):
         return Refused(f"the store refused the output {TRIES} times: {reason}")
-    return NotPermitted(f"the store refused the output: {reason}")
+    return NotPermitted(f"the store refused the output: {reason}", again=_may_pass(error))
 
 
 def _is_denied(error: Exception) -> bool:
     named = bool(_kinds(error) & _DENIED_NAMES)
     return named or isinstance(error, PermissionError) or status(error) in _DENIED
+
+
+def _has_expired(error: Exception) -> bool:
+    """Whether the credentials were too old: another run may have new ones."""
+    said = (f"{type(cause).__name__}: {cause}" for cause in _causes(error))
+    return any(map(_EXPIRED.search, said))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether another run may not meet it: no answer of the store's, no fault of name or data."""
+    if _has_expired(error):
+        return True
+    if status(error) is not None or _kinds(error) & _LASTING_NAMES:
+        return False
+    numbers = {cause.errno for cause in _causes(error) if isinstance(cause, OSError)} - {None}
+    return not numbers or bool(numbers & PASSING)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -101,7 +101,7 @@ class StoreEnds(Ends):
             try:  # elsewhere a folder is made
                 self._listed[job.root] = Listed(job.target, self.shard, may_miss=not bucket)
             except PhotoError as error:
-                return run_failure(job.root, error)
+                return run_failure(job.root, error, again=True)
         return None
 
     def _state(self, job: StoreJob, source: os.stat_result | None) -> outputs.State:
@@ -118,7 +118,7 @@ class StoreEnds(Ends):
         """See Ends."""
         if refusal := self.refusals.get(job.root):
             self._fetched.pop(job.source, None)
-            raise NotPermitted(refusal.reason or "")
+            raise NotPermitted(refusal.reason or "", again=refusal.again)
         if not isinstance(job, StoreJob) or job.origin is None:
             return super().read(job)
         fetched = self._arrived(job)
@@ -132,7 +132,7 @@ class StoreEnds(Ends):
             return super().open_book(job, make)
         if refusal := self.refusals.get(job.root):
             self._fetched.pop(job.source, None)
-            raise NotPermitted(refusal.reason or "")
+            raise NotPermitted(refusal.reason or "", again=refusal.again)
         if job.origin is None:
             return books.open_book(job.source, job.key, self.files, make)
         fetched = self._arrived(job)
@@ -197,7 +197,7 @@ class StoreEnds(Ends):
         except Exception as error:
             if job.root in self._proved or not isinstance(error, NotPermitted):
                 return failure(job.source, error)
-            refusal = self.refusals[job.root] = run_failure(job.source, error)
+            refusal = self.refusals[job.root] = run_failure(job.source, error, again=True)
             return refusal  # as it will be with the others
         finally:
             self._room.give(len(data))

@@ -53,7 +53,7 @@ def copy(
             yield from _run(ray, blocks, open, size, ahead=0)
     for job in blocks.jobs():
         why = "whatever worked on it died each time, as for want of memory"
-        yield failure(job.source, Failure(why))
+        yield failure(job.source, Failure(why, again=True))  # where there is more memory
 
 
 def _run(

@@ -2,7 +2,8 @@
 
 A run adds parts, `part-TIME-RANDOM.parquet`, each put whole; none is ever changed, so that many
 machines write into one manifest and a killed run loses the rows of a minute at most. A photo has a
-new row where another thing became of it than its last row says: `read` gives the last of each.
+new row where another thing became of it than its last row says, by `when`: `read` gives the last
+of each.
 """
 
 import glob
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from pix2pix.archives.addresses import shown
 from pix2pix.archives.attempts import Missing
@@ -30,6 +33,7 @@ SECONDS = 60.0  # after which one is written, however few rows there are
 _NUMBERS = ("seconds", "bytes_in", "bytes_out", "sha256_in", "sha256_out")
 _WHAT = ("status", "output", "code", "reason", "sha256_in")  # became of a photo
 _PREFIX, _ENDING = "part-", ".parquet"
+_GOOD = 0  # in the place of a hash
 _MOST = 2**30  # bytes of a part; ours have less than one thousandth of it
 
 
@@ -75,13 +79,13 @@ class Manifest:
         self.rows, self.seconds = rows, seconds
         self._inputs = _roots(inputs)
         self._outs = [_root(out)] if out else self._inputs
-        self._good, self._others = _known(self.store)
+        self._known = _known(self.store)
         self._waiting: list[Row] = []
         self._written = -math.inf  # the first row at once: whether it can be is known early
 
     def knows(self, path: str) -> bool:
         """Whether the last row of the photo at a path or URL names its output, before this run."""
-        return below(path, self._inputs) in self._good
+        return self._known.get(hash(below(path, self._inputs))) == _GOOD
 
     def add(self, record: Record) -> None:
         """Note a record; a part is written when there are many or the oldest has waited.
@@ -101,7 +105,7 @@ class Manifest:
             warnings=[printable(line) for line in record.warnings],
             **numbers,  # type: ignore[arg-type]
         )
-        if self._others.get(row.key) == _what(asdict(row)):
+        if self._known.get(hash(row.key)) == _what(asdict(row)):
             return
         self._waiting.append(row)
         if len(self._waiting) >= self.rows or time.monotonic() >= self._written + self.seconds:
@@ -205,23 +209,26 @@ def _root(address: str) -> str:
     return printable(shown(address).replace(os.sep, "/")).rstrip("/")
 
 
-def _known(store: Store) -> tuple[set[str], dict[str, tuple[Any, ...]]]:
-    """The keys whose last row names an output, and what that of each other key says."""
-    good: set[str] = set()
-    others: dict[str, tuple[Any, ...]] = {}
+def _known(store: Store) -> dict[int, int]:
+    """The hash of each key -> `_GOOD` where its last row names an output, else its `_what`.
+
+    No text of a row is kept: each shard has all rows of the others.
+    """
+    columns = [np.empty((3, 0), np.int64)]
     for part in _parts(store):
-        for row in part.select(["key", *_WHAT]).to_pylist():
-            if row["output"] is not None:
-                good.add(row["key"])
-                others.pop(row["key"], None)
-            else:
-                good.discard(row["key"])
-                others[row["key"]] = _what(row)
-    return good, others
+        times = part["when"].cast("int64").to_pylist()
+        rows = part.select(["key", *_WHAT]).to_pylist()
+        keys = [hash(row["key"]) for row in rows]
+        whats = [_what(row) if row["output"] is None else _GOOD for row in rows]
+        columns.append(np.array([keys, times, whats], np.int64))
+    keys, times, whats = np.concatenate(columns, axis=1)
+    order = np.argsort(times, kind="stable")  # of one key the last one stays, as in `read`
+    return dict(zip(map(int, keys[order]), map(int, whats[order]), strict=True))
 
 
-def _what(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _WHAT)
+def _what(row: Mapping[str, Any]) -> int:
+    """The hash of what became of a photo."""
+    return hash(tuple(row[name] for name in _WHAT))
 
 
 def _parts(store: Store) -> Iterator["pyarrow.Table"]:

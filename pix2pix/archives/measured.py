@@ -139,7 +139,11 @@ class MeasuredEnds(StoreEnds):
         return written
 
     def measure(self, record: Record) -> Record:
-        """Add what is known of its photo to a record of `make_copies`."""
+        """Add what is known of its photo to a record of `make_copies`.
+
+        Also to that of the first copy which a store refuses, a RunFailure until then: its photo was
+        tried, and has a row.
+        """
         notes = self._notes.pop(record.path, None)
         if notes is None or isinstance(record, Measured):
             return record

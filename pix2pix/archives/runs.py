@@ -47,7 +47,7 @@ def run(
     try:
         yield from _run(found, paths, files, load, fleet)
     except Failure as error:
-        yield run_failure(error.path or paths.inputs[0], error)
+        yield run_failure(error.path or paths.inputs[0], error, again=True)
 
 
 def _run(

@@ -4,8 +4,8 @@
 
 Only typer is imported up here, so that `pix2pix --help` answers at once; every command imports
 what it needs. Exit status: 0 when every input has its output, 2 when some failed, 1 when all
-failed or the usage is wrong, 130 after Ctrl-C. Of a part of a run (`--shard`) it is 2 when all its
-photos were tried, and 1 when another try may do more.
+failed or the usage is wrong, 130 after Ctrl-C. Of a part of a run (`--shard`) with failures it is 2
+when all its photos were tried, and 1 when another try may do more.
 """
 
 import os

@@ -50,8 +50,8 @@ def print_records(
 
     `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
     a bar shows how many of the `total` are done, unless `bar` is false. Of a `part` of a run the
-    status is 2 where all its photos were tried, even if none could be colored, and 1 only where it
-    may do more another time, so that a job array repeats that alone.
+    with failures the status is 2 where all photos that can be found were tried, even if none could
+    be colored, and 1 where another try may do more, so that a job array repeats that alone.
     """
     from tqdm import tqdm
 

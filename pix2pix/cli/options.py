@@ -72,7 +72,7 @@ Like = Annotated[
 Seed = Annotated[int | None, Option(min=0, help="Draw a variant, of a net with dropout or noise.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Redo what is there.")]
 Shard = Annotated[
-    str,
+    str | None,
     Option(
         metavar="I/N",
         help="Only the I-th of N parts; auto, or auto/N: the one of this task of a job array.",

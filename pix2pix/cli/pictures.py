@@ -34,7 +34,7 @@ def colorize(
     device: options.Device = "auto",
     engine: options.ColorEngine = "auto",
     overwrite: options.Overwrite = False,
-    shard: options.Shard = "1/1",
+    shard: options.Shard = None,
     as_json: options.AsJson = False,
     every_file: options.EveryFile = False,
     follow: options.Follow = False,
@@ -65,7 +65,18 @@ def colorize(
     inputs, out = _here(photos), out and _here([out])[0]
     films, photos = names.parted(inputs)
     wish = _wish(saturation, None if films else hint, take, temperature)
-    run = Run(photos, out, _part(shard), as_json, every_file, follow, watch, manifest, films)
+    run = Run(
+        photos,
+        out,
+        _part(shard),
+        as_json,
+        every_file,
+        follow,
+        watch,
+        manifest,
+        films,
+        in_parts=shard is not None,
+    )
     if hint and run.several:
         raise BadParameter("--hint is for one photo, or one film")
     if layer and mark:
@@ -127,7 +138,7 @@ def translate(
     device: options.Device = "auto",
     engine: options.Engine = "auto",
     overwrite: options.Overwrite = False,
-    shard: options.Shard = "1/1",
+    shard: options.Shard = None,
     as_json: options.AsJson = False,
     every_file: options.EveryFile = False,
     follow: options.Follow = False,
@@ -158,7 +169,8 @@ def translate(
         return partial(translate_photo, model=model, seed=seed)
 
     photos, out = _here(photos), out and _here([out])[0]
-    run = Run(photos, out, _part(shard), as_json, every_file, follow, watch)
+    given = shard is not None
+    run = Run(photos, out, _part(shard), as_json, every_file, follow, watch, in_parts=given)
     raise Exit(run(TRANSLATE, load, files))
 
 
@@ -207,10 +219,12 @@ def _credentials(certificate: str, key: str) -> "Credentials":
         raise BadParameter(f"--c2pa: {error}") from error
 
 
-def _part(shard: str) -> tuple[int, int]:
-    """Parse "I/N", or "auto" by the environment -> (i, n) with 1 <= i <= n."""
+def _part(shard: str | None) -> tuple[int, int]:
+    """Parse "I/N", or "auto" by the environment -> (i, n) with 1 <= i <= n; None is all."""
     from pix2pix.archives import shards
 
+    if shard is None:
+        return 1, 1
     try:
         return shards.parse(shard, os.environ)
     except SettingError as error:

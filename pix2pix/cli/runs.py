@@ -34,6 +34,8 @@ class Run:
     watch: bool
     manifest: str | None = None
     films: Sequence[str] = ()
+    in_parts: bool = False
+    """Whether `part` was given, if only 1/1, as in an array of one task."""
 
     @property
     def several(self) -> bool:
@@ -68,11 +70,11 @@ class Run:
             return self.in_archives(task, files, load=load)
         tallies, inputs = dict[str, tally.Tally](), [*self.photos, *self.films]
         say = partial(console.print_records, task=task, tallies=tallies, inputs=inputs)
-        say = partial(say, part=self.part != (1, 1))
+        say = partial(say, part=self.in_parts)
         if "-" in self.photos or self.out == "-":
             if self.several or self.as_json:
                 raise BadParameter("- takes one photo, without --json or --watch")
-            if files.skip_color or files.copy_sidecars or self.part != (1, 1):
+            if files.skip_color or files.copy_sidecars or self.in_parts:
                 raise BadParameter("--skip-color, --sidecars and --shard are not for pipes")
             if self.out in ("-", "", None) and sys.stdout.isatty():
                 raise BadParameter("a picture is not for the terminal: give -o, or redirect")
@@ -116,7 +118,7 @@ class Run:
             task=task,
             as_json=self.as_json,
             total=total,
-            part=self.part != (1, 1),
+            part=self.in_parts,
             tallies=tallies,
             inputs=[shown(path) for path in self.photos],
         )

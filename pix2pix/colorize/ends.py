@@ -171,11 +171,11 @@ def folder_refusal(folder: str) -> Record | None:
         if os.path.lexists(folder) and not os.path.isdir(folder):
             what = kind(os.lstat(folder).st_mode)
             reason = f"{what} is there, not a folder; -o - writes into a pipe"
-            return run_failure(folder, NotPermitted(reason))
+            return run_failure(folder, NotPermitted(reason), again=True)
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # without a name, where the system can
             return None
     except OSError as error:
-        return run_failure(folder, write_error(error))
+        return run_failure(folder, write_error(error), again=True)
     except ValueError as error:  # a NUL in the name
-        return run_failure(folder, NotPermitted(str(error)))
+        return run_failure(folder, NotPermitted(str(error)), again=True)

@@ -23,7 +23,7 @@ from pix2pix.errors import (
     UnsupportedFormat,
     one_line,
 )
-from pix2pix.files import kind, read_error
+from pix2pix.files import PASSING, kind, read_error
 from pix2pix.images.formats import sniff, writable_format
 from pix2pix.images.names import is_clutter, is_output, output_name
 from pix2pix.images.task import COLOR, Task
@@ -59,7 +59,8 @@ class Record:
     reason: str | None = None
     warnings: list[str] = field(default_factory=list)
     again: bool | None = None
-    """True of a failure that another run may not meet: a full disk, a store that did not answer."""
+    """True of a failure that another run may not meet: a full disk, a store that did not answer, a
+    machine that is sick."""
 
 
 class RunFailure(Record):
@@ -69,7 +70,8 @@ class RunFailure(Record):
 def failure(path: str | None, error: Exception, *, code: str | None = None) -> Record:
     """Record an error, typed or not, at `path` or where the error says.
 
-    `code` is for errors that have none of their own, or one that says less.
+    `code` is for errors that have none of their own, or one that says less. What is not typed is
+    no known fault of the photo, such as a GPU's error: another machine may not meet it.
     """
     if isinstance(error, Failure):
         known = isinstance(error, PhotoError) or path is None or error.path == path
@@ -78,13 +80,33 @@ def failure(path: str | None, error: Exception, *, code: str | None = None) -> R
         return Record(place, "failed", code=code or error.code, reason=reason, again=again)
     kind = type(error).__name__
     reason = one_line(error) if code else f"{kind}: {str(error) or kind}"
-    return Record(path or "", "failed", code=code or "error", reason=reason)
+    return Record(path or "", "failed", code=code or "error", reason=reason, again=True)
 
 
-def run_failure(path: str, error: Exception) -> RunFailure:
-    """Record an error that kept photos from being tried, at `path`."""
+def run_failure(path: str, error: Exception, *, again: bool = False) -> RunFailure:
+    """Record an error that kept photos from being tried, at `path`.
+
+    Another run may not meet it where the error says so, or `again`, as of an output: without one
+    nothing is tried. An input that is not there or may not be read stays so.
+    """
     found = failure(path, error)
-    return RunFailure(path, "failed", code=found.code, reason=found.reason, again=True)
+    again = again or bool(found.again)
+    return RunFailure(path, "failed", code=found.code, reason=found.reason, again=again or None)
+
+
+def nothing_at(path: str, reason: str) -> RunFailure:
+    """Record that a name or a glob means no file, or why a drive that fails cannot say so."""
+    place = path
+    while glob.escape(place) != place:
+        place = os.path.dirname(place)
+    try:
+        os.lstat(place or ".")
+    except ValueError:  # a NUL in the name
+        pass
+    except OSError as error:  # which os.path.exists and glob pass over
+        if error.errno in PASSING:
+            return run_failure(path, read_error(error))
+    return run_failure(path, Unreadable(reason))
 
 
 def find(
@@ -153,7 +175,7 @@ class _Finder:
             return iter([self._single(path)])
         if glob.escape(path) != path:
             return self._matches(path)
-        return iter([run_failure(path, Unreadable("no such file or folder"))])
+        return iter([nothing_at(path, "no such file or folder")])
 
     def claim(self, job: Job | Record) -> Iterator[Job | Record]:
         """Pass a job on unless an earlier input claimed its output; the same photo comes once."""
@@ -194,7 +216,7 @@ class _Finder:
                 walk = os.path.isdir(path)
                 yield from self._walk(path, base) if walk else self._photo(path, base, inside)
         if not found:
-            yield run_failure(pattern, Unreadable("no file matches"))
+            yield nothing_at(pattern, "no file matches")
 
     def _walk(self, top: str, base: str) -> Iterator[Job | Record]:
         inside, own = os.path.realpath(top), os.path.realpath(self.out) if self.out else None

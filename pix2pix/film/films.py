@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import av
 
-from pix2pix.colorize import outputs
-from pix2pix.colorize.folders import FileOptions
+from pix2pix.colorize.ends import Ends, FileOptions
 from pix2pix.colorize.jobs import Job, Record, failure
 from pix2pix.errors import NoSpace, NotPermitted, PhotoError, one_line
 from pix2pix.files import write_error
@@ -35,15 +34,16 @@ class Run:
     def __call__(self, jobs: Iterable[Job | Record]) -> Iterator[Record]:
         """Color every film -> its Record, as `folders.make_copies` does for photos.
 
-        At last what earlier runs left in the folders of the outputs, and nobody wants, is removed.
+        An unwritable folder is one record, too. At last what earlier runs left in the folders of
+        the outputs, and nobody wants, is removed.
         """
         look: Look | None = None
         folders: set[str] = set()
-        for job in jobs:
+        for job in Ends(self.files).pending(_noted(jobs, folders)):
             if isinstance(job, Record):
                 yield job
+            if not isinstance(job, Job):
                 continue
-            folders.add(os.path.dirname(job.dest) or ".")
             source = _recorded(job, partial(self._begun, job))
             if isinstance(source, Record):
                 yield source
@@ -55,11 +55,8 @@ class Run:
 
     def _begun(self, job: Job) -> "making.Source | Record":
         """Look at a film, or record why nothing is to be done."""
-        status = outputs.status(job.source)
-        state = "none" if self.files.overwrite else outputs.state(job.dest, status)
-        if state == "good":
-            return Record(job.source, "skipped", output=job.dest)
-        _check_folder(job)
+        if os.path.isdir(job.dest):
+            raise NotPermitted(f"{job.dest} is a folder")
         seen = survey(job.source, allow_truncated=self.files.allow_truncated)
         container = names.container(job.dest)
         source = making.look_at(job.source, seen, container, self.files.max_pixels)
@@ -72,17 +69,13 @@ class Run:
 
         Where the disk is full, the parts stay, too: they are hours of work.
         """
-        status = outputs.status(job.source)
-        redone = (
-            None if self.files.overwrite else outputs.REDONE.get(outputs.state(job.dest, status))
-        )
         with parts.opened(job.dest) as place:
             try:
                 with self.bar(job.source, source.survey.frames) as tick:
                     whole, warnings = making.make(
                         source, job.dest, look, place, keep_gps=self.files.keep_gps, tick=tick
                     )
-                making.publish(whole, job.dest, status)
+                making.publish(whole, job.dest, job.status)
             except Exception as error:
                 typed = _typed(error)
                 if isinstance(typed, NoSpace) and place.begun:
@@ -91,7 +84,15 @@ class Run:
                 place.remove()
                 raise typed from (None if typed is error else error)
             place.remove()
-        return Record(job.source, COLOR.done, job.dest, reason=redone, warnings=warnings)
+        return Record(job.source, COLOR.done, job.dest, reason=job.redone, warnings=warnings)
+
+
+def _noted(jobs: Iterable[Job | Record], folders: set[str]) -> Iterator[Job | Record]:
+    """Pass jobs on, and add the folders of their outputs to `folders`."""
+    for job in jobs:
+        if isinstance(job, Job):
+            folders.add(os.path.dirname(job.dest) or ".")
+        yield job
 
 
 def _recorded(job: Job, work: Callable[[], Done]) -> Done | Record:
@@ -102,21 +103,10 @@ def _recorded(job: Job, work: Callable[[], Done]) -> Done | Record:
         return failure(job.source, _typed(error))
 
 
-def _check_folder(job: Job) -> None:
-    """Make the folder of an output. Raises OSError and NotPermitted."""
-    folder = os.path.dirname(job.dest) or "."
-    os.makedirs(folder, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise NotPermitted(f"writing into {folder} is not permitted")
-    with suppress(OSError):
-        if os.path.isdir(job.dest):
-            raise NotPermitted(f"{job.dest} is a folder")
-
-
 def _typed(error: Exception) -> Exception:
     """The typed error for what the system or a library raised while a film was made."""
-    if isinstance(error, PhotoError) or not isinstance(error, (OSError, av.error.FFmpegError)):
-        return error
     if isinstance(error, OSError):
         return write_error(error)
-    return PhotoError(f"FFmpeg: {one_line(error)}")
+    if isinstance(error, av.error.FFmpegError) and not isinstance(error, MemoryError):
+        return PhotoError(f"FFmpeg: {one_line(error)}")
+    return error

@@ -9,8 +9,8 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from pix2pix.colorize.jobs import Job, Record, failure, in_shard, is_folder, name_below, run_failure
-from pix2pix.errors import NotPermitted, PhotoError, Unreadable
+from pix2pix.colorize.jobs import Job, Record, failure, in_shard, is_folder, name_below, nothing_at
+from pix2pix.errors import NotPermitted, PhotoError
 from pix2pix.files import kind, read_error
 from pix2pix.film import names
 
@@ -48,12 +48,12 @@ def _jobs(path: str, out: str | None, alone: bool) -> Iterator[Job | Record]:
         found = True
         yield _job(match, out)
     if not found:
-        yield run_failure(path, Unreadable("no file matches"))
+        yield nothing_at(path, "no file matches")
 
 
 def _named(path: str, out: str | None, alone: bool) -> Job | Record:
     if not os.path.lexists(path):
-        return run_failure(path, Unreadable("no such file or folder"))
+        return nothing_at(path, "no such file or folder")
     if names.is_output(os.path.basename(path)) and not alone:
         return Record(path, "ignored", reason="the output of an earlier run")
     if out is None or not alone or is_folder(out):

@@ -133,7 +133,7 @@ def opened(dest: str) -> Iterator[Workplace]:
     os.makedirs(place.folder, mode=0o700, exist_ok=True)
     with _locked(place.folder) as free:
         if not free:
-            raise NotPermitted("another run is making its output")
+            raise NotPermitted("another run is making its output", again=True)
         yield place
 
 

@@ -69,6 +69,8 @@ def decode_truncated(
         image = _decode(data, name, container, max_pixels, warnings, partly=True)
     except PhotoError:
         raise
+    except MemoryError as error:
+        raise _typed(error, data, name, container) from error
     except Exception as error:
         raise Truncated(f"too little of the {name} is left") from error
     warnings.append(ENDS_EARLY)
@@ -167,7 +169,7 @@ def _register_heif() -> None:
 def _typed(error: Exception, data: bytes, name: str, container: Container) -> PhotoError:
     reason = one_line(error)
     if isinstance(error, MemoryError):
-        return TooLarge("not enough memory to decode it")
+        return TooLarge("not enough memory to decode it", again=True)
     if container.cut:
         return Truncated(f"the {name} ends early")
     if name == "JPEG" and jpeg.is_arithmetic(data):

@@ -67,7 +67,7 @@ def of(
         deep = _filled(page.size, _of_tiff(image, container, data, page))
         return _turned(deep, data, page, container)
     except MemoryError as error:
-        raise TooLarge("not enough memory to keep 16 bits") from error
+        raise TooLarge("not enough memory to keep 16 bits", again=True) from error
     except (PhotoError, OSError, SyntaxError, ValueError, LookupError):
         return None  # of damage that Pillow passes over
 

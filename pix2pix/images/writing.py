@@ -139,7 +139,7 @@ def _encode(
         except PhotoError:
             raise
         except MemoryError as error:
-            raise TooLarge(f"not enough memory to write {name}") from error
+            raise TooLarge(f"not enough memory to write {name}", again=True) from error
         except Exception as error:  # libraries raise many kinds
             failure = failure or error
             continue
