@@ -349,6 +349,31 @@ def test_a_cluster_that_is_not_joined_says_why_and_where(error, words, monkeypat
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("address", [None, "127.0.0.1:1"])
+def test_a_run_leaves_the_environment_as_it_was_and_ray_without_a_token(monkeypatch, address):
+    for name in cluster._SETTINGS | cluster._ALONE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_BACKEND_LOG_LEVEL", "info")
+    before, read, tokens = dict(os.environ), [], ["kept"]
+    raylet = SimpleNamespace(
+        Config=SimpleNamespace(initialize=lambda _: read.append(dict(os.environ))),
+        AuthenticationTokenLoader=SimpleNamespace(
+            instance=lambda: SimpleNamespace(reset_cache=tokens.clear)
+        ),
+    )
+    ray = SimpleNamespace(shutdown=lambda: None, data=None)
+    for name, module in (("ray", ray), ("ray.data", None), ("ray._raylet", raylet)):
+        monkeypatch.setitem(sys.modules, name, module or SimpleNamespace())
+    monkeypatch.setattr(cluster, "_start", lambda *_: None)
+    monkeypatch.setattr(cluster, "_join", lambda *_: os.environ.update(RAY_AUTH_MODE="token"))
+    monkeypatch.setattr(cluster, "_hush", lambda _: None)
+    with cluster.running(address):
+        during = dict(os.environ)
+    assert during["RAY_AUTH_MODE"] == "token" and during["RAY_BACKEND_LOG_LEVEL"] == "info"
+    assert ("RAY_AUTH_TOKEN" in during) == (address is None)
+    assert dict(os.environ) == before and read == [before] and not tokens
+
+
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'pix2pix-color\[ray\]'"):

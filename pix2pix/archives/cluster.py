@@ -130,32 +130,50 @@ def _count(number: int, what: str) -> str:
 def running(address: str | None = None) -> Iterator[Any]:
     """Join the cluster at `address`, or start one here -> the module `ray`, ready for use.
 
-    One that was started ends with its processes and its folder of logs. Raises ClusterError, and
-    ModuleNotFoundError without Ray.
+    One that was started ends with its processes and its folder of logs; the environment is as it
+    was. Raises ClusterError, and ModuleNotFoundError without Ray.
     """
-    for name, value in (_SETTINGS if address else _SETTINGS | _ALONE).items():
-        os.environ.setdefault(name, value)
+    with _environment(_SETTINGS if address else _SETTINGS | _ALONE):
+        try:
+            import ray
+            import ray.data
+        except ModuleNotFoundError as error:
+            needs = "--engine ray needs: pip install 'pix2pix-color[ray]'"
+            raise ModuleNotFoundError(needs) from error
+        folder = None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if address:
+                    _join(ray, address)
+                else:
+                    folder = _folder()
+                    _start(ray, folder)
+                _hush(ray)
+                yield ray
+        finally:
+            ray.shutdown()
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings for the time of a run, in variables that are not set otherwise.
+
+    Ray keeps what it has read: it would send one cluster's token to the next, asked or not.
+    """
+    own = [name for name in _SETTINGS | _ALONE if name not in os.environ]  # Ray sets one itself
+    for name in settings.keys() & own:
+        os.environ[name] = settings[name]
     try:
-        import ray
-        import ray.data
-    except ModuleNotFoundError as error:
-        needs = "--engine ray needs: pip install 'pix2pix-color[ray]'"
-        raise ModuleNotFoundError(needs) from error
-    folder = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if address:
-                _join(ray, address)
-            else:
-                folder = _folder()
-                _start(ray, folder)
-            _hush(ray)
-            yield ray
+        yield
     finally:
-        ray.shutdown()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        for name in own:
+            os.environ.pop(name, None)
+        if raylet := sys.modules.get("ray._raylet"):
+            raylet.Config.initialize("")  # which reads the environment
+            raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _check(address: str) -> bool:
