@@ -176,23 +176,23 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
             raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _check(address: str) -> bool:
-    """Ask for a server of Ray's kind -> whether the address is one of this machine's.
+def _check(address: str) -> tuple[str, int] | None:
+    """Ask for a server of Ray's kind -> its IP and port where they are this machine's, else None.
 
     Raises ClusterError where there is none: Ray would try for minutes.
     """
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdecimal():  # what it is then, Ray says
-        return False
+        return None
     try:
         with socket.create_connection((host.strip("[]"), int(port)), _ANSWER) as connection:
-            here = connection.getsockname()[0] == connection.getpeername()[0]
+            own, (ip, at) = connection.getsockname()[0], connection.getpeername()[:2]
             answers = os.environ.get("RAY_USE_TLS", "0") != "0" or _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise ClusterError(f"no Ray cluster answers: {one_line(error)}", address) from error
     if not answers:
         raise ClusterError("no Ray cluster answers: another server listens there", address)
-    return bool(here)
+    return (ip, at) if ip == own else None
 
 
 def _speaks_grpc(connection: socket.socket) -> bool:
@@ -207,8 +207,9 @@ def _join(ray: Any, address: str) -> None:
         with _mute():
             if address == "auto":
                 address = ray._private.services.get_ray_address_from_environment(address, None)
-            if _check(address) and "://" not in address:  # a token goes to no other machine unasked
-                _take_token(ray, address)
+            found = _check(address)
+            if found and "://" not in address:
+                _take_token(ray, address, *found)
             ray.init(address=address, **_QUIET)
     except ClusterError:
         raise
@@ -217,8 +218,8 @@ def _join(ray: Any, address: str) -> None:
         raise ClusterError(_refusal(error), address) from error
 
 
-def _take_token(ray: Any, address: str) -> None:
-    """Use this user's token where the cluster asks for one.
+def _take_token(ray: Any, address: str, ip: str, port: int) -> None:
+    """Use this user's token where a cluster that this user started here asks for one.
 
     Ray does so for "auto" alone, and there for every cluster, of which others then do not work.
     """
@@ -227,7 +228,29 @@ def _take_token(ray: Any, address: str) -> None:
     try:
         ray._raylet.GcsClient(address=address)
     except ray.exceptions.AuthenticationError:
+        if not _is_own(ip, port):  # nobody else gets a token unasked
+            return
         tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
+def _is_own(ip: str, port: int) -> bool:
+    """Whether who listens there is the head of a cluster, and a process of this user's.
+
+    Others may be another user's, or a forwarded port, behind which is another machine.
+    """
+    import psutil  # which Ray brings
+
+    ips = {ip, f"::ffff:{ip}", "0.0.0.0", "::"}
+    user = psutil.Process().username()
+    for process in psutil.process_iter(["name", "username"]):
+        name = process.info["name"] or ""
+        if name.startswith("gcs_server") and process.info["username"] == user:
+            with suppress(psutil.Error):
+                connections = process.net_connections("tcp")
+                listens = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
+                if any(at.ip in ips and at.port == port for at in listens):
+                    return True
+    return False
 
 
 def _refusal(error: Exception) -> str:
