@@ -285,11 +285,20 @@ def answering(data):
         yield f"127.0.0.1:{server.server_address[1]}"
 
 
-def test_a_server_of_another_kind_is_said_at_once():
+@pytest.mark.parametrize("tls", ["0", "false", "False"])
+def test_a_server_of_another_kind_is_said_at_once(monkeypatch, tls):
+    monkeypatch.setenv("RAY_USE_TLS", tls)
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
         with pytest.raises(cluster.ClusterError) as error:
             cluster._check(address)
     assert str(error.value) == f"{address}: no Ray cluster answers: another server listens there"
+
+
+@pytest.mark.parametrize("tls", ["1", "true", "True"])
+def test_with_tls_no_answer_in_plain_words_is_waited_for(monkeypatch, tls):
+    monkeypatch.setenv("RAY_USE_TLS", tls)
+    with answering(b"") as address:
+        assert cluster._check(address)
 
 
 def test_a_token_is_for_clusters_that_the_user_has_on_this_machine(monkeypatch):

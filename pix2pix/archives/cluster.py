@@ -25,7 +25,7 @@ MOST_CORES_OF_GPU = 16  # which each read a photo: so many can share a batch
 MEMORY = 2**29  # bytes that an actor takes at least: Python, Ray and the model
 _OBJECTS = 100 * 2**20  # bytes of the local object store, where rows lie, and no picture
 _STARTS = 3  # that are tried
-_ANSWER = 10  # seconds that a cluster may take to accept a connection
+_ANSWER = 10  # seconds that a cluster may take to accept a connection, and then to answer
 _FOLDER = "pix2pix-ray-"
 _QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, section 3.4
@@ -187,12 +187,17 @@ def _check(address: str) -> tuple[str, int] | None:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), _ANSWER) as connection:
             own, (ip, at) = connection.getsockname()[0], connection.getpeername()[:2]
-            answers = os.environ.get("RAY_USE_TLS", "0") != "0" or _speaks_grpc(connection)
+            answers = _uses_tls() or _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise ClusterError(f"no Ray cluster answers: {one_line(error)}", address) from error
     if not answers:
         raise ClusterError("no Ray cluster answers: another server listens there", address)
     return (ip, at) if ip == own else None
+
+
+def _uses_tls() -> bool:
+    """Whether Ray takes its setting so (ray/_private/grpc_utils.py)."""
+    return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
 
 
 def _speaks_grpc(connection: socket.socket) -> bool:
