@@ -33,7 +33,7 @@ PORTS = (
     *("port", "ray-client-server-port", "dashboard-agent-grpc-port", "metrics-export-port"),
     *("dashboard-agent-listen-port", "runtime-env-agent-port"),
 )
-"""Those that Ray chooses itself have to be told to others within 15 seconds, or it gives up."""
+"""Given, as agents that choose theirs have 15 seconds to name them to the node, or it ends."""
 JOIN = """
 import sys
 from pix2pix.archives.cluster import running
@@ -80,7 +80,7 @@ def cluster() -> Iterator[Cluster]:
     (folder / ".ray" / "auth_token").write_text(secrets.token_hex(32))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        for _ in range(3):  # a busy machine misses Ray's 30 seconds
+        for _ in range(3):  # a busy machine may miss the 30 seconds that Ray gives a node
             found = _started(folder)
             stack.callback(_end, found.process)
             if found.process.poll() is None:

@@ -282,7 +282,9 @@ def _start(ray: Any, folder: str) -> None:
                     **_QUIET,
                 )
             return
-        except Exception as error:  # such as of a busy machine, which missed Ray's 30 seconds
+        # such as of a busy machine: Ray's agents have 15 seconds to name their ports to the node,
+        # which ends without them, and the node 30 to be there, which is what Ray then says
+        except Exception as error:
             ray.shutdown()
             _end_all(folder)
             if tries == _STARTS - 1:
@@ -290,7 +292,11 @@ def _start(ray: Any, folder: str) -> None:
 
 
 def _end_all(folder: str) -> None:
-    """End what works in a folder: Ray ends the processes of a failed start when it exits itself."""
+    """End what works in a folder: Ray ends the processes of a failed start when it exits itself.
+
+    Where the system does not end them with the command, as on macOS, Ray has a "reaper" for that,
+    whose command line names no folder. It stays until the command ends.
+    """
     import psutil  # which Ray brings
 
     for process in psutil.process_iter(["cmdline"]):
