@@ -27,6 +27,7 @@ from pix2pix.archives.fleet import _reason
 
 PAGE = (DOCS / "archives.md").read_text()
 SECONDS = 300  # starting Ray takes some 20 of them on two idle cores
+STARTING = 240  # seconds after which a cluster that has not said that it runs is given up
 OF_RAY = ("ActorLocationTracker", "_AutoscalingCoordinatorActor", "_StatsActor")
 """What Ray Data leaves on a cluster, for its next run."""
 PORTS = (
@@ -106,7 +107,10 @@ def _started(folder: Path) -> Cluster:
         process = subprocess.Popen(
             command, env=quick, stdout=said, stderr=said, start_new_session=True
         )
+    due = time.monotonic() + STARTING
     while process.poll() is None and "Ray runtime started" not in (folder / "said").read_text():
+        if time.monotonic() > due:
+            _end(process)
         time.sleep(0.2)
     return Cluster(process, ports[0], environment)
 
