@@ -36,12 +36,16 @@ PORTS = (
 )
 """Given, as agents that choose theirs have 15 seconds to name them to the node, or it ends."""
 JOIN = """
-import sys
+import os, sys
 from pix2pix.archives.cluster import running
 for address in sys.argv[1:]:
     with running(address) as ray:
-        print(address, sum(node["Alive"] for node in ray.nodes()))
+        alive = sum(node["Alive"] for node in ray.nodes())
+    from ray._raylet import AuthenticationMode, get_authentication_mode
+    asked = get_authentication_mode() != AuthenticationMode.DISABLED
+    print(address, alive, asked or "RAY_AUTH_MODE" in os.environ)
 """
+"""Joins a cluster at each address -> its nodes, and whether what comes next would use a token."""
 
 
 def colorize(folder, *options, source="in", env=None):
@@ -101,7 +105,8 @@ def _started(folder: Path) -> Cluster:
     command += [f"--{name}={port}" for name, port in zip(PORTS, ports, strict=True)]
     command += ["--include-dashboard=false", "--object-store-memory=100000000"]
     command += [f"--temp-dir={folder}"]
-    environment = os.environ | {"HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = _without_token(os.environ)
+    environment |= {"HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
     quick = environment | {"RAY_worker_niceness": "0"}
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
@@ -134,8 +139,7 @@ def test_ray_makes_the_very_files_of_a_folder_run(tmp_path):
     (tmp_path / "home").mkdir()
     ray = colorize(
         *(tmp_path, "-o", "ray", *weights, "--engine", "ray", "--json", "--manifest", "notes"),
-        env={k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
-        | {"HOME": str(tmp_path / "home")},
+        env=_without_token(os.environ) | {"HOME": str(tmp_path / "home")},
     )
     assert (here.returncode, ray.returncode) == (2, 2)
     assert read(tmp_path / "here") == read(tmp_path / "ray") and len(read(tmp_path / "ray")) == 5
@@ -151,7 +155,7 @@ def test_ray_makes_the_very_files_of_a_folder_run(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_cluster_is_joined_at_every_address_it_has(cluster):
+def test_a_cluster_is_joined_at_every_address_it_has_each_time_with_its_token(cluster):
     addresses = [f"{host}:{cluster.port}" for host in ("127.0.0.1", "localhost", _own_address())]
     addresses += ["auto"]
     joined = subprocess.run(
@@ -162,7 +166,7 @@ def test_a_cluster_is_joined_at_every_address_it_has(cluster):
         timeout=SECONDS,
         check=True,
     )
-    assert joined.stdout.splitlines() == [f"{address} 1" for address in addresses]
+    assert joined.stdout.splitlines() == [f"{address} 1 False" for address in addresses]
 
 
 @pytest.mark.slow
@@ -209,6 +213,10 @@ def test_a_run_whose_driver_is_killed_ends_on_the_cluster_and_goes_on_when_repea
     rows = manifest.read(str(tmp_path / "notes")).to_pylist()
     assert {row["output"] for row in rows} == {str(name) for name in read(out)}
     assert len(rows) == 400 and {row["status"] for row in rows} <= {"colored", "skipped"}
+
+
+def _without_token(environment):
+    return {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
 
 
 def _own_address() -> str:
