@@ -23,6 +23,7 @@ from tiny_graphs import write_graph
 from torture.fleet import descendants
 
 from pix2pix.archives import manifest
+from pix2pix.archives.blocks import PHOTOS
 from pix2pix.archives.fleet import _reason
 
 PAGE = (DOCS / "archives.md").read_text()
@@ -46,6 +47,24 @@ for address in sys.argv[1:]:
     print(address, alive, asked or "RAY_AUTH_MODE" in os.environ)
 """
 """Joins a cluster at each address -> its nodes, and whether what comes next would use a token."""
+
+
+HELD = """
+import sys, time
+from pix2pix.archives import actors
+class Held(actors.Coloring):  # pickled with its code, so that an actor has it, too
+    blocks = 0
+    def _copy(self, make, jobs):
+        Held.blocks += 1
+        for record in super()._copy(make, jobs):
+            yield record
+            while Held.blocks == 2:
+                time.sleep(0.1)
+actors.Coloring = Held
+from pix2pix.cli import main
+sys.exit(main())
+"""
+"""The command, whose actor stops at a photo of its second block: such a run is never done."""
 
 
 def colorize(folder, *options, source="in", env=None):
@@ -189,30 +208,32 @@ def test_a_run_on_a_cluster_makes_the_very_files_and_leaves_it_as_it_was(tmp_pat
 def test_a_run_whose_driver_is_killed_ends_on_the_cluster_and_goes_on_when_repeated(
     tmp_path, cluster
 ):
-    fill(tmp_path / "in", 400, gray, ".jpg")
+    fill(tmp_path / "in", 100, gray, ".jpg")
     weights = ["--weights", str(write_graph(tmp_path / "tiny.onnx"))]
     by_ray = ["--engine", "ray", "--address", cluster.address, "--manifest", "notes"]
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "pix2pix.cli", "colorize", "in", "-o", "out", *weights, *by_ray],
-        cwd=tmp_path,
-        env=cluster.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (tmp_path / "said").open("wb") as said:
+        driver = subprocess.Popen(
+            [sys.executable, "-c", HELD, "colorize", "in", "-o", "out", *weights, *by_ray],
+            cwd=tmp_path,
+            env=cluster.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
     out = tmp_path / "out"
-    _wait_until(lambda: any(out.glob("*.color.jpg")) or driver.poll() is not None)
-    assert any("MapWorker" in name for name in cluster.work())
+    _wait_until(lambda: len([*out.glob("*.color.jpg")]) > PHOTOS or driver.poll() is not None)
+    works = any("MapWorker" in name for name in cluster.work())
+    assert works and driver.poll() is None, (tmp_path / "said").read_text()
     driver.kill()
     driver.wait()
     _wait_until(lambda: not cluster.work())
-    assert 0 < len(list(out.iterdir())) < 400
+    assert PHOTOS < len(read(out)) < 100
     again = colorize(tmp_path, "-o", "out", *weights, *by_ray, env=cluster.environment)
     assert again.returncode == 0, again.stderr
     assert colorize(tmp_path, "-o", "here", *weights).returncode == 0
-    assert read(out) == read(tmp_path / "here") and len(read(out)) == 400
+    assert read(out) == read(tmp_path / "here") and len(read(out)) == 100
     rows = manifest.read(str(tmp_path / "notes")).to_pylist()
     assert {row["output"] for row in rows} == {str(name) for name in read(out)}
-    assert len(rows) == 400 and {row["status"] for row in rows} <= {"colored", "skipped"}
+    assert len(rows) == 100 and {row["status"] for row in rows} <= {"colored", "skipped"}
 
 
 def _without_token(environment):
