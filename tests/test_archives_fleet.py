@@ -255,7 +255,7 @@ def test_ray_is_started_again_on_a_busy_machine(tmp_path):
 
 
 def test_a_cluster_that_does_not_let_in_is_asked_once(monkeypatch):
-    monkeypatch.setattr(cluster, "_check", lambda address: False)
+    monkeypatch.setattr(cluster, "_check", lambda address: None)
     with pytest.raises(cluster.ClusterError, match=r"10.0.0.1:1: .*timed out"):
         cluster._join(ray := Busy(works_at=9), "10.0.0.1:1")
     assert ray.tries == 1
@@ -285,18 +285,27 @@ def answering(data):
         yield f"127.0.0.1:{server.server_address[1]}"
 
 
-def test_a_server_of_another_kind_is_said_at_once():
+@pytest.mark.parametrize("tls", ["0", "false", "False"])
+def test_a_server_of_another_kind_is_said_at_once(monkeypatch, tls):
+    monkeypatch.setenv("RAY_USE_TLS", tls)
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
         with pytest.raises(cluster.ClusterError) as error:
             cluster._check(address)
     assert str(error.value) == f"{address}: no Ray cluster answers: another server listens there"
 
 
-def test_a_token_is_for_clusters_at_addresses_of_this_machine(monkeypatch):
+@pytest.mark.parametrize("tls", ["1", "true", "True"])
+def test_with_tls_no_answer_in_plain_words_is_waited_for(monkeypatch, tls):
+    monkeypatch.setenv("RAY_USE_TLS", tls)
+    with answering(b"") as address:
+        assert cluster._check(address)
+
+
+def test_a_token_is_for_clusters_that_the_user_has_on_this_machine(monkeypatch):
     monkeypatch.delenv("RAY_USE_TLS", raising=False)
     settings = bytes([0, 0, 24, 4, 0, 0, 0, 0, 0])  # how a gRPC server begins
     with answering(settings) as address:
-        assert cluster._check(address)
+        assert cluster._check(address) == ("127.0.0.1", int(address.rpartition(":")[2]))
     far = SimpleNamespace(getsockname=lambda: ("10.0.0.1", 1), getpeername=lambda: ("10.0.0.2", 2))
     monkeypatch.setattr(cluster.socket, "create_connection", lambda *_: nullcontext(far))
     monkeypatch.setattr(cluster, "_speaks_grpc", lambda connection: True)
@@ -318,11 +327,49 @@ def test_a_token_is_for_clusters_at_addresses_of_this_machine(monkeypatch):
     setup = SimpleNamespace(maybe_enable_token_auth_if_token_available=lambda **_: taken.append(1))
     package = SimpleNamespace(authentication_token_setup=setup)
     monkeypatch.setitem(sys.modules, "ray._private.authentication", package)
-    for asks, here, count in ((True, True, 1), (False, True, 0), (True, False, 0)):
+    here = ("10.0.0.1", 1)
+    for asks, found, own, count in (
+        *((True, here, True, 1), (False, here, True, 0)),
+        *((True, None, True, 0), (True, here, False, 0)),
+    ):
         taken.clear()
-        monkeypatch.setattr(cluster, "_check", lambda address, here=here: here)
+        monkeypatch.setattr(cluster, "_check", lambda address, found=found: found)
+        monkeypatch.setattr(
+            cluster, "_is_own", lambda ip, port, own=own: own and (ip, port) == here
+        )
         cluster._join(Ray(asks), "10.0.0.1:1")
         assert len(taken) == count
+
+
+@pytest.mark.parametrize(
+    "changed, own",
+    [
+        ({}, True),
+        ({"ip": "::"}, True),
+        ({"name": "gcs_server.exe"}, True),
+        ({"name": "ssh"}, False),  # which forwards a port
+        ({"username": "another"}, False),
+        ({"status": "ESTABLISHED"}, False),
+        ({"ip": "10.0.0.1"}, False),
+        ({"port": 6380}, False),
+        ({"gone": True}, False),
+    ],
+)
+def test_a_cluster_is_the_users_own_where_the_head_of_one_listens(monkeypatch, changed, own):
+    psutil = pytest.importorskip("psutil")
+    user = psutil.Process().username()
+    head = {"name": "gcs_server", "username": user, "status": "LISTEN", "gone": False}
+    head |= {"ip": "127.0.0.1", "port": 6379} | changed
+
+    def connections(kind):
+        if head["gone"]:
+            raise psutil.NoSuchProcess(1)
+        at = SimpleNamespace(ip=head["ip"], port=head["port"])
+        return [SimpleNamespace(status=head["status"], laddr=at)]
+
+    process = SimpleNamespace(info=head, net_connections=connections)
+    monkeypatch.setattr(psutil, "process_iter", lambda names: [process])
+    assert cluster._is_own("127.0.0.1", 6379) == own
 
 
 @pytest.mark.parametrize(
@@ -334,7 +381,7 @@ def test_a_token_is_for_clusters_at_addresses_of_this_machine(monkeypatch):
     ],
 )
 def test_a_cluster_that_is_not_joined_says_why_and_where(error, words, monkeypatch):
-    monkeypatch.setattr(cluster, "_check", lambda address: False)
+    monkeypatch.setattr(cluster, "_check", lambda address: None)
 
     class Closed:
         def init(self, **options):
@@ -347,6 +394,31 @@ def test_a_cluster_that_is_not_joined_says_why_and_where(error, words, monkeypat
         cluster._join(Closed(), "10.0.0.1:1")
     assert words in caught.value.reason and caught.value.path == "10.0.0.1:1"
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", [None, "127.0.0.1:1"])
+def test_a_run_leaves_the_environment_as_it_was_and_ray_without_a_token(monkeypatch, address):
+    for name in cluster._SETTINGS | cluster._ALONE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_BACKEND_LOG_LEVEL", "info")
+    before, read, tokens = dict(os.environ), [], ["kept"]
+    raylet = SimpleNamespace(
+        Config=SimpleNamespace(initialize=lambda _: read.append(dict(os.environ))),
+        AuthenticationTokenLoader=SimpleNamespace(
+            instance=lambda: SimpleNamespace(reset_cache=tokens.clear)
+        ),
+    )
+    ray = SimpleNamespace(shutdown=lambda: None, data=None)
+    for name, module in (("ray", ray), ("ray.data", None), ("ray._raylet", raylet)):
+        monkeypatch.setitem(sys.modules, name, module or SimpleNamespace())
+    monkeypatch.setattr(cluster, "_start", lambda *_: None)
+    monkeypatch.setattr(cluster, "_join", lambda *_: os.environ.update(RAY_AUTH_MODE="token"))
+    monkeypatch.setattr(cluster, "_hush", lambda _: None)
+    with cluster.running(address):
+        during = dict(os.environ)
+    assert during["RAY_AUTH_MODE"] == "token" and during["RAY_BACKEND_LOG_LEVEL"] == "info"
+    assert ("RAY_AUTH_TOKEN" in during) == (address is None)
+    assert dict(os.environ) == before and read == [before] and not tokens
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -23,24 +23,48 @@ from tiny_graphs import write_graph
 from torture.fleet import descendants
 
 from pix2pix.archives import manifest
+from pix2pix.archives.blocks import PHOTOS
 from pix2pix.archives.fleet import _reason
 
 PAGE = (DOCS / "archives.md").read_text()
 SECONDS = 300  # starting Ray takes some 20 of them on two idle cores
+STARTING = 240  # seconds after which a cluster that has not said that it runs is given up
 OF_RAY = ("ActorLocationTracker", "_AutoscalingCoordinatorActor", "_StatsActor")
 """What Ray Data leaves on a cluster, for its next run."""
 PORTS = (
     *("port", "ray-client-server-port", "dashboard-agent-grpc-port", "metrics-export-port"),
     *("dashboard-agent-listen-port", "runtime-env-agent-port"),
 )
-"""Those that Ray chooses itself have to be told to others within 15 seconds, or it gives up."""
+"""Given, as agents that choose theirs have 15 seconds to name them to the node, or it ends."""
 JOIN = """
-import sys
+import os, sys
 from pix2pix.archives.cluster import running
 for address in sys.argv[1:]:
     with running(address) as ray:
-        print(address, sum(node["Alive"] for node in ray.nodes()))
+        alive = sum(node["Alive"] for node in ray.nodes())
+    from ray._raylet import AuthenticationMode, get_authentication_mode
+    asked = get_authentication_mode() != AuthenticationMode.DISABLED
+    print(address, alive, asked or "RAY_AUTH_MODE" in os.environ)
 """
+"""Joins a cluster at each address -> its nodes, and whether what comes next would use a token."""
+
+
+HELD = """
+import sys, time
+from pix2pix.archives import actors
+class Held(actors.Coloring):  # pickled with its code, so that an actor has it, too
+    blocks = 0
+    def _copy(self, make, jobs):
+        Held.blocks += 1
+        for record in super()._copy(make, jobs):
+            yield record
+            while Held.blocks == 2:
+                time.sleep(0.1)
+actors.Coloring = Held
+from pix2pix.cli import main
+sys.exit(main())
+"""
+"""The command, whose actor stops at a photo of its second block: such a run is never done."""
 
 
 def colorize(folder, *options, source="in", env=None):
@@ -80,7 +104,7 @@ def cluster() -> Iterator[Cluster]:
     (folder / ".ray" / "auth_token").write_text(secrets.token_hex(32))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        for _ in range(3):  # a busy machine misses Ray's 30 seconds
+        for _ in range(3):  # a busy machine may miss the 30 seconds that Ray gives a node
             found = _started(folder)
             stack.callback(_end, found.process)
             if found.process.poll() is None:
@@ -100,13 +124,17 @@ def _started(folder: Path) -> Cluster:
     command += [f"--{name}={port}" for name, port in zip(PORTS, ports, strict=True)]
     command += ["--include-dashboard=false", "--object-store-memory=100000000"]
     command += [f"--temp-dir={folder}"]
-    environment = os.environ | {"HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = _without_token(os.environ)
+    environment |= {"HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
     quick = environment | {"RAY_worker_niceness": "0"}
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
             command, env=quick, stdout=said, stderr=said, start_new_session=True
         )
+    due = time.monotonic() + STARTING
     while process.poll() is None and "Ray runtime started" not in (folder / "said").read_text():
+        if time.monotonic() > due:
+            _end(process)
         time.sleep(0.2)
     return Cluster(process, ports[0], environment)
 
@@ -130,8 +158,7 @@ def test_ray_makes_the_very_files_of_a_folder_run(tmp_path):
     (tmp_path / "home").mkdir()
     ray = colorize(
         *(tmp_path, "-o", "ray", *weights, "--engine", "ray", "--json", "--manifest", "notes"),
-        env={k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
-        | {"HOME": str(tmp_path / "home")},
+        env=_without_token(os.environ) | {"HOME": str(tmp_path / "home")},
     )
     assert (here.returncode, ray.returncode) == (2, 2)
     assert read(tmp_path / "here") == read(tmp_path / "ray") and len(read(tmp_path / "ray")) == 5
@@ -147,7 +174,7 @@ def test_ray_makes_the_very_files_of_a_folder_run(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_cluster_is_joined_at_every_address_it_has(cluster):
+def test_a_cluster_is_joined_at_every_address_it_has_each_time_with_its_token(cluster):
     addresses = [f"{host}:{cluster.port}" for host in ("127.0.0.1", "localhost", _own_address())]
     addresses += ["auto"]
     joined = subprocess.run(
@@ -158,7 +185,7 @@ def test_a_cluster_is_joined_at_every_address_it_has(cluster):
         timeout=SECONDS,
         check=True,
     )
-    assert joined.stdout.splitlines() == [f"{address} 1" for address in addresses]
+    assert joined.stdout.splitlines() == [f"{address} 1 False" for address in addresses]
 
 
 @pytest.mark.slow
@@ -181,30 +208,36 @@ def test_a_run_on_a_cluster_makes_the_very_files_and_leaves_it_as_it_was(tmp_pat
 def test_a_run_whose_driver_is_killed_ends_on_the_cluster_and_goes_on_when_repeated(
     tmp_path, cluster
 ):
-    fill(tmp_path / "in", 400, gray, ".jpg")
+    fill(tmp_path / "in", 100, gray, ".jpg")
     weights = ["--weights", str(write_graph(tmp_path / "tiny.onnx"))]
     by_ray = ["--engine", "ray", "--address", cluster.address, "--manifest", "notes"]
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "pix2pix.cli", "colorize", "in", "-o", "out", *weights, *by_ray],
-        cwd=tmp_path,
-        env=cluster.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (tmp_path / "said").open("wb") as said:
+        driver = subprocess.Popen(
+            [sys.executable, "-c", HELD, "colorize", "in", "-o", "out", *weights, *by_ray],
+            cwd=tmp_path,
+            env=cluster.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
     out = tmp_path / "out"
-    _wait_until(lambda: any(out.glob("*.color.jpg")) or driver.poll() is not None)
-    assert any("MapWorker" in name for name in cluster.work())
+    _wait_until(lambda: len([*out.glob("*.color.jpg")]) > PHOTOS or driver.poll() is not None)
+    works = any("MapWorker" in name for name in cluster.work())
+    assert works and driver.poll() is None, (tmp_path / "said").read_text()
     driver.kill()
     driver.wait()
     _wait_until(lambda: not cluster.work())
-    assert 0 < len(list(out.iterdir())) < 400
+    assert PHOTOS < len(read(out)) < 100
     again = colorize(tmp_path, "-o", "out", *weights, *by_ray, env=cluster.environment)
     assert again.returncode == 0, again.stderr
     assert colorize(tmp_path, "-o", "here", *weights).returncode == 0
-    assert read(out) == read(tmp_path / "here") and len(read(out)) == 400
+    assert read(out) == read(tmp_path / "here") and len(read(out)) == 100
     rows = manifest.read(str(tmp_path / "notes")).to_pylist()
     assert {row["output"] for row in rows} == {str(name) for name in read(out)}
-    assert len(rows) == 400 and {row["status"] for row in rows} <= {"colored", "skipped"}
+    assert len(rows) == 100 and {row["status"] for row in rows} <= {"colored", "skipped"}
+
+
+def _without_token(environment):
+    return {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
 
 
 def _own_address() -> str:

@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import nullcontext, suppress
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -21,6 +23,7 @@ from places import ROOT
 from pix2pix.cli.__main__ import main
 from pix2pix.colorize.folders import FileOptions
 from pix2pix.colorize.wish import Wish
+from pix2pix.errors import NotPermitted
 from pix2pix.film import encoding, films, jobs, making, parts
 from pix2pix.film.coloring import Look
 from pix2pix.film.films import Run
@@ -580,6 +583,68 @@ def test_what_nobody_has_gone_on_with_for_long_is_removed(tmp_path):
     assert set(left(tmp_path)) == kept | {"a.mp4", "a.color.mp4"}
     assert [record.status for record in color(source)] == ["skipped"]
     assert os.path.basename(busy) not in left(tmp_path)
+
+
+def aged(folder, days):
+    """A folder of a film in the making, which nobody has changed for so many days."""
+    folder.mkdir()
+    os.utime(folder, (time.time() - days * 86400,) * 2)
+    return folder
+
+
+def at_lock(monkeypatch, work):
+    """Do something, once, between opening the lock and having it."""
+    lock, waiting = parts.fcntl.flock, [work]
+
+    def flock(*arguments):
+        if waiting:
+            waiting.pop()()
+        lock(*arguments)
+
+    monkeypatch.setattr(parts.fcntl, "flock", flock)
+
+
+def test_an_empty_folder_is_as_old_as_itself(tmp_path):
+    aged(tmp_path / ".pix2pix-film-0123456789abcdef", 31)
+    aged(tmp_path / ".pix2pix-film-fedcba9876543210", 29)
+    parts.sweep(str(tmp_path))
+    assert left(tmp_path) == [".pix2pix-film-fedcba9876543210"]
+
+
+def test_what_a_run_goes_on_with_meanwhile_is_not_removed(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl")
+    folder = aged(tmp_path / ".pix2pix-film-0123456789abcdef", 31)
+    at_lock(monkeypatch, lambda: (folder / "000000.nut").write_bytes(b""))
+    parts.sweep(str(tmp_path))
+    assert set(left(folder)) == {"000000.nut", "lock"}
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_workplace_that_is_removed_meanwhile_is_made_again(tmp_path, monkeypatch, anew):
+    pytest.importorskip("fcntl")
+    dest = str(tmp_path / "a.mp4")
+    folder = Path(parts.folder_of(dest))
+
+    def removed():
+        shutil.rmtree(folder)
+        if anew:
+            folder.mkdir()
+            (folder / "lock").touch()
+
+    at_lock(monkeypatch, removed)
+    with parts.opened(dest):
+        assert left(folder) == ["lock"]
+        with pytest.raises(NotPermitted), parts.opened(dest):
+            pass
+
+
+def test_the_lock_of_a_workplace_goes_last(tmp_path, monkeypatch):
+    dest = str(tmp_path / "a.mp4")
+    with parts.opened(dest) as place:
+        (Path(place.folder) / "000000.nut").touch()
+        monkeypatch.setattr(parts.shutil, "rmtree", lambda *_, **__: None)
+        place.remove()
+        assert left(place.folder) == ["lock"]
 
 
 @pytest.mark.slow

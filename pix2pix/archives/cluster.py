@@ -25,7 +25,7 @@ MOST_CORES_OF_GPU = 16  # which each read a photo: so many can share a batch
 MEMORY = 2**29  # bytes that an actor takes at least: Python, Ray and the model
 _OBJECTS = 100 * 2**20  # bytes of the local object store, where rows lie, and no picture
 _STARTS = 3  # that are tried
-_ANSWER = 10  # seconds that a cluster may take to accept a connection
+_ANSWER = 10  # seconds that a cluster may take to accept a connection, and then to answer
 _FOLDER = "pix2pix-ray-"
 _QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, section 3.4
@@ -130,51 +130,74 @@ def _count(number: int, what: str) -> str:
 def running(address: str | None = None) -> Iterator[Any]:
     """Join the cluster at `address`, or start one here -> the module `ray`, ready for use.
 
-    One that was started ends with its processes and its folder of logs. Raises ClusterError, and
-    ModuleNotFoundError without Ray.
+    One that was started ends with its processes and its folder of logs; the environment is as it
+    was. Raises ClusterError, and ModuleNotFoundError without Ray.
     """
-    for name, value in (_SETTINGS if address else _SETTINGS | _ALONE).items():
-        os.environ.setdefault(name, value)
+    with _environment(_SETTINGS if address else _SETTINGS | _ALONE):
+        try:
+            import ray
+            import ray.data
+        except ModuleNotFoundError as error:
+            needs = "--engine ray needs: pip install 'pix2pix-color[ray]'"
+            raise ModuleNotFoundError(needs) from error
+        folder = None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if address:
+                    _join(ray, address)
+                else:
+                    folder = _folder()
+                    _start(ray, folder)
+                _hush(ray)
+                yield ray
+        finally:
+            ray.shutdown()
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings for the time of a run, in variables that are not set otherwise.
+
+    Ray keeps what it has read: it would send one cluster's token to the next, asked or not.
+    """
+    own = [name for name in _SETTINGS | _ALONE if name not in os.environ]  # Ray sets one itself
+    for name in settings.keys() & own:
+        os.environ[name] = settings[name]
     try:
-        import ray
-        import ray.data
-    except ModuleNotFoundError as error:
-        needs = "--engine ray needs: pip install 'pix2pix-color[ray]'"
-        raise ModuleNotFoundError(needs) from error
-    folder = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if address:
-                _join(ray, address)
-            else:
-                folder = _folder()
-                _start(ray, folder)
-            _hush(ray)
-            yield ray
+        yield
     finally:
-        ray.shutdown()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        for name in own:
+            os.environ.pop(name, None)
+        if raylet := sys.modules.get("ray._raylet"):
+            raylet.Config.initialize("")  # which reads the environment
+            raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _check(address: str) -> bool:
-    """Ask for a server of Ray's kind -> whether the address is one of this machine's.
+def _check(address: str) -> tuple[str, int] | None:
+    """Ask for a server of Ray's kind -> its IP and port where they are this machine's, else None.
 
     Raises ClusterError where there is none: Ray would try for minutes.
     """
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdecimal():  # what it is then, Ray says
-        return False
+        return None
     try:
         with socket.create_connection((host.strip("[]"), int(port)), _ANSWER) as connection:
-            here = connection.getsockname()[0] == connection.getpeername()[0]
-            answers = os.environ.get("RAY_USE_TLS", "0") != "0" or _speaks_grpc(connection)
+            own, (ip, at) = connection.getsockname()[0], connection.getpeername()[:2]
+            answers = _uses_tls() or _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise ClusterError(f"no Ray cluster answers: {one_line(error)}", address) from error
     if not answers:
         raise ClusterError("no Ray cluster answers: another server listens there", address)
-    return bool(here)
+    return (ip, at) if ip == own else None
+
+
+def _uses_tls() -> bool:
+    """Whether Ray takes its setting so (ray/_private/grpc_utils.py)."""
+    return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
 
 
 def _speaks_grpc(connection: socket.socket) -> bool:
@@ -189,8 +212,9 @@ def _join(ray: Any, address: str) -> None:
         with _mute():
             if address == "auto":
                 address = ray._private.services.get_ray_address_from_environment(address, None)
-            if _check(address) and "://" not in address:  # a token goes to no other machine unasked
-                _take_token(ray, address)
+            found = _check(address)
+            if found and "://" not in address:
+                _take_token(ray, address, *found)
             ray.init(address=address, **_QUIET)
     except ClusterError:
         raise
@@ -199,8 +223,8 @@ def _join(ray: Any, address: str) -> None:
         raise ClusterError(_refusal(error), address) from error
 
 
-def _take_token(ray: Any, address: str) -> None:
-    """Use this user's token where the cluster asks for one.
+def _take_token(ray: Any, address: str, ip: str, port: int) -> None:
+    """Use this user's token where a cluster that this user started here asks for one.
 
     Ray does so for "auto" alone, and there for every cluster, of which others then do not work.
     """
@@ -209,7 +233,29 @@ def _take_token(ray: Any, address: str) -> None:
     try:
         ray._raylet.GcsClient(address=address)
     except ray.exceptions.AuthenticationError:
+        if not _is_own(ip, port):  # nobody else gets a token unasked
+            return
         tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
+def _is_own(ip: str, port: int) -> bool:
+    """Whether who listens there is the head of a cluster, and a process of this user's.
+
+    Others may be another user's, or a forwarded port, behind which is another machine.
+    """
+    import psutil  # which Ray brings
+
+    ips = {ip, f"::ffff:{ip}", "0.0.0.0", "::"}
+    user = psutil.Process().username()
+    for process in psutil.process_iter(["name", "username"]):
+        name = process.info["name"] or ""
+        if name.startswith("gcs_server") and process.info["username"] == user:
+            with suppress(psutil.Error):
+                connections = process.net_connections("tcp")
+                listens = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
+                if any(at.ip in ips and at.port == port for at in listens):
+                    return True
+    return False
 
 
 def _refusal(error: Exception) -> str:
@@ -236,7 +282,9 @@ def _start(ray: Any, folder: str) -> None:
                     **_QUIET,
                 )
             return
-        except Exception as error:  # such as of a busy machine, which missed Ray's 30 seconds
+        # such as of a busy machine: Ray's agents have 15 seconds to name their ports to the node,
+        # which ends without them, and the node 30 to be there, which is what Ray then says
+        except Exception as error:
             ray.shutdown()
             _end_all(folder)
             if tries == _STARTS - 1:
@@ -244,7 +292,11 @@ def _start(ray: Any, folder: str) -> None:
 
 
 def _end_all(folder: str) -> None:
-    """End what works in a folder: Ray ends the processes of a failed start when it exits itself."""
+    """End what works in a folder: Ray ends the processes of a failed start when it exits itself.
+
+    Where the system does not end them with the command, as on macOS, Ray has a "reaper" for that,
+    whose command line names no folder. It stays until the command ends.
+    """
     import psutil  # which Ray brings
 
     for process in psutil.process_iter(["cmdline"]):

@@ -6,6 +6,7 @@ those before them only through what `Steady` knows, which is saved with each par
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ FRAMES = 240
 _PLAN, _LOCK = "plan.json", "lock"
 _NAME = re.compile(r"\.pix2pix-film-[0-9a-f]{16}")
 _ABANDONED = 30 * 24 * 3600  # [s] after which nobody goes on with what a killed run left
+_TRIES = 3  # to lock a folder that others may remove meanwhile
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ class Workplace:
         return Part(self.part(number), frames, start)
 
     def remove(self) -> None:
-        """Remove the folder with all in it."""
+        """Remove the folder with all in it, the lock last: who comes meanwhile finds it taken."""
+        with contextlib.suppress(OSError):
+            self._clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _done(self) -> list[Part]:
@@ -130,26 +134,36 @@ def opened(dest: str) -> Iterator[Workplace]:
     Raises OSError, and NotPermitted where another run is at it.
     """
     place = Workplace(folder_of(dest))
-    os.makedirs(place.folder, mode=0o700, exist_ok=True)
-    with _locked(place.folder) as free:
-        if not free:
-            raise NotPermitted("another run is making its output", again=True)
+    with contextlib.ExitStack() as stack:
+        for tries in range(_TRIES):
+            os.makedirs(place.folder, mode=0o700, exist_ok=True)
+            try:
+                stack.enter_context(_locked(place.folder))
+                break
+            except FileNotFoundError:  # a sweep was at it
+                if tries == _TRIES - 1:
+                    raise
         yield place
 
 
 @contextmanager
-def _locked(folder: str) -> Iterator[bool]:
-    """Lock a workplace, unless another run has -> whether it is free."""
-    with open(os.path.join(folder, _LOCK), "ab") as lock:
-        free = True
+def _locked(folder: str) -> Iterator[None]:
+    """Lock a workplace.
+
+    Raises NotPermitted where another run has it, and FileNotFoundError where one has removed it.
+    """
+    path = os.path.join(folder, _LOCK)
+    with open(path, "ab") as lock:
         if fcntl is not None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                free = False
+            except BlockingIOError as error:
+                raise NotPermitted("another run is making its output", again=True) from error
             except OSError:  # a drive without locks
                 pass
-        yield free
+            if not os.path.samestat(os.fstat(lock.fileno()), os.stat(path)):
+                raise FileNotFoundError(errno.ENOENT, "removed meanwhile", path)
+        yield
 
 
 def sweep(folder: str) -> None:
@@ -160,17 +174,23 @@ def sweep(folder: str) -> None:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, NotPermitted):
                     _sweep(entry.path)
 
 
 def _sweep(folder: str) -> None:
+    changed = os.stat(folder).st_mtime  # before the lock is made, which counts as a change
+    if _abandoned(folder, changed):
+        with _locked(folder):
+            if _abandoned(folder, changed):  # another run may have gone on with it meanwhile
+                Workplace(folder).remove()
+
+
+def _abandoned(folder: str, changed: float) -> bool:
+    """Whether nobody has gone on for 30 days; `changed` counts where only a lock is in a folder."""
     with os.scandir(folder) as entries:
-        last = max((entry.stat(follow_symlinks=False).st_mtime for entry in entries), default=0.0)
-    if time.time() - last > _ABANDONED:
-        with _locked(folder) as free:
-            if free:
-                shutil.rmtree(folder, ignore_errors=True)
+        times = [e.stat(follow_symlinks=False).st_mtime for e in entries if e.name != _LOCK]
+    return time.time() - max(times, default=changed) > _ABANDONED
 
 
 def folder_of(dest: str) -> str:

@@ -163,17 +163,23 @@ def kill_after(runs: list[Run], place: Place | InBucket, rng: random.Random) -> 
     while place.count() == before and any(run.process.poll() is None for run in runs):
         time.sleep(0.02)
     time.sleep(rng.uniform(0, 1))
-    for process, _ in runs:
+    for process, said in runs:
         process.send_signal(signal.SIGKILL)
         place.kills += process.wait() == -signal.SIGKILL
+        said.close()
 
 
 def finish(runs: list[Run]) -> None:
     statuses = [run.process.wait() for run in runs]
-    if any(statuses):
-        for run in runs:
-            run.said.seek(0)
-        raise AssertionError(f"{statuses}: {[run.said.read()[-2000:] for run in runs]}")
+    said = [_end_of(run.said) for run in runs]
+    assert not any(statuses), f"{statuses}: {said}"
+
+
+def _end_of(said: IO[bytes]) -> bytes:
+    """The end of a file, which is closed."""
+    with said:
+        said.seek(0)
+        return said.read()[-2000:]
 
 
 def command(source: str, out: str, shard: str) -> list[str]:

@@ -112,9 +112,9 @@ def _judged(
     number = f"{found_wrong} wrong of {len(truth)}; killed at {killed}, {there} there when it ended"
     number += f" with {ended}, in {seconds:.0f} s"
     title = f"{kind.__name__.replace('_', ' ')}, {place.name}"
-    return Line(
-        title, number, "nothing", not wrong, wrong[:5] + [f"stderr: {x}" for x in lines[-9:]]
-    )
+    if wrong:
+        wrong = wrong[:5] + [f"stderr: {line}" for line in lines[-9:]]
+    return Line(title, number, "nothing", not wrong, wrong)
 
 
 def _interrupted(
