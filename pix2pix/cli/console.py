@@ -49,9 +49,9 @@ def print_records(
     """Print records as they come and, with `summary`, their counts -> the exit status.
 
     `tallies` says what was passed over in the `inputs`, once the records have come. On a terminal
-    a bar shows how many of the `total` are done, unless `bar` is false. Of a `part` of a run the
-    with failures the status is 2 where all photos that can be found were tried, even if none could
-    be colored, and 1 where another try may do more, so that a job array repeats that alone.
+    a bar shows how many of the `total` are done, unless `bar` is false. Of a `part` of a run with
+    failures the status is 2 where all photos that can be found were tried, even if none could be
+    colored, and 1 where another try may do more, so that a job array repeats that alone.
     """
     from tqdm import tqdm
 
