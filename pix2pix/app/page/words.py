@@ -40,7 +40,7 @@ NOTICES: dict[incolor.Kind, str] = {
     "color": "This photo has color already. Here its colors are left out and guessed anew.",
     "negative": "This looks like a negative. Turn it into a positive first, then try again.",
 }
-"""What a visitor should know of a photo, by what it is named."""
+"""What a visitor should know of a photo, by its kind."""
 
 
 def message(error: Exception) -> str:
