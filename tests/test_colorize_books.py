@@ -277,10 +277,11 @@ def test_pages_through_a_pipe(tmp_path, colorizer, monkeypatch):
 
 def test_memory_is_that_of_one_page(tmp_path, colorizer):
     one = page(np.tile(pictures.gray(250, 200), (8, 8)))
-    few, many = (written(tmp_path, bound(*[one] * n), f"{n}.tif") for n in (2, 8))
+    few, many = (written(tmp_path, bound(*[one] * n), f"{n}.tif") for n in (2, 18))
     color(few, colorizer)
     peaks = [peak_megabytes(lambda s=s: color(s, colorizer)) for s in (few, many)]
-    assert peaks[1] - peaks[0] < 12  # six more pages of 3.2 MP, 9.6 MB each in color
+    # 16 more pages of 3.2 MP are 51 MB in gray, 154 in color; two runs of one file differ by up to 16
+    assert peaks[1] - peaks[0] < 30
 
 
 def test_a_large_page_among_others(tmp_path, colorizer, monkeypatch):
