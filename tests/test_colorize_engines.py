@@ -121,7 +121,7 @@ def test_the_halves_of_a_graph_are_the_whole(weights, graphs):
     found = {o.any_name: array for o, array in compiled[2](_of(compiled[2], given)).items()}
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():
-        np.testing.assert_allclose(found[name], array, atol=2e-5)
+        np.testing.assert_allclose(found[name], array, rtol=1e-6, atol=2e-5)
 
 
 def _convolutions(model: openvino.Model) -> int:
@@ -156,7 +156,7 @@ def test_workers_and_the_page_color_as_the_model_alone(by_torch, others, engine,
         threads = workers.threads
         coloring = Coloring(found, tmp_path, 10**8, workers)
         page = Handlers(coloring)
-        opened = coloring.open(str(SAMPLES[0]))
+        opened = coloring.open(str(SAMPLES[0]), found)
         with strips.sharing(threads):
             alone = found.color(opened.rgb)
             likely = found.suggest(opened.rgb, 20, 30)

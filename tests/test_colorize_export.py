@@ -37,7 +37,10 @@ TINY = {
     "double_conv": {"net": "DoubleConvUNet", "width": 2, "depth": 2, "out_channels": 3},
     "chroma_net": {"net": "ChromaNet", "width": 2, "classes": 3},
     "squeezenet1_1": {**SQUEEZE, "dropout": 0.5, "up": "bilinear"},
-    "hints": {**SQUEEZE, "in_channels": 4, "bins": 20, "blend": 0.5, "vivid": 1.3, "attention": 2},
+    "hints": {
+        **{**SQUEEZE, "in_channels": 4, "bins": 20, "blend": 0.5, "vivid": 1.3, "attention": 2},
+        "tells_negatives": True,
+    },
     "mobilenet_v2": {"net": "BackboneUNet", "decoder": [4, 4, 4, 4], "bottleneck": 8},
     "resnet18": {"net": "BackboneUNet", "encoder": "resnet18", "decoder": [4, 4, 4, 4]},
     "convnext_tiny": {"net": "BackboneUNet", "encoder": "convnext_tiny", "decoder": [4, 4, 4, 4]},
@@ -181,6 +184,7 @@ def test_inputs_and_outputs_have_names_and_free_sizes(exported):
         "ab": ["batch", 2, "height", "width"],
         "logits": ["batch", bins, "height/4", "width/4"],
         "features": ["batch", 256 + 512, "height/8", "width/8"],
+        "polarity": ["batch", 1, 1, 1],
     }
 
 
@@ -240,6 +244,15 @@ def test_features_are_those_of_the_net_and_take_its_encoder_alone(exported):
     assert expected.shape == (2, 768, x.shape[2] // 8, x.shape[3] // 8)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(found[:, :256], axis=1), 1, atol=1e-3)
+
+
+def test_polarity_is_that_of_the_net(exported):
+    source, path, _ = exported("hints")
+    engine = TorchEngine(weights.load(source)[0])
+    x = picture(engine.net, 3, 2, 3)
+    expected, (found,) = engine.aside("polarity", x), session(path).run(["polarity"], {"source": x})
+    assert expected.std() > 1e-3  # and not the same for every picture
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_graph_that_computes_something_else_is_not_kept(tmp_path, monkeypatch):

@@ -6,10 +6,11 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from places import SAMPLES
 from skimage import data
 from test_colorize_incolor import CURVES, GRAY, jpeg, noisy, toned, whole
 
-from pix2pix import images
+from pix2pix import Colorizer, images
 from pix2pix.colorize import incolor
 from pix2pix.colorize.copies import color_photo
 from pix2pix.colorize.incolor import REMARKS, kind, remarks
@@ -107,6 +108,32 @@ def test_color_negatives_are_named():
 def test_every_shape_is_judged(shape):
     rgb = np.full((*shape, 3), 90, np.uint8)
     assert kind(rgb) == "gray" and remarks(rgb) == []
+
+
+@pytest.fixture(scope="module")
+def colorizer():
+    return Colorizer.from_pretrained("default")
+
+
+@pytest.mark.parametrize("name", ["astronaut", "camera", "chelsea"])
+def test_gray_negatives_are_named_and_photos_are_not(colorizer, name):
+    photo = whole(gray(name))
+    negative = 255 - photo
+    assert kind(photo, colorizer.is_negative) == "gray"
+    assert kind(negative, colorizer.is_negative) == "negative"
+    assert kind(toned(CURVES["sepia"])(negative), colorizer.is_negative) == "negative"
+    assert (
+        kind(negative) == "gray" and remarks(negative) == []
+    )  # by its pixels alone it is not known
+
+
+def test_only_a_net_that_tells_negatives_is_asked():
+    assert not Colorizer.from_pretrained("pix2pix").is_negative(255 - whole(gray("astronaut")))
+
+
+def test_old_photographs_are_no_negatives(colorizer):
+    for path in sorted(SAMPLES.glob("*.jpg")):
+        assert kind(images.read(path).rgb, colorizer.is_negative) != "negative", path.name
 
 
 class Tint:

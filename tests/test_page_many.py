@@ -206,6 +206,10 @@ class Alike:
         self.likes.append(wish.like is not None)
         return rgb
 
+    def is_negative(self, rgb: np.ndarray) -> bool:
+        """Where its upper left corner is black."""
+        return not rgb[0, 0].any()
+
 
 def test_colors_of_another_photo_until_the_next_or_without(photo: str, tmp_path: Path) -> None:
     alike = Alike()
@@ -232,5 +236,17 @@ def test_a_new_photo_is_named_at_one_look(
     looks, small = [], incolor._small
     monkeypatch.setattr(incolor, "_small", lambda rgb: looks.append(rgb.shape) or small(rgb))
     Image.fromarray(data.astronaut()).save(tmp_path / "color.png")
-    opened = Coloring(colorizer, tmp_path / "cache", 10**6).open(str(tmp_path / "color.png"))
+    coloring = Coloring(colorizer, tmp_path / "cache", 10**6)
+    opened = coloring.open(str(tmp_path / "color.png"), colorizer)
     assert opened.notice == NOTICES["color"] and len(looks) == 1
+
+
+@pytest.mark.parametrize(("corner", "kind"), [(0, "negative"), (90, "gray")])
+def test_a_negative_in_gray_is_named(corner: int, kind: str, tmp_path: Path) -> None:
+    """Where the weights know one."""
+    gray = np.full((40, 60), 90, np.uint8)
+    gray[:8, :8] = corner
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    alike = Alike()
+    opened = Coloring(alike, tmp_path / "cache", 10**6).open(str(tmp_path / "gray.png"), alike)
+    assert opened.notice == NOTICES[kind]

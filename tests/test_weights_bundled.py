@@ -146,9 +146,9 @@ def test_the_onnx_file_answers_as_the_weights_do(name):
         named = {f"chance{i}": values for i, values in enumerate(chances)}
         for part, array in zip(found, run.run(list(found), {"source": x, **named}), strict=True):
             assert np.abs(array - found[part]).max() < (1e-3 if part == "logits" else 1e-4)
-        if engine.has_features:
-            (features,) = run.run(["features"], {"source": x, **named})
-            assert np.abs(features - engine.features(x)).max() < 1e-3
+        for name in engine.asides:
+            (found,) = run.run([name], {"source": x, **named})
+            assert np.abs(found - engine.aside(name, x)).max() < 1e-3
         x[:1, 1:, 20:22, 30:31] = np.array([0.3, -0.4, 1]).reshape(3, 1, 1)[
             : header.in_channels - 1
         ]

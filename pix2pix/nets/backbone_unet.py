@@ -44,7 +44,8 @@ class BackboneUNet(nn.Module):
     colors (see `AbBins`), 0 for none; `blend` and `vivid` set its influence on the output (see
     `AbBins.answer`). Where hints change the color, by 0.05 or more in ab, the output is the first
     head's alone; to know where, the net runs a second time, without them. `heads` returns both
-    heads' outputs, for the losses.
+    heads' outputs, for the losses. With `tells_negatives` the encoder's maps have one more reader,
+    which tells a photo from its negative (see `polarity`); scripts/fit_polarity.py fits it.
 
     H and W are multiples of `multiple`: 32, with squeezenet1_1 16 (ValueError otherwise).
     Source: the U-Net on a classifier of Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
@@ -68,6 +69,7 @@ class BackboneUNet(nn.Module):
         vivid: float = 0.0,
         up: str = "nearest",
         light: bool = False,
+        tells_negatives: bool = False,
     ):
         super().__init__()
         if in_channels not in (1, 1 + HINT_CHANNELS):
@@ -105,6 +107,8 @@ class BackboneUNet(nn.Module):
         self.attention = Attention(widths[1], attention) if attention else None
         self.head = nn.Conv2d(widths[-1], 2, 1)
         self.bins = AbBins(decoder[0 if light else 1], step=bins) if bins else None
+        seen = skips[-1] * 2 + deepest
+        self.positive = nn.Conv2d(seen, 1, 1, bias=False) if tells_negatives else None
 
     def thaw(self) -> None:
         """Unfreeze all levels of the encoder."""
@@ -179,6 +183,33 @@ class BackboneUNet(nn.Module):
         first, second = tapped(self.encoder[: coarse + 1], (fine, coarse), rgb)
         wide = F.interpolate(F.normalize(second), size=first.shape[-2:], mode="bilinear")
         return torch.cat([F.normalize(first), 2 * wide], 1)
+
+    @property
+    def asides(self) -> tuple[str, ...]:
+        """Methods that engines call apart from the net's answer (see `Engine.asides`)."""
+        return ("features",) if self.positive is None else ("features", "polarity")
+
+    def polarity(self, L: Tensor) -> Tensor:
+        """L (B, 1 or in_channels, H, W) -> how much it looks like a photo (B, 1, 1, 1).
+
+        Only the difference from that of its negative, -L, says anything: the log odds that L is the
+        photo and -L the negative, not the other way round. A linear function of `glimpse`. Hints
+        don't count. Raises ValueError for a net that does not tell negatives.
+        """
+        if self.positive is None:
+            raise ValueError("this net tells no negatives: build it with tells_negatives=True")
+        return self.positive(self.glimpse(L))
+
+    def glimpse(self, L: Tensor) -> Tensor:
+        """L (B, 1 or in_channels, H, W) -> what the encoder sees at a glance (B, F, 1, 1).
+
+        The mean of its deepest map, and mean and standard deviation of the one before.
+        """
+        check_sides(L, self.multiple)
+        finer, deepest = tapped(self.encoder, self.taps[-2:], gray_for(self.encoder_name, L[:, :1]))
+        mean = finer.mean((2, 3), keepdim=True)
+        spread = (finer - mean).square().mean((2, 3), keepdim=True).sqrt()
+        return torch.cat([deepest.mean((2, 3), keepdim=True), mean, spread], 1)
 
     def _maps(self, L: Tensor) -> list[Tensor]:
         """L (B, 1 or in_channels, H, W) -> the decoder's maps, from the deepest to half size.

@@ -88,14 +88,17 @@ class Coloring:
         """Read a file. Raises PhotoError."""
         return images.read(path, max_pixels=self.max_pixels)
 
-    def open(self, path: str) -> Opened:
-        """Read a file and make the small picture of it, in gray. Raises PhotoError."""
+    def open(self, path: str, colorizer: "Colorizer") -> Opened:
+        """Read a file and make the small picture of it, in gray. Raises PhotoError.
+
+        `colorizer` is asked whether it is a negative.
+        """
         photo = self.read(path)
         small = flat(photo)
         small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         few = photo.rgb.shape[0] * photo.rgb.shape[1] <= PAGE_HELD_PIXELS
         rgb = np.asarray(small)
-        kind = incolor.kind(rgb)
+        kind = incolor.kind(rgb, colorizer.is_negative)
         seen = rgb if kind == "gray" else _gray(rgb)
         before = self.preview(seen, "before")
         return Opened(path, before, rgb, NOTICES[kind], photo if few else None)

@@ -79,7 +79,7 @@ class Handlers:
         wish = Wish(**afresh, hints=(), seed=None, like=None)
 
         def first(colorizer: "Colorizer") -> tuple[Opened, str]:
-            opened = self.coloring.open(path)
+            opened = self.coloring.open(path, colorizer)
             check()
             return opened, self.coloring.color(colorizer, opened, wish)
 

@@ -1,7 +1,7 @@
 """What an engine is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -25,8 +25,12 @@ class Engine(ABC):
     """Height and width of the net's input are multiples of this."""
     chances: Sequence[Chance]
     """The net's layers of dropout and noise, in their order."""
-    has_features: bool = False
-    """Whether it has `features`: those of a net on a classifier, of an .onnx file that has them."""
+    asides: Collection[str] = ()
+    """The outputs that are computed only where they are asked for: what a classifier sees.
+
+    "features", of nets on one, and "polarity", of those that tell photos from negatives; files of
+    earlier versions lack them.
+    """
 
     @abstractmethod
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
@@ -37,12 +41,31 @@ class Engine(ABC):
         dropout and noise (see chance.py); without, they do nothing.
         """
 
+    def aside(self, name: str, source: np.ndarray) -> np.ndarray:
+        """Compute one of `asides` from source (B, C, H, W) float32, and no more -> float32.
+
+        Those are `BackboneUNet.features`, (B, F, H/8, W/8), and `BackboneUNet.polarity`,
+        (B, 1, 1, 1). Raises LookupError for another.
+        """
+        if name not in self.asides:
+            raise LookupError(f"this net has no {name}")
+        return self._aside(name, source)
+
+    def _aside(self, name: str, source: np.ndarray) -> np.ndarray:
+        """`aside`, of a name that this engine has."""
+        raise NotImplementedError
+
+    @property
+    def has_features(self) -> bool:
+        """Whether it has `features`."""
+        return "features" in self.asides
+
     def features(self, source: np.ndarray) -> np.ndarray:
         """Run the encoder on source (B, C, H, W) float32 -> features (B, F, H/8, W/8), float32.
 
         Those of `BackboneUNet.features`. Raises LookupError where `has_features` is false.
         """
-        raise LookupError("this net has no encoder whose features are known")
+        return self.aside("features", source)
 
     def values(self, source: np.ndarray, chances: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         """The values of the chance layers for each picture of source: one draw is for all of it."""

@@ -27,7 +27,7 @@ class BatchingEngine(Engine):
         self.engine = engine
         self.kind, self.device = engine.kind, engine.device  # type: ignore[misc]
         self.multiple, self.chances = engine.multiple, engine.chances
-        self.has_features = engine.has_features
+        self.asides = engine.asides
         self._waiting: deque[tuple[np.ndarray, Future[Outputs]]] = deque()
         self._change = threading.Lock()  # of what waits
         self._turn = threading.Lock()  # of who runs the engine
@@ -50,10 +50,10 @@ class BatchingEngine(Engine):
                 self._run_next()
         return mine.result()
 
-    def features(self, source: np.ndarray) -> np.ndarray:
-        """As Engine.features, alone."""
+    def _aside(self, name: str, source: np.ndarray) -> np.ndarray:
+        """Alone."""
         with self._turn:
-            return self.engine.features(source)
+            return self.engine.aside(name, source)
 
     def _run_next(self) -> None:
         """Run the longest waiting call, and with it those of its size."""

@@ -52,9 +52,10 @@ def export_onnx(source: str | Path, dest: str | Path, *, overwrite: bool = False
     The graph is one pass of the net: input `source`, float32 (B, C, H, W), which is L (and a, b,
     mask of hints) or RGB, and `chance0` ... where it has dropout or noise (see `Chance`); outputs
     `answer` (B, 2 or 3, H, W), of a net with color bins `ab` (B, 2, H, W) and `logits`
-    (B, bins, H/4, W/4), and of one on a classifier `features` (B, F, H/8, W/8), for what looks
-    alike. B, H and W are free. Metadata: `pix2pix`, the weights' header, `chances`,
-    `multiple`, of which height and width are, and `weights_sha256`, of the weights file.
+    (B, bins, H/4, W/4), of one on a classifier `features` (B, F, H/8, W/8), for what looks alike,
+    and of one that tells photos from negatives `polarity` (B, 1, 1, 1). B, H and W are free.
+    Metadata: `pix2pix`, the weights' header, `chances`, `multiple`, of which height and width are,
+    and `weights_sha256`, of the weights file.
     Raises ExportError for a `dest` that exists without `overwrite`, a net that cannot be exported,
     or a file that computes something else than torch, which is not kept; WeightsError for weights
     that cannot be used, OSError, and ModuleNotFoundError where a package is missing.
@@ -73,7 +74,7 @@ def export_onnx(source: str | Path, dest: str | Path, *, overwrite: bool = False
     try:
         engine = TorchEngine(net)
         model = build_onnx(
-            Graph(engine.lively.net, features=True).eval(),
+            Graph(engine.lively.net, asides=True).eval(),
             engine.chances,
             in_channels=header.in_channels,
             multiple=engine.multiple,
@@ -150,8 +151,7 @@ def _compare(engine: TorchEngine, session: "InferenceSession", header: Header) -
     for values in _inputs(engine, header):
         source, *chances = values.values()
         ours = dict(engine.run(source, chances))
-        if engine.has_features:
-            ours["features"] = engine.features(source)
+        ours |= {name: engine.aside(name, source) for name in engine.asides}
         theirs = dict(zip(ours, session.run(list(ours), values), strict=True))
         for name in ours:
             pair = (_shares(x[name]) if name == "logits" else x[name] for x in (ours, theirs))

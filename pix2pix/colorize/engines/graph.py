@@ -12,8 +12,9 @@ from pix2pix.colorize.engines.chance import Chance, from_json
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.weights.header import MOST_PIXELS, Header, parse_header
 
-FEATURES = "features"
-"""The output that is computed only where it is asked for; files of earlier versions lack it."""
+ASIDES = ("features", "polarity")
+"""The outputs that are computed only where they are asked for; files of earlier versions lack them.
+"""
 _METADATA, _KEY, _VALUE = 14, 1, 2  # numbers of fields
 _BYTES = 2  # type of a field: a length and as many bytes
 _SIZES = {1: 8, 5: 4}  # of fields of fixed size, by their type

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import FEATURES, Graph, check_outputs, run_error
+from pix2pix.colorize.engines.graph import ASIDES, Graph, check_outputs, run_error
 from pix2pix.errors import WeightsError, one_line
 
 _ERRORS_ONLY = 3
@@ -35,17 +35,16 @@ class OnnxEngine(Engine):
         except Exception as error:  # the library's own kinds, one for each of its states
             raise WeightsError(f"not an ONNX file: {one_line(error)}", graph.path) from error
         names = [output.name for output in self._session.get_outputs()]
-        self._outputs = [name for name in names if name != FEATURES]
-        self.has_features = FEATURES in names
+        self._outputs = [name for name in names if name not in ASIDES]
+        self.asides = [name for name in names if name in ASIDES]
         check_outputs(graph, names)
 
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
         """As Engine.run."""
         return dict(zip(self._outputs, self._run(self._outputs, source, chances), strict=True))
 
-    def features(self, source: np.ndarray) -> np.ndarray:
-        """As Engine.features: no more is computed than it takes."""
-        return self._run([FEATURES], source)[0] if self.has_features else super().features(source)
+    def _aside(self, name: str, source: np.ndarray) -> np.ndarray:
+        return self._run([name], source)[0]
 
     def _run(
         self, names: list[str], source: np.ndarray, chances: Sequence[np.ndarray] | None = None

@@ -3,13 +3,13 @@
 import io
 import threading
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 import openvino
 
 from pix2pix.colorize.engines.base import Engine, Outputs
-from pix2pix.colorize.engines.graph import FEATURES, Graph, check_outputs, run_error
+from pix2pix.colorize.engines.graph import ASIDES, Graph, check_outputs, run_error
 from pix2pix.colorize.engines.openvino_halves import behind, halves
 from pix2pix.errors import WeightsError, one_line
 from pix2pix.strips import cores
@@ -32,14 +32,17 @@ class OpenVinoEngine(Engine):
         try:
             model = _core().read_model(io.BytesIO(graph.model))
             names = [output.any_name for output in model.outputs]
-            model = _with_outputs(model, {name for name in names if name != FEATURES})
+            model = _with_outputs(model, {name for name in names if name not in ASIDES})
             exact, *rest = halves(model) if has_bf16() else [model]
             self._parts = [_compile(exact, "f32"), *(_compile(part, "bf16") for part in rest)]
         except Exception as error:  # the library's own kinds
             raise WeightsError(f"OpenVINO cannot read it: {one_line(error)}", graph.path) from error
-        self.has_features = FEATURES in names
+        self.asides = [name for name in names if name in ASIDES]
+        self._encoders: dict[str, openvino.CompiledModel] = {}
+        self._first = threading.Lock()  # of those that ask for one
         check_outputs(graph, names)
-        self._here = threading.local()  # .requests: of this thread, one for each part
+        # of each thread: .requests, one for each part, and .asides, by their names
+        self._here = threading.local()
 
     def run(self, source: np.ndarray, chances: Sequence[np.ndarray] | None = None) -> Outputs:
         """As Engine.run."""
@@ -55,26 +58,27 @@ class OpenVinoEngine(Engine):
             values |= {name: array for output, array in found.items() for name in output.names}
         return {output.any_name: values[output.any_name] for output in self._parts[-1].outputs}
 
-    def features(self, source: np.ndarray) -> np.ndarray:
-        """As Engine.features, in float32, by a model of the encoder alone: made when first asked.
+    def _aside(self, name: str, source: np.ndarray) -> np.ndarray:
+        """In float32, by a model of what it takes alone: made when first asked.
 
         As one more output of the whole it would be computed, and in bf16, for every photo.
         """
-        if not self.has_features:
-            return super().features(source)
-        if not hasattr(self._here, "encoder"):
-            self._here.encoder = self._encoder.create_infer_request()
+        requests = self._here.__dict__.setdefault("asides", {})
+        if name not in requests:
+            requests[name] = self._encoder(name).create_infer_request()
         try:
-            found = self._here.encoder.infer({"source": self.inputs(source, None)["source"]})
+            found = requests[name].infer({"source": self.inputs(source, None)["source"]})
         except Exception as error:
             raise run_error(error, self.graph.path) from error
-        features: np.ndarray = found[FEATURES]
-        return features.copy()  # else it is the request's own memory
+        values: np.ndarray = found[name]
+        return values.copy()  # else it is the request's own memory
 
-    @cached_property
-    def _encoder(self) -> "openvino.CompiledModel":
-        model = _core().read_model(io.BytesIO(self.graph.model))
-        return _compile(_with_outputs(model, {FEATURES}), "f32")
+    def _encoder(self, name: str) -> "openvino.CompiledModel":
+        with self._first:
+            if name not in self._encoders:
+                model = _core().read_model(io.BytesIO(self.graph.model))
+                self._encoders[name] = _compile(_with_outputs(model, {name}), "f32")
+            return self._encoders[name]
 
 
 def _with_outputs(model: "openvino.Model", names: set[str]) -> "openvino.Model":

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pix2pix.colorize.engines.base import Engine, Outputs
 from pix2pix.colorize.engines.chance import Chance
+from pix2pix.colorize.engines.graph import ASIDES
 from pix2pix.errors import one_line
 from pix2pix.nets.blocks import Noise, chance_layers
 from pix2pix.strips import own_share
@@ -32,7 +33,7 @@ class TorchEngine(Engine):
         # channels_last: half the time of the default for a BackboneUNet at 512x512 on CPU
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
         self.multiple = int(net.multiple)  # type: ignore[arg-type]
-        self.chances, self.has_features = describe(self.net), _has_features(net)
+        self.chances, self.asides = describe(self.net), _asides(net)
         self.graph, self.lively = Graph(self.net), Graph(with_values(self.net)).eval()
 
     @torch.inference_mode()
@@ -54,11 +55,8 @@ class TorchEngine(Engine):
         return dict(zip(self.graph.outputs, arrays, strict=True))
 
     @torch.inference_mode()
-    def features(self, source: np.ndarray) -> np.ndarray:
-        """As Engine.features."""
-        if not self.has_features:
-            return super().features(source)
-        found: Tensor = self.net.features(self._tensor(source))  # type: ignore[operator]
+    def _aside(self, name: str, source: np.ndarray) -> np.ndarray:
+        found: Tensor = getattr(self.net, name)(self._tensor(source))
         return found.float().contiguous().cpu().numpy()
 
     def _tensor(self, array: np.ndarray) -> Tensor:
@@ -75,10 +73,10 @@ def find_device() -> str:
 class Graph(nn.Module):
     """One pass of a net as engines run it: source and values of chance -> the tensors `outputs`.
 
-    With `features`, for a file, those of a net that has them are the last.
+    With `asides`, for a file, those that the net has are the last (see `Engine.asides`).
     """
 
-    def __init__(self, net: nn.Module, *, features: bool = False):
+    def __init__(self, net: nn.Module, *, asides: bool = False):
         """`net` is one of `with_values`."""
         super().__init__()
         self.net = net
@@ -86,23 +84,22 @@ class Graph(nn.Module):
         self.outputs: tuple[str, ...] = ("answer",)
         if self.in_parts:
             self.outputs += ("ab", "logits")
-        self.features = features and _has_features(net)
-        if self.features:
-            self.outputs += ("features",)
+        self.asides = _asides(net) if asides else ()
+        self.outputs += self.asides
 
     def forward(self, source: Tensor, *chances: Tensor) -> tuple[Tensor, ...]:
         """Source (B, C, H, W) -> `outputs`, in their order."""
         with _given(chances):
-            more = (self.net.features(source),) if self.features else ()  # type: ignore[operator]
+            more = [getattr(self.net, name)(source) for name in self.asides]
             if not self.in_parts:
                 return self.net(source), *more
             ab, answer, logits = self.net.parts(source)  # type: ignore[operator]
             return answer, ab, logits, *more
 
 
-def _has_features(net: nn.Module) -> bool:
-    """Whether a net has the method of that name, not only a part."""
-    return callable(getattr(type(net), "features", None))
+def _asides(net: nn.Module) -> tuple[str, ...]:
+    """Those of `graph.ASIDES` that a net computes: as it says, by a method of that name."""
+    return tuple(name for name in getattr(net, "asides", ()) if name in ASIDES)
 
 
 class _Value(nn.Module):
