@@ -166,11 +166,14 @@ def test_hints_and_takes_go_with_a_reference(default):
 def test_engines_see_the_same(default, engine):
     ours = Colorizer.from_pretrained("default", device="cpu", engine="torch")
     theirs = Colorizer.from_pretrained("default", device="cpu", engine=engine)
-    source = np.concatenate([ours._lightness(PHOTO), np.zeros((1, 3, 192, 192), np.float32)], 1)
+    L = ours._lightness(PHOTO)
+    source = np.concatenate([L, np.zeros((1, 3, *L.shape[-2:]), np.float32)], 1)
     expected, found = (one.engine.features(source) for one in (ours, theirs))
-    assert expected.shape == (1, 128, 24, 24)
+    assert expected.shape == (1, 152, L.shape[-2] // 8, L.shape[-1] // 8)
     np.testing.assert_allclose(found, expected, atol=1e-3)
     assert set(theirs.engine.run(source)) == {"answer", "ab", "logits"}  # no more than asked for
+    expected, found = (one.engine.aside("polarity", source) for one in (ours, theirs))
+    np.testing.assert_allclose(found, expected, atol=1e-2)
     liked = [one.rgb(PHOTO, like=OTHER) for one in (ours, theirs)]
     assert np.abs(np.subtract(*liked, dtype=float)).mean() < (0.2 if engine == "onnx" else 2)
 
@@ -185,8 +188,9 @@ def test_a_net_without_features_or_hints_says_so():
         assert not colorizer.takes_reference
         with pytest.raises(BadReference, match="takes no reference"):
             colorizer.rgb(PHOTO, like=PHOTO)
-    with pytest.raises(LookupError):
-        plain.engine.features(np.zeros((1, 1, 32, 32), np.float32))
+    for name in ("features", "polarity"):
+        with pytest.raises(LookupError, match=f"no {name}"):
+            plain.engine.aside(name, np.zeros((1, 1, 32, 32), np.float32))
 
 
 def test_a_net_of_any_encoder_takes_one():
