@@ -280,7 +280,7 @@ def test_memory_is_that_of_one_page(tmp_path, colorizer):
     few, many = (written(tmp_path, bound(*[one] * n), f"{n}.tif") for n in (2, 18))
     color(few, colorizer)
     peaks = [peak_megabytes(lambda s=s: color(s, colorizer)) for s in (few, many)]
-    # 16 more pages of 3.2 MP are 51 MB in gray, 154 in color; two runs of one file differ by up to 16
+    # 16 more pages of 3.2 MP are 51 MB in gray, 154 in color; two equal runs differ by up to 16
     assert peaks[1] - peaks[0] < 30
 
 
