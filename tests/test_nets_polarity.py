@@ -42,6 +42,16 @@ def test_the_color_is_what_it_was_without(net):
     assert plain.asides == ("features",) and net.asides == ("features", "polarity")
 
 
+def test_a_net_that_does_not_tell_is_trained_from_one_that_does(net):
+    plain = build_generator(SMALL | {"in_channels": 4}).eval()
+    assert weights.grow(plain, net.state_dict()) == []
+    L = torch.rand(1, 4, 64, 64)
+    torch.testing.assert_close(plain(L), net(L))
+    assert not any(p.requires_grad for p in net.positive.parameters())
+    with pytest.raises(ValueError, match="1 of .* differ .*other"):
+        weights.grow(plain, net.state_dict() | {"other.weight": torch.zeros(1)})
+
+
 def test_the_fit_is_where_the_penalized_likelihood_is_flat():
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(200, 5, generator=rng, dtype=torch.float64) * torch.tensor([1, 2, 3, 4, 5])

@@ -52,6 +52,8 @@ class BackboneUNet(nn.Module):
     """
 
     predicts = "ab"
+    fitted_last: tuple[str, ...] = ("positive.",)
+    """Tensors fitted to a trained net, by their names' start: a net may be grown without them."""
 
     def __init__(
         self,
@@ -109,6 +111,8 @@ class BackboneUNet(nn.Module):
         self.bins = AbBins(decoder[0 if light else 1], step=bins) if bins else None
         seen = skips[-1] * 2 + deepest
         self.positive = nn.Conv2d(seen, 1, 1, bias=False) if tells_negatives else None
+        if self.positive is not None:
+            self.positive.requires_grad_(False)  # no loss knows it
 
     def thaw(self) -> None:
         """Unfreeze all levels of the encoder."""

@@ -91,13 +91,17 @@ def grow(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
     """Load a smaller net's tensors into an extended net -> names of the new or wider tensors.
 
     Convolutions that see more channels than they did start with zeros for these, so that the net
-    gives what the smaller one gave, as long as modules of its own start without effect. Raises
-    ValueError, naming up to three tensors, when something in `state` does not fit.
+    gives what the smaller one gave, as long as modules of its own start without effect. Tensors of
+    the net's `fitted_last` that it has no place for are left out. Raises ValueError, naming up to
+    three tensors, when something else in `state` does not fit.
     """
+    last = getattr(net, "fitted_last", ())
     grown = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     new = sorted(grown.keys() - state.keys())
     for name, tensor in state.items():
         target = grown.get(name)
+        if target is None and name.startswith(last):
+            continue
         if target is not None and target.ndim == 4 and target.shape[1] > tensor.shape[1]:
             tensor = F.pad(tensor, (0, 0, 0, 0, 0, target.shape[1] - tensor.shape[1]))
             new.append(name)
