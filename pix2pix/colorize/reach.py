@@ -2,7 +2,9 @@
 
 A net answers one hint all over the picture, and the hint's own thing by half. `localize` takes that
 answer near the hints only, and draws it toward their colors, by the cost of the way to them: a
-geodesic distance, in which the two sides of an edge of L are far apart.
+geodesic distance, in which the two sides of an edge of L are far apart. A change that is just
+noticeable is left everywhere, as a hint says something of the whole photo's balance: 2.3 units of
+a*, b*, by Mahy et al. 1994, https://doi.org/10.1111/j.1520-6378.1994.tb00070.x.
 """
 
 import numpy as np
@@ -11,10 +13,10 @@ from pix2pix.color import AB_SCALE
 
 MANY = 16  # colors of hints, from which on the net's answer counts all over the picture
 _FEW = 4  # colors up to which it counts near them only
-_CAST = 0.9 / AB_SCALE  # change of ab that is left far from them: what nobody sees helps the mean
+_CAST = 2.3 / AB_SCALE  # change of ab that is left far from them: it mends the mean
 _PULL = 0.7  # share of the nearest hint's own color in the answer beside it,
-_HOLD = 0.8  # and the cost at which exp(-1) of that is left: a badge dyes no coat
-_FREE = 1.0  # cost up to which a place is near
+_HOLD = 1.0  # and the cost at which exp(-1) of that is left: a badge dyes no coat
+_FREE = 1.3  # cost up to which a place is near
 _WAY = 1.0  # cost of a way as long as the picture's side, along an even surface
 _EDGE = 0.85  # difference of L across two pixels that costs 1 a pixel, with power 1.25
 _TONE = 0.15  # difference of L from the hint's that costs nothing
@@ -31,8 +33,8 @@ def localize(
 ) -> np.ndarray:
     """Take `hinted`, a net's ab with hints, near them and `ab`, without, elsewhere -> (2, h, w).
 
-    Beside a hint the result is drawn toward its color; far away a change below one unit of a*, b*
-    is left. Of more and more colors of hints, the net's answer counts farther and farther away.
+    Beside a hint the result is drawn toward its color; far away a change of up to 2.3 units is
+    left. Of more and more colors of hints, the net's answer counts farther and farther away.
     L (h, w) in [-1, 1], `places` (N, 2) are the hints' rows and columns, `wanted` (N, 2) their ab.
     """
     cost, nearest = costs(L, places)
