@@ -235,7 +235,7 @@ def test_a_hint_stays_on_its_thing_and_the_nets_answer_does_not(listens, monkeyp
     wish = Wish(hints=[(80, 200, red)])
     plain, hinted = listens.predict(rgb), listens.predict(rgb, wish)
     half = plain.shape[2] // 2
-    assert np.abs(hinted - plain)[:, :, half + 3 :].max() * 110 < 1
+    assert np.abs(hinted - plain)[:, :, half + 3 :].max() * 110 < 2.4
     monkeypatch.setattr("pix2pix.colorize.predictor.localize", lambda ab, hinted, *_: hinted)
     everywhere = listens.predict(rgb, wish)
     assert np.hypot(*(everywhere - plain)).min() * 110 > 20
@@ -258,7 +258,7 @@ def test_a_net_without_bins_keeps_its_hints_local_too(listens):
     hinted = listens.predict(rgb, Wish(hints=[(80, 200, (150, 60, 60))]))
     moved = np.hypot(*(hinted - plain)) * 110
     half = plain.shape[2] // 2
-    assert moved[:, half + 3 :].max() < 1 and moved[:, : half - 8].min() > 20
+    assert moved[:, half + 3 :].max() < 2.4 and moved[:, : half - 8].min() > 20
 
 
 def test_hints_are_exact_under_calibration(listens):
