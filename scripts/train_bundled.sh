@@ -7,7 +7,7 @@
 #            "download" (default), which makes it of a package of PyPI
 #
 # Stops and goes on: run it again with the same OUT and every stage resumes where it was. STEPS
-# scales the length: 100, what the bundled weights had, takes two CPU cores about four hours for
+# scales the length: 100, what the bundled weights had, takes two CPU cores about six hours for
 # `default` and two for the course's; a GPU affords 1000 and BATCH=64. MORE is appended to every
 # stage (MORE="trainer.workers=12"). docs/training-log.md says which runs the weights that are bundled
 # now came from, and what those had besides. scripts/export_bundled.sh makes the ONNX files beside
@@ -50,8 +50,13 @@ stage thawed-128 3300 "${plain[@]}" recipe.generator.frozen=3 recipe.lr=6e-4 rec
 # Then it learns to take hints and to say how sure it is, the encoder frozen again.
 stage hints-128 3300 recipe=hints "${lite0[@]}" recipe.generator.frozen=5 recipe.lr=8e-4 data.hints=0.6 \
   trainer.warmup=50 trainer.ema=0.998 trainer.init_from="$out/thawed-128/mean.safetensors"
-"$python" "$root/scripts/bundle.py" "$out/hints-128/last.safetensors" "$data" \
-  "$out/default.safetensors" --blend 0.3 --vivid 1.2 --saturation 1
+# At last it goes on with larger crops, fewer hints and a loss that is nearly L1.
+stage hints-160 5000 recipe=hints "${lite0[@]}" data.size=160 data.cached_side=192 recipe.beta=0.02 \
+  recipe.generator.frozen=5 recipe.lr=7e-4 data.hints=0.4 trainer.warmup=50 trainer.ema=0.998 \
+  trainer.init_from="$out/hints-128/last.safetensors"
+"$python" "$root/scripts/bundle.py" "$out/hints-160/last.safetensors" "$data" \
+  "$out/default.safetensors" --with "$out/hints-128/last.safetensors" --shares 0.6 0.4 \
+  --blend 0.3 --vivid 1.2 --saturation 1
 # And what tells a photo from its negative, from what the encoder sees of both.
 "$python" "$root/scripts/fit_polarity.py" "$out/default.safetensors" "$data" --cache "$out/cache"
 

@@ -103,6 +103,6 @@ def test_without_an_encoder_it_makes_one_of_its_package(tmp_path):
 @pytest.mark.slow
 def test_every_stage_has_its_run(out):
     stages = [p.name for p in out.iterdir() if (p / "last.safetensors").exists()]
-    default = ["default-128", "hints-128", "thawed-128"]
+    default = ["default-128", "hints-128", "hints-160", "thawed-128"]
     course = ["answers-128", "answers-64", "pix2pix-128", "pix2pix-l1-128", "truth-64"]
     assert sorted(stages) == sorted([*default, *course])

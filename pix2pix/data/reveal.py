@@ -9,7 +9,7 @@ from torch import Tensor
 from pix2pix.randomness import random_bits, uniform
 
 MOST_POINTS = 256  # of one photo
-_MEANS = (2.0, 128.0)  # of the geometric distribution that the number of points is drawn from
+_MEANS = (1.0, 64.0)  # of the geometric distribution that the number of points is drawn from
 
 
 def reveal(ab: Tensor, seed: int, positions: np.ndarray, probability: float) -> Tensor:
@@ -18,7 +18,7 @@ def reveal(ab: Tensor, seed: int, positions: np.ndarray, probability: float) -> 
     As in Zhang et al. 2017, https://arxiv.org/abs/1705.02999, section 3.3: a geometric number of
     points, patches of 1 to 9 pixels, each filled with its mean color, places from a normal
     distribution around the center (in half of the photos: uniform). Theirs has one mean, 7; here
-    it is drawn too, from 2 to 128, so that both one hint and a hundred are met.
+    it is drawn too, from 1 to 64, so that both one hint and a hundred are met.
     """
     hints = ab.new_zeros(len(ab), 3, *ab.shape[-2:])
     hinted = uniform(seed, positions, 70) < probability
