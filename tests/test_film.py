@@ -444,6 +444,29 @@ def test_too_many_pixels_are_refused(tmp_path):
     assert record.code == "too_large" and "--max-pixels" in record.reason
 
 
+def test_the_encoder_writes_the_same_frames_whatever_memory_held_before():
+    """At a width at which x264's macroblock tree read what nobody wrote, in one run of ten."""
+    rng = np.random.default_rng(0)
+    tiles = np.kron(rng.integers(0, 200, (12, 18)), np.ones((8, 8), int)).astype(np.uint8)
+    written = set()
+    for _ in range(60):
+        held = [rng.bytes(size) for size in rng.choice([2_000, 5_000, 40_000, 300_000], 60)]
+        del held
+        with encoding.open_part(io.BytesIO()) as part:
+            stream = part.add_stream("libx264", rate=RATE, options=encoding._OPTIONS["libx264"])
+            stream.width, stream.height, stream.pix_fmt = 144, 96, "yuv420p"
+            stream.codec_context.thread_count = 1
+            packed = []
+            for number in range(40):
+                luma = np.roll(tiles, 8 * (number // 3), 1) + np.uint8(number)
+                frame = av.VideoFrame.from_ndarray(np.vstack([luma, luma[::2]]), "yuv420p")
+                frame.pts = number
+                packed += stream.encode(frame)
+            packed += stream.encode()
+        written.add(b"".join(map(bytes, packed)))
+    assert len(written) == 1
+
+
 # Runs that are stopped
 
 
@@ -468,29 +491,6 @@ class Doomed(Painted):
 from test_film import color
 color({source!r}, net=Doomed())
 """
-
-
-def test_the_encoder_writes_the_same_frames_whatever_memory_held_before():
-    """At a width at which x264's macroblock tree read what nobody wrote, in one run of ten."""
-    rng = np.random.default_rng(0)
-    tiles = np.kron(rng.integers(0, 200, (12, 18)), np.ones((8, 8), int)).astype(np.uint8)
-    written = set()
-    for _ in range(60):
-        held = [rng.bytes(size) for size in rng.choice([2_000, 5_000, 40_000, 300_000], 60)]
-        del held
-        with encoding.open_part(io.BytesIO()) as part:
-            stream = part.add_stream("libx264", rate=RATE, options=encoding._OPTIONS["libx264"])
-            stream.width, stream.height, stream.pix_fmt = 144, 96, "yuv420p"
-            stream.codec_context.thread_count = 1
-            packed = []
-            for number in range(40):
-                luma = np.roll(tiles, 8 * (number // 3), 1) + np.uint8(number)
-                frame = av.VideoFrame.from_ndarray(np.vstack([luma, luma[::2]]), "yuv420p")
-                frame.pts = number
-                packed += stream.encode(frame)
-            packed += stream.encode()
-        written.add(b"".join(map(bytes, packed)))
-    assert len(written) == 1
 
 
 @pytest.mark.slow
