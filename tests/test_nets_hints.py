@@ -125,6 +125,18 @@ def test_the_mean_color_and_the_mean_chroma_of_a_distribution():
     assert torch.equal(again[0], mean) and torch.equal(again[1], chroma)
 
 
+@pytest.mark.parametrize("scale", [1, 30, 3e4])
+def test_the_means_are_those_of_a_softmax(scale):
+    bins = AbBins(4, step=10)
+    logits = scale * torch.randn(2, len(bins.colors), 5, 4)
+    mean, chroma = bins.expected(logits)
+    shares = logits.double().softmax(1)
+    colors = bins.colors.double()
+    for found, known in ((mean, colors), (chroma, colors.norm(dim=1, keepdim=True))):
+        true = torch.einsum("bkhw,kc->bchw", shares, known).float()
+        torch.testing.assert_close(found, true, atol=1e-6, rtol=1e-5)
+
+
 def expected(net, logits):
     """The mean color and chroma of the net's distribution, at the input's size."""
     return (
