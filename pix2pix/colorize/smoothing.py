@@ -1,6 +1,6 @@
 """Smoothing: the net's colors made even within things, and kept from leaking over their edges.
 
-A net that sees 192 pixels to a side gets the color of a head, or of a wall, but puts a rim of the
+A net that sees a photo in small gets the color of a head, or of a wall, but puts a rim of the
 one on the other, and clouds into both. So a color counts the less, the nearer an edge of the
 lightness it is, and what counts spreads until it meets an edge.
 """
