@@ -9,7 +9,7 @@ well, and confident mistakes that only one of them makes fade; `--shares` weighs
 Area and saturation are chosen on the photos that training held out (the validation split of DATA),
 never on the photos whose metrics are published. L1 predicts the median color, which is duller than
 the mean; so chroma is scaled by the largest factor that costs at most 0.02 dB beside the best one,
-or by `--saturation`. Small photos say nothing of large areas: `--side` sets one.
+or by `--saturation`.
 """
 
 import argparse
@@ -77,7 +77,6 @@ def main() -> None:
     parser.add_argument(
         "--saturation", type=float, help="the factor of chroma; chosen if not given"
     )
-    parser.add_argument("--side", type=int, help="of the input area [px]; chosen if not given")
     arguments = parser.parse_args()
     if arguments.saturation is not None and not 0 < arguments.saturation <= 10:
         parser.error(f"--saturation is above 0 and at most 10, not {arguments.saturation}")
@@ -88,8 +87,6 @@ def main() -> None:
     generator, header = weights.load(arguments.weights)
     take_mean(generator, arguments.others, shares)
     parts = {"blend": arguments.blend, "vivid": arguments.vivid}
-    if arguments.side is not None and (arguments.side < 1 or arguments.side % generator.multiple):
-        parser.error(f"--side is a multiple of {generator.multiple}, not {arguments.side}")
     if given := {name: part for name, part in parts.items() if part is not None}:
         header.generator = {**header.generator, **given}
         state = generator.state_dict()
@@ -107,8 +104,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         count = held_out(arguments.data, Path(folder), arguments.count)
         print(f"{count} held-out photos")
-        sides = SIDES if arguments.side is None else (arguments.side,)
-        usable = [s * s for s in sides if s % generator.multiple == 0]
+        usable = [s * s for s in SIDES if s % generator.multiple == 0]
         chroma = 1.2 if arguments.saturation is None else arguments.saturation
         header.area = max(usable, key=lambda area: score(folder, area, chroma)[0])
         if arguments.saturation is None:

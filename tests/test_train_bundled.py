@@ -68,8 +68,6 @@ def test_it_makes_the_nets_that_are_bundled(out, name):
     assert nets[0] == nets[1]  # with defaults that are younger than the bundled header
     for part in ("name", "recipe", "saturation", "head", "ab_scale"):
         assert getattr(made, part) == getattr(bundled, part), part
-    if name == "default":  # by eye, not by the held-out photos, which are smaller
-        assert made.area == bundled.area
     bundled.arguments = renamed(bundled.arguments)  # by a version that named the class otherwise
     cls = recipe_class(bundled.arguments["target"])
     younger = {k: v.default for k, v in parameters(cls).items() if k not in bundled.arguments}
