@@ -9,7 +9,7 @@ well, and confident mistakes that only one of them makes fade; `--shares` weighs
 Area and saturation are chosen on the photos that training held out (the validation split of DATA),
 never on the photos whose metrics are published. L1 predicts the median color, which is duller than
 the mean; so chroma is scaled by the largest factor that costs at most 0.02 dB beside the best one,
-or by `--saturation`.
+or by `--saturation`. Those photos are small; the area for large ones is set, by `--large-side`.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from pix2pix.data.cache import list_photos
 from pix2pix.data.pictures import in_validation
 from pix2pix.evaluate import evaluate
 from pix2pix.nets import build_generator
+from pix2pix.weights.header import MOST_PIXELS
 
 SIDES = (128, 160, 192, 224, 256)
 SATURATIONS = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
@@ -77,9 +78,14 @@ def main() -> None:
     parser.add_argument(
         "--saturation", type=float, help="the factor of chroma; chosen if not given"
     )
+    parser.add_argument(
+        "--large-side", type=int, help="of the input area for large photos [px]; as for small ones"
+    )
     arguments = parser.parse_args()
     if arguments.saturation is not None and not 0 < arguments.saturation <= 10:
         parser.error(f"--saturation is above 0 and at most 10, not {arguments.saturation}")
+    if arguments.large_side is not None and not 1 <= arguments.large_side <= MOST_PIXELS**0.5:
+        parser.error(f"--large-side is 1 to {MOST_PIXELS**0.5:g}, not {arguments.large_side}")
     count = 1 + len(arguments.others)
     shares = arguments.shares or [1 / count] * count
     if len(shares) != count or abs(sum(shares) - 1) > 1e-6:
@@ -113,6 +119,7 @@ def main() -> None:
             header.saturation = max(s for s, psnr in scores.items() if psnr >= best - 0.02)
         else:
             header.saturation = arguments.saturation
+    header.large_area = arguments.large_side and arguments.large_side**2
     header.name = arguments.dest.stem
     header.data = arguments.note or header.data
     weights.save(arguments.dest, generator, header, dtype=torch.float16)

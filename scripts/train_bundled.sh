@@ -56,7 +56,7 @@ stage hints-160 5000 recipe=hints "${lite0[@]}" data.size=160 data.cached_side=1
   trainer.init_from="$out/hints-128/last.safetensors"
 "$python" "$root/scripts/bundle.py" "$out/hints-160/last.safetensors" "$data" \
   "$out/default.safetensors" --with "$out/hints-128/last.safetensors" --shares 0.6 0.4 \
-  --blend 0.3 --vivid 1.2 --saturation 1
+  --blend 0.3 --vivid 1.2 --saturation 1 --large-side 288
 # And what tells a photo from its negative, from what the encoder sees of both.
 "$python" "$root/scripts/fit_polarity.py" "$out/default.safetensors" "$data" --cache "$out/cache"
 

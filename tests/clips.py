@@ -116,7 +116,7 @@ class Painted:
     name = "painted"
 
     def __init__(self):
-        self.header = Header(generator={"net": "UNet"}, area=64 * 64)
+        self.header = Header(generator={"net": "UNet"}, area=32 * 32, large_area=64 * 64)
         self.engine = SimpleNamespace(multiple=32, kind="painted")
         self.asked = 0
         self.wishes = []
@@ -125,7 +125,8 @@ class Painted:
         """Gray (H, W, 3) -> ab (2, h, w)."""
         self.asked += 1
         self.wishes.append(wish)
-        height, width = net_size(*rgb.shape[:2], area=64 * 64, multiple=32)
+        area = self.header.area_for(*rgb.shape[:2])
+        height, width = net_size(*rgb.shape[:2], area=area, multiple=32)
         gray = Image.fromarray(np.ascontiguousarray(rgb[..., 0])).resize((width, height))
         tone = np.asarray(gray, np.float32) / 255 - 0.5
         return np.stack([0.4 * tone, 0.3 * tone]).astype(np.float32)

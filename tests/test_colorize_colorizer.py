@@ -161,6 +161,20 @@ def test_net_size_keeps_area_and_aspect():
         assert 0.9 < (h / w) / (height / width) < 1.1
 
 
+def test_a_net_sees_large_photos_at_another_area_and_none_pixel_by_pixel():
+    header = Header(generator={}, area=64 * 64, large_area=96 * 96)
+    sides = [header.area_for(side, side) ** 0.5 for side in (1, 64, 73, 80, 96, 110, 5000)]
+    np.testing.assert_allclose(sides, [64, 64, 64, 70, 84, 96, 96], atol=0.3)
+    assert header.area_for(55, 220) == header.area_for(110, 110)  # whatever its form
+    for area in (None, 32 * 32):
+        header.large_area = area
+        assert {header.area_for(side, side) for side in (1, 64, 110, 5000)} == {64 * 64}
+    colorizer = constant(area=64 * 64, large_area=96 * 96)
+    for side, expected in ((70, 64), (256, 96)):
+        colorizer.rgb(photo(side, side))
+        assert colorizer.generator.L.shape[-2:] == (expected, expected)
+
+
 def test_net_sees_the_photos_lightness():
     colorizer = constant()
     colorizer.rgb(data.chelsea())  # 300x451, color

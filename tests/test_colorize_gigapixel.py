@@ -39,7 +39,8 @@ CHANCE = np.random.default_rng(0)
 def colorizer(tmp_path_factory) -> Colorizer:
     """Quick, and its colors follow lightness."""
     path = tmp_path_factory.mktemp("net") / "tiny.onnx"
-    return Colorizer.from_pretrained(write_graph(path, 0.2), engine="onnx")
+    graph = write_graph(path, 0.2, large_area=160 * 160)
+    return Colorizer.from_pretrained(graph, engine="onnx")
 
 
 @pytest.fixture
@@ -182,7 +183,8 @@ def test_a_glance_is_what_shrinking_the_whole_picture_gives(shape, gray, coloriz
     rgb = CHANCE.integers(0, 256, (*shape, 3), dtype=np.uint8)
     if gray:
         rgb = np.broadcast_to(rgb[..., :1], rgb.shape)
-    net = net_size(*shape, area=colorizer.header.area, multiple=colorizer.engine.multiple)
+    area = colorizer.header.area_for(*shape)
+    net = net_size(*shape, area=area, multiple=colorizer.engine.multiple)
     glance = Glance(*shape, net)
     cuts = [0, *sorted(CHANCE.integers(1, shape[0], 9).tolist()), shape[0]]
     for top, bottom in zip(cuts, cuts[1:], strict=False):

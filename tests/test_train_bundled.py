@@ -66,7 +66,7 @@ def test_it_makes_the_nets_that_are_bundled(out, name):
     bundled = weights.read_header(weights.BUNDLED / f"{name}.safetensors")
     nets = [config_of(build_generator(header.generator)) for header in (made, bundled)]
     assert nets[0] == nets[1]  # with defaults that are younger than the bundled header
-    for part in ("name", "recipe", "saturation", "head", "ab_scale"):
+    for part in ("name", "recipe", "saturation", "large_area", "head", "ab_scale"):
         assert getattr(made, part) == getattr(bundled, part), part
     bundled.arguments = renamed(bundled.arguments)  # by a version that named the class otherwise
     cls = recipe_class(bundled.arguments["target"])

@@ -104,7 +104,7 @@ def test_the_same_weights_give_the_same_bytes(net, tmp_path):
 
 def test_the_header_survives(net, tmp_path):
     header = Header(config_of(net), "old", "unet_l1", {"lr": 1e-3}, steps=7, data="12 photos")
-    header.area, header.saturation = 128 * 128, 1.2
+    header.area, header.large_area, header.saturation = 128 * 128, 160 * 160, 1.2
     save(tmp_path / "net.safetensors", net, header)
     assert (
         read_header(tmp_path / "net.safetensors") == load(tmp_path / "net.safetensors")[1] == header
@@ -323,6 +323,7 @@ def test_keys_of_later_versions_are_passed_over(net, tmp_path):
     [
         ("area", 10**18), ("area", 4096 * 4096), ("area", 1024 * 1024 + 1),
         ("area", 0), ("area", "65536"), ("area", True), ("area", 1e4),
+        ("large_area", 0), ("large_area", 1024 * 1024 + 1), ("large_area", False),
         ("steps", -1), ("saturation", float("nan")), ("saturation", 1e9), ("saturation", "1"),
         ("ab_scale", 100.0), ("task", "paint"), ("task", 1),
         ("name", ["a"]), ("recipe", None), ("arguments", []), ("data", 3),

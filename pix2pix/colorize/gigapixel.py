@@ -46,11 +46,8 @@ def look(page: LargePage, coloring: Coloring) -> Looked:
     width, height = page.size
     model = coloring.model
     aside = page.turned > 4
-    net = net_size(
-        *((width, height) if aside else (height, width)),
-        area=model.header.area,
-        multiple=model.engine.multiple,
-    )
+    shape = (width, height) if aside else (height, width)
+    net = net_size(*shape, area=model.header.area_for(*shape), multiple=model.engine.multiple)
     glance = Glance(height, width, net[::-1] if aside else net)
     transparent = False
     for band in page.bands():

@@ -94,12 +94,14 @@ class PictureModel:
         return chance.draw(self.engine.chances, *size, seed)
 
     def _shrink(self, rgb: np.ndarray) -> np.ndarray:
-        """sRGB (H, W, 3) uint8 -> (h, w, 3) uint8 of about `header.area` pixels.
+        """sRGB (H, W, 3) uint8 -> (h, w, 3) uint8 of about `header.area_for(H, W)` pixels.
 
         Antialiased as in training; h and w are multiples of the net's `multiple`.
         """
         multiple = self.engine.multiple
-        size = net_size(*rgb.shape[:2], area=self.header.area, multiple=multiple)
+        height, width = rgb.shape[:2]
+        area = self.header.area_for(height, width)
+        size = net_size(height, width, area=area, multiple=multiple)
         least = min(size[0], rgb.shape[0]), min(size[1], rgb.shape[1])
         gray = rgb.strides[2] == 0  # one plane, seen thrice
         plane = np.ascontiguousarray(rgb[..., 0]) if gray else None

@@ -88,10 +88,10 @@ class Predictor(PictureModel):
     def predict(self, rgb: np.ndarray, wish: Wish = AS_PREDICTED) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its ab (2, h, w) in [-1, 1], small, float32.
 
-        The input is resized, antialiased as in training, to about `header.area` pixels. The net's
-        answer is smoothed up to the picture's edges (smoothing.py); the wish's hints color the
-        things that they are on (reach.py), and are kept. What is no picture, a mount or the rim of
-        film, has no color (borders.py). Raises ValueError for broken weights.
+        The input is resized, antialiased as in training, to about `header.area_for(H, W)` pixels.
+        The net's answer is smoothed up to the picture's edges (smoothing.py); the wish's hints
+        color the things that they are on (reach.py), and are kept. What is no picture, a mount or
+        the rim of film, has no color (borders.py). Raises ValueError for broken weights.
         """
         return self.predict_small(self._shrink(rgb), rgb.shape[:2], wish)
 

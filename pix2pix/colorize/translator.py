@@ -59,7 +59,7 @@ class Translator(PictureModel):
     def predict(self, rgb: np.ndarray, seed: int | None = None) -> np.ndarray:
         """Run the net on sRGB (H, W, 3) uint8 -> its answer (3, h, w) in [-1, 1], small, float32.
 
-        The input is resized, antialiased as in training, to about `header.area` pixels.
+        The input is resized, antialiased as in training, to about `header.area_for(H, W)` pixels.
         """
         source = self._shrink(rgb).transpose(2, 0, 1)[None] / np.float32(127.5) - 1
         chances = self._chances(source.shape[-2:], seed)

@@ -62,7 +62,8 @@ class Painter:
         if turned > 4:
             shape = picture.width, picture.height
         model = look.model
-        self._size = net_size(*shape, area=model.header.area, multiple=model.engine.multiple)
+        area = model.header.area_for(*shape)
+        self._size = net_size(*shape, area=area, multiple=model.engine.multiple)
         self._grays = to_gray(picture)
         self._follower = Follower(look.hints, shape)
         self._before: tuple[Small, list[Hint], Future[np.ndarray]] | None = None

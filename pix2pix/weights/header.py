@@ -30,6 +30,9 @@ AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
 # of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
 # so that a file from a stranger cannot take a machine's memory
 MOST_PIXELS = 1024 * 1024
+# how many of a picture's pixels make one that a net sees: pixels taken as they are look sharper
+# than the photos it was trained on, which were resized twice
+_SEEN = (7 / 8) ** 2
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Header:
     task: str = "color"  # or "translate": RGB -> RGB, not a photo's colors
     in_channels: int = field(init=False)  # of the net's input, as `generator` has it
     area: int = 256 * 256  # pixels of the net's input at which it colors best
+    large_area: int | None = None  # the same for large pictures; None: as `area`
     saturation: float = 1.0  # calibration of the chroma, measured on held-out photos
     steps: int = 0
     data: str = ""
@@ -52,6 +56,15 @@ class Header:
 
     def __post_init__(self) -> None:
         self.in_channels = self.generator.get("in_channels", 1)
+
+    def area_for(self, height: int, width: int) -> int:
+        """How many pixels the net's input has for a picture of height x width [px].
+
+        `large_area` for one that has a third more pixels than that; for a smaller one `_SEEN` of
+        its own, though no fewer than `area`. Weights that have no `large_area` see all at `area`.
+        """
+        seen = round(_SEEN * height * width)
+        return max(self.area, min(seen, self.large_area or self.area))
 
 
 def bundled() -> list[str]:
@@ -182,6 +195,8 @@ def _valid(key: str, value: object) -> bool:
         most = {"steps": 10**12, "in_channels": 10**7, "area": MOST_PIXELS}[key]
         least = 0 if key == "steps" else 1
         return type(value) is int and least <= value <= most
+    if key == "large_area":
+        return value is None or _valid("area", value)
     if key == "task":
         return isinstance(value, str) and value in TASKS
     if key == "saturation":
