@@ -43,16 +43,18 @@ def nets(only: str | None = None) -> dict[str, tuple[torch.nn.Module, tuple[int,
     return found
 
 
-def side(header: Header, net: torch.nn.Module) -> int:
-    """Height and width of a square input of about the area that a net colors best at."""
+def side(header: Header, net: torch.nn.Module, photo: int = 256) -> int:
+    """Height and width of what a net sees of a square photo, whose side is `photo` [px]."""
     multiple = int(net.multiple)  # type: ignore[arg-type]
-    return round(header.area**0.5 / multiple) * multiple
+    area_for = getattr(header, "area_for", lambda *_: header.area)  # older versions have one
+    return round(area_for(photo, photo) ** 0.5 / multiple) * multiple
 
 
-def one_pass(weights: str) -> Callable[[], object]:
-    """A pass of a net on one square input, by the engine that `Colorizer` chooses here."""
+def one_pass(weights: str, photo: int) -> Callable[[], object]:
+    """A pass of a net on what it sees of a square photo, by the engine that `Colorizer` chooses."""
     net, header = load(weights)
-    x = np.zeros((1, header.in_channels, side(header, net), side(header, net)), np.float32)
+    seen = side(header, net, photo)
+    x = np.zeros((1, header.in_channels, seen, seen), np.float32)
     if open_engine is None:
         run = by_torch(net)
     else:

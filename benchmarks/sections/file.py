@@ -75,7 +75,7 @@ def run(plan: Plan) -> Iterator[Figure]:
     from engines import one_pass  # torch, which the process of `peaks` need not hold
 
     weights = plan.weights or "default"
-    model, net = Colorizer.from_pretrained(weights, device="cpu"), one_pass(weights)
+    model, net = Colorizer.from_pretrained(weights, device="cpu"), one_pass(weights, 1000)
     for kind in ("RGB", "gray"):
         flat = []
         with tempfile.TemporaryDirectory() as folder:

@@ -44,12 +44,12 @@ def run(plan: Plan) -> Iterator[Figure]:
         nets[name] = kind().eval().requires_grad_(False)
     weights = plan.weights or "default"
     ours, header = load(weights)
-    x = noise(header.in_channels, side(header, ours))  # whatever size the photo has
-    x[:, 1:] = 0  # no hints: with them it would look twice
     base = f"{weights} in torch"
     for size in plan.peers:
+        x = noise(header.in_channels, side(header, ours, size))
+        x[:, 1:] = 0  # no hints: with them it would look twice
         works: dict[str, Callable[[], object]] = {base: partial(by_torch(ours), x)}
-        works[f"{weights} as it is"] = one_pass(weights)
+        works[f"{weights} as it is"] = one_pass(weights, size)
         for name, net in nets.items():
             seen = noise(PEERS[name][1], max(size, getattr(net, "multiple", 1)))
             works[name] = partial(net, torch.from_numpy(seen))
