@@ -141,7 +141,7 @@ def test_what_is_no_graph_is_named(content, tmp_path, plain):
 def test_a_cut_graph_is_named(tmp_path, plain):
     path = write_graph(tmp_path / "cut.onnx")
     whole = path.read_bytes()
-    for size in range(0, len(whole), 7):
+    for size in range(len(whole)):
         path.write_bytes(whole[:size])
         with pytest.raises(WeightsError, match=r"cut\.onnx"):
             kind(path)

@@ -60,12 +60,11 @@ def read_graph(path: str | Path) -> Graph:
     header = parse_header(said["pix2pix"], path)
     try:
         chances = from_json(said["chances"])
-        multiple = int(said["multiple"])
+        multiple, made_of = int(said["multiple"]), said["weights_sha256"]
         if not 1 <= multiple <= MOST_PIXELS**0.5:
             raise ValueError(f"multiple={multiple}")
     except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise WeightsError(f"its metadata cannot be read: {one_line(error)}", path) from error
-    made_of = said.get("weights_sha256", "")
     return Graph(Path(path), model, header, multiple, chances, made_of)
 
 
