@@ -30,8 +30,8 @@ AB_SCALES = (AB_SCALE, 128.0)  # ours, and that of nets from elsewhere
 # of a net's input; a header may not ask for more: 64 channels of float32 take 270 MB at this size,
 # so that a file from a stranger cannot take a machine's memory
 MOST_PIXELS = 1024 * 1024
-# how many of a picture's pixels make one that a net sees: pixels taken as they are look sharper
-# than the photos it was trained on, which were resized twice
+# pixels that a net sees, over those of a picture larger than `area`: pixels taken as they are look
+# sharper than the photos that it was trained on, which were resized twice
 _SEEN = (7 / 8) ** 2
 
 
@@ -60,8 +60,8 @@ class Header:
     def area_for(self, height: int, width: int) -> int:
         """How many pixels the net's input has for a picture of height x width [px].
 
-        `large_area` for one that has a third more pixels than that; for a smaller one `_SEEN` of
-        its own, though no fewer than `area`. Weights that have no `large_area` see all at `area`.
+        `area`, or for larger pictures what has seven eighths of their sides, up to `large_area`.
+        Weights that have no `large_area` see every picture at `area`.
         """
         seen = round(_SEEN * height * width)
         return max(self.area, min(seen, self.large_area or self.area))
