@@ -28,6 +28,7 @@ class OnnxEngine(Engine):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
+        options.enable_mem_pattern = False  # else it holds a plan's memory for each size of photo
         try:
             self._session = onnxruntime.InferenceSession(
                 graph.model, options, providers=["CPUExecutionProvider"]
